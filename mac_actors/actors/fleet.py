@@ -1,0 +1,365 @@
+"""The fleet: name or alias to live actor, typed failures, reloads, supervision, subscribers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+import pykka
+
+from mac_actors.actors.herald import Herald, Subscriber
+from mac_actors.actors.journal import Journal
+from mac_actors.actors.machine import (
+    Answer,
+    Arrived,
+    MachineActor,
+    MachineProxy,
+    Reconfigure,
+    SaveTelemetry,
+    Surroundings,
+)
+from mac_actors.actors.names import Names
+from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.runtime import Reply, prove_alive
+from mac_actors.actors.watch import SLOW_SECONDS, Watch
+from mac_actors.core.config import Configuration, Directory, MachineConfig
+from mac_actors.core.events import Event, Removed, Report
+from mac_actors.core.outcomes import Outcome, PowerChanged
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Flag, MachineState, Source
+from mac_actors.core.wording import Channel, Notice
+from mac_actors.errors import MachineUnavailable, ReloadRefused, UnknownMachine
+from mac_actors.storage.store import Record, Store, Unreadable
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5.0
+"""How long an edge waits for a machine's actor. A healthy one answers within a millisecond."""
+
+SHRINK_FROM = 20
+"""A users file of this many that loses more than half of them is taken for a broken export."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsersChange:
+    """What a reload changed in the users: how many were removed, updated, added."""
+
+    removed: int
+    updated: int
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadSummary:
+    """What a reload changed: users, machines by name, and the machines whose power came on by it."""
+
+    users: UsersChange
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    powered_on: tuple[str, ...] = ()
+
+
+class Part(Protocol):
+    """One of the fleet's own actors, and how it is started anew."""
+
+    ref: pykka.ActorRef[Any]
+
+    def restart(self) -> None:
+        """Start a new actor where the old one left off."""
+
+
+class MachineFleet:
+    """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
+
+    ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
+    are posted, ``None`` for nowhere.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: Store,
+        *,
+        commit_budget: float = 0.25,
+        chat: Chat | None = None,
+    ) -> None:
+        self.started_at = datetime.now(UTC)
+        self.configuration = configuration
+        self.store = store
+        self.restarts: Counter[str] = Counter()
+        """How often each actor had to be restarted, by ``machine``, ``journal``, ``notifier``, ``herald``."""
+        self._board: dict[str, tuple[MachineConfig, MachineState]] = {}
+        self._refs: dict[str, pykka.ActorRef[MachineActor]] = {}
+        self._names = Names(configuration.machines.values())
+        self._lock = threading.RLock()  # reloads and restarts, one at a time
+        self._closed = threading.Event()
+        self.journal = Journal(store)
+        self.herald = Herald()
+        self.notifier = Notifier(chat, self.journal) if chat else None
+        self._parts: dict[str, Part] = {"journal": self.journal, "herald": self.herald}
+        if self.notifier:
+            self._parts["notifier"] = self.notifier
+            self.journal.on_commit = self.notifier.wake
+        self._around = Surroundings(self.journal, commit_budget, chat is not None, self._publish, self.herald.announce)
+        stored = store.load_states()
+        for machine in configuration.machines.values():
+            self._start_machine(machine, stored.get(machine.name))
+        self._configure(list(configuration.machines))
+        self._watch = Watch(self)
+
+    # looking up and asking
+
+    def __getitem__(self, called: str) -> MachineProxy:
+        """Return a typed proxy of the machine with this name or alias; raises :class:`UnknownMachine`."""
+        return cast(MachineProxy, self._live(self.find(called)).proxy())
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the machines' names."""
+        return iter(tuple(self.configuration.machines))
+
+    def __len__(self) -> int:
+        """Return how many machines there are."""
+        return len(self.configuration.machines)
+
+    def find(self, called: str) -> str:
+        """Return the name of the machine with this name or alias (without regard to case).
+
+        Raises :class:`UnknownMachine` with the nearest names.
+        """
+        return self._names.find(called)
+
+    def nearest(self, called: str) -> list[str]:
+        """Return the names and aliases that look most like ``called``."""
+        return self._names.nearest(called)
+
+    def ask(self, name: str, event: Event) -> Answer:
+        """Send an event to the machine with exactly this name, and wait for what came of it.
+
+        Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if its actor does not answer.
+        """
+        return self._settle(name, self._send(name, event))
+
+    def report(self, name: str, report: Report, received: float) -> Answer:
+        """Send a reader's report that arrived at ``received`` (``time.monotonic()``); as :meth:`ask`."""
+        return self._settle(name, self._send(name, Arrived(report, received)))
+
+    def _send(self, name: str, message: object) -> Reply:
+        return cast(Reply, self._live(name).ask(message, block=False))
+
+    def _settle(self, name: str, reply: Reply) -> Answer:
+        try:
+            return cast(Answer, reply.get(timeout=ANSWER_SECONDS))
+        except (pykka.ActorDeadError, pykka.Timeout) as error:
+            raise MachineUnavailable(f"{name} does not answer now (it is being restarted): try again") from error
+
+    def _live(self, name: str) -> pykka.ActorRef[MachineActor]:
+        ref = self._refs.get(name)
+        if ref is None:
+            raise UnknownMachine(name)
+        return ref if ref.is_alive() else self._revive(name, ref)
+
+    # seeing
+
+    def snapshot(self, called: str) -> Snapshot:
+        """Return one machine as it is now, by name or alias, without asking its actor."""
+        config, state = self._board[self.find(called)]
+        return Snapshot.of(config, state, datetime.now(UTC))
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all machines as they are now, in the configuration's order, without asking their actors."""
+        now = datetime.now(UTC)
+        seen = (self._board.get(name) for name in self.configuration.machines)
+        return [Snapshot.of(*entry, now) for entry in seen if entry]
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber(outcome)`` for every outcome of every machine, as it happens.
+
+        The calls come from one thread, in order. Returns the function that ends it.
+        """
+        return self.herald.subscribe(subscriber)
+
+    def notify(self, text: str) -> None:
+        """Post a line to the control channel, and say it in the log."""
+        log.warning("%s", text)
+        if self.notifier:
+            self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
+
+    def health(self) -> dict[str, str]:
+        """Return what keeps the fleet from serving, by part, in a sentence each; empty when all is well."""
+        ill: dict[str, str] = {}
+        if self._closed.is_set():
+            ill["fleet"] = "stopping"
+        if self.journal.error is not None:
+            ill["store"] = self.journal.error
+        elif self.journal.oldest_age > SLOW_SECONDS:
+            ill["store"] = f"the disk has not answered for {self.journal.oldest_age:.0f} s"
+        dead = [name for name, ref in list(self._refs.items()) if not ref.is_alive()]
+        if dead:
+            ill["machines"] = f"being restarted: {', '.join(dead[:10])}"
+        return ill
+
+    # changing
+
+    def reload(self, new: Configuration, *, machines: bool = True, force: bool = False) -> ReloadSummary:
+        """Swap machines and users (``machines=False``: the users alone) for newly read ones.
+
+        Raises :class:`ReloadRefused`, having changed nothing, when more than half of 20 or more users
+        would go, or a machine on which a session runs, unless ``force``.
+        """
+        with self._lock:
+            old = self.configuration
+            users = _compare_users(old.directory, new.directory)
+            after = new.machines if machines else old.machines
+            gone = tuple(name for name in old.machines if name not in after)
+            added = tuple(name for name in after if name not in old.machines)
+            changed = tuple(n for n, m in after.items() if n in old.machines and m != old.machines[n])
+            if not force:
+                _refuse_harm(len(old.directory.users), users, [n for n in gone if self._board[n][1].session])
+            self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
+            self._names = Names(after.values())
+            for name in gone:
+                self._retire(name)
+            for name in added:
+                self._start_machine(after[name], self.store.load_state(name))
+            powered = self._configure(list(after))
+            return ReloadSummary(users, added, changed, gone, powered)
+
+    def _configure(self, names: list[str]) -> tuple[str, ...]:
+        """Give machines the current rules; returns those whose power came on by it."""
+        now = datetime.now(UTC)
+        directory, machines = self.configuration.directory, self.configuration.machines
+        replies = [(n, self._send(n, Reconfigure(directory, machines[n], now))) for n in names]
+        return tuple(
+            name
+            for name, reply in replies
+            for outcome in self._settle(name, reply).outcomes
+            if isinstance(outcome, PowerChanged) and outcome.on
+        )
+
+    def _retire(self, name: str) -> None:
+        with contextlib.suppress(MachineUnavailable):
+            self.ask(name, Removed(datetime.now(UTC)))
+        self._refs.pop(name).stop(block=False)
+        self._board.pop(name, None)
+
+    # actors' lives
+
+    def _start_machine(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
+        now = datetime.now(UTC)
+        match stored:
+            case None:
+                state = MachineState(status_since=now)
+            case Unreadable(why=why):
+                log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
+                reason = "its stored state could not be read; check the machine, then clear it"
+                state = MachineState(status_since=now, lock=Flag(now, Source.SERVER, None, reason))
+                self.notify(f"{config.display_name} is locked out by the server: {reason}.")
+            case _:
+                state = stored
+        self._publish(config, state)
+        self._refs[config.name] = MachineActor.start(config, self.configuration.directory, state, self._around)
+
+    def _revive(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
+        """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""
+        with self._lock:
+            ref = self._refs.get(name)
+            if ref is None or self._closed.is_set():
+                raise MachineUnavailable(f"{name} is stopped")
+            if ref is not dead and ref.is_alive():
+                return ref
+            config, state = self._board[name]
+            ref = MachineActor.start(config, self.configuration.directory, state, self._around)
+            prove_alive(ref)
+            self._refs[name] = ref
+            self._restarted("machine", f"the actor of {config.display_name}")
+            return ref
+
+    def _restarted(self, what: str, shown: str) -> None:
+        self.restarts[what] += 1
+        self.notify(f"{shown} had stopped and was restarted; the log says why.")
+
+    def save_telemetry(self, turn: int, turns: int) -> None:
+        """Have every ``turns``-th machine, from number ``turn`` on, write what heartbeats have changed."""
+        for ref in list(self._refs.values())[turn % turns :: turns]:
+            with contextlib.suppress(pykka.ActorDeadError):
+                ref.tell(SaveTelemetry())
+
+    def revive_the_dead(self) -> None:
+        """Restart every actor that has died, and say so once for each."""
+        for name, ref in list(self._refs.items()):
+            if not ref.is_alive():
+                with contextlib.suppress(MachineUnavailable):
+                    self._revive(name, ref)
+        for what, part in self._parts.items():
+            if not part.ref.is_alive():
+                part.restart()
+                self._restarted(what, f"the {what} actor")
+
+    def _publish(self, config: MachineConfig, state: MachineState) -> None:
+        self._board[config.name] = (config, state)
+
+    # the end
+
+    def close(self) -> None:
+        """Stop in order: machines, then what they hand on, the disk last. Everything decided is written."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._watch.stop()
+        stopping = []
+        for ref in self._refs.values():
+            with contextlib.suppress(pykka.ActorDeadError):
+                ref.tell(SaveTelemetry())
+            stopping.append(ref.stop(block=False))
+        for stopped in stopping:
+            with contextlib.suppress(pykka.Timeout):
+                stopped.get(timeout=ANSWER_SECONDS)
+        self.herald.close()
+        if self.notifier:
+            self.notifier.close()
+        self.journal.close()
+        self.store.close()
+
+    def __enter__(self) -> MachineFleet:
+        """Return the fleet itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the fleet."""
+        self.close()
+
+
+def _compare_users(old: Directory, new: Directory) -> UsersChange:
+    before = {user.account_id: user for user in old.users}
+    after = {user.account_id: user for user in new.users}
+    return UsersChange(
+        removed=len(before.keys() - after.keys()),
+        updated=sum(before[i] != after[i] for i in before.keys() & after.keys()),
+        added=len(after.keys() - before.keys()),
+    )
+
+
+def _refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
+    problems = []
+    if users_before >= SHRINK_FROM and users.removed > users_before / 2:
+        problems.append(
+            f"the users file has lost {users.removed} of {users_before} users: "
+            "is the export whole? ?force=1 takes it all the same"
+        )
+    if in_use:
+        problems.append(
+            f"a session runs on {', '.join(in_use)}, which the machines file no longer has: wait for its end, "
+            "or ?force=1 removes the machine now (its reader keeps its relay as it is)"
+        )
+    if problems:
+        raise ReloadRefused("; ".join(problems))
+
+
+__all__ = ["Answer", "MachineFleet", "Outcome", "ReloadSummary", "UsersChange"]

@@ -1,0 +1,149 @@
+"""The journal actor: the only writer to the disk.
+
+Machine actors hand a :class:`~mac_actors.storage.store.Record` to :meth:`Journal.record` and go on. The
+actor writes everything that has gathered in one transaction (group commit, no artificial delay). When the
+disk refuses or hangs, records wait in memory, in order, and are tried again until they are written.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pykka
+
+from mac_actors.actors.runtime import Gate, MacActor, Ping
+from mac_actors.errors import StorageError
+from mac_actors.storage.store import Record, Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+"""Records in one transaction at the most, so that the first of a long queue are not kept for the last."""
+
+BACKLOG_LIMIT = 20_000
+"""Waiting records (about 1 kB each) from which on no session starts and admins are told to wait."""
+
+FIRST_RETRY, LAST_RETRY = 0.05, 1.0
+"""Seconds until a refused batch is tried again: doubled from the first to the last."""
+
+
+class Journal:
+    """The way to the journal actor, for any thread. The queue outlives the actor: nothing in it is lost with it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.error: str | None = None
+        """Why the last attempt to write failed; ``None`` while all is well."""
+        self.batches = 0
+        self.on_commit: Callable[[], None] = lambda: None
+        """Called by the actor after each commit that had notices in it; must not block."""
+        self._queue: deque[tuple[Record, Gate, float]] = deque()
+        self._woken = False
+        self._stopping = threading.Event()
+        self._writing = threading.Lock()
+        self.ref: pykka.ActorRef[JournalActor] = JournalActor.start(self)
+
+    def record(self, record: Record) -> Gate:
+        """Queue a record; the gate opens once it is on disk. Never blocks."""
+        gate = Gate()
+        self._queue.append((record, gate, time.monotonic()))
+        if not self._woken:
+            self._woken = True
+            self.wake()
+        return gate
+
+    def wake(self) -> None:
+        """Have the actor look at the queue (the fleet also does after a restart)."""
+        try:
+            self.ref.tell(Wake())
+        except pykka.ActorDeadError:
+            self._woken = False  # the next record, or the fleet, tries again
+
+    @property
+    def depth(self) -> int:
+        """Records that wait."""
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing new should start."""
+        return len(self._queue) >= BACKLOG_LIMIT
+
+    @property
+    def oldest_age(self) -> float:
+        """For how many seconds the oldest record has waited; 0 when none does."""
+        try:
+            return time.monotonic() - self._queue[0][2]
+        except IndexError:
+            return 0.0
+
+    def restart(self) -> None:
+        """Start a new actor on the same queue; for the fleet, when the old one is dead."""
+        self.ref = JournalActor.start(self)
+        self._woken = True
+        self.wake()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Write what waits, then stop the actor. What can't be written in ``timeout`` seconds is said in the log."""
+        last = self.record(Record())
+        if not last.wait(timeout):
+            log.critical(
+                "%d changes could not be written before the stop (%s): they are lost",
+                self.depth,
+                self.error or "the disk does not answer",
+            )
+        self._stopping.set()
+        self.ref.stop(block=False)
+
+    # for the actor alone
+
+    def drain(self) -> None:
+        """Write until the queue is empty."""
+        with self._writing:  # a new actor waits for the end of the old one's transaction
+            retry = FIRST_RETRY
+            while not self._stopping.is_set():
+                self._woken = False  # before looking: a record that comes after the look wakes us again
+                batch = [self._queue[i] for i in range(min(len(self._queue), BATCH))]
+                if not batch:
+                    return
+                try:
+                    self.store.commit([record for record, _, _ in batch])
+                except StorageError as error:
+                    if self.error is None:
+                        log.error("%s: %d changes wait in memory and are tried again", error, self.depth)
+                    self.error = str(error)
+                    self._stopping.wait(retry)
+                    retry = min(retry * 2, LAST_RETRY)
+                    continue
+                if self.error is not None:
+                    log.warning("the disk works again: %d waiting changes are written now", self.depth)
+                self.error, retry = None, FIRST_RETRY
+                self.batches += 1
+                for _, gate, _ in batch:
+                    self._queue.popleft()
+                    gate.open()
+                if any(record.notices or record.rows for record, _, _ in batch):
+                    self.on_commit()
+
+
+class Wake:
+    """Something waits in the queue."""
+
+
+class JournalActor(MacActor):
+    """Drains the queue whenever it is told to."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def on_receive(self, message: Any) -> None:
+        """Write what waits."""
+        if isinstance(message, Ping):
+            return
+        self._journal.drain()

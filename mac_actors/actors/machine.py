@@ -1,0 +1,215 @@
+"""The machine actor: one for each machine, so that its transitions happen one at a time.
+
+It decides (pure), hands what came of it to the journal, adopts the new state and answers with the outputs.
+It never waits for anything: whoever asked waits for the disk, within the commit budget, in :meth:`Settling.settle`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pykka
+from pykka.typing import ActorMemberMixin, proxy_method
+
+from mac_actors.actors.journal import Journal
+from mac_actors.actors.runtime import Gate, MacActor, Pending, Ping
+from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.events import Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outputs import Outputs, outputs
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import MachineState, Refusal, Source
+from mac_actors.core.transitions import Already, decide
+from mac_actors.core.wording import Notice, notices
+from mac_actors.errors import MachineUnavailable
+from mac_actors.storage.codec import journal_row
+from mac_actors.storage.store import Record, record_state
+
+LATE_SECONDS = 5.0
+"""A report that has waited longer than this in the server starts no session: its reader has hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an event: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
+
+    outputs: Outputs
+    outcomes: tuple[Outcome, ...] = ()
+    already: tuple[Already, ...] = ()
+    durable: bool = True
+
+
+class Settling(Pending):
+    """An answer on its way to the disk."""
+
+    __slots__ = ("_answer", "_budget", "_written")
+
+    def __init__(self, answer: Answer, written: Gate, budget: float) -> None:
+        self._answer = answer
+        self._written = written
+        self._budget = budget
+
+    def settle(self, timeout: float | None) -> Answer:
+        """Wait for the disk, for the commit budget at most, and say whether it was in time."""
+        budget = self._budget if timeout is None else min(self._budget, timeout)
+        return self._answer if self._written.wait(budget) else replace(self._answer, durable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A report with the time of its arrival (``time.monotonic()``), by which the actor sees that it is late."""
+
+    report: Report
+    received: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """New rules; ``config`` is ``None`` where only the users changed."""
+
+    directory: Directory
+    config: MachineConfig | None
+    at: datetime
+
+
+class SaveTelemetry:
+    """Write the state if heartbeats have changed it since it was last written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all machine actors share: the ways out, none of which may block."""
+
+    journal: Journal
+    commit_budget: float
+    """Seconds that an answer may wait for the disk."""
+    chat: bool
+    """Whether notices are to be written for a chat."""
+    publish: Callable[[MachineConfig, MachineState], None]
+    announce: Callable[[tuple[Outcome, ...]], None]
+
+
+class MachineActor(MacActor):
+    """One machine."""
+
+    def __init__(
+        self,
+        config: MachineConfig,
+        directory: Directory,
+        state: MachineState,
+        surroundings: Surroundings,
+    ) -> None:
+        super().__init__()
+        self._config = config
+        self._directory = directory
+        self._state = state
+        self._outputs = outputs(config, state)
+        self._around = surroundings
+        self._saved_checkin = state.last_checkin
+
+    def on_receive(self, message: Any) -> Any:
+        """Carry out an event (answered with an :class:`Answer`), or one of the fleet's messages."""
+        match message:
+            case Arrived(report=report, received=received):
+                if self._around.journal.full:
+                    report = replace(report, hold=Refusal.STORAGE)
+                elif time.monotonic() - received > LATE_SECONDS:
+                    report = replace(report, hold=Refusal.LATE)
+                return self._apply(report)
+            case Reconfigure(directory=directory, config=config, at=at):
+                self._directory = directory
+                if config is not None:
+                    self._config = config
+                    self._outputs = outputs(config, self._state)
+                return self._apply(Configured(at))
+            case SaveTelemetry():
+                if self._state.last_checkin != self._saved_checkin:
+                    self._around.journal.record(Record(record_state(self._config.name, self._state)))
+                    self._saved_checkin = self._state.last_checkin
+                return None
+            case Ping():
+                return None
+            case _:
+                return self._apply(message)
+
+    # for scripts: the same as messages
+
+    def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
+        """Mark the machine as broken: relay off at once, session over."""
+        return self._command(Oops(_now(), Source.REPL, by, reason))
+
+    def lock(self, by: str | None = None, reason: str | None = None) -> Answer:
+        """Lock the machine out for maintenance: relay off at once, session over."""
+        return self._command(Lock(_now(), Source.REPL, by, reason))
+
+    def clear(self, by: str | None = None, reason: str | None = None) -> Answer:
+        """Lift oops and lock-out, whichever are set."""
+        return self._command(Clear(_now(), Source.REPL, by, reason))
+
+    def unoops(self, by: str | None = None, reason: str | None = None) -> Answer:
+        """Lift the oops alone."""
+        return self._command(Unoops(_now(), Source.REPL, by, reason))
+
+    def unlock(self, by: str | None = None, reason: str | None = None) -> Answer:
+        """Lift the lock-out alone."""
+        return self._command(Unlock(_now(), Source.REPL, by, reason))
+
+    def snapshot(self) -> Snapshot:
+        """Return what can be seen of the machine now."""
+        return Snapshot.of(self._config, self._state, _now())
+
+    def _command(self, event: Event) -> Answer:
+        # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
+        result: Any = self._apply(event)
+        return result  # type: ignore[no-any-return]
+
+    def _apply(self, event: Event) -> Answer | Settling:
+        journal = self._around.journal
+        if journal.full and not isinstance(event, Report | Configured | Removed):
+            raise MachineUnavailable(
+                "the server's disk is not keeping up and too much waits for it already: "
+                "nothing was changed; free or mend the disk, then try again"
+            )
+        decision = decide(self._config, self._directory, self._state, event)
+        if not decision.changed:
+            self._adopt(decision.state)
+            return Answer(self._outputs, already=decision.already)
+        new = outputs(self._config, decision.state)
+        record = Record(
+            record_state(self._config.name, decision.state),
+            tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
+        )
+        written = journal.record(record)
+        self._outputs = new
+        self._saved_checkin = decision.state.last_checkin
+        self._adopt(decision.state)
+        if decision.outcomes:
+            self._around.announce(decision.outcomes)
+        answer = Answer(new, decision.outcomes, decision.already)
+        return Settling(answer, written, self._around.commit_budget)
+
+    def _adopt(self, state: MachineState) -> None:
+        self._state = state
+        self._around.publish(self._config, state)
+
+    def _notices(self, outcome: Outcome) -> tuple[Notice, ...]:
+        return notices(outcome) if self._around.chat else ()
+
+
+class MachineProxy(ActorMemberMixin, pykka.ActorProxy[MachineActor]):
+    """A machine as scripts see it: every call is a message, and its future's ``get()`` waits for the outcome."""
+
+    oops = proxy_method(MachineActor.oops)
+    lock = proxy_method(MachineActor.lock)
+    clear = proxy_method(MachineActor.clear)
+    unoops = proxy_method(MachineActor.unoops)
+    unlock = proxy_method(MachineActor.unlock)
+    snapshot = proxy_method(MachineActor.snapshot)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,114 @@
+"""What all our actors have in common: a light inbox and a light future.
+
+A message to an actor and its answer are the largest cost in a report's way that is in our hands. pykka's
+own queue and future are general; these do no more than is needed, at half the price (benchmarks/).
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, cast
+
+import pykka
+
+from mac_actors.errors import MachineUnavailable
+
+ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+
+class Gate:
+    """Closed until :meth:`open` is called, then open for ever; any number of threads may wait."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def open(self) -> None:
+        """Let everybody through. To be called once."""
+        self._lock.release()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until open, for ``timeout`` seconds at most; say whether it is."""
+        if not self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            return False
+        self._lock.release()
+        return True
+
+
+class Pending:
+    """An answer that is complete only after a wait which the actor must not do: whoever calls ``get`` does it."""
+
+    __slots__ = ()
+
+    def settle(self, timeout: float | None) -> object:
+        """Wait, for ``timeout`` seconds at most, and return the complete answer."""
+        raise NotImplementedError
+
+
+class Reply(pykka.Future[Any]):
+    """A future that is set once, by one actor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gate = Gate()
+        self._value: Any = None
+        self._failure: ExcInfo | None = None
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """Return the answer; raises ``pykka.Timeout`` after ``timeout`` seconds, or what the actor raised."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if self._get_hook is not None:
+            return super().get(timeout=timeout)
+        if not self._gate.wait(timeout):
+            raise pykka.Timeout(f"no answer within {timeout} seconds")
+        if self._failure is not None:
+            kind, error, trace = self._failure
+            raise error.with_traceback(trace) if error is not None else cast(type[BaseException], kind)()
+        if isinstance(self._value, Pending):
+            return self._value.settle(None if deadline is None else deadline - time.monotonic())
+        return self._value
+
+    def set(self, value: Any = None) -> None:
+        """Set the answer."""
+        self._value = value
+        self._gate.open()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        """Set what ``get`` is to raise: the exception being handled, unless given."""
+        self._failure = exc_info or sys.exc_info()
+        self._gate.open()
+
+
+class MacActor(pykka.ThreadingActor):
+    """Base of our actors. Their threads never keep the process alive: the fleet stops them in order."""
+
+    use_daemon_thread = True
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return queue.SimpleQueue()
+
+    @staticmethod
+    def _create_future() -> Reply:
+        return Reply()
+
+
+def prove_alive(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> None:
+    """Wait until a new actor has answered once: ``start()`` returns a ref even when ``on_start`` fails.
+
+    Raises :class:`MachineUnavailable` if it does not answer.
+    """
+    try:
+        ref.ask(Ping(), block=False).get(timeout=timeout)
+    except (pykka.ActorDeadError, pykka.Timeout) as error:
+        raise MachineUnavailable(f"{ref.actor_class.__name__} did not start; see the log") from error
+
+
+class Ping:
+    """Answered by every actor of ours with nothing: proof that it is alive."""

@@ -1,0 +1,60 @@
+"""The watch: a thread that, four times a second, revives dead actors, looks at the disk and saves telemetry."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mac_actors.actors.fleet import MachineFleet
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 0.25
+"""How often dead actors are looked for: well within the second that their return may take."""
+
+SAVE_EVERY_SECONDS = 30.0
+"""Telemetry and check-ins are written this often, so that after a kill they are at most 60 s old."""
+
+SLOW_SECONDS = 5.0
+"""A change that has waited this long for the disk is said in the control channel."""
+
+
+class Watch:
+    """Looks after a fleet until it is stopped. A thread, not an actor: it must outlive any of them."""
+
+    def __init__(self, fleet: MachineFleet) -> None:
+        self._fleet = fleet
+        self._disk_told = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fleet-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopping.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        turn = 0
+        while not self._stopping.wait(WATCH_SECONDS):
+            try:
+                self._fleet.revive_the_dead()
+                self._look_at_disk()
+                # a slice of the machines each time: all of them at once would hold up the readers
+                self._fleet.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
+            except Exception:
+                log.exception("the watch over the fleet failed once; it goes on")
+            turn += 1
+
+    def _look_at_disk(self) -> None:
+        journal = self._fleet.journal
+        age = journal.oldest_age
+        if age > SLOW_SECONDS and not self._disk_told:
+            self._disk_told = True
+            why = journal.error or "it does not answer"
+            self._fleet.notify(f"the disk is not taking changes ({why}): {journal.depth} wait in memory.")
+        elif age < SLOW_SECONDS and self._disk_told:
+            self._disk_told = False
+            self._fleet.notify("the disk takes changes again.")

@@ -1,0 +1,92 @@
+"""Puts the parts together, in one place: configuration, storage, fleet, HTTP server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mac_actors import settings as settings_module
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.actors.notifier import Chat
+from mac_actors.core.config import Configuration
+from mac_actors.settings import Settings
+from mac_actors.storage.store import Store
+from mac_actors.web.access import Access
+from mac_actors.web.app import create_app
+from mac_actors.web.server import Server, Tls
+
+log = logging.getLogger(__name__)
+
+_FROM_ENVIRONMENT: Any = object()
+
+
+class Fleet(MachineFleet):
+    """All machines of a shop, alive: what a script opens, and what the server is built on."""
+
+    @classmethod
+    def open(
+        cls,
+        machines: Path | str | Mapping[str, Any] | None = None,
+        users: Path | str | Sequence[Any] | None = None,
+        state: Path | str | None = _FROM_ENVIRONMENT,
+    ) -> Fleet:
+        """Open a fleet; what is not given comes from the environment, as for the server.
+
+        ``machines`` and ``users`` are paths, parsed JSON or models; ``state`` is a directory, or ``None``
+        to keep everything in memory. Raises :class:`~mac_actors.errors.ConfigError` or
+        :class:`~mac_actors.errors.StorageError`.
+        """
+        environment = settings_module.from_environment()
+        configuration = settings_module.parse(
+            _path_or_data(environment.machines_config if machines is None else machines),
+            _path_or_data(environment.users_config if users is None else users),
+            enforce_expiration=environment.enforce_expiration,
+        )
+        directory = environment.state_dir if state is _FROM_ENVIRONMENT else state
+        return cls(
+            configuration,
+            Store.open(None if directory is None else Path(directory)),
+            commit_budget=environment.commit_budget,
+        )
+
+
+def _path_or_data(given: Any) -> Any:
+    return Path(given) if isinstance(given, str) else given
+
+
+class Service:
+    """A running server: :meth:`start` brings everything up, in order; :meth:`stop` down again, the other way round."""
+
+    def __init__(self, settings: Settings, chat: Chat | None = None) -> None:
+        self.settings = settings
+        self.configuration = settings_module.load(settings)
+        tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.fleet = Fleet(
+            self.configuration,
+            Store.open(settings.state_dir),
+            commit_budget=settings.commit_budget,
+            chat=chat,
+        )
+        access = Access(settings.tokens, public_names=settings.public_names)
+        self.app = create_app(self.fleet, access, self.load)
+        self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
+        try:
+            self.server.open()
+        except BaseException:
+            self.fleet.close()
+            raise
+
+    def load(self) -> Configuration:
+        """Read the configuration files anew."""
+        return settings_module.load(self.settings)
+
+    def start(self) -> None:
+        """Answer requests, in threads of the server's own. The socket is bound already."""
+        self.server.run_in_thread()
+
+    def stop(self) -> None:
+        """Finish the requests under way, write everything, let the state directory go."""
+        self.server.stop()
+        self.fleet.close()

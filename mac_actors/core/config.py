@@ -1,0 +1,101 @@
+"""Machines and users as the decisions see them: frozen, and already validated at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+FOB_LENGTH = 10
+"""Characters of a fob code; the readers' firmware strips leading zeroes, we put them back."""
+
+
+def normalize_fob(code: str | None) -> str | None:
+    """Left-pad a fob code to ten characters with ``0``; an empty code or ``None`` is no fob (``None``)."""
+    code = (code or "").strip()
+    return code.rjust(FOB_LENGTH, "0") if code else None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondRelay:
+    """A second output of a machine's reader, e.g. the laser tube beside the laser's ventilation."""
+
+    authorizations_or: frozenset[str]
+    unauthorized_warn_only: bool = False
+    always_enabled: bool = False
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineConfig:
+    """One machine as machines.json describes it."""
+
+    name: str
+    authorizations_or: frozenset[str] = frozenset()
+    unauthorized_warn_only: bool = False
+    always_enabled: bool = False
+    alias: str | None = None
+    second_relay: SecondRelay | None = None
+
+    @property
+    def display_name(self) -> str:
+        """What people see: the alias where there is one, else the name."""
+        return self.alias or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One person of users.json.
+
+    ``lcd_name`` is the preferred name in characters that the readers' display can draw (the edge
+    transliterates it); ``expires_at`` is the first moment at which the membership is over.
+    """
+
+    account_id: str
+    full_name: str
+    preferred_name: str
+    lcd_name: str
+    fob_codes: tuple[str, ...] = field(default=(), repr=False)
+    authorizations: frozenset[str] = frozenset()
+    oops_override: bool = False
+    expires_at: datetime | None = None
+    first_name: str = field(default="", repr=False)
+    last_name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All users, found by fob. Build one with :meth:`of`."""
+
+    users: tuple[User, ...] = ()
+    by_fob: Mapping[str, User] = field(default_factory=dict, repr=False)
+    enforce_expiration: bool = False
+
+    @classmethod
+    def of(cls, users: Iterable[User], *, enforce_expiration: bool = False) -> Directory:
+        """Index ``users`` by their (already padded and unique) fob codes."""
+        everyone = tuple(users)
+        by_fob = {code: user for user in everyone for code in user.fob_codes}
+        return cls(everyone, by_fob, enforce_expiration)
+
+    def find(self, fob: str) -> User | None:
+        """Return the user who carries this fob, or ``None``."""
+        return self.by_fob.get(fob)
+
+    def expired(self, user: User, at: datetime) -> bool:
+        """Whether ``user`` is to be refused as expired at this moment (never, while expiry is not enforced)."""
+        return self.enforce_expiration and user.expires_at is not None and at >= user.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Both configuration files, valid, as one value: they are swapped together.
+
+    ``users_mtime`` is when the users file was last written, ``loaded_at`` when both were read.
+    """
+
+    machines: Mapping[str, MachineConfig]
+    directory: Directory
+    loaded_at: datetime
+    users_mtime: datetime | None = None

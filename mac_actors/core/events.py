@@ -1,0 +1,75 @@
+"""What can happen to a machine. Each event carries ``at``, stamped at the edge (UTC)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mac_actors.core.state import NO_TELEMETRY, Refusal, Source, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A reader's report.
+
+    ``fob`` is normalized, ``None`` without a card. ``hold`` is set when the server has a reason of its
+    own to start no session now (the report is late, the disk hangs): an inserted card is then blocked.
+    """
+
+    at: datetime
+    fob: str | None = field(default=None, repr=False)
+    oops: bool = False
+    telemetry: Telemetry = NO_TELEMETRY
+    hold: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminEvent:
+    """What an admin does: from where, by whom, why."""
+
+    at: datetime
+    source: Source
+    by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Oops(AdminEvent):
+    """Mark the machine as broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock(AdminEvent):
+    """Lock the machine out for maintenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unoops(AdminEvent):
+    """Lift the oops alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock(AdminEvent):
+    """Lift the lock-out alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clear(AdminEvent):
+    """Lift oops and lock-out, whichever are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The machine's configuration was (re)read: a reload, or the start of the server."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The machine is no longer configured; its actor is about to stop."""
+
+    at: datetime
+
+
+Event = Report | Oops | Lock | Unoops | Unlock | Clear | Configured | Removed

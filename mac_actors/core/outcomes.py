@@ -1,0 +1,131 @@
+"""What came of an event. Journal, notices, log lines and metrics are made from these, and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    CARD_REMOVED = "card_removed"
+    CARD_CHANGED = "card_changed"
+    REBOOT = "reboot"
+    OOPS = "oops"
+    LOCK = "lock"
+    MACHINE_REMOVED = "machine_removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who held the card."""
+
+    account_id: str
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that is over: whose, of what kind, from when, for how many seconds, why."""
+
+    user: Person
+    kind: SessionKind
+    since: datetime
+    seconds: float
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Base of all outcomes: which machine, when."""
+
+    machine: str
+    display_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Outcome):
+    """A card opened a session."""
+
+    user: Person
+    session: SessionKind
+    second: SecondDecision
+    fob: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRefused(Outcome):
+    """A card was inserted and got no session. ``user`` is ``None`` for an unknown fob."""
+
+    refusal: Refusal
+    user: Person | None
+    fob: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardSeen(Outcome):
+    """A card was inserted on an always enabled machine: noted, nothing more."""
+
+    user: Person | None
+    fob: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Outcome):
+    """A session ended because its card went, or its machine was removed from the configuration."""
+
+    ended: Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebooted(Outcome):
+    """The reader restarted; ``ended`` is the session that this cut, ``card_blocked`` whether a card is in it."""
+
+    ended: Ended | None
+    card_blocked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OopsSet(Outcome):
+    """The machine was oopsed; ``ended`` is the session that this cut."""
+
+    flag: Flag
+    ended: Ended | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockSet(Outcome):
+    """The machine was locked out; ``ended`` is the session that this cut."""
+
+    flag: Flag
+    ended: Ended | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared(Outcome):
+    """Oops, lock or both were lifted: the flags that were, and who did it.
+
+    ``still_oopsed`` and ``still_locked`` say what remains; ``power_on`` that an always enabled
+    machine is live again.
+    """
+
+    oops: Flag | None
+    lock: Flag | None
+    source: Source
+    by: str | None
+    reason: str | None
+    still_oopsed: bool
+    still_locked: bool
+    power_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerChanged(Outcome):
+    """A change of configuration turned the machine's power on or off."""
+
+    on: bool

@@ -1,0 +1,92 @@
+"""What the reader is told: derived from configuration and state, never stored, so that they can't disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mac_actors.core.config import MachineConfig
+from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind
+
+LCD_COLUMNS = 16
+"""Characters a line of the readers' two-line display."""
+
+RGB = tuple[float, float, float]
+
+GREEN: RGB = (0.0, 1.0, 0.0)
+RED: RGB = (1.0, 0.0, 0.0)
+ORANGE: RGB = (1.0, 0.5, 0.0)
+DARK: RGB = (0.0, 0.0, 0.0)
+
+SECOND_ON = frozenset({SecondDecision.GRANTED, SecondDecision.WARN, SecondDecision.ALWAYS_ENABLED})
+
+REFUSED: dict[Refusal, tuple[str, str, RGB]] = {
+    Refusal.UNKNOWN: ("Unknown RFID", "", RED),
+    Refusal.EXPIRED: ("Membership", "expired", ORANGE),
+    Refusal.UNAUTHORIZED: ("Unauthorized", "", ORANGE),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The reply to a reader, field by field as its firmware reads it (brightness 0 to 1, display two lines of 16)."""
+
+    relay: bool
+    display: str
+    oops_led: bool
+    status_led_rgb: RGB
+    status_led_brightness: float
+    second_relay: bool
+
+
+def relay_on(config: MachineConfig, state: MachineState) -> bool:
+    """Whether the machine has power."""
+    if state.session is not None:
+        return not state.flagged or state.session.kind is SessionKind.OVERRIDE
+    return config.always_enabled and not state.flagged
+
+
+def second_relay_on(config: MachineConfig, state: MachineState) -> bool:
+    """Whether the second relay is on: never without the first."""
+    second = config.second_relay
+    if second is None or not relay_on(config, state):
+        return False
+    return second.always_enabled or (state.session is not None and state.session.second in SECOND_ON)
+
+
+def outputs(config: MachineConfig, state: MachineState) -> Outputs:
+    """Derive all outputs of a machine."""
+    first, second, rgb = _shown(config, state)
+    return Outputs(
+        relay=relay_on(config, state),
+        display="\n".join(lcd_line(line) for line in (first, second) if line),
+        oops_led=state.oops is not None,
+        status_led_rgb=rgb,
+        status_led_brightness=0.0 if rgb == DARK else 0.5,
+        second_relay=second_relay_on(config, state),
+    )
+
+
+def _shown(config: MachineConfig, state: MachineState) -> tuple[str, str, RGB]:
+    """Two display lines and the light: the first situation that fits."""
+    session, card = state.session, state.card
+    if session is not None and session.kind is SessionKind.OVERRIDE:
+        return "OVERRIDE BY", session.lcd_name, GREEN
+    if state.oops is not None:
+        return "Oops!! Please", "check/post Slack", RED
+    if state.lock is not None:
+        return "Down for", "maintenance", ORANGE
+    if config.always_enabled:
+        return "Always On", "", GREEN
+    if session is not None:
+        return "Welcome,", session.lcd_name, GREEN
+    if card is None:
+        return "Please Insert", "RFID Card", DARK
+    if card.blocked or card.refusal is None:
+        return "Remove card and", "insert it again", ORANGE
+    return REFUSED[card.refusal]
+
+
+def lcd_line(text: str) -> str:
+    r"""Cut a line to what an HD44780 draws: 16 characters of plain ASCII without ``\`` and ``~``."""
+    drawable = (" " if c.isspace() else c if " " <= c < "\x7f" else "?" for c in text)
+    return "".join(drawable).replace("\\", "/").replace("~", "-")[:LCD_COLUMNS].strip()

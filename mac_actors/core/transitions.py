@@ -1,0 +1,297 @@
+"""The decision: one event on one machine. A pure function of configuration, users, state and event.
+
+The rules of a reader's report, in this order:
+
+1. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
+2. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
+3. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.judge`).
+
+Only an insertion starts a session. Everything else can but end one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from mac_actors.core.access import Granted, Noted, Refused, judge
+from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.events import (
+    AdminEvent,
+    Clear,
+    Configured,
+    Event,
+    Lock,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
+from mac_actors.core.outcomes import (
+    CardSeen,
+    Cleared,
+    Ended,
+    EndReason,
+    LockSet,
+    OopsSet,
+    Outcome,
+    Person,
+    PowerChanged,
+    Rebooted,
+    SessionEnded,
+    SessionRefused,
+    SessionStarted,
+)
+from mac_actors.core.outputs import relay_on
+from mac_actors.core.state import (
+    KEPT_REFUSALS,
+    Card,
+    Flag,
+    MachineState,
+    Refusal,
+    Session,
+    Source,
+)
+
+REBOOT_TOLERANCE_SECONDS = 120
+"""How much shorter than the time since the last report an uptime may be: firmware measures it once a minute."""
+
+
+class Already(StrEnum):
+    """What an admin's command found to be so already."""
+
+    OOPSED = "oopsed"
+    LOCKED_OUT = "locked_out"
+    NOT_OOPSED = "not_oopsed"
+    NOT_LOCKED_OUT = "not_locked_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The new state, what came of the event, and what was already so.
+
+    ``changed`` is whether there is an outcome, or anything but telemetry and the time of the last check-in
+    moved: what must be on disk before it counts.
+    """
+
+    state: MachineState
+    outcomes: tuple[Outcome, ...] = ()
+    already: tuple[Already, ...] = ()
+    changed: bool = False
+
+
+def decide(config: MachineConfig, directory: Directory, state: MachineState, event: Event) -> Decision:
+    """Decide what ``event`` does to a machine in ``state``. Changes nothing; raises nothing for any event."""
+    if isinstance(event, Report):
+        rebooted = _has_rebooted(state, event)
+        seen = replace(state, telemetry=event.telemetry, last_checkin=event.at)
+        if _is_heartbeat(state, event) and not rebooted:
+            return Decision(seen)
+        draft = _Draft(config, directory, seen, event.at)
+        draft.report(event, rebooted=rebooted)
+        return draft.decision(state)
+    draft = _Draft(config, directory, state, event.at)
+    draft.apply(event)
+    return draft.decision(state)
+
+
+def _is_heartbeat(state: MachineState, event: Report) -> bool:
+    """Nothing new: the same card or none, no oops or a known one."""
+    return event.fob == (state.card.fob if state.card else None) and (not event.oops or state.oops is not None)
+
+
+def _has_rebooted(state: MachineState, event: Report) -> bool:
+    last, now = state.telemetry.uptime, event.telemetry.uptime
+    if now is None:
+        return last is not None
+    if last is not None and now < last:
+        return True
+    if state.last_checkin is None:
+        return False
+    elapsed = (event.at - state.last_checkin).total_seconds()
+    return now < elapsed - REBOOT_TOLERANCE_SECONDS
+
+
+class _Draft:
+    """A decision in the making; lives for one call of :func:`decide`."""
+
+    def __init__(self, config: MachineConfig, directory: Directory, state: MachineState, at: datetime) -> None:
+        self.config = config
+        self.directory = directory
+        self.state = state
+        self.at = at
+        self.outcomes: list[Outcome] = []
+        self.already: list[Already] = []
+        self._common = {"machine": config.name, "display_name": config.display_name, "at": at}
+
+    def decision(self, before: MachineState) -> Decision:
+        """Stamp what follows from the change, and freeze it."""
+        now = self.state
+        if _what_people_did(now) != _what_people_did(before):
+            now = replace(now, last_update=self.at)
+        if now.status is not before.status:
+            now = replace(now, status_since=self.at)
+        changed = bool(self.outcomes) or _durable(now) != _durable(before)
+        return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
+
+    def apply(self, event: Event) -> None:
+        match event:
+            case Oops():
+                self.set_oops(event.source, event.by, event.reason)
+            case Lock():
+                self.set_lock(event)
+            case Unoops():
+                self.clear(event, oops=True, lock=False)
+            case Unlock():
+                self.clear(event, oops=False, lock=True)
+            case Clear():
+                self.clear(event, oops=True, lock=True)
+            case Configured():
+                self.configured()
+            case Removed():
+                ended = self.end_session(EndReason.MACHINE_REMOVED)
+                self.block_card()
+                if ended:
+                    self.emit(SessionEnded, ended=ended)
+
+    # reports
+
+    def report(self, event: Report, *, rebooted: bool) -> None:
+        if rebooted:
+            ended = self.end_session(EndReason.REBOOT)
+            self.block_card()
+            self.emit(Rebooted, ended=ended, card_blocked=event.fob is not None)
+        if event.oops and self.state.oops is None:
+            self.set_oops(Source.BUTTON, None, None)
+        if event.fob == (self.state.card.fob if self.state.card else None):
+            return
+        self.take_out(EndReason.CARD_REMOVED if event.fob is None else EndReason.CARD_CHANGED)
+        if event.fob is None:
+            return
+        if rebooted:
+            # not judged at all: whoever's it is, it must be put in again
+            self.change(card=Card(event.fob, self.at, blocked=True))
+        else:
+            self.insert(event.fob, Refusal.OOPSED if event.oops else event.hold)
+
+    def take_out(self, reason: EndReason) -> None:
+        ended = self.end_session(reason)
+        self.change(card=None)
+        if ended:
+            self.emit(SessionEnded, ended=ended)
+
+    def insert(self, fob: str, hold: Refusal | None) -> None:
+        access = judge(self.config, self.directory, self.state, fob, self.at, hold)
+        user = Person(access.user.account_id, access.user.full_name) if access.user else None
+        match access:
+            case Granted(user=holder, kind=kind, second=second):
+                session = Session(holder.account_id, holder.full_name, holder.lcd_name, kind, self.at, second)
+                self.change(card=Card(fob, self.at), session=session)
+                self.emit(SessionStarted, user=user, session=kind, second=second, fob=fob)
+            case Refused(refusal=refusal):
+                self.change(
+                    card=Card(
+                        fob,
+                        self.at,
+                        blocked=self.state.flagged or hold is not None,
+                        refusal=refusal if refusal in KEPT_REFUSALS else None,
+                    )
+                )
+                self.emit(SessionRefused, refusal=refusal, user=user, fob=fob)
+            case Noted():
+                self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
+                self.emit(CardSeen, user=user, fob=fob)
+
+    # oops, lock, clear
+
+    def set_oops(self, source: Source, by: str | None, reason: str | None) -> None:
+        if self.state.oops is not None:
+            self.already.append(Already.OOPSED)
+            return
+        flag = Flag(self.at, source, by, reason)
+        ended = self.end_session(EndReason.OOPS)
+        self.block_card()
+        self.change(oops=flag)
+        self.emit(OopsSet, flag=flag, ended=ended)
+
+    def set_lock(self, event: AdminEvent) -> None:
+        if self.state.lock is not None:
+            self.already.append(Already.LOCKED_OUT)
+            return
+        flag = Flag(self.at, event.source, event.by, event.reason)
+        ended = self.end_session(EndReason.LOCK)
+        self.block_card()
+        self.change(lock=flag)
+        self.emit(LockSet, flag=flag, ended=ended)
+
+    def clear(self, event: AdminEvent, *, oops: bool, lock: bool) -> None:
+        lifted_oops = self.state.oops if oops else None
+        lifted_lock = self.state.lock if lock else None
+        if lifted_oops is None and lifted_lock is None:
+            if oops:
+                self.already.append(Already.NOT_OOPSED)
+            if lock:
+                self.already.append(Already.NOT_LOCKED_OUT)
+            return
+        had_power = relay_on(self.config, self.state)
+        self.change(
+            oops=None if lifted_oops else self.state.oops,
+            lock=None if lifted_lock else self.state.lock,
+        )
+        self.emit(
+            Cleared,
+            oops=lifted_oops,
+            lock=lifted_lock,
+            source=event.source,
+            by=event.by,
+            reason=event.reason,
+            still_oopsed=self.state.oops is not None,
+            still_locked=self.state.lock is not None,
+            power_on=relay_on(self.config, self.state) and not had_power,
+        )
+
+    # configuration
+
+    def configured(self) -> None:
+        was, now = self.state.always_enabled, self.config.always_enabled
+        had_power = relay_on(replace(self.config, always_enabled=was), self.state)
+        self.change(always_enabled=now)
+        card = self.state.card
+        if card and not now and self.state.session is None and (was or not card.refusal):
+            self.block_card()
+        has_power = relay_on(self.config, self.state)
+        if has_power is not had_power:
+            self.emit(PowerChanged, on=has_power)
+
+    # the pieces
+
+    def change(self, **parts: Any) -> None:
+        self.state = replace(self.state, **parts)
+
+    def emit(self, kind: Callable[..., Outcome], **facts: object) -> None:
+        self.outcomes.append(kind(**self._common, **facts))
+
+    def end_session(self, reason: EndReason) -> Ended | None:
+        session = self.state.session
+        if session is None:
+            return None
+        self.change(session=None)
+        person = Person(session.account_id, session.full_name)
+        seconds = max(0.0, (self.at - session.since).total_seconds())
+        return Ended(person, session.kind, session.since, seconds, reason)
+
+    def block_card(self) -> None:
+        if self.state.card is not None:
+            self.change(card=replace(self.state.card, blocked=True))
+
+
+def _what_people_did(state: MachineState) -> tuple[object, ...]:
+    return (state.oops, state.lock, state.card, state.session)
+
+
+def _durable(state: MachineState) -> tuple[object, ...]:
+    return (*_what_people_did(state), state.always_enabled, state.status_since)

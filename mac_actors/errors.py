@@ -1,0 +1,64 @@
+"""The exceptions of the package. A refusal (no authorization, already oopsed) is a value, never one of these.
+
+::
+
+    MacError
+    ├── ConfigError          a file, a variable or an option is wrong: what, where, what is expected
+    ├── UnknownMachine       no machine of this name or alias (also a LookupError)
+    ├── MachineUnavailable   a machine's actor did not answer; try again
+    ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
+    ├── StorageError         the state directory can't be used
+    ├── ServerError          the server that a command talks to refused or could not be reached
+    └── ChatError            the chat refused a post
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class MacError(Exception):
+    """Base of all errors of this package. Its text says what to do next."""
+
+
+class ConfigError(MacError):
+    """A configuration file or variable is wrong; ``problems`` has one line for each mistake."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class UnknownMachine(MacError, LookupError):  # noqa: N818 - the contract's name
+    """No machine has this name or alias; ``suggestions`` are the nearest ones."""
+
+    def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
+        shown = name if len(name) <= 80 else name[:80] + "…"
+        hint = f" Did you mean {' or '.join(suggestions)}?" if suggestions else ""
+        super().__init__(f"No such machine: {shown}.{hint}" if hint else f"No such machine: {shown}")
+        self.name = name
+        self.suggestions = tuple(suggestions)
+
+
+class MachineUnavailable(MacError):  # noqa: N818 - the contract's name
+    """A machine's actor did not answer in time, or is being restarted. Trying again is safe."""
+
+
+class ReloadRefused(MacError):  # noqa: N818 - a state of affairs, like its neighbours
+    """A reload would do harm (many users gone, a machine in use gone); the running configuration stays."""
+
+
+class StorageError(MacError):
+    """The state directory can't be used: in use by another process, not writable, or damaged."""
+
+
+class ServerError(MacError):
+    """The server could not be reached, or refused."""
+
+
+class ChatError(MacError):
+    """The chat refused a post. ``retry_after`` is in seconds; ``None`` means that trying again does not help."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,0 +1,76 @@
+"""States and outcomes as JSON text, and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from mac_actors.core import outcomes as o
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.state import MachineState
+from mac_actors.core.wording import kind
+
+_STATE: Final = TypeAdapter(MachineState)
+
+_TYPES: Final[dict[str, type[Outcome]]] = {
+    "session_started": o.SessionStarted,
+    "session_refused": o.SessionRefused,
+    "session_ended": o.SessionEnded,
+    "card_seen": o.CardSeen,
+    "rebooted": o.Rebooted,
+    "oops_set": o.OopsSet,
+    "lock_set": o.LockSet,
+    "cleared": o.Cleared,
+    "oops_cleared": o.Cleared,
+    "lock_cleared": o.Cleared,
+    "power_on": o.PowerChanged,
+    "power_off": o.PowerChanged,
+}
+
+_ADAPTERS: Final[dict[type[Outcome], TypeAdapter[Any]]] = {t: TypeAdapter(t) for t in set(_TYPES.values())}
+
+
+def dump_state(state: MachineState) -> str:
+    """Return the state as JSON. Raises ``ValueError`` for text that is not Unicode (lone surrogates)."""
+    return _STATE.dump_json(state).decode()
+
+
+def load_state(text: str) -> MachineState:
+    """Read a state back. Raises ``ValueError`` for anything that :func:`dump_state` did not write."""
+    return _STATE.validate_json(text)
+
+
+def dump_outcome(outcome: Outcome) -> str:
+    """Return the outcome as JSON."""
+    return _ADAPTERS[type(outcome)].dump_json(outcome).decode()
+
+
+def load_outcome(kind_: str, text: str) -> Outcome:
+    """Read an outcome of the journal back. Raises ``ValueError`` for one that this version does not know."""
+    if kind_ not in _TYPES:
+        raise ValueError(f"unknown kind of outcome: {kind_}")
+    result: Outcome = _ADAPTERS[_TYPES[kind_]].validate_json(text)
+    return result
+
+
+def journal_row(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as a row of the journal, but for its id."""
+    person = getattr(outcome, "user", None)
+    ended = getattr(outcome, "ended", None)
+    if ended is not None:
+        person = ended.user
+    return {
+        "at": timestamp(outcome.at),
+        "machine": outcome.machine,
+        "kind": kind(outcome),
+        "account_id": person.account_id if person else None,
+        "seconds": ended.seconds if ended else None,
+        "data": dump_outcome(outcome),
+    }
+
+
+def timestamp(at: datetime) -> str:
+    """Return a time as the tables hold it: ISO 8601 in UTC, of fixed width so that text order is time order."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,40 @@
+"""Numbered steps from an empty database to :mod:`mac_actors.storage.schema`; each runs once, in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, inspect, select
+
+from mac_actors.errors import StorageError
+from mac_actors.storage.migrations import m0001_initial
+from mac_actors.storage.schema import migration
+
+MIGRATIONS: Mapping[str, Callable[..., None]] = {
+    "0001_initial": m0001_initial.upgrade,
+}
+"""All steps in their order. A step that was released is never changed: add another."""
+
+
+def migrate(engine: Engine) -> list[str]:
+    """Run what has not run yet, and return its names.
+
+    Raises :class:`StorageError` when the database has been used by a newer version of the server.
+    """
+    applied: set[str] = set()
+    if inspect(engine).has_table("migration"):
+        with engine.connect() as connection:
+            applied = set(connection.scalars(select(migration.c.name)))
+    unknown = applied - MIGRATIONS.keys()
+    if unknown:
+        raise StorageError(
+            f"the database was written by a newer mac-actors (it has {', '.join(sorted(unknown))}): "
+            "install that version, or restore a backup from before the upgrade"
+        )
+    pending = [name for name in MIGRATIONS if name not in applied]
+    for name in pending:
+        with engine.begin() as connection:
+            MIGRATIONS[name](connection)
+            connection.execute(migration.insert().values(name=name, applied_at=datetime.now(UTC).isoformat()))
+    return pending

@@ -1,0 +1,50 @@
+"""The tables, as they are after all migrations. Times are text, ISO 8601 in UTC, so that they sort and read."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+machine_state = Table(
+    "machine_state",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+)
+"""One row a machine; ``state`` is its :class:`~mac_actors.core.state.MachineState` as JSON."""
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("account_id", Text),
+    Column("seconds", Float),
+    Column("data", Text, nullable=False),
+    Index("journal_machine", "machine", "id"),
+    Index("journal_kind", "kind", "id"),
+    Index("journal_at", "at"),
+)
+"""One row an outcome; ``data`` is the outcome as JSON, ``seconds`` the length of the session that it ended."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("machine", Text),
+    Column("journal_id", Integer),
+)
+"""Notices that the chat has not taken yet; a row is deleted when it has."""
+
+migration = Table(
+    "migration",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("applied_at", Text, nullable=False),
+)

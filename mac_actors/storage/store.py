@@ -1,0 +1,282 @@
+"""The database: load states, commit batches, read pages. One writer (the journal actor), any number of readers."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.state import MachineState
+from mac_actors.core.wording import Notice
+from mac_actors.errors import StorageError
+from mac_actors.storage import codec
+from mac_actors.storage.lock import DirectoryLock
+from mac_actors.storage.migrations import migrate
+from mac_actors.storage.schema import journal, machine_state, outbox
+
+DATABASE = "mac.sqlite3"
+"""The database's file name in the state directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one decision wants on disk, already encoded: all of it is written, or none.
+
+    ``state`` is a row of machine_state; ``rows`` are journal rows, each with the notices that go with
+    it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken.
+    """
+
+    state: tuple[str, str] | None = None
+    rows: tuple[tuple[dict[str, Any], tuple[Notice, ...]], ...] = ()
+    notices: tuple[tuple[datetime, Notice], ...] = ()
+    sent: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A machine's row that can't be understood; ``why`` is for the log and for the lock's reason."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal."""
+
+    id: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines of the journal, newest first; ``next`` is the cursor of the following page, if there is one."""
+
+    entries: tuple[Entry, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A notice that waits for the chat."""
+
+    id: int
+    at: datetime
+    channel: str
+    text: str
+
+
+_PUT_STATE = upsert(machine_state)
+_PUT_STATE = _PUT_STATE.on_conflict_do_update(index_elements=["name"], set_={"state": _PUT_STATE.excluded.state})
+_PUT_JOURNAL = journal.insert()
+_PUT_OUTBOX = outbox.insert()
+_DROP_SENT = delete(outbox).where(outbox.c.id == bindparam("sent_id"))
+
+
+class Store:
+    """An open database. Every method raises :class:`StorageError` when the disk or the database refuses."""
+
+    def __init__(self, engine: Engine, lock: DirectoryLock | None) -> None:
+        self._engine = engine
+        self._lock = lock
+        # In memory there is one connection for everybody, and so one user at a time.
+        self._alone = threading.RLock() if lock is None else None
+        with _as_storage_error("open the database"):
+            migrate(engine)
+            with self._reading() as connection:
+                self._last_journal = connection.scalar(select(func.max(journal.c.id))) or 0
+                self._last_outbox = connection.scalar(select(func.max(outbox.c.id))) or 0
+        self._writer: Connection | None = None
+
+    @classmethod
+    def open(cls, directory: Path | None) -> Store:
+        """Open (or make) the database in ``directory``; ``None``: in memory, gone with the process."""
+        if directory is None:
+            engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+            event.listen(engine, "connect", _take_over_transactions)
+            event.listen(engine, "begin", _begin)
+            return cls(engine, None)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"cannot make the state directory {directory}: {error.strerror}. "
+                "Make it, or set MACHINE_STATE_DIR to another one."
+            ) from error
+        lock = DirectoryLock(directory)
+        engine = create_engine(f"sqlite:///{directory / DATABASE}", connect_args={"timeout": 5})
+        event.listen(engine, "connect", _take_over_transactions)
+        event.listen(engine, "connect", _durable)
+        event.listen(engine, "begin", _begin)
+        try:
+            return cls(engine, lock)
+        except BaseException:
+            engine.dispose()
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Close all connections and let the directory go."""
+        if self._writer is not None:
+            self._writer.close()
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    # writing: the journal actor alone
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Write all of ``records`` in one transaction, in their order; on an error none of them is written."""
+        states = {r.state[0]: r.state[1] for r in records if r.state}
+        rows: list[dict[str, Any]] = []
+        posts: list[dict[str, Any]] = []
+        for record in records:
+            for row, notices in record.rows:
+                journal_id = self._last_journal + len(rows) + 1
+                rows.append({"id": journal_id, **row})
+                posts += [_post(row["at"], notice, machine=row["machine"], journal_id=journal_id) for notice in notices]
+            posts += [_post(codec.timestamp(at), notice) for at, notice in record.notices]
+        for number, post in enumerate(posts, self._last_outbox + 1):
+            post["id"] = number
+        sent = [{"sent_id": i} for r in records for i in r.sent]
+        with _as_storage_error("write"), self._writing() as connection:
+            if states:
+                connection.execute(_PUT_STATE, [{"name": n, "state": s} for n, s in states.items()])
+            if rows:
+                connection.execute(_PUT_JOURNAL, rows)
+            if posts:
+                connection.execute(_PUT_OUTBOX, posts)
+            if sent:
+                connection.execute(_DROP_SENT, sent)
+        self._last_journal += len(rows)
+        self._last_outbox += len(posts)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._alone or contextlib.nullcontext():
+            if self._writer is None:
+                self._writer = self._engine.connect()
+            try:
+                with self._writer.begin():
+                    yield self._writer
+            except BaseException:
+                # A connection that failed may be in any state: the next batch gets a new one.
+                if self._alone is None:
+                    self._writer.invalidate()
+                self._writer.close()
+                self._writer = None
+                raise
+
+    # reading: any thread
+
+    def load_states(self) -> dict[str, MachineState | Unreadable]:
+        """Return the state of every machine that was ever seen, by name."""
+        with _as_storage_error("read the machines' states"), self._reading() as connection:
+            return {name: _decode(text) for name, text in connection.execute(select(machine_state))}
+
+    def load_state(self, name: str) -> MachineState | Unreadable | None:
+        """Return one machine's state, ``None`` if there is none yet."""
+        with _as_storage_error("read a machine's state"), self._reading() as connection:
+            text = connection.scalar(select(machine_state.c.state).where(machine_state.c.name == name))
+            return None if text is None else _decode(text)
+
+    def page(
+        self,
+        *,
+        machine: str | None = None,
+        kind: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Return up to ``limit`` lines of the journal, newest first; ``before`` is the last page's ``next``."""
+        query = select(journal.c.id, journal.c.kind, journal.c.data).order_by(journal.c.id.desc())
+        if machine is not None:
+            query = query.where(journal.c.machine == machine)
+        if kind is not None:
+            query = query.where(journal.c.kind == kind)
+        if since is not None:
+            query = query.where(journal.c.at >= codec.timestamp(since))
+        if before is not None:
+            query = query.where(journal.c.id < before)
+        with _as_storage_error("read the journal"), self._reading() as connection:
+            rows = connection.execute(query.limit(limit + 1)).all()
+        entries = tuple(Entry(row.id, codec.load_outcome(row.kind, row.data)) for row in rows[:limit])
+        return Page(entries, entries[-1].id if len(rows) > limit else None)
+
+    def waiting(self, after: int = 0, limit: int = 100) -> list[Waiting]:
+        """Return the oldest notices that the chat has not taken, with ids above ``after``."""
+        query = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
+        with _as_storage_error("read the outbox"), self._reading() as connection:
+            return [
+                Waiting(row.id, datetime.fromisoformat(row.at), row.channel, row.text)
+                for row in connection.execute(query)
+            ]
+
+    def count_waiting(self) -> tuple[int, datetime | None]:
+        """Return how many notices wait for the chat, and since when the oldest does."""
+        query = select(func.count(), func.min(outbox.c.at)).select_from(outbox)
+        with _as_storage_error("read the outbox"), self._reading() as connection:
+            count, oldest = connection.execute(query).one()
+        return count, datetime.fromisoformat(oldest) if oldest else None
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._alone or contextlib.nullcontext(), self._engine.connect() as connection:
+            yield connection
+
+
+def record_state(name: str, state: MachineState) -> tuple[str, str]:
+    """Encode a state for :attr:`Record.state`."""
+    return name, codec.dump_state(state)
+
+
+def _post(at: str, notice: Notice, **origin: object) -> dict[str, Any]:
+    return {
+        "at": at,
+        "channel": notice.channel.value,
+        "text": notice.text,
+        "machine": None,
+        "journal_id": None,
+        **origin,
+    }
+
+
+def _decode(text: str) -> MachineState | Unreadable:
+    try:
+        return codec.load_state(text)
+    except ValueError as error:
+        return Unreadable(" ".join(str(error).split())[:200])
+
+
+@contextlib.contextmanager
+def _as_storage_error(what: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise StorageError(f"cannot {what}: {' '.join(str(cause).split())}") from error
+
+
+def _take_over_transactions(connection: Any, _record: object) -> None:
+    # sqlite3 begins transactions by rules of its own (never before DDL): we do it, in _begin.
+    connection.isolation_level = None
+
+
+def _durable(connection: Any, _record: object) -> None:
+    # WAL lets readers go on while the writer writes; FULL puts a commit on disk before it is acknowledged.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,1 @@
+"""HTTP: a Bottle application on cheroot. Readers, admins, monitors and people come in here."""

@@ -1,0 +1,87 @@
+"""The admins' endpoints: oops, lock, clear, and reloading the configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import bottle
+
+from mac_actors.actors.fleet import MachineFleet, ReloadSummary
+from mac_actors.core.config import Configuration
+from mac_actors.core.events import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
+from mac_actors.web.access import Access
+from mac_actors.web.errors import Refused, parse_body, read_body
+from mac_actors.web.models import (
+    AdminBody,
+    MachinesChangeBody,
+    ReloadBody,
+    SuccessBody,
+    UsersChangeBody,
+)
+
+log = logging.getLogger(__name__)
+
+COMMANDS: tuple[tuple[str, str, type[AdminEvent]], ...] = (
+    ("POST", "oops", Oops),
+    ("DELETE", "oops", Unoops),
+    ("POST", "locked_out", Lock),
+    ("DELETE", "locked_out", Unlock),
+    ("POST", "clear", Clear),
+)
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Callable[[], Configuration]) -> None:
+    """Add the admins' routes; ``load`` reads the configuration files anew."""
+
+    def check_access() -> None:
+        try:
+            access.check_admin(bottle.request.environ)
+        except Refused as refused:
+            request = bottle.request
+            log.warning("refused %s %s from %s: %s", request.method, request.path, request.remote_addr, refused.status)
+            raise
+
+    def command(kind: type[AdminEvent]) -> Callable[[str], bytes]:
+        def carry_out(name: str) -> bytes:
+            check_access()
+            body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
+            event: Any = kind(datetime.now(UTC), body.source, body.by, body.reason)
+            answer = fleet.ask(fleet.find(name), event)
+            return _json(SuccessBody(durable=None if answer.durable else False))
+
+        return carry_out
+
+    for method, path, kind in COMMANDS:
+        app.route(f"/api/machine/{path}/<name:path>", method, command(kind))
+
+    def forced() -> bool:
+        return str(bottle.request.query.get("force")) == "1"
+
+    @app.post("/api/reload-users")
+    def reload_users() -> bytes:
+        check_access()
+        summary = fleet.reload(load(), machines=False, force=forced())
+        return _json(UsersChangeBody.model_validate(summary.users))
+
+    @app.post("/api/reload")
+    def reload() -> bytes:
+        check_access()
+        return _json(_reload_body(fleet.reload(load(), force=forced())))
+
+
+def _reload_body(summary: ReloadSummary) -> ReloadBody:
+    return ReloadBody(
+        users=UsersChangeBody.model_validate(summary.users),
+        machines=MachinesChangeBody(
+            added=list(summary.added), changed=list(summary.changed), removed=list(summary.removed)
+        ),
+        powered_on=list(summary.powered_on),
+    )
+
+
+def _json(body: Any) -> bytes:
+    bottle.response.content_type = "application/json"
+    return bytes(body.model_dump_json(exclude_none=True).encode())

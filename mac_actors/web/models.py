@@ -1,0 +1,295 @@
+"""The JSON that comes in and goes out, as models: they check the input, and the OpenAPI description is made of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
+
+from mac_actors.core.config import normalize_fob
+from mac_actors.core.outputs import Outputs
+from mac_actors.core.state import Source, Status, Telemetry
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+def _fob(value: str | None) -> str | None:
+    if value and not value.isprintable():
+        raise ValueError("a fob code without control characters")
+    return normalize_fob(value)
+
+
+class ReportBody(BaseModel):
+    """What a reader POSTs every 10 seconds and at each card or button event. Unknown fields are ignored."""
+
+    model_config = ConfigDict(title="Report")
+
+    machine_name: str = Field(strict=True, description="a name in machines.json, exactly")
+    oops: StrictBool = Field(description="whether the Oops button is pressed")
+    rfid_value: Annotated[str | None, Field(strict=True, max_length=64), AfterValidator(_fob)] = Field(
+        description='the fob in the reader, `""` or null for none; left-padded to 10 characters with 0'
+    )
+    uptime: Number | None = Field(description="seconds since the reader's boot; null if it has no reading yet")
+    wifi_signal_db: Number | None = Field(None, description="dBm")
+    wifi_signal_percent: Number | None = Field(None, description="0 to 100")
+    internal_temperature_c: Number | None = Field(None, description="°C, of the reader's chip")
+    amps: Number | None = Field(0.0, description="current that the machine draws; null counts as 0")
+    second_relay_state: StrictBool | None = Field(None, description="observed only")
+
+    def telemetry(self) -> Telemetry:
+        """Return what the reader said of itself."""
+        return Telemetry(
+            self.uptime,
+            self.wifi_signal_db,
+            self.wifi_signal_percent,
+            self.internal_temperature_c,
+            self.amps or 0.0,
+            self.second_relay_state,
+        )
+
+
+class OutputsBody(BaseModel):
+    """The reply to a report: what the reader is to do."""
+
+    model_config = ConfigDict(title="Outputs")
+
+    relay: bool
+    display: str = Field(description="two lines of 16 characters at the most")
+    oops_led: bool
+    status_led_rgb: tuple[float, float, float]
+    status_led_brightness: float
+    second_relay: bool
+
+    @classmethod
+    def of(cls, outputs: Outputs) -> OutputsBody:
+        """Return the reply for these outputs."""
+        return cls(
+            relay=outputs.relay,
+            display=outputs.display,
+            oops_led=outputs.oops_led,
+            status_led_rgb=outputs.status_led_rgb,
+            status_led_brightness=outputs.status_led_brightness,
+            second_relay=outputs.second_relay,
+        )
+
+
+def _one_line(text: str | None) -> str | None:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None if text else None
+
+
+def _known_source(value: object) -> object:
+    return value if value in {Source.CLI, Source.REPL} else Source.HTTP
+
+
+Line = Annotated[str | None, AfterValidator(_one_line)]
+
+
+class AdminBody(BaseModel):
+    """Who does it and why; optional. White space and control characters are folded."""
+
+    model_config = ConfigDict(title="Admin")
+
+    reason: Annotated[Line, StringConstraints(max_length=1000)] = None
+    by: Annotated[Line, StringConstraints(max_length=200)] = None
+    source: Annotated[Source, BeforeValidator(_known_source)] = Field(
+        Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
+    )
+
+
+class FlagBody(BaseModel):
+    """An oops or a lock that is set."""
+
+    model_config = ConfigDict(title="Flag", from_attributes=True)
+
+    since: datetime
+    source: Source
+    by: str | None
+    reason: str | None
+
+
+class SessionBody(BaseModel):
+    """A running session; ``user`` is null where names are hidden."""
+
+    model_config = ConfigDict(title="Session")
+
+    since: datetime
+    kind: str
+    user: str | None
+
+
+class TelemetryBody(BaseModel):
+    """What the reader last said of itself."""
+
+    model_config = ConfigDict(title="Telemetry", from_attributes=True)
+
+    uptime: float | None
+    wifi_signal_db: float | None
+    wifi_signal_percent: float | None
+    internal_temperature_c: float | None
+    amps: float
+    second_relay_state: bool | None
+
+
+class MachineBody(BaseModel):
+    """One machine, as it is now."""
+
+    model_config = ConfigDict(title="Machine")
+
+    name: str
+    alias: str | None
+    display_name: str
+    status: Status
+    status_since: datetime
+    online: bool = Field(description="a report came within the last 60 s")
+    relay: bool
+    second_relay: bool
+    oops: FlagBody | None
+    lock: FlagBody | None
+    session: SessionBody | None
+    telemetry: TelemetryBody
+    last_checkin: datetime | None
+    last_update: datetime | None
+
+
+class MachinesBody(BaseModel):
+    """All machines, in the order of machines.json."""
+
+    model_config = ConfigDict(title="Machines")
+
+    machines: list[MachineBody]
+
+
+class EventBody(BaseModel):
+    """One line of the journal. ``by``, ``user`` and names in ``text`` are left out where names are hidden."""
+
+    model_config = ConfigDict(title="Event")
+
+    id: int
+    at: datetime
+    machine: str
+    display_name: str
+    kind: str
+    text: str
+    source: Source | None = Field(description="of an oops, a lock or a clear")
+    by: str | None
+    reason: str | None
+    user: str | None = Field(description="whose session or card it was")
+    seconds: float | None = Field(description="length of the session that ended")
+
+
+class EventsBody(BaseModel):
+    """A page of the journal, newest first."""
+
+    model_config = ConfigDict(title="Events")
+
+    events: list[EventBody]
+    next: str | None = Field(description="`?cursor=` of the next page; null on the last one")
+
+
+class SuccessBody(BaseModel):
+    """The command was carried out. ``durable`` is there, false, when it is not on disk yet."""
+
+    model_config = ConfigDict(title="Success")
+
+    success: bool = True
+    durable: bool | None = None
+
+
+class UsersChangeBody(BaseModel):
+    """How many users a reload removed, updated, added."""
+
+    model_config = ConfigDict(title="UsersChange", from_attributes=True)
+
+    removed: int
+    updated: int
+    added: int
+
+
+class MachinesChangeBody(BaseModel):
+    """Names of the machines that a reload added, changed, removed."""
+
+    model_config = ConfigDict(title="MachinesChange")
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+
+
+class ReloadBody(BaseModel):
+    """What a reload changed; ``powered_on`` names machines whose power came on by it."""
+
+    model_config = ConfigDict(title="Reload")
+
+    users: UsersChangeBody
+    machines: MachinesChangeBody
+    powered_on: list[str]
+
+
+class ErrorBody(BaseModel):
+    """What is wrong, and what was expected."""
+
+    model_config = ConfigDict(title="Error")
+
+    error: str
+
+
+class ServiceBody(BaseModel):
+    """Which service this is."""
+
+    model_config = ConfigDict(title="Service")
+
+    name: str
+    version: str
+
+
+class HealthBody(BaseModel):
+    """The process is alive."""
+
+    model_config = ConfigDict(title="Health")
+
+    status: str
+
+
+class ReadyBody(BaseModel):
+    """Whether the server can serve; ``problems`` say why not, ``notes`` what is wrong beside that."""
+
+    model_config = ConfigDict(title="Ready")
+
+    ready: bool
+    problems: dict[str, str]
+    notes: dict[str, str]
+
+
+ALL_MODELS: tuple[type[BaseModel], ...] = tuple(
+    value
+    for value in list(globals().values())
+    if isinstance(value, type) and issubclass(value, BaseModel) and value is not BaseModel
+)
+
+
+def describe(errors: list[Any]) -> str:
+    """Say in one line which fields are wrong and what was expected (of pydantic's list of errors)."""
+    return "; ".join(_describe(error) for error in errors[:5])
+
+
+_EXPECTED = {
+    "missing": "is required",
+    "string_type": "expected a string",
+    "bool_type": "expected true or false",
+    "float_type": "expected a number or null",
+    "finite_number": "expected a finite number",
+    "model_type": "expected an object",
+}
+
+
+def _describe(error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"])
+    kind = error["type"]
+    if kind == "value_error":
+        text = "expected " + str(error["ctx"]["error"])
+    elif kind == "string_too_long":
+        text = f"expected at most {error['ctx']['max_length']} characters"
+    else:
+        text = _EXPECTED.get(kind) or error["msg"][:1].lower() + error["msg"][1:]
+    return f"{field}: {text}" if field else f"the body: {text}"

@@ -1,0 +1,238 @@
+"""The OpenAPI description, made of the models that check the input, and the page that shows it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import bottle
+from pydantic.json_schema import models_json_schema
+
+from mac_actors.core.wording import KINDS
+from mac_actors.version import VERSION
+from mac_actors.web.models import ALL_MODELS
+
+STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+
+_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "name or alias of a machine, without regard to case",
+    "schema": {"type": "string"},
+}
+_FORCE = {
+    "name": "force",
+    "in": "query",
+    "description": "`1`: reload also where it was refused as unsafe (409)",
+    "schema": {"type": "string", "enum": ["0", "1"]},
+}
+_PAGING = [
+    {
+        "name": "cursor",
+        "in": "query",
+        "description": "`next` of the page before",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    {
+        "name": "limit",
+        "in": "query",
+        "description": "lines a page; more than 1000 counts as 1000",
+        "schema": {"type": "integer", "minimum": 1, "default": 100},
+    },
+    {
+        "name": "since",
+        "in": "query",
+        "description": "only what happened at or after this time",
+        "schema": {"type": "string", "format": "date-time"},
+    },
+    {"name": "kind", "in": "query", "schema": {"type": "string", "enum": sorted(KINDS)}},
+]
+
+
+def routes(app: bottle.Bottle) -> None:
+    """Add the description and its page."""
+
+    @app.get("/openapi.json")
+    def openapi_json() -> bytes:
+        bottle.response.content_type = "application/json"
+        return _description_text()
+
+    @app.get("/docs")
+    def docs() -> bytes:
+        return _static("docs.html")
+
+    @app.get("/static/<name>")
+    def static(name: str) -> bytes:
+        return _static(name)
+
+
+@cache
+def _description_text() -> bytes:
+    return json.dumps(description(), indent=1).encode()
+
+
+def description() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of the whole API."""
+    _, schemas = models_json_schema(
+        [(model, "serialization" if model.__name__ not in _INPUT else "validation") for model in ALL_MODELS],
+        ref_template="#/components/schemas/{model}",
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mac-actors",
+            "version": VERSION,
+            "description": "Decides who may run which machine in a makerspace.",
+        },
+        "paths": _paths(),
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {
+                "admin": {"type": "http", "scheme": "bearer", "description": "MAC_ADMIN_TOKEN"},
+                "reader": {"type": "http", "scheme": "bearer", "description": "MAC_READER_TOKEN"},
+            },
+        },
+    }
+
+
+_INPUT = {"ReportBody", "AdminBody"}
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/api/machine/update": {
+            "post": _operation(
+                "Report a reader's state, and learn what to do",
+                "OutputsBody",
+                errors=(400, 401, 404, 413, 422, 503),
+                body="ReportBody",
+                required=True,
+                security="reader",
+            )
+        },
+        "/api/machine/oops/{name}": {
+            "post": _command("Oops a machine: relay off at once, session over"),
+            "delete": _command("Lift an oops"),
+        },
+        "/api/machine/locked_out/{name}": {
+            "post": _command("Lock a machine out for maintenance: relay off at once, session over"),
+            "delete": _command("Lift a lock-out"),
+        },
+        "/api/machine/clear/{name}": {"post": _command("Lift oops and lock-out, whichever are set")},
+        "/api/reload-users": {
+            "post": _operation(
+                "Read users.json again",
+                "UsersChangeBody",
+                errors=(401, 403, 409, 422),
+                parameters=[_FORCE],
+                security="admin",
+            )
+        },
+        "/api/reload": {
+            "post": _operation(
+                "Read machines.json and users.json again",
+                "ReloadBody",
+                errors=(401, 403, 409, 422),
+                parameters=[_FORCE],
+                security="admin",
+            )
+        },
+        "/api/": {"get": _operation("Name and version of the service", "ServiceBody")},
+        "/api/machines": {"get": _operation("All machines as they are now", "MachinesBody")},
+        "/api/machines/{name}": {
+            "get": _operation("One machine as it is now", "MachineBody", errors=(404,), parameters=[_NAME])
+        },
+        "/api/machines/{name}/events": {
+            "get": _operation(
+                "The journal of one machine, newest first",
+                "EventsBody",
+                errors=(404, 422),
+                parameters=[_NAME, *_PAGING],
+            )
+        },
+        "/api/events": {
+            "get": _operation(
+                "The journal of all machines, newest first", "EventsBody", errors=(422,), parameters=_PAGING
+            )
+        },
+        "/healthz": {"get": _operation("Whether the process is alive", "HealthBody")},
+        "/readyz": {
+            "get": {
+                **_operation("Whether the server can serve", "ReadyBody"),
+                "responses": {
+                    "200": _response("It can", "ReadyBody"),
+                    "503": _response("It can't; `problems` says why", "ReadyBody"),
+                },
+            }
+        },
+    }
+
+
+def _command(summary: str) -> dict[str, Any]:
+    return _operation(
+        summary,
+        "SuccessBody",
+        errors=(400, 401, 403, 404, 413, 422, 503),
+        body="AdminBody",
+        parameters=[_NAME],
+        security="admin",
+    )
+
+
+def _operation(
+    summary: str,
+    result: str,
+    *,
+    errors: tuple[int, ...] = (),
+    body: str | None = None,
+    required: bool = False,
+    parameters: list[dict[str, Any]] | None = None,
+    security: str | None = None,
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "responses": {
+            "200": _response("Done", result),
+            **{str(status): _response(_MEANINGS[status], "ErrorBody") for status in errors},
+        },
+    }
+    if body:
+        operation["requestBody"] = {"required": required, "content": _content(body)}
+    if parameters:
+        operation["parameters"] = parameters
+    if security:
+        operation["security"] = [{security: []}, {}]
+    return operation
+
+
+_MEANINGS = {
+    400: "Not JSON",
+    401: "No or a wrong token",
+    403: "Not from this address or origin",
+    404: "No such machine",
+    409: "Refused as unsafe; says what `?force=1` would do",
+    413: "The body is too long",
+    422: "A field or a file is wrong; says which and what was expected",
+    503: "Not able to now; says why",
+}
+
+
+def _response(meaning: str, model: str) -> dict[str, Any]:
+    return {"description": meaning, "content": _content(model)}
+
+
+def _content(model: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
+
+
+def _static(name: str) -> bytes:
+    suffix = name[name.rfind(".") :]
+    resource = files("mac_actors.web") / "static" / name
+    if "/" in name or suffix not in STATIC_TYPES or not resource.is_file():
+        raise bottle.HTTPError(404)
+    bottle.response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
+    bottle.response.set_header("Cache-Control", "max-age=3600")
+    return resource.read_bytes()

@@ -1,0 +1,70 @@
+"""The readers' endpoint: one report in, the outputs out. The hot path of the server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import bottle
+
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.core.events import Report
+from mac_actors.core.outputs import Outputs
+from mac_actors.errors import UnknownMachine
+from mac_actors.web.access import Access
+from mac_actors.web.errors import Refused, parse_body, read_body
+from mac_actors.web.models import OutputsBody, ReportBody
+
+LONGEST_NAME = 200
+"""Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
+    """Add the readers' routes."""
+    refused_readers = _RefusedReaders(fleet.notify)
+
+    @app.post("/api/machine/update")
+    def update() -> bytes:
+        environ = bottle.request.environ
+        body = parse_body(ReportBody, read_body(environ))
+        name = body.machine_name
+        if not access.reader_may_report(environ):
+            if name in fleet.configuration.machines:
+                refused_readers.add(name)
+            raise Refused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
+        report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
+        try:
+            answer = fleet.report(name, report, environ.get("mac.received") or time.monotonic())
+        except UnknownMachine:
+            raise Refused(404, f"No such machine: {name[:LONGEST_NAME]}") from None
+        refused_readers.remove(name)
+        bottle.response.content_type = "application/json"
+        return reply_body(answer.outputs)
+
+
+@lru_cache(maxsize=4096)
+def reply_body(outputs: Outputs) -> bytes:
+    """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
+    return OutputsBody.of(outputs).model_dump_json().encode()
+
+
+class _RefusedReaders:
+    """Machines whose reports are refused: each is said once, until one is accepted again."""
+
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        self._notify = notify
+        self._names: set[str] = set()
+
+    def add(self, name: str) -> None:
+        if name not in self._names:
+            self._names.add(name)
+            self._notify(
+                f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
+                "from here: give the reader MAC_READER_TOKEN."
+            )
+
+    def remove(self, name: str) -> None:
+        if self._names:
+            self._names.discard(name)

@@ -1,0 +1,174 @@
+"""What everybody may read: machines, the journal, health. Names only where :mod:`mac_actors.web.access` allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import bottle
+
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.core import wording
+from mac_actors.core.outcomes import Cleared, Outcome
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Flag, Session
+from mac_actors.storage.store import Entry
+from mac_actors.version import VERSION
+from mac_actors.web.access import Access
+from mac_actors.web.errors import Refused
+from mac_actors.web.models import (
+    EventBody,
+    EventsBody,
+    FlagBody,
+    HealthBody,
+    MachineBody,
+    MachinesBody,
+    ReadyBody,
+    ServiceBody,
+    SessionBody,
+    TelemetryBody,
+)
+
+DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
+"""Lines of the journal in one answer."""
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Callable[[], dict[str, str]]) -> None:
+    """Add the reading routes; ``notes`` says what is wrong beside the fleet (Slack's troubles)."""
+
+    def names() -> bool:
+        return access.shows_names(bottle.request.environ)
+
+    @app.get("/api/")
+    @app.get("/api")
+    def service() -> bytes:
+        return _json(ServiceBody(name="mac-actors", version=VERSION))
+
+    @app.get("/api/machines")
+    def machines() -> bytes:
+        shown = names()
+        return _json(MachinesBody(machines=[machine_body(s, names=shown) for s in fleet.snapshots()]))
+
+    @app.get("/api/machines/<name:path>/events")
+    def machine_events(name: str) -> bytes:
+        return page_of_events(fleet.find(name))
+
+    @app.get("/api/machines/<name:path>")
+    def machine(name: str) -> bytes:
+        return _json(machine_body(fleet.snapshot(name), names=names()))
+
+    @app.get("/api/events")
+    def events() -> bytes:
+        return page_of_events(None)
+
+    def page_of_events(machine: str | None) -> bytes:
+        query = bottle.request.query.decode()
+        page = fleet.store.page(
+            machine=machine,
+            kind=_kind(query.get("kind")),
+            since=_time("since", query.get("since")),
+            before=_number("cursor", query.get("cursor")),
+            limit=min(_number("limit", query.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT),
+        )
+        shown = names()
+        lines = [event_body(entry, names=shown) for entry in page.entries]
+        return _json(EventsBody(events=lines, next=None if page.next is None else str(page.next)))
+
+    @app.get("/healthz")
+    def healthz() -> bytes:
+        return _json(HealthBody(status="ok"))
+
+    @app.get("/readyz")
+    def readyz() -> bytes:
+        problems = fleet.health()
+        if problems:
+            bottle.response.status = 503
+        return _json(ReadyBody(ready=not problems, problems=problems, notes=notes()))
+
+
+def machine_body(snapshot: Snapshot, *, names: bool) -> MachineBody:
+    """Return a machine as the API shows it."""
+    return MachineBody(
+        name=snapshot.name,
+        alias=snapshot.alias,
+        display_name=snapshot.display_name,
+        status=snapshot.status,
+        status_since=snapshot.status_since,
+        online=snapshot.online,
+        relay=snapshot.relay,
+        second_relay=snapshot.second_relay,
+        oops=_flag(snapshot.oops, names),
+        lock=_flag(snapshot.lock, names),
+        session=_session(snapshot.session, names),
+        telemetry=TelemetryBody.model_validate(snapshot.telemetry),
+        last_checkin=snapshot.last_checkin,
+        last_update=snapshot.last_update,
+    )
+
+
+def event_body(entry: Entry, *, names: bool) -> EventBody:
+    """Return a line of the journal as the API shows it."""
+    outcome = entry.outcome
+    origin: Flag | Cleared | None = outcome if isinstance(outcome, Cleared) else getattr(outcome, "flag", None)
+    ended = getattr(outcome, "ended", None)
+    user = ended.user if ended else getattr(outcome, "user", None)
+    return EventBody(
+        id=entry.id,
+        at=outcome.at,
+        machine=outcome.machine,
+        display_name=outcome.display_name,
+        kind=wording.kind(outcome),
+        text=_text(outcome, names),
+        source=origin.source if origin else None,
+        by=origin.by if origin and names else None,
+        reason=origin.reason if origin else None,
+        user=user.full_name if user and names else None,
+        seconds=ended.seconds if ended else None,
+    )
+
+
+def _text(outcome: Outcome, names: bool) -> str:
+    return wording.full_text(outcome) if names else wording.public_text(outcome)
+
+
+def _flag(flag: Flag | None, names: bool) -> FlagBody | None:
+    if flag is None:
+        return None
+    return FlagBody(since=flag.since, source=flag.source, by=flag.by if names else None, reason=flag.reason)
+
+
+def _session(session: Session | None, names: bool) -> SessionBody | None:
+    if session is None:
+        return None
+    return SessionBody(since=session.since, kind=session.kind, user=session.full_name if names else None)
+
+
+def _number(field: str, value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and int(value[:18]) > 0):
+        raise Refused(422, f"{field}: expected a whole number from 1")
+    return int(value[:18])
+
+
+def _time(field: str, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        # In a query a + that was not encoded arrives as a space.
+        at = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused(422, f"{field}: expected a time in ISO 8601, for example 2026-11-24T18:00:00Z") from None
+
+
+def _kind(value: str | None) -> str | None:
+    if value is not None and value not in wording.KINDS:
+        raise Refused(422, f"kind: expected one of {', '.join(sorted(wording.KINDS))}")
+    return value
+
+
+def _json(body: Any) -> bytes:
+    bottle.response.content_type = "application/json"
+    return bytes(body.model_dump_json().encode())

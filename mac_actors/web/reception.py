@@ -1,0 +1,313 @@
+"""Where connections wait until a whole request has arrived; only then does a worker thread see them.
+
+cheroot hands an accepted socket to a worker at once, so that as many silent clients as there are threads
+stop the server. Here one thread accepts, reads whatever comes, and closes what takes too long. A worker
+gets a request that is complete in memory and never waits for a client's next byte.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import re
+import selectors
+import socket
+import ssl
+import time
+from contextlib import suppress
+from typing import Any
+
+from cheroot.connections import ConnectionManager
+from cheroot.server import HTTPConnection
+
+MAX_HEADER = 16 * 1024
+"""Bytes of request line and headers. Readers send about 200; browsers with many cookies a few thousand."""
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request's body, by the contract."""
+
+MAX_CONNECTIONS = 4096
+"""Open connections. Beyond, the longest waiting one is closed for the newest."""
+
+REQUEST_SECONDS = 10.0
+"""From the first moment of a connection (or of a further request on it) until the request must be whole."""
+
+LINGER_SECONDS = 2.0
+"""How long a refused client may go on sending (what it sends is dropped) so that it can read the answer."""
+
+ACCEPTS = 64
+"""New connections taken in one go before the waiting ones are looked at again."""
+
+_FIRST_LINE = re.compile(rb"[A-Z]{1,20} [^\s]+ HTTP/1\.[01]\r\n")
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:[^\r\n]*chunked", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
+
+
+class Outgoing:
+    """Gathers an answer, so that headers and body leave in one packet."""
+
+    __slots__ = ("_parts", "_size", "_socket", "bytes_written")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.bytes_written = 0
+
+    def write(self, data: bytes) -> int:
+        """Take a part of the answer."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > 65536:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Send what was gathered, within the socket's timeout."""
+        if self._parts:
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._size = 0
+            self._socket.sendall(data)
+            self.bytes_written += len(data)
+
+
+class Connection(HTTPConnection):
+    """One client's connection: what it has sent so far, and until when it may take its time."""
+
+    def __init__(self, server: Any, sock: Any, makefile: object = None) -> None:
+        # not super().__init__(): it opens a buffered reader on the socket, and ours reads from memory
+        self.server = server
+        self.socket = sock
+        self.rfile = io.BytesIO()
+        self.wfile = Outgoing(sock)
+        self.requests_seen = 0
+        self.buffer = bytearray()
+        self.needed = 0
+        self.chunked = False
+        self.deadline = time.monotonic() + REQUEST_SECONDS
+        self.received = 0.0
+        self.watched = False
+        self.lingering = False
+
+    def communicate(self) -> bool:
+        """Answer one request; true if the connection stays open."""
+        keep = bool(super().communicate())
+        self.wfile.flush()
+        return keep
+
+    def take_request(self) -> None:
+        """Make the complete request in the buffer the one to be answered; what follows it stays."""
+        self.rfile = io.BytesIO(self.buffer[: self.needed])
+        del self.buffer[: self.needed]
+        self.needed = 0
+        self.chunked = False
+        self.received = time.monotonic()
+
+
+class Reception(ConnectionManager):
+    """cheroot's connection manager, but patient for all clients at once."""
+
+    def put(self, conn: Connection) -> None:
+        """Take a connection back after an answer, for a further request."""
+        conn.deadline = time.monotonic() + REQUEST_SECONDS
+        try:
+            if conn.buffer and self._complete(conn):
+                self._hand_over(conn)
+            else:
+                conn.socket.setblocking(False)
+                self._watch(conn)
+        except (OSError, ValueError):
+            self._drop(conn)
+
+    @property
+    def can_add_keepalive_connection(self) -> bool:
+        """Kept open as long as there is room."""
+        return int(self._num_connections) < MAX_CONNECTIONS // 2
+
+    def _run(self, expiration_interval: float) -> None:
+        server_socket = self.server.socket
+        server_socket.setblocking(False)
+        next_check = time.monotonic() + expiration_interval
+        while not self._stop_requested:
+            try:
+                ready = list(self._selector.select(timeout=expiration_interval))
+            except OSError:
+                self._remove_invalid_sockets()
+                continue
+            for _, conn in ready:
+                if conn is self.server:
+                    self._accept(server_socket)
+                else:
+                    self._serve(conn)
+            now = time.monotonic()
+            if now > next_check:
+                self._close_late(now)
+                next_check = now + expiration_interval
+
+    def _accept(self, server_socket: socket.socket) -> None:
+        for _ in range(ACCEPTS):
+            try:
+                sock, address = server_socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in {errno.EMFILE, errno.ENFILE}:
+                    self._make_room()
+                return
+            try:
+                sock.setblocking(False)
+                if self.server.ssl_adapter is not None:
+                    sock = self.server.ssl_adapter.wrap(sock)
+                conn = Connection(self.server, sock)
+                conn.remote_addr, conn.remote_port = address[0], address[1]
+            except (OSError, ValueError):
+                sock.close()
+                continue
+            if self._num_connections >= MAX_CONNECTIONS:
+                self._make_room()
+            self._serve(conn)
+
+    def _serve(self, conn: Connection) -> None:
+        """Read what has come from a client; hand a complete request over, refuse an impossible one."""
+        try:
+            open_ = self._read(conn)
+            if conn.lingering:
+                if not open_:
+                    self._drop(conn)
+            elif conn.buffer and self._complete(conn):
+                self._hand_over(conn)
+            elif not open_:
+                self._drop(conn)
+            elif not conn.lingering:
+                self._watch(conn)
+        except ssl.SSLError as error:
+            if error.reason == "HTTP_REQUEST":
+                self._say_https_only(conn)
+            self._drop(conn)
+        except (OSError, ValueError):
+            self._drop(conn)
+
+    def _read(self, conn: Connection) -> bool:
+        """Read all that is there; false when the client has closed its side."""
+        while True:
+            try:
+                data = conn.socket.recv(65536)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return True
+            if not data:
+                return False
+            if conn.lingering:
+                continue
+            if not conn.buffer:
+                conn.deadline = time.monotonic() + REQUEST_SECONDS
+            conn.buffer += data
+            if len(data) < 65536 and self.server.ssl_adapter is None:
+                return True
+            if len(conn.buffer) > MAX_HEADER + 2 * MAX_BODY:
+                return True
+
+    def _complete(self, conn: Connection) -> bool:
+        """Whether a whole request is in the buffer. Refuses one that is too large."""
+        buffer = conn.buffer
+        if not conn.needed and not self._measure(conn):
+            return False
+        if conn.chunked:
+            if len(buffer) > conn.needed + MAX_BODY + 4096:
+                self._refuse(conn, 413, f"the body is longer than {MAX_BODY} bytes, the most that is read")
+                return False
+            if not buffer.endswith(b"0\r\n\r\n"):
+                return False
+            conn.needed = len(buffer)
+        return len(buffer) >= conn.needed
+
+    def _measure(self, conn: Connection) -> bool:
+        """Find out how long the request in the buffer is; false while that can't be said, or if it was refused."""
+        buffer = conn.buffer
+        if buffer[:2] == b"\r\n":
+            del buffer[:2]
+        end_of_line = buffer.find(b"\n")
+        if end_of_line >= 0 and not _FIRST_LINE.match(buffer):
+            conn.needed = len(buffer)  # not HTTP as we know it: cheroot says what is wrong with it
+            return True
+        head = buffer.find(b"\r\n\r\n") + 4
+        if head < 4 or head > MAX_HEADER:
+            if len(buffer) > MAX_HEADER:
+                self._refuse(conn, 431, f"the headers are longer than {MAX_HEADER} bytes, the most that is read")
+            return False
+        lengths = _LENGTH.findall(buffer, 0, head)
+        conn.chunked = _CHUNKED.search(buffer, 0, head) is not None
+        if len(lengths) > 1 or (lengths and (conn.chunked or not lengths[0].isdigit() or len(lengths[0]) > 18)):
+            self._refuse(conn, 400, "Content-Length: expected one whole number, and no Transfer-Encoding beside it")
+            return False
+        length = int(lengths[0]) if lengths else 0
+        if length > MAX_BODY:
+            self._refuse(conn, 413, f"the body is longer than {MAX_BODY} bytes, the most that is read")
+            return False
+        conn.needed = head + length
+        if (length or conn.chunked) and len(buffer) == head and _EXPECT.search(buffer, 0, head):
+            conn.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return True
+
+    def _hand_over(self, conn: Connection) -> None:
+        self._unwatch(conn)
+        conn.take_request()
+        conn.socket.settimeout(self.server.timeout)
+        self.server.process_conn(conn)
+
+    def _refuse(self, conn: Connection, status: int, message: str) -> None:
+        """Answer without a worker, then let the client finish sending so that it can read the answer."""
+        body = json.dumps({"error": message}).encode()
+        reason = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large"}.get(status, "Refused")
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.server.refused(str(status))
+        conn.buffer.clear()
+        conn.lingering = True
+        conn.deadline = time.monotonic() + LINGER_SECONDS
+        self._watch(conn)
+        conn.socket.send(head.encode() + body)
+        if self.server.ssl_adapter is None:
+            conn.socket.shutdown(socket.SHUT_WR)
+
+    @staticmethod
+    def _say_https_only(conn: Connection) -> None:
+        body = b'{"error": "this port speaks HTTPS: use https:// in the address"}'
+        head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        with suppress(OSError):
+            socket.socket.send(conn.socket, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def _close_late(self, now: float) -> None:
+        for _, conn in list(self._selector.connections):
+            if conn is not self.server and conn.deadline < now:
+                if conn.buffer and not conn.lingering:
+                    with suppress(OSError):
+                        self._refuse(conn, 408, f"the request was not complete after {REQUEST_SECONDS:.0f} s")
+                        continue
+                self._drop(conn)
+
+    def _make_room(self) -> None:
+        """Close the connection that has been waiting longest."""
+        waiting = [conn for _, conn in list(self._selector.connections) if conn is not self.server]
+        if waiting:
+            self._drop(min(waiting, key=lambda conn: conn.deadline))
+
+    def _watch(self, conn: Connection) -> None:
+        if not conn.watched:
+            conn.watched = True
+            self._selector.register(conn.socket.fileno(), selectors.EVENT_READ, data=conn)
+
+    def _unwatch(self, conn: Connection) -> None:
+        if conn.watched:
+            conn.watched = False
+            self._selector.unregister(conn.socket.fileno())
+
+    def _drop(self, conn: Connection) -> None:
+        with suppress(KeyError, ValueError, OSError):
+            self._unwatch(conn)
+        with suppress(OSError):
+            conn.close()

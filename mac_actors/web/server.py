@@ -1,0 +1,197 @@
+"""cheroot, set up for readers: who waits where, for how long, and how many."""
+
+from __future__ import annotations
+
+import http
+import json
+import logging
+import queue
+import socket
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from cheroot.server import HTTPRequest
+from cheroot.workers.threadpool import ThreadPool
+from cheroot.wsgi import Gateway_10
+from cheroot.wsgi import Server as WSGIServer
+
+from mac_actors.errors import ConfigError, MacError
+from mac_actors.web.reception import MAX_BODY, Connection, Reception
+
+log = logging.getLogger(__name__)
+
+THREADS = 32
+"""Worker threads. While the disk hangs, each change takes one for the commit budget."""
+
+BACKLOG = 1024
+"""Connections that the kernel keeps until they are accepted: a whole shop after a power cut."""
+
+ANSWER_SECONDS = 10
+"""How long a client may take to read its answer."""
+
+STOP_SECONDS = 5
+"""How long requests under way may take at the stop."""
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Request(HTTPRequest):
+    """cheroot's request, whose own errors are JSON like all others."""
+
+    def simple_response(self, status: Any, msg: str = "") -> None:
+        """Write a complete answer to a request that can't be passed on."""
+        code = int(str(status)[:3])
+        self.server.refused(str(code))
+        body = json.dumps({"error": msg or http.HTTPStatus(code).phrase}).encode()
+        self.close_connection = True
+        self.sent_headers = True
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        self.conn.wfile.write(head.encode("latin-1") + body)
+
+
+class Gateway(Gateway_10):
+    """The WSGI environment: path decoded whole (also ``%2F``), and the time at which the request was there."""
+
+    version = (1, 0)
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the environment of one request."""
+        req = self.req
+        conn = req.conn
+        path = unquote_to_bytes(req.uri.partition(b"?")[0]).decode("latin-1")
+        env: dict[str, Any] = {
+            "REQUEST_METHOD": req.method.decode("latin-1"),
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": req.qs.decode("latin-1"),
+            "REMOTE_ADDR": conn.remote_addr or "",
+            "REMOTE_PORT": str(conn.remote_port or ""),
+            "SERVER_NAME": req.server.bind_addr[0],
+            "SERVER_PORT": str(req.server.bind_addr[1]),
+            "SERVER_PROTOCOL": req.request_protocol.decode("latin-1"),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": req.scheme.decode("latin-1"),
+            "wsgi.input": req.rfile,
+            "wsgi.input_terminated": bool(req.chunked_read),
+            "wsgi.errors": _LogStream(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "mac.received": conn.received,
+        }
+        for key, value in req.inheaders.items():
+            env["HTTP_" + key.decode("latin-1").upper().replace("-", "_")] = value.decode("latin-1")
+        for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if (value := env.pop("HTTP_" + name, None)) is not None:
+                env[name] = value
+        return env
+
+
+class _LogStream:
+    """Bottle's error stream, into our log."""
+
+    def write(self, text: str) -> None:
+        log.error("%s", text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+class Tls:
+    """Turns accepted sockets into TLS ones; the handshake is done as the client's bytes come."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            self._context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                [f"MAC_TLS_CERT {certificate} and MAC_TLS_KEY {key} are not a PEM certificate and its key: {error}"]
+            ) from error
+
+    def bind(self, sock: socket.socket) -> socket.socket:
+        """Return the listening socket as it is."""
+        return sock
+
+    def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
+        """Return the TLS socket of an accepted one."""
+        return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+
+
+class Server(WSGIServer):
+    """The HTTP server of one application. :meth:`open` binds; :meth:`run` serves until :meth:`stop`."""
+
+    ConnectionClass = Connection
+    max_request_body_size = MAX_BODY
+    timeout = ANSWER_SECONDS
+
+    def __init__(self, application: Application, host: str, port: int, tls: Tls | None = None) -> None:
+        super().__init__(
+            (host, port),
+            application,
+            numthreads=THREADS,
+            max=THREADS,
+            server_name="mac-actors",
+            request_queue_size=BACKLOG,
+            timeout=ANSWER_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
+        )
+        self.gateway = Gateway
+        self.requests = _Workers(self, min=THREADS, max=THREADS)
+        self.ssl_adapter = tls
+        self.refusals: Counter[str] = Counter()
+        """Requests refused before the application saw them, by status."""
+
+    def open(self) -> None:
+        """Bind and listen; raises :class:`MacError` with what to do when the address can't be had."""
+        host, port = self.bind_addr
+        try:
+            self.prepare()
+        except OSError as error:
+            raise MacError(
+                f"cannot listen on {host} port {port}: {error}. Is another server running there? "
+                "Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
+            ) from error
+        self._connections.close()
+        self._connections = Reception(self)
+
+    @property
+    def url(self) -> str:
+        """The address for people on this computer."""
+        host, port = self.bind_addr
+        shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+        return f"{'https' if self.ssl_adapter else 'http'}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+    def run_in_thread(self) -> threading.Thread:
+        """Serve in a thread of its own, until :meth:`stop`."""
+        thread = threading.Thread(target=self.serve, name="http", daemon=True)
+        thread.start()
+        return thread
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was refused."""
+        self.refusals[reason] += 1
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """Pass cheroot's messages on to our log."""
+        log.log(level, "%s", msg, exc_info=traceback)
+
+
+Connection.RequestHandlerClass = Request
+
+
+class _Workers(ThreadPool):
+    """cheroot's thread pool on a lighter queue."""
+
+    def __init__(self, server: Server, **sizes: int) -> None:
+        super().__init__(server, **sizes)
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.get = self._queue.get

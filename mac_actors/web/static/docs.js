@@ -1,0 +1,2 @@
+// No validator badge: it would ask a server on the internet.
+SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", validatorUrl: null, deepLinking: true });
