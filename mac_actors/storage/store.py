@@ -119,10 +119,13 @@ class Store:
         event.listen(engine, "begin", _begin)
         try:
             return cls(engine, lock)
-        except BaseException:
+        except StorageError as error:
             engine.dispose()
             lock.release()
-            raise
+            raise StorageError(
+                f"{directory / DATABASE}: {error}. If it is damaged, put a backup of it in its place; "
+                "moving it away begins anew, and forgets every oops, lock-out and event."
+            ) from error
 
     def close(self) -> None:
         """Close all connections and let the directory go."""

@@ -74,15 +74,12 @@ class OutputsBody(BaseModel):
         )
 
 
-def _one_line(text: str | None) -> str | None:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None if text else None
+def _one_line(text: str) -> str | None:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
 
 
 def _known_source(value: object) -> object:
     return value if value in {Source.CLI, Source.REPL} else Source.HTTP
-
-
-Line = Annotated[str | None, AfterValidator(_one_line)]
 
 
 class AdminBody(BaseModel):
@@ -90,8 +87,8 @@ class AdminBody(BaseModel):
 
     model_config = ConfigDict(title="Admin")
 
-    reason: Annotated[Line, StringConstraints(max_length=1000)] = None
-    by: Annotated[Line, StringConstraints(max_length=200)] = None
+    reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_one_line)] | None = None
+    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_one_line)] | None = None
     source: Annotated[Source, BeforeValidator(_known_source)] = Field(
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )

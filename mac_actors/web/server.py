@@ -160,8 +160,8 @@ class Server(WSGIServer):
                 f"cannot listen on {host} port {port}: {error}. Is another server running there? "
                 "Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
             ) from error
-        self._connections.close()
-        self._connections = Reception(self)
+        self._connections.close()  # cheroot's own manager, put there by prepare()
+        self._connections: Reception = Reception(self)
 
     @property
     def url(self) -> str:

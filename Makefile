@@ -1,0 +1,55 @@
+# Two commands: `make demo` sets everything up and runs the main job, `make test` sets everything up and tests it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := mac_actors tests docs/conf.py
+
+.PHONY: demo test lint types imports docs check format clean
+
+demo: $(VENV)/.run
+	@$(BIN)/mac-actors demo
+
+test: $(VENV)/.dev
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest --cov --cov-report=
+	@$(BIN)/coverage combine -q --append 2>/dev/null || true
+	@$(BIN)/coverage report
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+check: lint types imports docs test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mac-actors needs Python 3.11 or newer; say which with: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "on Debian: apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python setup.cfg pyproject.toml constraints.txt
+	@echo "Installing mac-actors and what it needs into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) docs/_build build dist *.egg-info .coverage .coverage.*

@@ -1,0 +1,15 @@
+"""How the documentation is built."""
+
+from mac_actors.version import VERSION
+
+project = "mac-actors"
+author = "the mac-actors authors"
+copyright = "2026, the mac-actors authors"
+release = version = VERSION
+extensions = ["sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"mac-actors {VERSION}"
+nitpicky = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"

@@ -1,0 +1,57 @@
+"""What the server writes to its log: readable lines, or JSON; outcomes as sentences."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from mac_actors.core.outcomes import Outcome, SessionStarted
+from mac_actors.core.state import SecondDecision, SessionKind
+from mac_actors.core.wording import full_text, kind
+
+log = logging.getLogger("mac_actors.outcomes")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: at, level, logger, message, and machine and kind where there are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {key: value for key in ("machine", "kind") if (value := getattr(record, key, None))}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(level: str = "info", style: str = "text") -> None:
+    """Log to standard error from ``level`` on, as ``text`` or ``json``."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter()
+        if style == "json"
+        else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for chatty in ("pykka", "httpx", "httpcore", "slack_bolt", "slack_sdk"):
+        logging.getLogger(chatty).setLevel(max(logging.getLogger().level, logging.WARNING))
+
+
+def log_outcome(outcome: Outcome) -> None:
+    """Write an outcome to the log; a login without authorization is a warning."""
+    warn = isinstance(outcome, SessionStarted) and (
+        outcome.session is SessionKind.WARN_ONLY or outcome.second is SecondDecision.WARN
+    )
+    log.log(
+        logging.WARNING if warn else logging.INFO,
+        "%s",
+        full_text(outcome),
+        extra={"machine": outcome.machine, "kind": kind(outcome)},
+    )
