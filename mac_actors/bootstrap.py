@@ -12,6 +12,7 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.notifier import Chat
 from mac_actors.core.config import Configuration
 from mac_actors.settings import Settings
+from mac_actors.slack.side import SlackSide
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
@@ -63,14 +64,15 @@ class Service:
         self.settings = settings
         self.configuration = settings_module.load(settings)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+        self.slack = SlackSide(settings.slack) if settings.slack else None
         self.fleet = Fleet(
             self.configuration,
             Store.open(settings.state_dir),
             commit_budget=settings.commit_budget,
-            chat=chat,
+            chat=self.slack.chat if self.slack else chat,
         )
         access = Access(settings.tokens, public_names=settings.public_names)
-        self.app = create_app(self.fleet, access, self.load)
+        self.app = create_app(self.fleet, access, self.load, self.notes)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
         try:
             self.server.open()
@@ -83,10 +85,18 @@ class Service:
         return settings_module.load(self.settings)
 
     def start(self) -> None:
-        """Answer requests, in threads of the server's own. The socket is bound already."""
+        """Answer requests, in threads of the server's own, and connect to Slack. The socket is bound already."""
         self.server.run_in_thread()
+        if self.slack:
+            self.slack.start(self.fleet)
+
+    def notes(self) -> dict[str, str]:
+        """Return what is wrong beside the fleet: troubles that keep no reader from being served."""
+        return self.slack.troubles() if self.slack else {}
 
     def stop(self) -> None:
         """Finish the requests under way, write everything, let the state directory go."""
+        if self.slack:
+            self.slack.stop()
         self.server.stop()
         self.fleet.close()

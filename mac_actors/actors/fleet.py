@@ -18,6 +18,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import (
     Answer,
     Arrived,
+    Commanded,
     MachineActor,
     MachineProxy,
     Reconfigure,
@@ -29,7 +30,7 @@ from mac_actors.actors.notifier import Chat, Notifier
 from mac_actors.actors.runtime import Reply, prove_alive
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, Directory, MachineConfig
-from mac_actors.core.events import Event, Removed, Report
+from mac_actors.core.events import AdminEvent, Event, Removed, Report
 from mac_actors.core.outcomes import Outcome, PowerChanged
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, MachineState, Source
@@ -94,7 +95,7 @@ class MachineFleet:
         self.configuration = configuration
         self.store = store
         self.restarts: Counter[str] = Counter()
-        """How often each actor had to be restarted, by ``machine``, ``journal``, ``notifier``, ``herald``."""
+        """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``control notifier``, …"""
         self._board: dict[str, tuple[MachineConfig, MachineState]] = {}
         self._refs: dict[str, pykka.ActorRef[MachineActor]] = {}
         self._names = Names(configuration.machines.values())
@@ -105,7 +106,8 @@ class MachineFleet:
         self.notifier = Notifier(chat, self.journal) if chat else None
         self._parts: dict[str, Part] = {"journal": self.journal, "herald": self.herald}
         if self.notifier:
-            self._parts["notifier"] = self.notifier
+            for channel, lane in self.notifier.lanes.items():
+                self._parts[f"{channel} notifier"] = lane
             self.journal.on_commit = self.notifier.wake
         self._around = Surroundings(self.journal, commit_budget, chat is not None, self._publish, self.herald.announce)
         stored = store.load_states()
@@ -139,12 +141,14 @@ class MachineFleet:
         """Return the names and aliases that look most like ``called``."""
         return self._names.nearest(called)
 
-    def ask(self, name: str, event: Event) -> Answer:
+    def ask(self, name: str, event: Event, chat_event: str | None = None) -> Answer:
         """Send an event to the machine with exactly this name, and wait for what came of it.
 
+        ``chat_event`` is the id of the chat's event that asked for it; it is remembered with what it did.
         Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if its actor does not answer.
         """
-        return self._settle(name, self._send(name, event))
+        message = Commanded(event, chat_event) if chat_event and isinstance(event, AdminEvent) else event
+        return self._settle(name, self._send(name, message))
 
     def report(self, name: str, report: Report, received: float) -> Answer:
         """Send a reader's report that arrived at ``received`` (``time.monotonic()``); as :meth:`ask`."""
@@ -185,10 +189,12 @@ class MachineFleet:
         """
         return self.herald.subscribe(subscriber)
 
-    def notify(self, text: str) -> None:
-        """Post a line to the control channel, and say it in the log."""
+    def notify(self, text: str, *, at_once: bool = False) -> None:
+        """Post a line to the control channel, and say it in the log; ``at_once``: not by way of the disk."""
         log.warning("%s", text)
-        if self.notifier:
+        if self.notifier and at_once:
+            self.notifier.say_now(text)
+        elif self.notifier:
             self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
 
     def health(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from pykka.typing import ActorMemberMixin, proxy_method
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.runtime import Gate, MacActor, Pending, Ping
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.events import Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.events import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs, outputs
 from mac_actors.core.snapshot import Snapshot
@@ -44,19 +44,24 @@ class Answer:
 
 
 class Settling(Pending):
-    """An answer on its way to the disk."""
+    """An answer on its way to the disk. The commit budget runs from its making."""
 
-    __slots__ = ("_answer", "_budget", "_written")
+    __slots__ = ("_answer", "_deadline", "_written")
 
     def __init__(self, answer: Answer, written: Gate, budget: float) -> None:
         self._answer = answer
         self._written = written
-        self._budget = budget
+        self._deadline = time.monotonic() + budget
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Call ``call`` when the change is on disk."""
+        self._written.then(call)
 
     def settle(self, timeout: float | None) -> Answer:
-        """Wait for the disk, for the commit budget at most, and say whether it was in time."""
-        budget = self._budget if timeout is None else min(self._budget, timeout)
-        return self._answer if self._written.wait(budget) else replace(self._answer, durable=False)
+        """Wait for the disk, within the commit budget, and say whether it was in time."""
+        left = self._deadline - time.monotonic()
+        in_time = self._written.wait(left if timeout is None else min(left, timeout))
+        return self._answer if in_time else replace(self._answer, durable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,14 @@ class Arrived:
 
     report: Report
     received: float
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """An event that a chat event asked for; its id goes to the disk with what it does, so that it is done once."""
+
+    event: AdminEvent
+    chat_event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,8 @@ class MachineActor(MacActor):
                 elif time.monotonic() - received > LATE_SECONDS:
                     report = replace(report, hold=Refusal.LATE)
                 return self._apply(report)
+            case Commanded(event=event, chat_event=chat_event):
+                return self._apply(event, (chat_event, event.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory = directory
                 if config is not None:
@@ -167,7 +182,7 @@ class MachineActor(MacActor):
         result: Any = self._apply(event)
         return result  # type: ignore[no-any-return]
 
-    def _apply(self, event: Event) -> Answer | Settling:
+    def _apply(self, event: Event, seen: tuple[str, datetime] | None = None) -> Answer | Settling:
         journal = self._around.journal
         if journal.full and not isinstance(event, Report | Configured | Removed):
             raise MachineUnavailable(
@@ -182,6 +197,7 @@ class MachineActor(MacActor):
         record = Record(
             record_state(self._config.name, decision.state),
             tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
+            seen=seen,
         )
         written = journal.record(record)
         self._outputs = new

@@ -1,54 +1,115 @@
-"""The notifier actor: takes notices out of the outbox and into the chat, in order, tried again until taken."""
+"""The notifier: takes notices out of the outbox and into the chat, in order, paced, tried again until taken.
+
+One actor for each channel, so that a channel which refuses does not hold up the other. A notice leaves
+the outbox only when the chat has taken it; a kill in between repeats it, and never loses it.
+"""
 
 from __future__ import annotations
 
 import logging
+import random
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import pykka
 
 from mac_actors.actors.journal import Journal, Wake
 from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.store import Record, Waiting
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY, LAST_RETRY = 1.0, 30.0
-"""Seconds until a refused post is tried again: doubled from the first to the last."""
+FIRST_RETRY, LAST_RETRY = 0.5, 15.0
+"""Seconds until a refused post is tried again: doubled from the first to the last, give or take a quarter."""
+
+BURST = 5
+"""Posts that may follow each other at once before the pace is kept."""
+
+BUNDLE_FROM = 30
+"""With so many waiting, several go into one post."""
+
+BUNDLE_AFTER = timedelta(seconds=10)
+"""So do more than a burst of them once the oldest has waited this long."""
+
+BUNDLE_CHARACTERS = 3500
+"""Length of a post that holds several notices: below the 4,000 that Slack shows well."""
 
 
 class Chat(Protocol):
     """Where notices are posted."""
 
-    def post(self, notice: Waiting) -> None:
-        """Post one notice; raises :class:`ChatError` when it was not taken."""
+    seconds_per_post: float
+    """The pace that the chat asks for, in each channel."""
+
+    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+        """Post one notice, or several as one post; returns what a thread on it is begun with.
+
+        Raises :class:`ChatError` when the post was not taken, or may not have been.
+        """
 
 
 class PrintedChat:
     """A chat that prints: what the demo shows instead of Slack."""
 
+    seconds_per_post = 0.0
+
     def __init__(self, write: Callable[[str], None] = print) -> None:
         self._write = write
 
-    def post(self, notice: Waiting) -> None:
-        """Print the notice with its time and channel."""
-        self._write(f"{notice.at.astimezone():%H:%M:%S}  [{notice.channel} channel]  {notice.text}")
+    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> None:
+        """Print the notices with time and channel."""
+        del thread
+        for notice in notices:
+            self._write(f"{notice.at.astimezone():%H:%M:%S}  [{channel} channel]  {notice.text}")
 
 
 class Notifier:
-    """The way to the notifier actor, for any thread. Survives the actor: what is in the outbox is on disk."""
+    """All channels of the chat."""
 
     def __init__(self, chat: Chat, journal: Journal) -> None:
-        self.chat = chat
-        self.journal = journal
+        self.lanes = {channel: Lane(channel, chat, journal) for channel in Channel}
+
+    def wake(self) -> None:
+        """Have the actors look at the outbox. Never blocks."""
+        for lane in self.lanes.values():
+            lane.wake()
+
+    def say_now(self, text: str) -> None:
+        """Post to the control channel without going over the disk: for what is said about the disk itself."""
+        self.lanes[Channel.CONTROL].say_now(text)
+
+    def troubles(self) -> dict[str, str]:
+        """Return, by channel, why posts are refused at the moment."""
+        return {f"{channel} channel": lane.error for channel, lane in self.lanes.items() if lane.error}
+
+    def close(self) -> None:
+        """Stop after the posts under way. What is still in the outbox is posted after the next start."""
+        for lane in self.lanes.values():
+            lane.close()
+
+
+class Lane:
+    """The way to one channel's actor, for any thread. Survives the actor: what is in the outbox is on disk."""
+
+    def __init__(self, channel: Channel, chat: Chat, journal: Journal) -> None:
+        self.channel = channel
         self.error: str | None = None
         """Why the last post was refused; ``None`` while all is well."""
-        self.stopping = threading.Event()
-        self.taken = 0
-        """Id of the last notice that the chat took (its row may still be on its way out)."""
+        self.posted = 0
+        self.retried = 0
+        self._chat = chat
+        self._journal = journal
+        self._stopping = threading.Event()
+        self._taken = 0  # id of the last notice that the chat took; its row may still be on its way out
+        self._urgent: deque[Waiting] = deque(maxlen=100)
+        self._threads: dict[str, str] = {}
+        self._pace = Pace(chat.seconds_per_post)
         self._woken = threading.Event()
         self.ref: pykka.ActorRef[NotifierActor] = NotifierActor.start(self)
         self.wake()
@@ -60,7 +121,12 @@ class Notifier:
             try:
                 self.ref.tell(Wake())
             except pykka.ActorDeadError:
-                self._woken.clear()
+                self._woken.clear()  # the fleet restarts it, and that wakes it
+
+    def say_now(self, text: str) -> None:
+        """Post a text that is in no outbox; at most the last 100 are kept."""
+        self._urgent.append(Waiting(0, datetime.now(UTC), self.channel, text))
+        self.wake()
 
     def restart(self) -> None:
         """Start a new actor; for the fleet, when the old one is dead."""
@@ -69,47 +135,102 @@ class Notifier:
         self.wake()
 
     def close(self) -> None:
-        """Stop after the post under way. What is still in the outbox is posted after the next start."""
-        self.stopping.set()
+        """Stop after the post under way."""
+        self._stopping.set()
         self.ref.stop(block=False)
 
+    # for the actor alone
+
     def drain(self) -> None:
-        """Post until the outbox is empty; for the actor alone."""
+        """Post until nothing waits."""
         retry = FIRST_RETRY
-        while not self.stopping.is_set():
+        while not self._stopping.is_set():
             self._woken.clear()
             try:
-                batch = self.journal.store.waiting(after=self.taken)
-                if not batch:
+                notices = self._next()
+                if not notices:
                     return
-                for notice in batch:
-                    if self.stopping.is_set():
-                        return
-                    self.chat.post(notice)
-                    self.taken = notice.id
-                    self.journal.record(Record(sent=(notice.id,)))
+                if self._stopping.wait(self._pace.delay()):
+                    return
+                self._post(notices)
             except (ChatError, StorageError) as error:
-                if self.error is None:
-                    log.error("notices wait in the outbox: %s", error)
-                self.error = str(error)
-                wanted = getattr(error, "retry_after", None)
-                self.stopping.wait(wanted if wanted is not None else retry)
+                self._complain(error)
+                wanted = error.retry_after if isinstance(error, ChatError) else None
+                self._stopping.wait(retry * random.uniform(0.75, 1.25) if wanted is None else wanted)  # noqa: S311
                 retry = min(retry * 2, LAST_RETRY)
                 continue
             if self.error is not None:
-                log.warning("notices are taken again")
+                log.warning("the %s channel takes notices again", self.channel)
             self.error, retry = None, FIRST_RETRY
+
+    def _next(self) -> list[Waiting]:
+        """Return what makes the next post."""
+        if self._urgent:
+            return [self._urgent[0]]
+        waiting = self._journal.store.waiting(self.channel, after=self._taken, limit=2 * BUNDLE_FROM)
+        if len(waiting) <= BURST:
+            return waiting[:1]
+        if len(waiting) < BUNDLE_FROM and datetime.now(UTC) - waiting[0].at < BUNDLE_AFTER:
+            return waiting[:1]
+        size = 0
+        for count, notice in enumerate(waiting):
+            size += len(notice.text) + 25
+            if size > BUNDLE_CHARACTERS:
+                return waiting[: max(count, 1)]
+        return waiting
+
+    def _post(self, notices: list[Waiting]) -> None:
+        thread = self._thread(notices[0].closes) if len(notices) == 1 else None
+        post = self._chat.post(self.channel, notices, thread)
+        self.posted += len(notices)
+        if self._urgent and notices[0] is self._urgent[0]:
+            self._urgent.popleft()
+            return
+        self._taken = notices[-1].id
+        opened = tuple((n.opens, self.channel.value, post) for n in notices if n.opens and post)
+        self._threads.update((key, post) for key, _, post in opened)
+        while len(self._threads) > 1000:
+            del self._threads[next(iter(self._threads))]  # older ones are found in the store
+        self._journal.record(Record(sent=tuple(n.id for n in notices), threads=opened))
+
+    def _thread(self, keys: Sequence[str]) -> str | None:
+        """Return the oldest post among those that a notice ends."""
+        for key in keys:
+            post = self._threads.get(key) or self._journal.store.thread(key, self.channel)
+            if post:
+                return post
+        return None
+
+    def _complain(self, error: ChatError | StorageError) -> None:
+        self.retried += 1
+        if str(error) != self.error:
+            log.error("notices for the %s channel wait: %s", self.channel, error)
+        self.error = str(error)
+
+
+class Pace:
+    """Lets a burst through, then one post each ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._free_at = 0.0
+
+    def delay(self) -> float:
+        """Return how many seconds the next post must wait, and count it."""
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now - (BURST - 1) * self._seconds) + self._seconds
+        return max(0.0, self._free_at - self._seconds - now)
 
 
 class NotifierActor(MacActor):
-    """Drains the outbox whenever it is told to."""
+    """Drains one channel's outbox whenever it is told to."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, lane: Lane) -> None:
         super().__init__()
-        self._notifier = notifier
+        self._lane = lane
 
     def on_receive(self, message: Any) -> None:
         """Post what waits."""
         if isinstance(message, Ping):
             return
-        self._notifier.drain()
+        self._lane.drain()

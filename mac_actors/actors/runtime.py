@@ -6,10 +6,12 @@ own queue and future are general; these do no more than is needed, at half the p
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, cast
 
@@ -23,21 +25,34 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 class Gate:
     """Closed until :meth:`open` is called, then open for ever; any number of threads may wait."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_lock", "_opened", "_then")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lock.acquire()
+        self._opened = False
+        self._then: Callable[[], None] | None = None
 
     def open(self) -> None:
-        """Let everybody through. To be called once."""
-        self._lock.release()
+        """Let everybody through. May be called more than once."""
+        self._opened = True
+        with contextlib.suppress(RuntimeError):  # open already
+            self._lock.release()
+        if self._then is not None:
+            self._then()
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Call ``call`` once the gate is open (perhaps twice, when both happen at the same moment)."""
+        self._then = call
+        if self._opened:
+            call()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until open, for ``timeout`` seconds at most; say whether it is."""
         if not self._lock.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
             return False
-        self._lock.release()
+        with contextlib.suppress(RuntimeError):
+            self._lock.release()
         return True
 
 
@@ -46,13 +61,23 @@ class Pending:
 
     __slots__ = ()
 
+    def then(self, call: Callable[[], None]) -> None:
+        """Call ``call`` when there is nothing left to wait for."""
+        raise NotImplementedError
+
     def settle(self, timeout: float | None) -> object:
-        """Wait, for ``timeout`` seconds at most, and return the complete answer."""
+        """Wait, for ``timeout`` seconds at most, and return the answer."""
         raise NotImplementedError
 
 
 class Reply(pykka.Future[Any]):
-    """A future that is set once, by one actor."""
+    """A future that is set once, by one actor.
+
+    A :class:`Pending` answer wakes the caller only when it is complete: two waits, for the actor and for
+    the disk, are one in nearly all cases. A caller who has waited for ``LOOK_SECONDS`` looks for itself.
+    """
+
+    LOOK_SECONDS = 0.02
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,11 +87,12 @@ class Reply(pykka.Future[Any]):
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Return the answer; raises ``pykka.Timeout`` after ``timeout`` seconds, or what the actor raised."""
-        deadline = None if timeout is None else time.monotonic() + timeout
         if self._get_hook is not None:
             return super().get(timeout=timeout)
-        if not self._gate.wait(timeout):
-            raise pykka.Timeout(f"no answer within {timeout} seconds")
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._gate.wait(self.LOOK_SECONDS) and not isinstance(self._value, Pending):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise pykka.Timeout(f"no answer within {timeout} seconds")
         if self._failure is not None:
             kind, error, trace = self._failure
             raise error.with_traceback(trace) if error is not None else cast(type[BaseException], kind)()
@@ -77,7 +103,10 @@ class Reply(pykka.Future[Any]):
     def set(self, value: Any = None) -> None:
         """Set the answer."""
         self._value = value
-        self._gate.open()
+        if isinstance(value, Pending):
+            value.then(self._gate.open)
+        else:
+            self._gate.open()
 
     def set_exception(self, exc_info: Any = None) -> None:
         """Set what ``get`` is to raise: the exception being handled, unless given."""

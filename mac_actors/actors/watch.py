@@ -54,7 +54,8 @@ class Watch:
         if age > SLOW_SECONDS and not self._disk_told:
             self._disk_told = True
             why = journal.error or "it does not answer"
-            self._fleet.notify(f"the disk is not taking changes ({why}): {journal.depth} wait in memory.")
+            told = f"the disk is not taking changes ({why}): {journal.depth} wait in memory."
+            self._fleet.notify(told, at_once=True)
         elif age < SLOW_SECONDS and self._disk_told:
             self._disk_told = False
-            self._fleet.notify("the disk takes changes again.")
+            self._fleet.notify("the disk takes changes again.", at_once=True)

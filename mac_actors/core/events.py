@@ -72,4 +72,4 @@ class Removed:
     at: datetime
 
 
-Event = Report | Oops | Lock | Unoops | Unlock | Clear | Configured | Removed
+Event = Report | AdminEvent | Configured | Removed

@@ -50,7 +50,10 @@ def second_relay_on(config: MachineConfig, state: MachineState) -> bool:
     second = config.second_relay
     if second is None or not relay_on(config, state):
         return False
-    return second.always_enabled or (state.session is not None and state.session.second in SECOND_ON)
+    if state.session is not None:
+        # decided with the session and kept until it ends, whatever the configuration says by now
+        return state.session.second in SECOND_ON
+    return second.always_enabled
 
 
 def outputs(config: MachineConfig, state: MachineState) -> Outputs:

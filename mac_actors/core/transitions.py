@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from mac_actors.core.access import Granted, Noted, Refused, judge
+from mac_actors.core.access import Granted, Refused, judge
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.events import (
     AdminEvent,
@@ -202,7 +202,7 @@ class _Draft:
                     )
                 )
                 self.emit(SessionRefused, refusal=refusal, user=user, fob=fob)
-            case Noted():
+            case _:  # Noted
                 self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
                 self.emit(CardSeen, user=user, fob=fob)
 
@@ -231,11 +231,11 @@ class _Draft:
     def clear(self, event: AdminEvent, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
+        if oops and lifted_oops is None:
+            self.already.append(Already.NOT_OOPSED)
+        if lock and lifted_lock is None:
+            self.already.append(Already.NOT_LOCKED_OUT)
         if lifted_oops is None and lifted_lock is None:
-            if oops:
-                self.already.append(Already.NOT_OOPSED)
-            if lock:
-                self.already.append(Already.NOT_LOCKED_OUT)
             return
         had_power = relay_on(self.config, self.state)
         self.change(

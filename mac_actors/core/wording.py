@@ -40,6 +40,10 @@ class Notice:
 
     channel: Channel
     text: str
+    opens: str | None = None
+    """The thread that this notice begins: an oops or a lock, until it is lifted."""
+    closes: tuple[str, ...] = ()
+    """The threads that this notice ends, the older first."""
 
 
 SOURCES = {
@@ -107,15 +111,30 @@ KINDS = frozenset(_KINDS.values()) | {"oops_cleared", "lock_cleared", "power_on"
 def notices(outcome: Outcome) -> tuple[Notice, ...]:
     """Return what is posted where for this outcome (the table of the Slack contract)."""
     match outcome:
-        case OopsSet() | LockSet() | Cleared():
-            return (
-                Notice(Channel.CONTROL, full_text(outcome)),
-                Notice(Channel.OOPS, public_text(outcome)),
-            )
+        case OopsSet(machine=machine, flag=flag):
+            return _both(outcome, opens=thread(machine, "oops", flag))
+        case LockSet(machine=machine, flag=flag):
+            return _both(outcome, opens=thread(machine, "lock", flag))
+        case Cleared(machine=machine, oops=oops, lock=lock):
+            flags = [(word, flag) for word, flag in (("oops", oops), ("lock", lock)) if flag]
+            flags.sort(key=lambda named: named[1].since)
+            return _both(outcome, closes=tuple(thread(machine, word, flag) for word, flag in flags))
         case SessionStarted() | SessionRefused() | SessionEnded() | Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
+
+
+def thread(machine: str, word: str, flag: Flag) -> str:
+    """Return the key by which a set oops or lock and its end find each other: ``MACHINE oops|lock SINCE``."""
+    return f"{machine} {word} {flag.since.isoformat()}"
+
+
+def _both(outcome: Outcome, opens: str | None = None, closes: tuple[str, ...] = ()) -> tuple[Notice, ...]:
+    return (
+        Notice(Channel.CONTROL, full_text(outcome), opens, closes),
+        Notice(Channel.OOPS, public_text(outcome), opens, closes),
+    )
 
 
 def full_text(outcome: Outcome) -> str:
@@ -183,7 +202,7 @@ def _origin(source: Source, by: str | None, names: bool) -> str:
 
 
 def _reason(reason: str | None) -> str:
-    return f": {reason.rstrip('.')}" if reason else ""
+    return f": {' '.join(reason.split()).rstrip('.')}" if reason else ""
 
 
 def _who(user: Person | None, names: bool) -> str:

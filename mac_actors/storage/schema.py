@@ -37,10 +37,29 @@ outbox = Table(
     Column("at", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("text", Text, nullable=False),
-    Column("machine", Text),
+    Column("opens", Text),
+    Column("closes", Text),
     Column("journal_id", Integer),
+    Index("outbox_channel", "channel", "id"),
 )
-"""Notices that the chat has not taken yet; a row is deleted when it has."""
+"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` has a key a line."""
+
+thread = Table(
+    "thread",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("channel", Text, primary_key=True),
+    Column("post", Text, nullable=False),
+)
+"""Posts that tell of an oops or a lock, so that its end is posted in their thread."""
+
+seen_event = Table(
+    "seen_event",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+)
+"""Chat events that were carried out, so that a repeated delivery is not: for two hours."""
 
 migration = Table(
     "migration",

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from sqlalchemy.pool import StaticPool
 
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState
-from mac_actors.core.wording import Notice
+from mac_actors.core.wording import Channel, Notice
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.schema import journal, machine_state, outbox
+from mac_actors.storage.schema import journal, machine_state, outbox, seen_event, thread
 
 DATABASE = "mac.sqlite3"
 """The database's file name in the state directory."""
@@ -33,13 +33,17 @@ class Record:
     """What one decision wants on disk, already encoded: all of it is written, or none.
 
     ``state`` is a row of machine_state; ``rows`` are journal rows, each with the notices that go with
-    it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken.
+    it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
+    ``threads`` where it put those that begin one: key, channel, post. ``seen`` is the chat event that
+    asked for all this, with its time.
     """
 
     state: tuple[str, str] | None = None
     rows: tuple[tuple[dict[str, Any], tuple[Notice, ...]], ...] = ()
     notices: tuple[tuple[datetime, Notice], ...] = ()
     sent: tuple[int, ...] = ()
+    threads: tuple[tuple[str, str, str], ...] = ()
+    seen: tuple[str, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,10 @@ class Waiting:
 
     id: int
     at: datetime
-    channel: str
+    channel: Channel
     text: str
+    opens: str | None = None
+    closes: tuple[str, ...] = ()
 
 
 _PUT_STATE = upsert(machine_state)
@@ -80,6 +86,15 @@ _PUT_STATE = _PUT_STATE.on_conflict_do_update(index_elements=["name"], set_={"st
 _PUT_JOURNAL = journal.insert()
 _PUT_OUTBOX = outbox.insert()
 _DROP_SENT = delete(outbox).where(outbox.c.id == bindparam("sent_id"))
+_PUT_THREAD = upsert(thread)
+_PUT_THREAD = _PUT_THREAD.on_conflict_do_update(
+    index_elements=["key", "channel"], set_={"post": _PUT_THREAD.excluded.post}
+)
+_PUT_SEEN = upsert(seen_event).on_conflict_do_nothing()
+_FORGET_SEEN = delete(seen_event).where(seen_event.c.at < bindparam("before"))
+
+SEEN_FOR = timedelta(hours=2)
+"""How long a chat event is remembered; Slack repeats one for five minutes at the most."""
 
 
 class Store:
@@ -146,11 +161,13 @@ class Store:
             for row, notices in record.rows:
                 journal_id = self._last_journal + len(rows) + 1
                 rows.append({"id": journal_id, **row})
-                posts += [_post(row["at"], notice, machine=row["machine"], journal_id=journal_id) for notice in notices]
+                posts += [_post(row["at"], notice, journal_id) for notice in notices]
             posts += [_post(codec.timestamp(at), notice) for at, notice in record.notices]
         for number, post in enumerate(posts, self._last_outbox + 1):
             post["id"] = number
         sent = [{"sent_id": i} for r in records for i in r.sent]
+        threads = [{"key": k, "channel": c, "post": p} for r in records for k, c, p in r.threads]
+        seen = [r.seen for r in records if r.seen]
         with _as_storage_error("write"), self._writing() as connection:
             if states:
                 connection.execute(_PUT_STATE, [{"name": n, "state": s} for n, s in states.items()])
@@ -160,6 +177,11 @@ class Store:
                 connection.execute(_PUT_OUTBOX, posts)
             if sent:
                 connection.execute(_DROP_SENT, sent)
+            if threads:
+                connection.execute(_PUT_THREAD, threads)
+            if seen:
+                connection.execute(_PUT_SEEN, [{"id": i, "at": codec.timestamp(at)} for i, at in seen])
+                connection.execute(_FORGET_SEEN, {"before": codec.timestamp(seen[-1][1] - SEEN_FOR)})
         self._last_journal += len(rows)
         self._last_outbox += len(posts)
 
@@ -216,14 +238,35 @@ class Store:
         entries = tuple(Entry(row.id, codec.load_outcome(row.kind, row.data)) for row in rows[:limit])
         return Page(entries, entries[-1].id if len(rows) > limit else None)
 
-    def waiting(self, after: int = 0, limit: int = 100) -> list[Waiting]:
-        """Return the oldest notices that the chat has not taken, with ids above ``after``."""
-        query = select(outbox).where(outbox.c.id > after).order_by(outbox.c.id).limit(limit)
+    def waiting(self, channel: Channel, after: int = 0, limit: int = 100) -> list[Waiting]:
+        """Return the oldest notices that the channel has not taken, with ids above ``after``."""
+        query = select(outbox).where(outbox.c.channel == channel.value, outbox.c.id > after)
         with _as_storage_error("read the outbox"), self._reading() as connection:
-            return [
-                Waiting(row.id, datetime.fromisoformat(row.at), row.channel, row.text)
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
+        return [
+            Waiting(
+                row.id,
+                datetime.fromisoformat(row.at),
+                Channel(row.channel),
+                row.text,
+                row.opens,
+                tuple((row.closes or "").splitlines()),
+            )
+            for row in rows
+        ]
+
+    def thread(self, key: str, channel: Channel) -> str | None:
+        """Return the post that began this thread in this channel, if it is known."""
+        query = select(thread.c.post).where(thread.c.key == key, thread.c.channel == channel.value)
+        with _as_storage_error("read a thread"), self._reading() as connection:
+            post: str | None = connection.scalar(query)
+            return post
+
+    def has_seen(self, event_id: str) -> bool:
+        """Whether this chat event was carried out already."""
+        query = select(seen_event.c.id).where(seen_event.c.id == event_id)
+        with _as_storage_error("read the events seen"), self._reading() as connection:
+            return connection.scalar(query) is not None
 
     def count_waiting(self) -> tuple[int, datetime | None]:
         """Return how many notices wait for the chat, and since when the oldest does."""
@@ -243,14 +286,14 @@ def record_state(name: str, state: MachineState) -> tuple[str, str]:
     return name, codec.dump_state(state)
 
 
-def _post(at: str, notice: Notice, **origin: object) -> dict[str, Any]:
+def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, Any]:
     return {
         "at": at,
         "channel": notice.channel.value,
         "text": notice.text,
-        "machine": None,
-        "journal_id": None,
-        **origin,
+        "opens": notice.opens,
+        "closes": "\n".join(notice.closes) or None,
+        "journal_id": journal_id,
     }
 
 

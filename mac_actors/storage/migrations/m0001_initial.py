@@ -1,4 +1,4 @@
-"""Machine states, journal, outbox. Written out, so that a later change of the schema does not change this step."""
+"""The first tables. Written out, so that a later change of the schema does not change this step."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ STATEMENTS = (
         at TEXT NOT NULL,
         channel TEXT NOT NULL,
         text TEXT NOT NULL,
-        machine TEXT,
+        opens TEXT,
+        closes TEXT,
         journal_id INTEGER
     )""",
+    "CREATE INDEX outbox_channel ON outbox (channel, id)",
+    "CREATE TABLE thread (key TEXT NOT NULL, channel TEXT NOT NULL, post TEXT NOT NULL, PRIMARY KEY (key, channel))",
+    "CREATE TABLE seen_event (id TEXT NOT NULL PRIMARY KEY, at TEXT NOT NULL)",
 )
 
 

@@ -1,0 +1,114 @@
+"""What somebody who mentions the bot wants: text in, command out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mac_actors.errors import UnknownMachine
+
+
+class Verb(StrEnum):
+    """What the bot can do. ``HELP`` is also nothing, and anything that is not understood."""
+
+    STATUS = "status"
+    OOPS = "oops"
+    LOCK = "lock"
+    CLEAR = "clear"
+    HISTORY = "history"
+    HELP = "help"
+
+
+CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR})
+
+_WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
+
+LONGEST_REASON = 1000
+"""Characters of a reason; what is longer is cut, and its end marked with an ellipsis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb, and the rest of its line. ``unknown`` is the word that was not understood."""
+
+    verb: Verb
+    argument: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The machine that a command is about, and the reason that was given with it."""
+
+    name: str
+    reason: str | None = None
+
+
+_MENTION = re.compile(r"\s*<@([A-Z0-9]+)(?:\|[^>]*)?>")
+_REFERENCE = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+_QUOTES = "\"'`“”„‟‘’‚‛«»"
+
+
+def parse(text: str, bot_user: str | None = None) -> Command:
+    """Read a message that mentions the bot. The mention comes first, and the command is on the first line.
+
+    ``bot_user`` is the bot's own id; a mention of somebody else in the first place is not understood.
+    """
+    mention = _MENTION.match(text)
+    if mention is None or (bot_user is not None and mention[1] != bot_user):
+        return Command(Verb.HELP)
+    lines = text[mention.end() :].splitlines()
+    word, _, rest = plain(lines[0] if lines else "").partition(" ")
+    verb = _WORDS.get(word.casefold())
+    if verb is None:
+        return Command(Verb.HELP, unknown=word[:40])
+    return Command(verb, rest)
+
+
+def plain(text: str) -> str:
+    """Return Slack's text as it was typed: references and entities undone, white space folded."""
+    return " ".join(re.sub(r"&(?:lt|gt|amp);", lambda m: _ENTITIES[m[0]], _REFERENCE.sub(_typed, text)).split())
+
+
+def _typed(reference: re.Match[str]) -> str:
+    """Return what a reference (a mention, a channel, a link) looked like to whoever typed it."""
+    sign, target, label = reference.groups()
+    if sign in {"@", "!"}:
+        return "@" + (label or target.partition("^")[0]).lstrip("@")
+    if sign == "#":
+        return "#" + (label or target)
+    return label or target.removeprefix("mailto:")
+
+
+def resolve(argument: str, find: Callable[[str], str]) -> Target:
+    """Find the machine that ``argument`` names, and the reason after a colon.
+
+    The whole argument is tried as a name first, then what stands before each colon from the last to the
+    first, so that a name with a colon in it works. ``find`` is the fleet's, and raises
+    :class:`UnknownMachine`; so does this, for what stands before the first colon.
+    """
+    parts = argument.split(":")
+    for used in range(len(parts), 0, -1):
+        candidate = unquoted(":".join(parts[:used]))
+        if not candidate:
+            continue
+        try:
+            return Target(find(candidate), _reason(":".join(parts[used:])))
+        except UnknownMachine as error:
+            unknown = error
+    if unquoted(parts[0]):
+        raise unknown
+    raise UnknownMachine("")
+
+
+def unquoted(text: str) -> str:
+    """Drop quotes and backticks around a name."""
+    return text.strip().strip(_QUOTES).strip()
+
+
+def _reason(text: str) -> str | None:
+    reason = " ".join(text.split())
+    return (reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…") or None

@@ -1,0 +1,470 @@
+"""Admin events, and changes of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from mac_actors.core.config import MachineConfig, User
+from mac_actors.core.events import AdminEvent, Clear, Configured, Event, Removed, Unlock, Unoops
+from mac_actors.core.outcomes import Cleared, Ended, EndReason, LockSet, OopsSet, PowerChanged, SessionEnded
+from mac_actors.core.outputs import outputs, relay_on
+from mac_actors.core.state import Card, Flag, MachineState, SessionKind, Source, Status
+from mac_actors.core.transitions import Already, decide
+from tests.core.examples import (
+    ADMIN,
+    ANNA,
+    BEN,
+    BOTH,
+    FREE,
+    LAMP,
+    LOCKED,
+    MILL,
+    MILL_ALWAYS_ON,
+    OLGA,
+    OOPSED,
+    OTTO,
+    PEOPLE,
+    SAW,
+    SITUATIONS,
+    STRANGER,
+    T0,
+    after,
+    clear,
+    fresh,
+    lock,
+    oops,
+    person,
+    report,
+    run,
+    unlock,
+    unoops,
+    with_card,
+)
+
+Clearing = Clear | Unlock | Unoops
+
+OOPS_FLAG = Flag(after(70), Source.SLACK, ADMIN, "belt slips")
+LOCK_FLAG = Flag(after(70), Source.HTTP, ADMIN, "new belt")
+
+SESSIONS: list[tuple[MachineConfig, User, str]] = [
+    (MILL, ANNA, FREE),
+    (SAW, BEN, FREE),
+    (MILL, OLGA, OOPSED),
+    (MILL, OLGA, LOCKED),
+    (MILL, OTTO, BOTH),
+]
+
+# oops and lock
+
+
+@pytest.mark.parametrize("situation", [FREE, LOCKED])
+@pytest.mark.parametrize("config", [MILL, LAMP], ids=lambda config: config.name)
+def test_oops_takes_effect_at_once(config: MachineConfig, situation: str) -> None:
+    before = fresh(config, situation)
+    decision = decide(config, PEOPLE, before, oops(70))
+    assert decision.state == replace(
+        before, oops=OOPS_FLAG, last_update=after(70), status_since=after(70), card=None, session=None
+    )
+    assert not relay_on(config, decision.state)
+    assert decision.outcomes == (
+        OopsSet(machine=config.name, display_name=config.display_name, at=after(70), flag=OOPS_FLAG, ended=None),
+    )
+    assert decision.changed
+
+
+@pytest.mark.parametrize("situation", [FREE, OOPSED])
+@pytest.mark.parametrize("config", [MILL, LAMP], ids=lambda config: config.name)
+def test_lock_takes_effect_at_once(config: MachineConfig, situation: str) -> None:
+    before = fresh(config, situation)
+    decision = decide(config, PEOPLE, before, lock(70))
+    assert decision.state == replace(before, lock=LOCK_FLAG, last_update=after(70), status_since=after(70))
+    assert not relay_on(config, decision.state)
+    assert decision.outcomes == (
+        LockSet(machine=config.name, display_name=config.display_name, at=after(70), flag=LOCK_FLAG, ended=None),
+    )
+    assert decision.changed
+
+
+@pytest.mark.parametrize(("config", "user", "situation"), [s for s in SESSIONS if s[2] in {FREE, LOCKED}])
+def test_oops_ends_any_session_in_one_outcome_and_blocks_the_card(
+    config: MachineConfig, user: User, situation: str
+) -> None:
+    running = with_card(config, user, situation)
+    assert running.session is not None
+    decision = decide(config, PEOPLE, running, oops(70))
+    (oopsed,) = decision.outcomes
+    assert isinstance(oopsed, OopsSet)
+    assert oopsed.ended == Ended(person(user), running.session.kind, after(10), 60.0, EndReason.OOPS)
+    assert decision.state.session is None
+    assert decision.state.card == Card(user.fob_codes[0], after(10), blocked=True)
+    assert decision.state.lock == running.lock
+
+
+@pytest.mark.parametrize(("config", "user", "situation"), [s for s in SESSIONS if s[2] in {FREE, OOPSED}])
+def test_lock_ends_any_session_in_one_outcome_and_blocks_the_card(
+    config: MachineConfig, user: User, situation: str
+) -> None:
+    running = with_card(config, user, situation)
+    assert running.session is not None
+    decision = decide(config, PEOPLE, running, lock(70))
+    (locked,) = decision.outcomes
+    assert isinstance(locked, LockSet)
+    assert locked.ended == Ended(person(user), running.session.kind, after(10), 60.0, EndReason.LOCK)
+    assert decision.state.session is None
+    assert decision.state.card == Card(user.fob_codes[0], after(10), blocked=True)
+    assert decision.state.oops == running.oops
+
+
+@pytest.mark.parametrize("make", [oops, lock])
+@pytest.mark.parametrize("card", [BEN, STRANGER], ids=str)
+def test_oops_and_lock_block_a_refused_card_too(card: User | str, make: Callable[[float], Event]) -> None:
+    refused = with_card(MILL, card)
+    state = decide(MILL, PEOPLE, refused, make(20)).state
+    assert refused.card is not None
+    assert state.card == replace(refused.card, blocked=True)
+
+
+@pytest.mark.parametrize("card", [None, ANNA, OLGA, OTTO], ids=str)
+@pytest.mark.parametrize(
+    ("situation", "make", "already"),
+    [
+        (OOPSED, oops, Already.OOPSED),
+        (BOTH, oops, Already.OOPSED),
+        (LOCKED, lock, Already.LOCKED_OUT),
+        (BOTH, lock, Already.LOCKED_OUT),
+    ],
+)
+def test_setting_what_is_set_changes_nothing_and_says_so(
+    situation: str, make: Callable[..., Event], already: Already, card: User | None
+) -> None:
+    before = fresh(MILL, situation) if card is None else with_card(MILL, card, situation)
+    decision = decide(MILL, PEOPLE, before, make(70, by="Somebody Else", reason="another reason"))
+    assert decision.state == before
+    assert decision.outcomes == ()
+    assert decision.already == (already,)
+    assert not decision.changed
+
+
+# unoops, unlock, clear
+
+CLEARS: list[tuple[Callable[[float], Clearing], str, str]] = [
+    (unoops, OOPSED, FREE),
+    (unoops, BOTH, LOCKED),
+    (unlock, LOCKED, FREE),
+    (unlock, BOTH, OOPSED),
+    (clear, OOPSED, FREE),
+    (clear, LOCKED, FREE),
+    (clear, BOTH, FREE),
+]
+
+IN_VAIN: list[tuple[Callable[[float], Clearing], str, tuple[Already, ...]]] = [
+    (unoops, FREE, (Already.NOT_OOPSED,)),
+    (unoops, LOCKED, (Already.NOT_OOPSED,)),
+    (unlock, FREE, (Already.NOT_LOCKED_OUT,)),
+    (unlock, OOPSED, (Already.NOT_LOCKED_OUT,)),
+    (clear, FREE, (Already.NOT_OOPSED, Already.NOT_LOCKED_OUT)),
+]
+
+STATUS = {
+    FREE: Status.IDLE,
+    OOPSED: Status.OOPSED,
+    LOCKED: Status.LOCKED_OUT,
+    BOTH: Status.OOPSED_LOCKED_OUT,
+}
+
+
+@pytest.mark.parametrize(("make", "was", "then"), CLEARS)
+@pytest.mark.parametrize("config", [MILL, LAMP], ids=lambda config: config.name)
+def test_clearing_lifts_what_it_names_in_one_outcome(
+    config: MachineConfig, make: Callable[[float], Clearing], was: str, then: str
+) -> None:
+    before = fresh(config, was)
+    event = make(70)
+    decision = decide(config, PEOPLE, before, event)
+    state = decision.state
+    assert state.status is STATUS[then]
+    assert (state.status_since, state.last_update) == (after(70), after(70))
+    assert decision.outcomes == (
+        Cleared(
+            machine=config.name,
+            display_name=config.display_name,
+            at=after(70),
+            oops=before.oops if state.oops is None else None,
+            lock=before.lock if state.lock is None else None,
+            source=event.source,
+            by=event.by,
+            reason=event.reason,
+            still_oopsed=then == OOPSED,
+            still_locked=then == LOCKED,
+            power_on=config is LAMP and then == FREE,
+        ),
+    )
+    assert relay_on(config, state) is (config is LAMP and then == FREE)
+    assert decision.already == ()
+    assert decision.changed
+
+
+@pytest.mark.parametrize(("make", "situation", "already"), IN_VAIN)
+@pytest.mark.parametrize("config", [MILL, LAMP], ids=lambda config: config.name)
+def test_what_is_not_set_stays_so_and_is_said(
+    config: MachineConfig, make: Callable[[float], Clearing], situation: str, already: tuple[Already, ...]
+) -> None:
+    before = fresh(config, situation)
+    decision = decide(config, PEOPLE, before, make(70))
+    assert decision.state == before
+    assert (decision.outcomes, decision.already, decision.changed) == ((), already, False)
+
+
+@pytest.mark.parametrize(("config", "user"), [(MILL, ANNA), (SAW, BEN)])
+@pytest.mark.parametrize("make", [unoops, unlock, clear])
+def test_clearing_a_free_machine_leaves_its_session_running(
+    config: MachineConfig, user: User, make: Callable[[float], Clearing]
+) -> None:
+    running = with_card(config, user)
+    decision = decide(config, PEOPLE, running, make(70))
+    assert decision.state == running
+    assert decision.outcomes == ()
+
+
+@pytest.mark.parametrize(("make", "was", "then"), CLEARS)
+def test_clearing_starts_no_session_for_a_card_still_in_the_reader(
+    make: Callable[[float], Clearing], was: str, then: str
+) -> None:
+    running = with_card(MILL, ANNA)
+    flags: list[Event] = [oops(20)] if was in {OOPSED, BOTH} else []
+    flags += [lock(30)] if was in {LOCKED, BOTH} else []
+    state = run(MILL, PEOPLE, running, [*flags, report(ANNA, 40), make(50), report(ANNA, 60)]).state
+    assert state.status is STATUS[then]
+    assert state.session is None
+    assert state.card == Card("0000000001", after(10), blocked=True)
+    assert not relay_on(MILL, state)
+    again = run(MILL, PEOPLE, state, [report(None, 70), report(ANNA, 80)]).state
+    assert (again.session is not None) is (then == FREE)
+
+
+@pytest.mark.parametrize(("make", "was", "then"), CLEARS)
+@pytest.mark.parametrize("user", [OLGA, OTTO], ids=str)
+def test_an_override_session_goes_on_over_a_clear_until_its_card_is_taken_out(
+    user: User, make: Callable[[float], Clearing], was: str, then: str
+) -> None:
+    running = with_card(MILL, user, was)
+    decision = decide(MILL, PEOPLE, running, make(70))
+    assert decision.state.session == running.session
+    assert decision.state.card == running.card
+    assert relay_on(MILL, decision.state)
+    (cleared,) = decision.outcomes
+    assert isinstance(cleared, Cleared)
+    assert not cleared.power_on
+    assert decision.state.status is (Status.IN_USE if then == FREE else STATUS[then])
+    later = run(MILL, PEOPLE, decision.state, [report(user, 80), report(None, 90)])
+    (ended,) = later.outcomes
+    assert isinstance(ended, SessionEnded)
+    assert ended.ended.kind is SessionKind.OVERRIDE
+    assert not relay_on(MILL, later.state)
+
+
+def test_an_override_session_that_outlived_a_clear_ends_with_the_next_oops() -> None:
+    running = run(MILL, PEOPLE, with_card(MILL, OLGA, OOPSED), [clear(20)]).state
+    assert running.session is not None
+    state = decide(MILL, PEOPLE, running, oops(30)).state
+    assert state.session is None
+    assert not relay_on(MILL, state)
+
+
+def test_unlock_on_a_machine_that_is_still_oopsed_leaves_it_oopsed_in_all_outputs() -> None:
+    state = decide(MILL, PEOPLE, fresh(MILL, BOTH), unlock(70)).state
+    assert outputs(MILL, state) == outputs(MILL, fresh(MILL, OOPSED))
+    assert outputs(MILL, state).oops_led
+
+
+def test_unoops_on_a_machine_that_is_still_locked_leaves_it_locked_in_all_outputs() -> None:
+    state = decide(MILL, PEOPLE, fresh(MILL, BOTH), unoops(70)).state
+    assert outputs(MILL, state) == outputs(MILL, fresh(MILL, LOCKED))
+
+
+def test_clear_on_an_always_enabled_machine_with_a_card_turns_it_on() -> None:
+    state = run(LAMP, PEOPLE, with_card(LAMP, ANNA), [oops(20), clear(30)]).state
+    assert relay_on(LAMP, state)
+    assert state.session is None
+
+
+# configuration
+
+
+@pytest.mark.parametrize("card", [None, ANNA, BEN, STRANGER], ids=str)
+def test_a_machine_that_becomes_always_enabled_is_on_and_says_so_if_it_was_off(card: User | str | None) -> None:
+    before = fresh(MILL) if card is None else with_card(MILL, card)
+    decision = decide(MILL_ALWAYS_ON, PEOPLE, before, Configured(after(70)))
+    assert decision.state == replace(before, always_enabled=True)
+    assert relay_on(MILL_ALWAYS_ON, decision.state)
+    assert decision.changed
+    if before.session is None:
+        assert decision.outcomes == (
+            PowerChanged(machine="metal-mill", display_name="Metal Mill", at=after(70), on=True),
+        )
+
+
+@pytest.mark.parametrize("situation", [OOPSED, LOCKED, BOTH])
+@pytest.mark.parametrize("card", [None, ANNA, BEN], ids=str)
+def test_a_flagged_machine_that_becomes_always_enabled_stays_off_and_says_nothing_of_power(
+    card: User | None, situation: str
+) -> None:
+    before = fresh(MILL, situation) if card is None else with_card(MILL, card, situation)
+    decision = decide(MILL_ALWAYS_ON, PEOPLE, before, Configured(after(70)))
+    assert not relay_on(MILL_ALWAYS_ON, decision.state)
+    assert decision.outcomes == ()
+    assert decision.changed
+    cleared = decide(MILL_ALWAYS_ON, PEOPLE, decision.state, clear(80))
+    (outcome,) = cleared.outcomes
+    assert isinstance(outcome, Cleared)
+    assert outcome.power_on
+    assert relay_on(MILL_ALWAYS_ON, cleared.state)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("card", [ANNA, BEN, OLGA, STRANGER], ids=str)
+def test_a_machine_no_longer_always_enabled_is_off_and_the_card_in_it_is_blocked(
+    card: User | str, situation: str
+) -> None:
+    before = with_card(MILL_ALWAYS_ON, card, situation)
+    assert before.card is not None
+    decision = decide(MILL, PEOPLE, before, Configured(after(70)))
+    assert decision.state.session is None
+    assert decision.state.card == replace(before.card, blocked=True)
+    assert not relay_on(MILL, decision.state)
+    off = PowerChanged(machine="metal-mill", display_name="Metal Mill", at=after(70), on=False)
+    assert decision.outcomes == ((off,) if situation == FREE else ())
+    assert decide(MILL, PEOPLE, decision.state, report(card, 80)).state.session is None
+
+
+@pytest.mark.parametrize("card", [BEN, STRANGER], ids=str)
+def test_a_card_refused_before_the_machine_was_always_enabled_is_blocked_when_it_no_longer_is(card: User | str) -> None:
+    between = decide(MILL_ALWAYS_ON, PEOPLE, with_card(MILL, card), Configured(after(20))).state
+    state = decide(MILL, PEOPLE, between, Configured(after(30))).state
+    assert between.card is not None
+    assert state.card == replace(between.card, blocked=True)
+
+
+def test_an_empty_machine_no_longer_always_enabled_is_off() -> None:
+    decision = decide(MILL, PEOPLE, fresh(MILL_ALWAYS_ON), Configured(after(70)))
+    assert not relay_on(MILL, decision.state)
+    assert decision.outcomes == (PowerChanged(machine="metal-mill", display_name="Metal Mill", at=after(70), on=False),)
+
+
+@pytest.mark.parametrize(("config", "user", "situation"), SESSIONS)
+def test_a_running_session_is_not_cut_by_any_change_of_configuration(
+    config: MachineConfig, user: User, situation: str
+) -> None:
+    running = with_card(config, user, situation)
+    for changed in (
+        replace(config, authorizations_or=frozenset({"Nothing"}), unauthorized_warn_only=False),
+        replace(config, alias="Another name"),
+    ):
+        decision = decide(changed, PEOPLE, running, Configured(after(70)))
+        assert decision.state == running
+        assert (decision.outcomes, decision.changed) == ((), False)
+    there = decide(replace(config, always_enabled=True), PEOPLE, running, Configured(after(70)))
+    back = decide(config, PEOPLE, there.state, Configured(after(80)))
+    for decision in (there, back):
+        assert decision.state.session == running.session
+        assert decision.state.card == running.card
+    assert back.outcomes == ()
+
+
+def test_a_session_that_runs_on_a_machine_become_always_enabled_ends_with_its_card_and_leaves_the_power_on() -> None:
+    running = decide(MILL_ALWAYS_ON, PEOPLE, with_card(MILL, ANNA), Configured(after(20))).state
+    decision = decide(MILL_ALWAYS_ON, PEOPLE, running, report(None, 30))
+    assert [type(outcome) for outcome in decision.outcomes] == [SessionEnded]
+    assert decision.state.session is None
+    assert relay_on(MILL_ALWAYS_ON, decision.state)
+
+
+def test_a_change_of_configuration_does_not_judge_the_refused_card_again() -> None:
+    refused = with_card(MILL, BEN)
+    open_to_all = replace(MILL, unauthorized_warn_only=True)
+    state = run(open_to_all, PEOPLE, refused, [Configured(after(20)), report(BEN, 30)]).state
+    assert state.session is None
+    assert state.card == refused.card
+    again = run(open_to_all, PEOPLE, state, [report(None, 40), report(BEN, 50)]).state
+    assert again.session is not None
+
+
+def test_the_configuration_read_again_after_a_restart_changes_nothing() -> None:
+    for config in (MILL, LAMP, SAW):
+        for situation in SITUATIONS:
+            for card in (ANNA, BEN, OLGA, STRANGER):
+                before = with_card(config, card, situation)
+                decision = decide(config, PEOPLE, before, Configured(after(70)))
+                assert decision.state == before
+                assert (decision.outcomes, decision.changed) == ((), False)
+
+
+def test_a_card_of_unknown_standing_is_blocked_when_the_server_starts() -> None:
+    odd = replace(fresh(MILL), card=Card("0000000001", T0))
+    decision = decide(MILL, PEOPLE, odd, Configured(after(70)))
+    assert decision.state.card == Card("0000000001", T0, blocked=True)
+    assert decision.changed
+
+
+@pytest.mark.parametrize(("config", "user", "situation"), SESSIONS)
+def test_a_removed_machine_ends_its_session_and_blocks_the_card(
+    config: MachineConfig, user: User, situation: str
+) -> None:
+    running = with_card(config, user, situation)
+    assert running.session is not None
+    decision = decide(config, PEOPLE, running, Removed(after(70)))
+    ended = Ended(person(user), running.session.kind, after(10), 60.0, EndReason.MACHINE_REMOVED)
+    assert decision.outcomes == (
+        SessionEnded(machine=config.name, display_name=config.display_name, at=after(70), ended=ended),
+    )
+    assert decision.state.session is None
+    assert decision.state.card == Card(user.fob_codes[0], after(10), blocked=True)
+    assert (decision.state.oops, decision.state.lock) == (running.oops, running.lock)
+
+
+def test_a_removed_machine_without_session_says_nothing() -> None:
+    for situation in SITUATIONS:
+        before = fresh(MILL, situation)
+        decision = decide(MILL, PEOPLE, before, Removed(after(70)))
+        assert decision.state == before
+        assert (decision.outcomes, decision.changed) == ((), False)
+
+
+def test_an_event_of_no_known_kind_changes_nothing() -> None:
+    impossible = cast("Event", AdminEvent(after(70), Source.REPL, ADMIN))
+    for state in (fresh(MILL), with_card(MILL, ANNA), fresh(LAMP, BOTH), MachineState(T0)):
+        decision = decide(MILL, PEOPLE, state, impossible)
+        assert decision.state == state
+        assert (decision.outcomes, decision.already, decision.changed) == ((), (), False)
+
+
+# status
+
+
+def test_status_since_moves_with_the_status_alone() -> None:
+    state = fresh(MILL)
+    assert (state.status, state.status_since) == (Status.IDLE, T0)
+    state = run(MILL, PEOPLE, state, [report(BEN, 10)]).state
+    assert (state.status, state.status_since) == (Status.IDLE, T0)
+    state = run(MILL, PEOPLE, state, [report(ANNA, 20), report(ANNA, 30)]).state
+    assert (state.status, state.status_since) == (Status.IN_USE, after(20))
+    state = run(MILL, PEOPLE, state, [report(OTTO, 40)]).state
+    assert (state.status, state.status_since) == (Status.IN_USE, after(20))
+    state = run(MILL, PEOPLE, state, [lock(50)]).state
+    assert (state.status, state.status_since) == (Status.LOCKED_OUT, after(50))
+    state = run(MILL, PEOPLE, state, [oops(60)]).state
+    assert (state.status, state.status_since) == (Status.OOPSED_LOCKED_OUT, after(60))
+    state = run(MILL, PEOPLE, state, [unlock(70), report(None, 80)]).state
+    assert (state.status, state.status_since) == (Status.OOPSED, after(70))
+
+
+def test_a_machine_under_override_is_still_oopsed_in_its_status() -> None:
+    assert with_card(MILL, OLGA, OOPSED).status is Status.OOPSED
+
+
+def test_an_always_enabled_machine_is_idle() -> None:
+    assert with_card(LAMP, ANNA).status is Status.IDLE

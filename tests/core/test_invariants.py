@@ -1,0 +1,391 @@
+"""The eight safety invariants, in every state that can be reached.
+
+Twice: by a Hypothesis state machine, which invents histories with real times and keeps the shortest
+that breaks a rule; and by a walk through *all* abstract states, in which every time is the same moment.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mac_actors.core.config import Directory, MachineConfig, User
+from mac_actors.core.events import (
+    AdminEvent,
+    Clear,
+    Configured,
+    Event,
+    Lock,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
+from mac_actors.core.outcomes import Cleared, PowerChanged, Rebooted, SessionStarted
+from mac_actors.core.outputs import outputs, relay_on, second_relay_on
+from mac_actors.core.state import Flag, MachineState, Refusal, SessionKind, Source, Telemetry
+from mac_actors.core.transitions import Decision, decide
+from tests.core.examples import ANNA, BEN, EMIL, ENFORCED, MILL, OTTO, PEOPLE, SAW, STRANGER, T0, TINA, TOM, laser
+
+OWNERS: dict[str, User] = {fob: user for user in PEOPLE.users for fob in user.fob_codes}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event on one machine. ``was`` is the configuration before it, ``config`` the one that it brings or finds."""
+
+    was: MachineConfig
+    config: MachineConfig
+    directory: Directory
+    before: MachineState
+    event: Event
+    decision: Decision
+
+    @property
+    def after(self) -> MachineState:
+        return self.decision.state
+
+    @property
+    def card_changed(self) -> bool:
+        """Whether the event is a report with another card, or none, than the one in the reader."""
+        card = self.before.card
+        return isinstance(self.event, Report) and self.event.fob != (card.fob if card else None)
+
+    @property
+    def inserts(self) -> bool:
+        return self.card_changed and isinstance(self.event, Report) and self.event.fob is not None
+
+
+def take(
+    was: MachineConfig, config: MachineConfig, directory: Directory, before: MachineState, event: Event
+) -> MachineState:
+    """Decide, check everything that must hold of the step, and return the new state."""
+    step = Step(was, config, directory, before, event, decide(config, directory, before, event))
+    check_state(config, step.after)
+    check_what_turns_a_relay_on(step)
+    check_card_and_session(step)
+    check_flags(step)
+    check_twice(step)
+    check_nothing_unsaid(step)
+    return step.after
+
+
+def check_state(config: MachineConfig, state: MachineState) -> None:
+    out = outputs(config, state)
+    session, card = state.session, state.card
+    if session is not None:
+        assert card is not None, "a session runs without a card"
+        assert OWNERS[card.fob].account_id == session.account_id, "a session runs on another one's card"
+        assert not card.blocked
+        assert card.refusal is None
+    # 1
+    assert not out.relay or config.always_enabled or session is not None
+    # 2
+    flagged = state.oops is not None or state.lock is not None
+    override = session is not None and session.kind is SessionKind.OVERRIDE
+    assert not flagged or not out.relay or override
+    assert not flagged or session is None or override
+    # 3
+    assert not out.second_relay or out.relay
+    # 8
+    assert outputs(config, abstract(state)) == out
+
+
+def check_what_turns_a_relay_on(step: Step) -> None:
+    # 4
+    switches_always_enabled_on = step.config.always_enabled and isinstance(
+        step.event, Clear | Unoops | Unlock | Configured
+    )
+    allowed = step.inserts or switches_always_enabled_on
+    for on in (relay_on, second_relay_on):
+        assert on(step.was, step.before) or not on(step.config, step.after) or allowed
+    if isinstance(step.event, Report) and step.event.oops and not step.before.oops:
+        assert not outputs(step.config, step.after).relay
+
+
+def check_card_and_session(step: Step) -> None:
+    event, old, new = step.event, step.before.session, step.after.session
+    starts = [outcome for outcome in step.decision.outcomes if isinstance(outcome, SessionStarted)]
+    # 5
+    if step.card_changed:
+        assert new is None or (new is not old and new.since == event.at)
+    if new is not None and new is not old:
+        assert step.inserts
+        assert isinstance(event, Report)
+        assert not event.oops
+        assert event.hold is None
+        (start,) = starts
+        assert start.fob == event.fob
+    else:
+        assert not starts
+    if isinstance(event, Report):
+        assert (step.after.card.fob if step.after.card else None) == event.fob
+    if isinstance(event, Configured | Clear | Unoops | Unlock):
+        assert new is old, "no admin's word but oops and lock touches a session"
+    rebooted = any(isinstance(outcome, Rebooted) for outcome in step.decision.outcomes)
+    flagged_now = step.after.oops is not step.before.oops and step.after.oops is not None
+    flagged_now |= step.after.lock is not step.before.lock and step.after.lock is not None
+    if rebooted or flagged_now:
+        assert new is None
+        assert step.after.card is None or step.after.card.blocked
+    if step.before.card and step.before.card.blocked and not step.card_changed:
+        assert step.after.card
+        assert step.after.card.blocked
+        assert new is None
+
+
+def check_flags(step: Step) -> None:
+    # 6
+    event = step.event
+    if step.before.oops is not None and not isinstance(event, Unoops | Clear):
+        assert step.after.oops is step.before.oops
+    if step.before.lock is not None and not isinstance(event, Unlock | Clear):
+        assert step.after.lock is step.before.lock
+    if isinstance(event, Oops) or (isinstance(event, Report) and event.oops):
+        assert step.after.oops is not None
+    if isinstance(event, Lock):
+        assert step.after.lock is not None
+    if isinstance(event, Unoops | Clear):
+        assert step.after.oops is None
+    if isinstance(event, Unlock | Clear):
+        assert step.after.lock is None
+
+
+def check_twice(step: Step) -> None:
+    # 7
+    again = decide(step.config, step.directory, step.after, step.event)
+    assert again.state == step.after
+    assert again.outcomes == ()
+    assert not again.changed
+
+
+def check_nothing_unsaid(step: Step) -> None:
+    decision, before, after = step.decision, step.before, step.after
+    if not decision.changed:
+        assert decision.outcomes == ()
+        assert after == replace(before, telemetry=after.telemetry, last_checkin=after.last_checkin)
+    if decision.already and not isinstance(step.event, Clear):
+        assert after == before
+    said_on = [
+        outcome
+        for outcome in decision.outcomes
+        if (isinstance(outcome, PowerChanged) and outcome.on) or (isinstance(outcome, Cleared) and outcome.power_on)
+    ]
+    turned_on = not relay_on(step.was, before) and relay_on(step.config, after) and not isinstance(step.event, Report)
+    assert bool(said_on) is turned_on
+
+
+# all abstract states
+
+USUAL_UPTIME = 1000.0
+
+
+def abstract(state: MachineState) -> MachineState:
+    """Forget all times: every moment is T0, and an uptime is known or not."""
+
+    def flag(was: Flag | None) -> Flag | None:
+        return was and replace(was, since=T0)
+
+    return replace(
+        state,
+        status_since=T0,
+        oops=flag(state.oops),
+        lock=flag(state.lock),
+        card=state.card and replace(state.card, since=T0),
+        session=state.session and replace(state.session, since=T0),
+        telemetry=Telemetry(uptime=None if state.telemetry.uptime is None else USUAL_UPTIME),
+        last_checkin=state.last_checkin and T0,
+        last_update=None,
+    )
+
+
+LATER = T0 + timedelta(seconds=10)
+MUCH_LATER = T0 + timedelta(days=1)
+
+CARDS: tuple[str | None, ...] = (
+    None,
+    *(user.fob_codes[0] for user in (ANNA, BEN, OTTO, TOM, TINA, EMIL)),
+    ANNA.fob_codes[1],
+    STRANGER,
+)
+
+
+def reports() -> Iterable[Report]:
+    for fob in CARDS:
+        for oops in (False, True):
+            yield Report(LATER, fob, oops, Telemetry(USUAL_UPTIME + 10))
+            yield Report(LATER, fob, oops, Telemetry(5.0))
+            yield Report(LATER, fob, oops, Telemetry(None))
+            yield Report(MUCH_LATER, fob, oops, Telemetry(USUAL_UPTIME + 10))
+        yield Report(LATER, fob, hold=Refusal.LATE, telemetry=Telemetry(USUAL_UPTIME + 10))
+        yield Report(LATER, fob, hold=Refusal.STORAGE, telemetry=Telemetry(5.0))
+
+
+EVENTS: tuple[Event, ...] = (
+    *reports(),
+    Oops(LATER, Source.SLACK, "U1"),
+    Lock(LATER, Source.HTTP, "U2"),
+    Unoops(LATER, Source.CLI),
+    Unlock(LATER, Source.REPL),
+    Clear(LATER, Source.SLACK, "U3"),
+    Removed(LATER),
+)
+
+World = tuple[MachineConfig, Directory]
+Node = tuple[MachineConfig, MachineState]
+
+
+def walk(configs: tuple[MachineConfig, ...], directory: Directory) -> set[Node]:
+    """Take every event in every state that can be reached, with every change of configuration; return what was seen."""
+    seen: set[Node] = set()
+    todo: deque[Node] = deque()
+
+    def found(config: MachineConfig, state: MachineState) -> None:
+        node = (config, abstract(state))
+        if node not in seen:
+            seen.add(node)
+            todo.append(node)
+
+    blank = MachineConfig(configs[0].name)
+    for config in configs:
+        found(config, take(blank, config, directory, MachineState(T0), Configured(T0)))
+    while todo:
+        config, state = todo.popleft()
+        for event in EVENTS:
+            found(config, take(config, config, directory, state, event))
+        for other in configs:
+            found(other, take(config, other, directory, state, Configured(LATER)))
+    return seen
+
+
+def always(config: MachineConfig) -> MachineConfig:
+    return replace(config, always_enabled=True)
+
+
+WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory]] = [
+    ("plain", (MILL, always(MILL)), PEOPLE),
+    ("expiry enforced", (MILL, always(MILL)), ENFORCED),
+    ("warn only", (SAW, always(SAW)), ENFORCED),
+    ("second relay", (laser(), always(laser())), PEOPLE),
+    (
+        "second relay, warn only",
+        (laser(warn_only=True, second_warn=True), always(laser(warn_only=True, second_warn=True))),
+        PEOPLE,
+    ),
+    ("second relay always enabled", (laser(second_always=True), always(laser(second_always=True))), PEOPLE),
+]
+
+
+@pytest.mark.parametrize(("configs", "directory"), [row[1:] for row in WALKS], ids=[row[0] for row in WALKS])
+def test_the_invariants_hold_in_all_states_that_can_be_reached(
+    configs: tuple[MachineConfig, ...], directory: Directory
+) -> None:
+    seen = walk(configs, directory)
+    # the walk is worth its name: it went through sessions and blocks with every pair of flags
+    states = [state for _, state in seen]
+    for oops in (False, True):
+        for lock in (False, True):
+            these = [s for s in states if (s.oops is not None, s.lock is not None) == (oops, lock)]
+            assert any(s.session for s in these)
+            assert any(s.card and s.card.blocked for s in these)
+            assert any(s.card is None for s in these)
+    assert any(relay_on(config, state) and state.session is None for config, state in seen)
+
+
+# histories
+
+CONFIGS = [replace(config, name="machine", alias=None) for config in (MILL, always(MILL), SAW)]
+LASERS = [
+    replace(laser(machine_always=machine_always, second_warn=second_warn, second_always=second_always), name="machine")
+    for second_warn, second_always in ((False, False), (True, False), (False, True))
+    for machine_always in (False, True)
+]
+FEWER = Directory.of((BEN, TOM), enforce_expiration=True)
+
+fobs = st.sampled_from(CARDS)
+seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
+uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
+admins: st.SearchStrategy[type[AdminEvent]] = st.sampled_from([Oops, Lock, Unoops, Unlock, Clear])
+
+
+class History(RuleBasedStateMachine):
+    """One machine with one set of second relay rules; everything else about it may change at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now: datetime = T0
+        self.booted: datetime = T0
+        self.configs = CONFIGS
+        self.config = CONFIGS[0]
+        self.directory = PEOPLE
+        self.state = MachineState(T0)
+
+    @initialize(family=st.sampled_from([CONFIGS, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
+    def start(self, family: list[MachineConfig], data: st.DataObject) -> None:
+        self.configs = family
+        self.config = data.draw(st.sampled_from(family))
+        self.state = take(MachineConfig("machine"), self.config, self.directory, MachineState(T0), Configured(self.now))
+
+    def happens(self, event: Event) -> None:
+        self.state = take(self.config, self.config, self.directory, self.state, event)
+
+    @rule(
+        fob=fobs,
+        passed=seconds,
+        oops=st.booleans(),
+        uptime=uptimes,
+        hold=st.sampled_from([None, None, Refusal.LATE, Refusal.STORAGE]),
+    )
+    def report(
+        self, fob: str | None, passed: float, oops: bool, uptime: float | str | None, hold: Refusal | None
+    ) -> None:
+        self.now += timedelta(seconds=passed)
+        up = (self.now - self.booted).total_seconds() if isinstance(uptime, str) else uptime
+        self.happens(Report(self.now, fob, oops, Telemetry(uptime=up), hold))
+
+    @rule(fob=fobs, passed=seconds)
+    def card(self, fob: str | None, passed: float) -> None:
+        """A plain report, so that sessions are not rare."""
+        self.now += timedelta(seconds=passed)
+        self.happens(Report(self.now, fob, telemetry=self.state.telemetry))
+
+    @rule()
+    def reader_restarts(self) -> None:
+        self.booted = self.now
+
+    @rule(kind=admins, by=st.sampled_from([None, "U1", "U2"]), source=st.sampled_from(Source), passed=seconds)
+    def admin(self, kind: type[Oops], by: str | None, source: Source, passed: float) -> None:
+        self.now += timedelta(seconds=passed)
+        self.happens(kind(self.now, source, by))
+
+    @rule(data=st.data())
+    def configured(self, data: st.DataObject) -> None:
+        was, self.config = self.config, data.draw(st.sampled_from(self.configs))
+        self.state = take(was, self.config, self.directory, self.state, Configured(self.now))
+
+    @rule(directory=st.sampled_from([PEOPLE, ENFORCED, FEWER]))
+    def users_changed(self, directory: Directory) -> None:
+        before = outputs(self.config, self.state)
+        self.directory = directory
+        self.happens(Configured(self.now))
+        assert outputs(self.config, self.state) == before
+
+    @rule()
+    def removed(self) -> None:
+        self.happens(Removed(self.now))
+
+    @invariant()
+    def safe(self) -> None:
+        check_state(self.config, self.state)
+
+
+TestHistory = History.TestCase
+TestHistory.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, database=None)

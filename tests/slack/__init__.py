@@ -1,0 +1,1 @@
+"""The Slack side, tested with the real clients against a local stand-in workspace (`workspace.Workspace`)."""

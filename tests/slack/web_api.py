@@ -1,0 +1,277 @@
+"""The Web API methods: arguments in, Slack's answer out; what is taken is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .checks import complaints_about_blocks, complaints_about_view
+from .envelopes import APP, BOT_ID, BOT_USER, TEAM
+from .records import Answer, Canvas, Channel, Ephemeral, Json, Post, State, Update, User, View
+
+# The scopes of the source document, and `commands`.
+SCOPES = (
+    "app_mentions:read",
+    "canvases:read",
+    "canvases:write",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "groups:read",
+    "groups:write",
+    "incoming-webhook",
+    "users.profile:read",
+    "users:read",
+)
+
+
+class SlackError(Exception):
+    """An answer with "ok": false."""
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.answer: Json = {"ok": False, "error": error, **more}
+
+
+class WebApi:
+    """The methods that the bot token is good for."""
+
+    def __init__(self, state: State, echo: Callable[[str], object] | None) -> None:
+        self._state = state
+        self._echo = echo
+        self.scopes: tuple[str, ...] = SCOPES
+        self.trigger_life = 3.0
+        self.page = 100
+        self._methods: dict[str, tuple[str | None, Callable[[Mapping[str, Any]], Json]]] = {
+            "auth.test": (None, self._auth_test),
+            "canvases.create": ("canvases:write", self._create_canvas),
+            "canvases.edit": ("canvases:write", self._edit_canvas),
+            "chat.postEphemeral": ("chat:write", self._post_ephemeral),
+            "chat.postMessage": ("chat:write", self._post_message),
+            "chat.update": ("chat:write", self._update),
+            "conversations.canvases.create": ("canvases:write", self._create_channel_canvas),
+            "conversations.info": (None, self._channel_info),
+            "conversations.members": (None, self._channel_members),
+            "reactions.add": ("reactions:write", lambda _: {}),
+            "reactions.remove": ("reactions:write", lambda _: {}),
+            "users.info": ("users:read", self._user_info),
+            "users.profile.get": ("users.profile:read", self._user_profile),
+            "views.open": (None, self._open_view),
+        }
+
+    def call(self, method: str, params: Mapping[str, Any]) -> Json:
+        """Carry a method out; a SlackError says what Slack would refuse."""
+        if method not in self._methods:
+            raise SlackError("unknown_method", req_method=method)
+        scope, function = self._methods[method]
+        self._need(scope)
+        with self._state.changed:
+            answer = function(params)
+            self._state.changed.notify_all()
+        return {"ok": True, **answer}
+
+    def take_answer(self, url: str, body: Mapping[str, Any]) -> None:
+        """A post to a response_url."""
+        with self._state.changed:
+            if url not in self._state.response_urls:
+                raise SlackError("used_url")
+            blocks = _blocks(body)
+            in_channel = body.get("response_type") == "in_channel"
+            replaces, deletes = body.get("replace_original") is True, body.get("delete_original") is True
+            answer = Answer(url, body.get("text", ""), blocks, in_channel, replaces, deletes, time.monotonic())
+            self._state.answers.append(answer)
+            self._state.changed.notify_all()
+
+    def _need(self, scope: str | None) -> None:
+        if scope is not None and scope not in self.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(self.scopes))
+
+    def _channel(self, params: Mapping[str, Any], name: str = "channel") -> Channel:
+        """The channel, as far as the bot can see it."""
+        channel = self._state.channels.get(str(params.get(name)))
+        if channel is None or (channel.private and BOT_USER not in channel.members):
+            raise SlackError("channel_not_found")
+        return channel
+
+    def _readable_channel(self, params: Mapping[str, Any]) -> Channel:
+        channel = self._channel(params)
+        self._need("groups:read" if channel.private else "channels:read")
+        return channel
+
+    def _writable_channel(self, params: Mapping[str, Any]) -> Channel:
+        channel = self._channel(params)
+        if channel.archived:
+            raise SlackError("is_archived")
+        if BOT_USER not in channel.members:
+            raise SlackError("not_in_channel")
+        return channel
+
+    def _user(self, params: Mapping[str, Any]) -> User:
+        user = self._state.users.get(str(params.get("user")))
+        if user is None:
+            raise SlackError("user_not_found")
+        return user
+
+    def _auth_test(self, _: Mapping[str, Any]) -> Json:
+        return {
+            "url": "https://space.slack.com/",
+            "team": "Space",
+            "user": "mac",
+            "team_id": TEAM,
+            "user_id": BOT_USER,
+            "bot_id": BOT_ID,
+            "is_enterprise_install": False,
+        }
+
+    def _post_message(self, params: Mapping[str, Any]) -> Json:
+        channel = self._writable_channel(params)
+        text, blocks = _content(params)
+        thread, ts = params.get("thread_ts"), self._state.ts()
+        broadcast = thread is not None and _true(params.get("reply_broadcast"))
+        post = Post(channel.id, ts, text, blocks, thread, broadcast, time.monotonic(), dict(params))
+        self._state.posts.append(post)
+        self._state.current[channel.id, ts] = post
+        if self._echo is not None:
+            place = " (in thread)" if thread and not broadcast else " (in thread, and to the channel)" if thread else ""
+            self._echo(f"#{channel.name}{place}: {' / '.join(text.splitlines())}")
+        return {"channel": channel.id, "ts": ts, "message": _message(post)}
+
+    def _update(self, params: Mapping[str, Any]) -> Json:
+        channel = self._writable_channel(params)
+        post = self._state.current.get((channel.id, str(params.get("ts"))))
+        if post is None:
+            raise SlackError("message_not_found")
+        text, blocks = _content(params)
+        self._state.updates.append(Update(channel.id, post.ts, text, blocks, time.monotonic()))
+        self._state.current[channel.id, post.ts] = new = replace(post, text=text, blocks=blocks)
+        return {"channel": channel.id, "ts": post.ts, "text": text, "message": _message(new)}
+
+    def _post_ephemeral(self, params: Mapping[str, Any]) -> Json:
+        channel = self._writable_channel(params)
+        if params.get("user") not in channel.members:
+            raise SlackError("user_not_in_channel")
+        text, blocks = _content(params)
+        now = time.monotonic()
+        self._state.ephemerals.append(
+            Ephemeral(channel.id, str(params["user"]), text, blocks, params.get("thread_ts"), now)
+        )
+        return {"message_ts": self._state.ts()}
+
+    def _user_info(self, params: Mapping[str, Any]) -> Json:
+        user = self._user(params)
+        info: Json = {
+            "id": user.id,
+            "team_id": TEAM,
+            "name": user.display_name,
+            "deleted": user.deleted,
+            "real_name": user.real_name,
+            "profile": _profile(user),
+            "is_bot": user.is_bot,
+            "is_app_user": False,
+        }
+        return {"user": info}
+
+    def _user_profile(self, params: Mapping[str, Any]) -> Json:
+        return {"profile": _profile(self._user(params))}
+
+    def _channel_info(self, params: Mapping[str, Any]) -> Json:
+        channel = self._readable_channel(params)
+        info: Json = {
+            "id": channel.id,
+            "name": channel.name,
+            "is_channel": not channel.private,
+            "is_group": channel.private,
+            "is_private": channel.private,
+            "is_archived": channel.archived,
+            "is_member": BOT_USER in channel.members,
+            "properties": {},
+        }
+        for canvas in self._state.canvases.values():
+            if canvas.channel == channel.id:
+                info["properties"]["canvas"] = {"file_id": canvas.id, "is_empty": not canvas.markdown}
+        return {"channel": info}
+
+    def _channel_members(self, params: Mapping[str, Any]) -> Json:
+        members = self._readable_channel(params).members
+        start, limit = int(params.get("cursor") or 0), min(int(params.get("limit") or self.page), self.page)
+        cursor = str(start + limit) if start + limit < len(members) else ""
+        return {"members": members[start : start + limit], "response_metadata": {"next_cursor": cursor}}
+
+    def _open_view(self, params: Mapping[str, Any]) -> Json:
+        user, given = self._state.triggers.pop(str(params.get("trigger_id")), (None, 0.0))
+        if user is None:
+            raise SlackError("invalid_trigger_id")
+        if time.monotonic() - given > self.trigger_life:
+            raise SlackError("expired_trigger_id")
+        if complaints := complaints_about_view(params.get("view")):
+            raise SlackError("invalid_arguments", response_metadata={"messages": complaints})
+        view = View(f"V{self._state.number():05d}", user, params["view"], time.monotonic())
+        self._state.views.append(view)
+        return {"view": {"id": view.id, "team_id": TEAM, "app_id": APP, **view.view}}
+
+    def _create_canvas(self, params: Mapping[str, Any]) -> Json:
+        return self._new_canvas(None, params)
+
+    def _create_channel_canvas(self, params: Mapping[str, Any]) -> Json:
+        channel = self._channel(params, "channel_id")
+        if any(c.channel == channel.id for c in self._state.canvases.values()):
+            raise SlackError("channel_canvas_already_exists")
+        return self._new_canvas(channel.id, params)
+
+    def _new_canvas(self, channel: str | None, params: Mapping[str, Any]) -> Json:
+        content = params.get("document_content") or {}
+        canvas = Canvas(
+            f"F{self._state.number():05d}", channel, params.get("title", ""), str(content.get("markdown", ""))
+        )
+        self._state.canvases[canvas.id] = canvas
+        return {"canvas_id": canvas.id}
+
+    def _edit_canvas(self, params: Mapping[str, Any]) -> Json:
+        canvas = self._state.canvases.get(str(params.get("canvas_id")))
+        if canvas is None:
+            raise SlackError("canvas_not_found")
+        for change in params.get("changes") or []:
+            if change.get("operation") == "replace" and "section_id" not in change:
+                canvas = replace(canvas, markdown=str(change["document_content"]["markdown"]))
+        self._state.canvases[canvas.id] = canvas
+        return {}
+
+
+def _content(params: Mapping[str, Any]) -> tuple[str, list[Json]]:
+    text, blocks = str(params.get("text") or ""), _blocks(params)
+    if not text and not blocks:
+        raise SlackError("no_text")
+    if len(text) > 40_000:
+        raise SlackError("msg_too_long")
+    return text, blocks
+
+
+def _blocks(params: Mapping[str, Any]) -> list[Json]:
+    blocks: list[Json] = params.get("blocks") or []
+    if complaints := complaints_about_blocks(blocks):
+        raise SlackError("invalid_blocks", errors=complaints, response_metadata={"messages": complaints})
+    return blocks
+
+
+def _message(post: Post) -> Json:
+    message: Json = {
+        "type": "message",
+        "user": BOT_USER,
+        "bot_id": BOT_ID,
+        "app_id": APP,
+        "ts": post.ts,
+        "text": post.text,
+        "blocks": list(post.blocks),
+    }
+    return message | ({"thread_ts": post.thread_ts} if post.thread_ts else {})
+
+
+def _profile(user: User) -> Json:
+    return {"display_name": user.display_name, "real_name": user.real_name}
+
+
+def _true(value: object) -> bool:
+    return value in (True, "1", "true")

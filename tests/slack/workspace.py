@@ -1,0 +1,477 @@
+"""A Slack workspace on this machine: the Web API and Socket Mode, for the real clients, with faults on demand."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from email.message import EmailMessage
+from typing import Any, Self
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from . import envelopes
+from .faults import Fault, Faults
+from .records import (
+    Answer,
+    Call,
+    Canvas,
+    Channel,
+    Ephemeral,
+    Json,
+    Post,
+    State,
+    Update,
+    User,
+    View,
+)
+from .server import Connection, Request, Server
+from .socket_mode import Delivery, Drop, SocketMode
+from .web_api import SlackError, WebApi
+
+CONTROL, OOPS, OTHER = "C0CONTROL", "C0OOPS", "C0OTHER"
+ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
+
+# Arguments that are JSON inside a form-encoded body.
+_NESTED = {"attachments", "blocks", "changes", "document_content", "metadata", "view"}
+
+
+class Workspace:
+    """The workspace; a context manager that is up inside.
+
+    Ada and Bob are in all three channels, Eve is not in the control channel. Waiting methods raise a TimeoutError
+    that says what there was instead. Times are `time.monotonic()`.
+    """
+
+    def __init__(self, echo: Callable[[str], object] | None = None) -> None:
+        self.bot_token = "xoxb-stand-in"
+        self.app_token = "xapp-stand-in"
+        self.bot_user_id = envelopes.BOT_USER
+        self._state = State()
+        self._faults = Faults()
+        self._api = WebApi(self._state, echo)
+        self._sockets = SocketMode(self._state)
+        self._server = Server(self._serve)
+        self.add_user(self.bot_user_id, "mac", "Machine Access Control", is_bot=True)
+        self.add_user(ADA, "ada", "Ada Lovelace")
+        self.add_user(BOB, "bob", "Bob Ross")
+        self.add_user(EVE, "eve", "Eve Outside")
+        self.add_channel(CONTROL, "mac-control", private=True, members=(self.bot_user_id, ADA, BOB))
+        self.add_channel(OOPS, "mac-oops", members=(self.bot_user_id, ADA, BOB, EVE))
+        self.add_channel(OTHER, "general", members=(self.bot_user_id, ADA, BOB, EVE))
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._faults.mend()
+        self._server.close()
+
+    @property
+    def url(self) -> str:
+        """The base URL of the Web API, for `WebClient(base_url=...)` and SLACK_API_URL."""
+        return f"http://127.0.0.1:{self._server.port}/api/"
+
+    # Who and what there is.
+
+    def add_user(
+        self, user: str, display_name: str, real_name: str, *, deleted: bool = False, is_bot: bool = False
+    ) -> User:
+        """Add a member, or replace one."""
+        self._state.users[user] = User(user, display_name, real_name, deleted, is_bot)
+        return self._state.users[user]
+
+    def add_channel(self, channel: str, name: str, *, private: bool = False, members: Iterable[str] = ()) -> Channel:
+        """Add a channel, or replace one; its `members` and `archived` can be changed at any time."""
+        self._state.channels[channel] = Channel(channel, name, private, list(members))
+        return self._state.channels[channel]
+
+    def channel(self, channel: str) -> Channel:
+        return self._state.channels[channel]
+
+    def user(self, user: str) -> User:
+        return self._state.users[user]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The bot token's scopes; without the right one a method answers missing_scope."""
+        return self._api.scopes
+
+    @scopes.setter
+    def scopes(self, scopes: Iterable[str]) -> None:
+        self._api.scopes = tuple(scopes)
+
+    @property
+    def members_page(self) -> int:
+        """How many members conversations.members gives at once, at most."""
+        return self._api.page
+
+    @members_page.setter
+    def members_page(self, size: int) -> None:
+        self._api.page = size
+
+    @property
+    def trigger_life(self) -> float:
+        """For how many seconds a trigger_id opens a modal."""
+        return self._api.trigger_life
+
+    @trigger_life.setter
+    def trigger_life(self, seconds: float) -> None:
+        self._api.trigger_life = seconds
+
+    # What was seen.
+
+    @property
+    def calls(self) -> list[Call]:
+        """All requests, in the order in which they came, also those that a fault met."""
+        with self._state.changed:
+            return list(self._state.calls)
+
+    def calls_to(self, method: str) -> list[Call]:
+        return [call for call in self.calls if call.method == method]
+
+    def posts(self, channel: str | None = None) -> list[Post]:
+        """The posts taken, as they were taken."""
+        with self._state.changed:
+            return [post for post in self._state.posts if channel in (None, post.channel)]
+
+    def message(self, channel: str, ts: str) -> Post:
+        """A post as it is now, after its updates."""
+        with self._state.changed:
+            return self._state.current[channel, ts]
+
+    def updates(self, channel: str | None = None) -> list[Update]:
+        with self._state.changed:
+            return [update for update in self._state.updates if channel in (None, update.channel)]
+
+    def ephemerals(self, channel: str | None = None) -> list[Ephemeral]:
+        with self._state.changed:
+            return [one for one in self._state.ephemerals if channel in (None, one.channel)]
+
+    @property
+    def answers(self) -> list[Answer]:
+        """What was sent to response_urls; `Delivery.answers()` has those of one interaction."""
+        with self._state.changed:
+            return list(self._state.answers)
+
+    @property
+    def views(self) -> list[View]:
+        with self._state.changed:
+            return list(self._state.views)
+
+    @property
+    def canvases(self) -> list[Canvas]:
+        with self._state.changed:
+            return list(self._state.canvases.values())
+
+    # Waiting.
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:
+        """Wait until the predicate holds."""
+        self._state.wait_for(predicate, timeout, lambda: f"the last calls: {self.calls[-5:]}")
+
+    def wait_for_posts(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Post]:
+        """The posts of a channel, once there are at least n."""
+        self._state.wait_for(lambda: len(self.posts(channel)) >= n, timeout, lambda: self._told(self.posts(channel)))
+        return self.posts(channel)
+
+    def wait_for_ephemerals(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Ephemeral]:
+        self._state.wait_for(
+            lambda: len(self.ephemerals(channel)) >= n, timeout, lambda: self._told(self.ephemerals(channel))
+        )
+        return self.ephemerals(channel)
+
+    def wait_for_updates(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Update]:
+        self._state.wait_for(
+            lambda: len(self.updates(channel)) >= n, timeout, lambda: self._told(self.updates(channel))
+        )
+        return self.updates(channel)
+
+    def wait_for_views(self, n: int = 1, timeout: float = 10.0) -> list[View]:
+        self._state.wait_for(lambda: len(self.views) >= n, timeout, lambda: self._told(self.views))
+        return self.views
+
+    def wait_connected(self, n: int = 1, timeout: float = 10.0) -> None:
+        """Wait until websockets were opened n times in all and one is open now."""
+        self._state.wait_for(
+            lambda: self.connections_made >= n and self.connected > 0,
+            timeout,
+            lambda: f"{self.connections_made} connections made, {self.connected} open",
+        )
+
+    @property
+    def connections_made(self) -> int:
+        """How many websockets were ever opened."""
+        return self._sockets.made
+
+    @property
+    def connected(self) -> int:
+        """How many websockets are open now."""
+        return len(self._sockets.open_links())
+
+    def _told(self, found: Iterable[object]) -> str:
+        return f"only {list(found)}; the last calls: {self.calls[-5:]}"
+
+    # What can be made to happen. An envelope waits for a websocket when there is none; with queued=False it is lost.
+
+    def mention(
+        self,
+        text: str,
+        *,
+        user: str = ADA,
+        channel: str = CONTROL,
+        event_id: str | None = None,
+        thread_ts: str | None = None,
+        edited: bool = False,
+        bot_id: str | None = None,
+        subtype: str | None = None,
+        queued: bool = True,
+    ) -> Delivery:
+        """Somebody writes to the bot; the mention is put before a text that has none.
+
+        The text is what Slack would send: & < > already escaped.
+        """
+        at_bot = f"<@{self.bot_user_id}>"
+        payload = envelopes.app_mention(
+            text=text if at_bot in text else f"{at_bot} {text}",
+            user=user,
+            channel=channel,
+            ts=self._state.ts(),
+            event_id=event_id or f"Ev{self._state.number():08d}",
+            thread_ts=thread_ts,
+            edited=edited,
+            bot_id=bot_id,
+            subtype=subtype,
+        )
+        return self._event(payload, 0, "", queued=queued)
+
+    def redeliver(
+        self, delivery: Delivery, *, attempt: int = 1, reason: str = "timeout", queued: bool = True
+    ) -> Delivery:
+        """Slack sends an event again, in a new envelope."""
+        return self._event(delivery.payload, attempt, reason, queued=queued)
+
+    def slash(
+        self, command: str, text: str = "", *, user: str = ADA, channel: str = CONTROL, queued: bool = True
+    ) -> Delivery:
+        """Somebody uses a slash command."""
+        payload = envelopes.slash_command(
+            command=command,
+            text=text,
+            user=self.user(user),
+            channel=channel,
+            channel_name="privategroup" if self.channel(channel).private else self.channel(channel).name,
+            trigger_id=self._trigger(user),
+            response_url=self._response_url("commands"),
+        )
+        return self._envelope("slash_commands", payload, queued=queued)
+
+    def press(
+        self, action_id: str, *, message: Post, user: str = ADA, value: str | None = None, queued: bool = True
+    ) -> Delivery:
+        """Somebody presses a button (or chooses in a menu) of a message, as `message` shows it; a ValueError when it
+        shows none such. Pass `workspace.message(channel, ts)` for what is to be seen now.
+        """
+        payload = envelopes.block_actions(
+            action_id=action_id,
+            value=value,
+            user=self.user(user),
+            channel_name=self.channel(message.channel).name,
+            message=message,
+            trigger_id=self._trigger(user),
+            response_url=self._response_url("actions"),
+        )
+        return self._envelope("interactive", payload, queued=queued)
+
+    def submit_view(
+        self,
+        view: View | None = None,
+        *,
+        values: Mapping[str, Mapping[str, Any]],
+        callback_id: str = "",
+        private_metadata: str = "",
+        user: str | None = None,
+        queued: bool = True,
+    ) -> Delivery:
+        """Somebody submits a modal: one that the bot opened, or one made up of callback_id and private_metadata.
+
+        `values` is the state: block_id -> action_id -> element state, such as `envelopes.chosen("lathe")`.
+        """
+        if view is None:
+            made: Json = {"callback_id": callback_id, "private_metadata": private_metadata, "blocks": []}
+            view = View(f"V{self._state.number():05d}", user or ADA, made, time.monotonic())
+        who = self.user(user or view.user)
+        payload = envelopes.view_submission(view=view, values=values, user=who, trigger_id=self._trigger(who.id))
+        return self._envelope("interactive", payload, queued=queued)
+
+    def _event(self, payload: Json, attempt: int, reason: str, *, queued: bool) -> Delivery:
+        envelope = self._new_envelope("events_api", payload, accepts=False)
+        return self._sockets.deliver(envelope | {"retry_attempt": attempt, "retry_reason": reason}, queued=queued)
+
+    def _envelope(self, kind: str, payload: Json, *, queued: bool) -> Delivery:
+        return self._sockets.deliver(self._new_envelope(kind, payload, accepts=True), queued=queued)
+
+    @staticmethod
+    def _new_envelope(kind: str, payload: Json, *, accepts: bool) -> Json:
+        return {
+            "envelope_id": secrets.token_hex(16),
+            "payload": payload,
+            "type": kind,
+            "accepts_response_payload": accepts,
+        }
+
+    def _trigger(self, user: str) -> str:
+        with self._state.changed:
+            trigger = f"{self._state.number()}.{secrets.token_hex(8)}"
+            self._state.triggers[trigger] = (user, time.monotonic())
+            return trigger
+
+    def _response_url(self, kind: str) -> str:
+        with self._state.changed:
+            url = f"http://127.0.0.1:{self._server.port}/response/{kind}/{self._state.number()}"
+            self._state.response_urls.add(url)
+            return url
+
+    # Faults. A method is a name such as "chat.postMessage", or "response_url"; None means all of them.
+
+    def down(self) -> None:
+        """Refuse connections and reset those that are open."""
+        self._server.down()
+        self._faults.release()
+
+    def up(self) -> None:
+        """Be reachable again, at the same address."""
+        self._server.up()
+
+    def slow(self, seconds: float, method: str | None = None) -> None:
+        """Let requests wait before they are carried out. Zero, or `mend`, lets those that wait go at once. A request
+        whose client gave up meanwhile is not carried out.
+        """
+        self._faults.delay(seconds, method)
+
+    def rate_limit(self, method: str | None = None, retry_after: int = 1, times: int | None = 1) -> None:
+        """Answer 429 with Retry-After."""
+        self._faults.add(Fault("rate_limit", method, times=times, retry_after=retry_after))
+
+    def fail(self, method: str | None, error: str, times: int | None = None, channel: str | None = None) -> None:
+        """Answer with an error such as channel_not_found; times=0 takes it back."""
+        self._faults.add(Fault("error", method, channel, times=times, error=error))
+
+    def cut_answers(self, method: str | None = None, times: int | None = 1) -> None:
+        """Carry requests out, then close the connection instead of answering."""
+        self._faults.add(Fault("cut", method, times=times))
+
+    def http_error(self, status: int = 503, times: int | None = 1, method: str | None = None) -> None:
+        """Answer with an HTTP status and a page that is no JSON."""
+        self._faults.add(Fault("http_error", method, times=times, status=status))
+
+    def mend(self) -> None:
+        """Take back all faults (but not `down`)."""
+        self._sockets.refusing = False
+        self._faults.mend()
+
+    def refuse_sockets(self, refused: bool = True) -> None:
+        """Let apps.connections.open fail (internal_error), and websockets with it; open ones stay."""
+        self._sockets.refusing = refused
+
+    def drop_socket(self, how: Drop = "reset") -> None:
+        """End the open websockets: "reset" (RST), "fin" (without a close frame) or "close" (with one)."""
+        self._sockets.drop(how)
+
+    def silence_socket(self) -> None:
+        """Let the open websockets die without a sign: no pong, no event, no close. A new one works."""
+        self._sockets.silence()
+
+    def refresh_socket(self) -> None:
+        """Ask the client to open a new websocket, as Slack does every few hours."""
+        self._sockets.refresh()
+
+    # Serving.
+
+    def _serve(self, connection: Connection) -> None:
+        request = connection.read_request()
+        if request is None:
+            return
+        target = urlsplit(request.target)
+        if target.path.rstrip("/") == "/link":
+            self._sockets.serve(connection, request, parse_qs(target.query).get("ticket", [""])[0])
+        elif target.path.startswith("/response/"):
+            self._exchange(connection, "response_url", request)
+        elif target.path.startswith("/api/"):
+            self._exchange(connection, target.path.removeprefix("/api/"), request)
+        else:
+            connection.answer(404, "no such page")
+
+    def _exchange(self, connection: Connection, method: str, request: Request) -> None:
+        params = _params(request)
+        with self._state.changed:
+            self._state.calls.append(Call(method, params, time.monotonic()))
+            self._state.changed.notify_all()
+        if self._faults.wait(method) and connection.client_left():
+            return
+        channel = params.get("channel")
+        headers = {"x-oauth-scopes": ",".join(self.scopes)}
+        if fault := self._faults.take("http_error", method, channel):
+            connection.answer(fault.status, "<html>Something went wrong</html>")
+            return
+        if fault := self._faults.take("rate_limit", method, channel):
+            body = {"ok": False, "error": "ratelimited"}
+            connection.answer(429, body, headers | {"Retry-After": str(fault.retry_after)})
+            return
+        status, answer = self._carry_out(method, request, params, channel)
+        if not self._faults.take("cut", method, channel):
+            connection.answer(status, answer, headers)
+
+    def _carry_out(self, method: str, request: Request, params: Json, channel: str | None) -> tuple[int, object]:
+        try:
+            if fault := self._faults.take("error", method, channel):
+                raise SlackError(fault.error)
+            if method == "response_url":
+                self._api.take_answer(f"http://127.0.0.1:{self._server.port}{request.target}", params)
+                return 200, "ok"
+            self._check_token(method, request, params)
+            if method == "apps.connections.open":
+                return 200, self._open_connection()
+            return 200, self._api.call(method, params)
+        except SlackError as error:
+            return (404, error.error) if method == "response_url" else (200, error.answer)
+
+    def _check_token(self, method: str, request: Request, params: Json) -> None:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ") or params.get("token")
+        if not token:
+            raise SlackError("not_authed")
+        if token not in (self.bot_token, self.app_token):
+            raise SlackError("invalid_auth")
+        if (token == self.app_token) != (method == "apps.connections.open"):
+            raise SlackError("not_allowed_token_type")
+
+    def _open_connection(self) -> Json:
+        if self._sockets.refusing:
+            raise SlackError("internal_error")
+        ticket = self._sockets.ticket()
+        return {"ok": True, "url": f"ws://127.0.0.1:{self._server.port}/link/?ticket={ticket}&app_id={envelopes.APP}"}
+
+
+def _params(request: Request) -> Json:
+    """The arguments of a call, from the query and a body that is JSON, form-encoded or multipart."""
+    kind = request.headers.get("content-type", "")
+    params: Json = dict(parse_qsl(urlsplit(request.target).query))
+    if kind.startswith("application/json"):
+        return params | (json.loads(request.body) if request.body else {})
+    form = _multipart(kind, request.body) if kind.startswith("multipart/") else dict(parse_qsl(request.body.decode()))
+    for name, value in form.items():
+        params[name] = json.loads(value) if name in _NESTED and re.match(r"\s*[\[{]", value) else value
+    return params
+
+
+def _multipart(kind: str, body: bytes) -> dict[str, str]:
+    header = EmailMessage()
+    header["Content-Type"] = kind
+    found = {}
+    for part in body.split(b"--" + str(header.get_param("boundary")).encode())[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        if name := re.search(rb'name="([^"]*)"', head):
+            found[name[1].decode()] = content.removesuffix(b"\r\n").decode(errors="replace")
+    return found
