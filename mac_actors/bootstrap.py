@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mac_actors import settings as settings_module
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.notifier import Chat
 from mac_actors.core.config import Configuration
 from mac_actors.settings import Settings
-from mac_actors.slack.side import SlackSide
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
 from mac_actors.web.server import Server, Tls
+
+if TYPE_CHECKING:
+    from mac_actors.slack.side import SlackSide
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,14 @@ def _path_or_data(given: Any) -> Any:
     return Path(given) if isinstance(given, str) else given
 
 
+def _slack_side(settings: Settings) -> SlackSide | None:
+    if settings.slack is None:
+        return None
+    from mac_actors.slack.side import SlackSide  # 8 MB that a server without Slack need not load
+
+    return SlackSide(settings.slack)
+
+
 class Service:
     """A running server: :meth:`start` brings everything up, in order; :meth:`stop` down again, the other way round."""
 
@@ -64,7 +74,7 @@ class Service:
         self.settings = settings
         self.configuration = settings_module.load(settings)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-        self.slack = SlackSide(settings.slack) if settings.slack else None
+        self.slack = _slack_side(settings)
         self.fleet = Fleet(
             self.configuration,
             Store.open(settings.state_dir),
@@ -80,9 +90,9 @@ class Service:
             self.fleet.close()
             raise
 
-    def load(self) -> Configuration:
-        """Read the configuration files anew."""
-        return settings_module.load(self.settings)
+    def load(self, *, machines: bool = True) -> Configuration:
+        """Read the configuration files anew; ``machines=False``: the users file alone."""
+        return settings_module.load(self.settings, machines=machines)
 
     def start(self) -> None:
         """Answer requests, in threads of the server's own, and connect to Slack. The socket is bound already."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from mac_actors.errors import ServerError
 
 PATHS = {
@@ -31,7 +29,10 @@ class Client:
     """Calls the server's HTTP API. Every method raises :class:`ServerError` with what to do next."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
+        import httpx  # here, because the server imports the command line but never needs it
+
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._errors = (httpx.HTTPError, httpx.InvalidURL)
         try:
             self._http = httpx.Client(base_url=url, headers=headers, timeout=10.0, trust_env=False)
         except (httpx.InvalidURL, ValueError, TypeError) as error:
@@ -63,7 +64,7 @@ class Client:
         try:
             response = self._http.request(method, path, **arguments)
             body = response.json()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except self._errors as error:
             raise ServerError(
                 f"no answer from {self._url} ({error}): is the server running there? --url (MAC_URL) says where it is"
             ) from error

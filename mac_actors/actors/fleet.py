@@ -36,7 +36,7 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, MachineState, Source
 from mac_actors.core.wording import Channel, Notice
 from mac_actors.errors import MachineUnavailable, ReloadRefused, UnknownMachine
-from mac_actors.storage.store import Record, Store, Unreadable
+from mac_actors.storage.store import Record, Store, Unreadable, record_state
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ class MachineFleet:
         """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``control notifier``, …"""
         self._board: dict[str, tuple[MachineConfig, MachineState]] = {}
         self._refs: dict[str, pykka.ActorRef[MachineActor]] = {}
+        self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._names = Names(configuration.machines.values())
         self._lock = threading.RLock()  # reloads and restarts, one at a time
         self._closed = threading.Event()
@@ -228,12 +229,13 @@ class MachineFleet:
             changed = tuple(n for n, m in after.items() if n in old.machines and m != old.machines[n])
             if not force:
                 _refuse_harm(len(old.directory.users), users, [n for n in gone if self._board[n][1].session])
+            stored = {name: self._retired.get(name) or self.store.load_state(name) for name in added}
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
             self._names = Names(after.values())
             for name in gone:
                 self._retire(name)
             for name in added:
-                self._start_machine(after[name], self.store.load_state(name))
+                self._start_machine(after[name], stored[name])
             powered = self._configure(list(after))
             return ReloadSummary(users, added, changed, gone, powered)
 
@@ -253,7 +255,7 @@ class MachineFleet:
         with contextlib.suppress(MachineUnavailable):
             self.ask(name, Removed(datetime.now(UTC)))
         self._refs.pop(name).stop(block=False)
-        self._board.pop(name, None)
+        self._retired[name] = self._board.pop(name)[1]
 
     # actors' lives
 
@@ -262,6 +264,7 @@ class MachineFleet:
         match stored:
             case None:
                 state = MachineState(status_since=now)
+                self.journal.record(Record(record_state(config.name, state)))
             case Unreadable(why=why):
                 log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
                 reason = "its stored state could not be read; check the machine, then clear it"

@@ -40,6 +40,8 @@ class Journal:
         self.error: str | None = None
         """Why the last attempt to write failed; ``None`` while all is well."""
         self.batches = 0
+        self.lost = 0
+        """Records that could never be written, whatever the disk: a mistake of ours, each said in the log."""
         self.on_commit: Callable[[], None] = lambda: None
         """Called by the actor after each commit that had notices in it; must not block."""
         self._queue: deque[tuple[Record, Gate, float]] = deque()
@@ -105,10 +107,10 @@ class Journal:
     def drain(self) -> None:
         """Write until the queue is empty."""
         with self._writing:  # a new actor waits for the end of the old one's transaction
-            retry = FIRST_RETRY
+            retry, size = FIRST_RETRY, BATCH
             while not self._stopping.is_set():
                 self._woken = False  # before looking: a record that comes after the look wakes us again
-                batch = [self._queue[i] for i in range(min(len(self._queue), BATCH))]
+                batch = [self._queue[i] for i in range(min(len(self._queue), size))]
                 if not batch:
                     return
                 try:
@@ -119,6 +121,15 @@ class Journal:
                     self.error = str(error)
                     self._stopping.wait(retry)
                     retry = min(retry * 2, LAST_RETRY)
+                    continue
+                except Exception:
+                    # Not the disk, but something in a record: it must not hold up all others for ever.
+                    if len(batch) > 1:
+                        size = 1
+                        continue
+                    log.critical("this change cannot be written, and is lost: %r", batch[0][0], exc_info=True)
+                    self.lost += 1
+                    self._queue.popleft()
                     continue
                 if self.error is not None:
                     log.warning("the disk works again: %d waiting changes are written now", self.depth)

@@ -9,6 +9,13 @@ from mac_actors.settings.files import parse
 __all__ = ["Settings", "SlackSettings", "Tokens", "from_environment", "load", "parse"]
 
 
-def load(settings: Settings) -> Configuration:
-    """Read both files. Raises :class:`ConfigError` with all that is wrong in them."""
-    return parse(settings.machines_config, settings.users_config, enforce_expiration=settings.enforce_expiration)
+def load(settings: Settings, *, machines: bool = True) -> Configuration:
+    """Read both files (``machines=False``: the users alone).
+
+    Raises :class:`~mac_actors.errors.ConfigError` with all that is wrong in them.
+    """
+    return parse(
+        settings.machines_config if machines else {},
+        settings.users_config,
+        enforce_expiration=settings.enforce_expiration,
+    )

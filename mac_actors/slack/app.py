@@ -243,7 +243,14 @@ class Dispatcher:
             tell(self._client.chat_postMessage, channel=channel, text=text, **PLAIN)
 
     def _tell_alone(self, channel: str, user: str, text: str) -> None:
-        tell(self._client.chat_postEphemeral, channel=channel, user=user, text=text, **EPHEMERAL)
+        tell(
+            self._client.chat_postEphemeral,
+            channel=channel,
+            user=user,
+            text=text,
+            blocks=[posts.section(text)],
+            **EPHEMERAL,
+        )
 
     def _respond(self, body: dict[str, Any], text: str) -> None:
         """Answer a slash command: by its own address, which works also where the bot is not a member."""

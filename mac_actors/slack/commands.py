@@ -70,7 +70,8 @@ def parse(text: str, bot_user: str | None = None) -> Command:
 
 def plain(text: str) -> str:
     """Return Slack's text as it was typed: references and entities undone, white space folded."""
-    return " ".join(re.sub(r"&(?:lt|gt|amp);", lambda m: _ENTITIES[m[0]], _REFERENCE.sub(_typed, text)).split())
+    typed = re.sub(r"&(?:lt|gt|amp);", lambda m: _ENTITIES[m[0]], _REFERENCE.sub(_typed, text))
+    return " ".join(typed.encode("utf-8", "replace").decode().split())
 
 
 def _typed(reference: re.Match[str]) -> str:

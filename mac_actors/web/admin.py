@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import bottle
 
@@ -33,8 +33,15 @@ COMMANDS: tuple[tuple[str, str, type[AdminEvent]], ...] = (
 )
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Callable[[], Configuration]) -> None:
-    """Add the admins' routes; ``load`` reads the configuration files anew."""
+class Load(Protocol):
+    """Reads the configuration files anew; ``machines=False``: the users file alone."""
+
+    def __call__(self, *, machines: bool = True) -> Configuration:
+        """Read, check and return; raises :class:`~mac_actors.errors.ConfigError`."""
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) -> None:
+    """Add the admins' routes."""
 
     def check_access() -> None:
         try:
@@ -63,7 +70,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Callab
     @app.post("/api/reload-users")
     def reload_users() -> bytes:
         check_access()
-        summary = fleet.reload(load(), machines=False, force=forced())
+        summary = fleet.reload(load(machines=False), machines=False, force=forced())
         return _json(UsersChangeBody.model_validate(summary.users))
 
     @app.post("/api/reload")

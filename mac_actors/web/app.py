@@ -8,7 +8,6 @@ from collections.abc import Callable
 import bottle
 
 from mac_actors.actors.fleet import MachineFleet
-from mac_actors.core.config import Configuration
 from mac_actors.web import admin, openapi, readers, reading
 from mac_actors.web.access import Access
 from mac_actors.web.errors import JsonErrors, handle_bottle_error
@@ -35,7 +34,7 @@ class Application(bottle.Bottle):
 def create_app(
     fleet: MachineFleet,
     access: Access,
-    load: Callable[[], Configuration],
+    load: admin.Load,
     notes: Callable[[], dict[str, str]] = dict,
 ) -> Application:
     """Put the application together.

@@ -154,6 +154,10 @@ class Server(WSGIServer):
         """Bind and listen; raises :class:`MacError` with what to do when the address can't be had."""
         host, port = self.bind_addr
         try:
+            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise ConfigError([f"MAC_HOST is {host!r}: allowed is an address or a name of this computer"]) from error
+        try:
             self.prepare()
         except OSError as error:
             raise MacError(
