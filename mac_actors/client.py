@@ -50,6 +50,10 @@ class Client:
         machines: list[dict[str, Any]] = self._call("GET", "/api/machines")["machines"]
         return machines
 
+    def machine(self, name: str) -> dict[str, Any]:
+        """Return one machine, by name or alias."""
+        return self._call("GET", f"/api/machines/{quote(name, safe='')}")
+
     def events(self, machine: str | None = None, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
         """Return a page of the journal, newest first."""
         path = f"/api/machines/{quote(machine, safe='')}/events" if machine else "/api/events"

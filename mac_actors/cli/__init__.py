@@ -1,0 +1,31 @@
+"""The command line. Exit status 0, 1 (the operation failed), 2 (bad use or configuration)."""
+
+from __future__ import annotations
+
+import click
+
+from mac_actors.cli import remote, server, simulate, slack
+from mac_actors.cli.common import Commands
+from mac_actors.version import VERSION
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="mac-actors")
+def main() -> None:
+    """Decide who may run which machine in a makerspace.
+
+    serve, check and demo work on this computer; the other commands talk to a running server.
+    """
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    server.serve,
+    server.check,
+    server.demo,
+    slack.slack,
+    *remote.COMMANDS,
+    simulate.simulate,
+)
+
+for command in COMMANDS:
+    main.add_command(command)

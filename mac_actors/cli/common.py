@@ -1,0 +1,69 @@
+"""What the commands have in common."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import click
+from rich.console import Console
+
+from mac_actors import settings as settings_module
+from mac_actors.client import Client, default_url
+from mac_actors.errors import ConfigError, MacError
+from mac_actors.settings import Settings
+
+out = Console(highlight=False)
+"""Where tables go."""
+
+
+class Commands(click.Group):
+    """A group whose commands end with one plain line, not a trace, when they fail."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; 2 for a wrong configuration, 1 for anything else that went wrong."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            ctx.exit(2)
+        except MacError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
+
+
+def read_settings(host: str | None = None, port: int | None = None) -> Settings:
+    """Read the environment; an option that was given comes before its variable."""
+    settings = settings_module.from_environment()
+    return replace(
+        settings,
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many: ``1 user``, ``2 users``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system grants: each connection is one, and the usual 1,024 are few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def url_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--url`` to a command."""
+    return click.option("--url", help="Where the server is (MAC_URL).  [default: http://127.0.0.1:MAC_PORT]")(command)
+
+
+def connect(url: str | None) -> Client:
+    """Return a client of the server at ``url``, or where the environment says it is."""
+    return Client(url or default_url(), os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None)

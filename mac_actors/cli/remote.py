@@ -1,0 +1,156 @@
+"""The commands that talk to a running server: status, oops and its like, events."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.table import Table
+
+from mac_actors.cli.common import connect, out, url_option
+from mac_actors.client import Client
+from mac_actors.core.wording import duration
+from mac_actors.errors import ServerError
+
+FOLLOW_SECONDS = 1.0
+"""How often ``events --follow`` looks for new events."""
+
+
+@click.command()
+@click.argument("name", required=False)
+@url_option
+def status(name: str | None, url: str | None) -> None:
+    """Show all machines (or the one called NAME) as they are now."""
+    client = connect(url)
+    machines = client.machines() if name is None else [client.machine(name)]
+    table = Table("Machine", "State", "Since", "Who, why", "Reader", box=None, pad_edge=False, header_style="bold")
+    now = datetime.now(UTC)
+    for machine in machines:
+        table.add_row(*_row(machine, now))
+    out.print(table)
+
+
+_STYLES = {
+    "idle": "idle",
+    "in_use": "[green]in use[/]",
+    "oopsed": "[red]OOPSED[/]",
+    "locked_out": "[yellow]LOCKED OUT[/]",
+    "oopsed_locked_out": "[red]OOPSED, LOCKED OUT[/]",
+}
+
+
+def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
+    flags = [flag for flag in (machine["oops"], machine["lock"]) if flag]
+    session = machine["session"]
+    why = "; ".join(
+        " ".join(filter(None, (flag["reason"], f"({flag['by']})" if flag["by"] else f"({flag['source']})")))
+        for flag in flags
+    )
+    who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""
+    seen = machine["last_checkin"]
+    reader = "online" if machine["online"] else f"silent for {_ago(seen, now)}" if seen else "never seen"
+    return (
+        _plain(machine["display_name"]),
+        _STYLES.get(machine["status"], machine["status"]) + (", power on" if machine["relay"] and not session else ""),
+        _ago(machine["status_since"], now),
+        _plain("; ".join(filter(None, (who, why)))),
+        reader,
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _ago(when: str, now: datetime) -> str:
+    return duration(max(0.0, (now - datetime.fromisoformat(when)).total_seconds()))
+
+
+_HELP = {
+    "oops": "Mark the machine NAME (or alias) as broken: its power goes off at once.",
+    "lock": "Lock the machine NAME (or alias) out for maintenance: its power goes off at once.",
+    "clear": "Lift oops and lock-out of the machine NAME (or alias).",
+    "unoops": "Lift the oops of the machine NAME (or alias) alone.",
+    "unlock": "Lift the lock-out of the machine NAME (or alias) alone.",
+}
+
+_DONE = {
+    "oops": "is oopsed",
+    "lock": "is locked out",
+    "clear": "is cleared",
+    "unoops": "is not oopsed",
+    "unlock": "is not locked out",
+}
+
+
+def _command(command: str) -> click.Command:
+    @click.command(command, help=_HELP[command])
+    @click.argument("name")
+    @click.option("--reason", help="Why; shown to everybody.")
+    @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
+    @url_option
+    def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
+        answer = connect(url).command(command, name, reason, by)
+        late = "" if answer.get("durable", True) else " (not on disk yet: the server's disk is slow)"
+        click.echo(f"{name} {_DONE[command]}{late}.")
+
+    return run
+
+
+def _login_name() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with.")
+@url_option
+def events(name: str | None, follow: bool, limit: int, url: str | None) -> None:
+    """Show what happened, of all machines or of the one called NAME, oldest first."""
+    client = connect(url)
+    shown = client.events(name, limit)["events"]
+    _print_events(shown)
+    last = shown[0]["id"] if shown else 0
+    lost = False
+    while follow:
+        try:
+            time.sleep(FOLLOW_SECONDS)
+            new = _newer_than(client, name, last)
+        except KeyboardInterrupt:
+            return
+        except ServerError as error:
+            if not lost:
+                click.echo(f"{error}; trying again", err=True)
+            lost = True
+            continue
+        lost = False
+        _print_events(new)
+        last = new[0]["id"] if new else last
+
+
+def _newer_than(client: Client, name: str | None, last: int) -> list[dict[str, Any]]:
+    new: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = client.events(name, 100, cursor)
+        fresh = [event for event in page["events"] if event["id"] > last]
+        new += fresh
+        cursor = page["next"]
+        if cursor is None or len(fresh) < len(page["events"]):
+            return new
+
+
+def _print_events(newest_first: list[dict[str, Any]]) -> None:
+    for event in reversed(newest_first):
+        at = datetime.fromisoformat(event["at"]).astimezone()
+        click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
+
+
+COMMANDS: tuple[click.Command, ...] = (status, *(_command(command) for command in _HELP), events)

@@ -1,0 +1,110 @@
+"""The commands that work on this computer: serve, check, demo."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from mac_actors import logs
+from mac_actors import settings as settings_module
+from mac_actors.cli.common import count, raise_file_limit, read_settings
+from mac_actors.core.config import Configuration
+from mac_actors.version import VERSION
+
+
+def _log_options(command: Callable[..., None]) -> Callable[..., None]:
+    level = click.Choice(["debug", "info", "warning", "error"])
+    command = click.option("--log-level", type=level, default="info", show_default=True)(command)
+    style = click.Choice(["text", "json"])
+    return click.option("--log-format", type=style, default="text", show_default=True)(command)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (MAC_HOST).  [default: 0.0.0.0]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
+@_log_options
+def serve(host: str | None, port: int | None, log_level: str, log_format: str) -> None:
+    """Run the server, until SIGTERM or Ctrl-C.
+
+    The environment says where the configuration is and what the server may do (docs/configuration.rst).
+    """
+    from mac_actors.bootstrap import Service
+
+    settings = read_settings(host, port)
+    logs.set_up(log_level, log_format)
+    stop = _stop_on_signals()
+    raise_file_limit()
+    service = Service(settings)
+    service.fleet.subscribe(logs.log_outcome)
+    service.start()
+    logs.log.info("mac-actors %s at %s: %s", VERSION, service.server.url, _summary(service.configuration))
+    stop.wait()
+    logs.log.info("stopping: requests under way are answered, everything is written")
+    service.stop()
+    logs.log.info("stopped")
+
+
+@click.command()
+def check() -> None:
+    """Check the environment and both configuration files, without starting anything.
+
+    Lists every mistake with its file, its place and what is expected. Exit status 0: all is well; 2: it is not.
+    """
+    settings = read_settings()
+    configuration = settings_module.load(settings)
+    click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
+def demo(port: int | None) -> None:
+    """Show the main job: a server on a sample configuration, with simulated readers and no Slack.
+
+    Members come and go, somebody presses Oops, an admin clears it; what Slack would be told is printed.
+    """
+    from mac_actors import demo as demo_module
+
+    settings = read_settings(port=port)
+    if not os.environ.get("MAC_HOST"):
+        settings = replace(settings, host="127.0.0.1")
+    logs.set_up("error")
+    stop = _stop_on_signals()
+    with tempfile.TemporaryDirectory(prefix="mac-actors-demo-") as directory:
+        demo_settings = demo_module.settings_for(Path(directory), settings)
+        demo_module.run(demo_settings, stop, click.echo)
+    click.echo("The demo has ended.")
+
+
+def _summary(configuration: Configuration) -> str:
+    users = configuration.directory.users
+    fobs = sum(len(user.fob_codes) for user in users)
+    text = f"{count(len(configuration.machines), 'machine')}, {count(len(users), 'user')} with {count(fobs, 'fob')}"
+    now = datetime.now(UTC)
+    expired = sum(user.expires_at is not None and user.expires_at <= now for user in users)
+    if not expired:
+        return text
+    if configuration.directory.enforce_expiration:
+        return f"{text}; {count(expired, 'user')} expired and refused"
+    return f"{text}; {count(expired, 'user')} expired but let in (MAC_ENFORCE_EXPIRATION=1 refuses them)"
+
+
+def _stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set; a second Ctrl-C ends at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stop

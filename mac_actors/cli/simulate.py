@@ -1,0 +1,79 @@
+"""The command that plays a shop full of readers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.live import Live
+from rich.table import Table
+
+from mac_actors import settings as settings_module
+from mac_actors.cli.common import connect, count, out, raise_file_limit, url_option
+from mac_actors.client import default_url
+from mac_actors.errors import ServerError
+from mac_actors.simulate import Plan, Tally
+
+
+@click.command()
+@click.option("--readers", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many readers.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=30, show_default=True, help="For how long.")
+@click.option("--fast", is_flag=True, help="Heartbeats as fast as the server answers, instead of one every 10 s.")
+@click.option("--oops", is_flag=True, help="Let somebody press Oops now and then (it stays set).")
+@click.option("--seed", type=int, help="The same people and chances again.")
+@url_option
+def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | None, url: str | None) -> None:
+    """Report to a running server as a shop full of readers does, and sum up how it answered.
+
+    The readers take the server's machines in turn; with more readers than machines several share one. The
+    cards are those of the users file (USERS_CONFIG), if there is one. Not for a server that real machines use.
+    """
+    from mac_actors.simulate import simulate as run
+
+    url = url or default_url()
+    machines = [machine["name"] for machine in connect(url).machines()]
+    if not machines:
+        raise ServerError("the server has no machines that readers could report for: look at its machines.json")
+    raise_file_limit()
+    token = os.environ.get("MAC_READER_TOKEN", "").strip() or None
+    plan = Plan(fobs=_fobs(), token=token, fast=fast, oops=oops, seed=seed)
+    with Live(console=out, transient=True, refresh_per_second=4) as live:
+        tally = asyncio.run(
+            run(url, machines, readers, plan, seconds=seconds, progress=lambda t: live.update(_progress(t, seconds)))
+        )
+    click.echo(f"{count(readers, 'reader')} on {count(min(readers, len(machines)), 'machine')}, {seconds:g} s:")
+    out.print(_sums(tally))
+    if tally.errors or not tally.reports:
+        sys.exit(1)
+
+
+def _fobs() -> list[str]:
+    path = Path(os.environ.get("USERS_CONFIG", "").strip() or "users.json")
+    if not path.exists():
+        return []
+    configuration = settings_module.parse({}, path)
+    return [code for user in configuration.directory.users for code in user.fob_codes]
+
+
+def _progress(tally: Tally, seconds: float) -> str:
+    gone = time.monotonic() - tally.started
+    errors = sum(tally.errors.values())
+    return f"{gone:3.0f} of {seconds:g} s: {tally.reports} reports answered, {tally.rate:.0f} a second, {errors} errors"
+
+
+def _sums(tally: Tally) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_row("reports answered", str(tally.reports))
+    table.add_row("a second", f"{tally.rate:.1f}")
+    for name, milliseconds in tally.percentiles().items():
+        table.add_row(f"latency {name}", f"{milliseconds:.1f} ms")
+    table.add_row("errors", str(sum(tally.errors.values())))
+    for error, times in tally.errors.items():
+        table.add_row(f"  {error}", str(times))
+    return table

@@ -1,0 +1,30 @@
+"""The commands that look after the Slack side."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mac_actors.cli.common import read_settings
+from mac_actors.errors import ConfigError
+
+
+@click.group()
+def slack() -> None:
+    """Look after the Slack side."""
+
+
+@slack.command("check")
+def slack_check() -> None:
+    """Check tokens, scopes, both channels and Socket Mode, with what to do where something is wrong."""
+    from mac_actors.slack.checks import check_all
+
+    settings = read_settings()
+    if settings.slack is None:
+        raise ConfigError(["SLACK_APP_TOKEN is not set, so Slack is off: docs/slack.rst says how to set it up"])
+    results = list(check_all(settings.slack))
+    for result in results:
+        click.echo(f"{'ok     ' if result.ok else 'WRONG  '} {result.what}: {result.text}")
+    if not all(result.ok for result in results):
+        sys.exit(1)
