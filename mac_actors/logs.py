@@ -40,8 +40,10 @@ def set_up(level: str = "info", style: str = "text") -> None:
         else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("pykka", "httpx", "httpcore", "slack_bolt", "slack_sdk"):
-        logging.getLogger(chatty).setLevel(max(logging.getLogger().level, logging.WARNING))
+    logging.getLogger("pykka").setLevel(logging.WARNING)
+    for chatty in ("slack_bolt", "slack_sdk"):
+        # They say the same every few seconds while Slack is away; we say it once. Their debug lines hold tokens.
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
 def log_outcome(outcome: Outcome) -> None:

@@ -103,6 +103,8 @@ class Lane:
         """Why the last post was refused; ``None`` while all is well."""
         self.posted = 0
         self.retried = 0
+        self.failing_since: float | None = None
+        """Since when (``time.monotonic()``) posts are refused; ``None`` while all is well."""
         self._chat = chat
         self._journal = journal
         self._stopping = threading.Event()
@@ -161,7 +163,7 @@ class Lane:
                 continue
             if self.error is not None:
                 log.warning("the %s channel takes notices again", self.channel)
-            self.error, retry = None, FIRST_RETRY
+            self.error, self.failing_since, retry = None, None, FIRST_RETRY
 
     def _next(self) -> list[Waiting]:
         """Return what makes the next post."""
@@ -206,6 +208,7 @@ class Lane:
         if str(error) != self.error:
             log.error("notices for the %s channel wait: %s", self.channel, error)
         self.error = str(error)
+        self.failing_since = self.failing_since or time.monotonic()
 
 
 class Pace:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
+
+from mac_actors.core.wording import Channel
 
 if TYPE_CHECKING:
     from mac_actors.actors.fleet import MachineFleet
@@ -21,12 +24,17 @@ SLOW_SECONDS = 5.0
 """A change that has waited this long for the disk is said in the control channel."""
 
 
+DELAYED_SECONDS = 60.0
+"""Notices that have been refused for so long are said to be delayed."""
+
+
 class Watch:
     """Looks after a fleet until it is stopped. A thread, not an actor: it must outlive any of them."""
 
     def __init__(self, fleet: MachineFleet) -> None:
         self._fleet = fleet
         self._disk_told = False
+        self._chat_told: set[Channel] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet-watch", daemon=True)
         self._thread.start()
@@ -42,6 +50,7 @@ class Watch:
             try:
                 self._fleet.revive_the_dead()
                 self._look_at_disk()
+                self._look_at_chat()
                 # a slice of the machines each time: all of them at once would hold up the readers
                 self._fleet.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
             except Exception:
@@ -59,3 +68,15 @@ class Watch:
         elif age < SLOW_SECONDS and self._disk_told:
             self._disk_told = False
             self._fleet.notify("the disk takes changes again.", at_once=True)
+
+    def _look_at_chat(self) -> None:
+        """Say once in the control channel (when it is back, if it is that one) that notices are delayed."""
+        if self._fleet.notifier is None:
+            return
+        for channel, lane in self._fleet.notifier.lanes.items():
+            since = lane.failing_since
+            if since is None:
+                self._chat_told.discard(channel)
+            elif channel not in self._chat_told and time.monotonic() - since > DELAYED_SECONDS:
+                self._chat_told.add(channel)
+                self._fleet.notify(f"notices for the {channel} channel are delayed ({lane.error}).", at_once=True)

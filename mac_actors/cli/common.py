@@ -46,11 +46,6 @@ def read_settings(host: str | None = None, port: int | None = None) -> Settings:
     )
 
 
-def count(number: int, noun: str) -> str:
-    """Say how many: ``1 user``, ``2 users``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def raise_file_limit() -> None:
     """Allow as many open files as the system grants: each connection is one, and the usual 1,024 are few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -15,8 +15,9 @@ import click
 
 from mac_actors import logs
 from mac_actors import settings as settings_module
-from mac_actors.cli.common import count, raise_file_limit, read_settings
+from mac_actors.cli.common import raise_file_limit, read_settings
 from mac_actors.core.config import Configuration
+from mac_actors.core.wording import count
 from mac_actors.version import VERSION
 
 

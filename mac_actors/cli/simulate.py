@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.table import Table
 
 from mac_actors import settings as settings_module
-from mac_actors.cli.common import connect, count, out, raise_file_limit, url_option
+from mac_actors.cli.common import connect, out, raise_file_limit, url_option
 from mac_actors.client import default_url
+from mac_actors.core.wording import count
 from mac_actors.errors import ServerError
 from mac_actors.simulate import Plan, Tally
 

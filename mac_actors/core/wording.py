@@ -189,16 +189,17 @@ def _cleared(outcome: Cleared, names: bool) -> str:
         rest = " It is still locked out."
     elif outcome.power_on:
         rest = " Power is on."
-    origin = _origin(outcome.source, outcome.by, names)
-    return f"is no longer {lifted}{origin}{_reason(outcome.reason)}.{rest}"
+    by_whom = origin(outcome.source, outcome.by if names else None, names)
+    return f"is no longer {lifted}{by_whom}{_reason(outcome.reason)}.{rest}"
 
 
 def _flag(flag: Flag, names: bool) -> str:
-    return _origin(flag.source, flag.by, names) + _reason(flag.reason)
+    return origin(flag.source, flag.by if names else None, names) + _reason(flag.reason)
 
 
-def _origin(source: Source, by: str | None, names: bool) -> str:
-    return (f", by {by}" if by and names else "") + (f", from {SOURCES[source]}" if names else "")
+def origin(source: Source, by: str | None, where: bool = True) -> str:
+    """Say who did something, where that is told, and from where: ``, by Ann, from Slack``."""
+    return (f", by {by}" if by else "") + (f", from {SOURCES[source]}" if where else "")
 
 
 def _reason(reason: str | None) -> str:
@@ -226,6 +227,11 @@ def _ended(ended: Ended, names: bool) -> str:
     whose = f"{_who(ended.user, names)}'s"
     override = " override" if ended.kind is SessionKind.OVERRIDE else ""
     return f"{whose}{override} session ended after {duration(ended.seconds)}{_END_REASONS.get(ended.reason, '')}"
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many: ``1 user``, ``2 users``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

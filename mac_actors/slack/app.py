@@ -17,7 +17,7 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.machine import Answer
 from mac_actors.core.events import AdminEvent, Clear, Lock, Oops
 from mac_actors.core.state import Source
-from mac_actors.core.wording import duration
+from mac_actors.core.wording import count, duration
 from mac_actors.errors import MacError, UnknownMachine
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import posts
@@ -99,18 +99,18 @@ class Dispatcher:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
         try:
-            self._answer(channel, self._carry_out(command, user, channel, event_id))
+            texts = self._carry_out(command, user, channel, event_id)
         except UnknownMachine as error:
-            self._answer(channel, [posts.unknown_text(error.name, error.suggestions)])
+            texts = [posts.unknown_text(error.name, error.suggestions)]
         except MacError as error:
-            self._answer(channel, [posts.escape(f"Nothing was done: {error}")])
+            texts = [posts.escape(f"Nothing was done: {error}")]
         except Exception:
             log.exception("a Slack command failed")
-            self._answer(
-                channel, ["The server made a mistake; its log says which. Look at the status, then try again."]
-            )
-        finally:
-            self._once.remember(event_id)
+            texts = ["The server made a mistake; its log says which. Look at the status, then try again."]
+        self._once.remember(event_id)
+        for text in texts:  # where the question was: in its thread, or in the channel
+            thread = event.get("thread_ts")
+            tell(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
 
     def _carry_out(self, command: Command, user: str, channel: str, event_id: str) -> list[str]:
         """Do it, and return the posts that answer it (none where the notice itself is the answer)."""
@@ -152,10 +152,11 @@ class Dispatcher:
         return posts.split(lines)
 
     def _waiting_line(self, now: datetime) -> list[str]:
-        count, oldest = self._fleet.store.count_waiting()
-        if not count or oldest is None or (now - oldest).total_seconds() < 5:
+        waiting, oldest = self._fleet.store.count_waiting()
+        if not waiting or oldest is None or (now - oldest).total_seconds() < 5:
             return []
-        return [f"{count} notices wait to be posted, the oldest for {duration((now - oldest).total_seconds())}."]
+        age = duration((now - oldest).total_seconds())
+        return [f"Waiting to be posted: {count(waiting, 'notice')}, the oldest for {age}."]
 
     def _history(self, argument: str) -> list[str]:
         name = self._fleet.find(unquoted(argument))
@@ -237,10 +238,6 @@ class Dispatcher:
         )
 
     # answers
-
-    def _answer(self, channel: str, texts: list[str]) -> None:
-        for text in texts:
-            tell(self._client.chat_postMessage, channel=channel, text=text, **PLAIN)
 
     def _tell_alone(self, channel: str, user: str, text: str) -> None:
         tell(

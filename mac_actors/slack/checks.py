@@ -35,13 +35,12 @@ def check_all(settings: SlackSettings) -> Iterator[Check]:
     yield Check("SLACK_BOT_TOKEN", True, f"the bot is {me.get('user')} in {me.get('team')}")
     yield _scopes(str({k.lower(): v for k, v in dict(me.headers or {}).items()}.get("x-oauth-scopes", "")))
     for variable, channel in _channels(settings):
-        problem = _channel_problem(client, channel)
-        yield Check(variable, problem is None, problem or f"the bot is in {channel}")
+        name, problem = _look_at(client, channel)
+        yield Check(variable, problem is None, problem or f"the bot is in {name}")
     try:
         client.apps_connections_open(app_token=settings.app_token)
     except (SlackApiError, OSError, ValueError) as error:
-        remedy = "generate an app-level token with the scope connections:write, and enable Socket Mode"
-        yield Check("SLACK_APP_TOKEN", False, f"{_code(error) or error}: {remedy}")
+        yield Check("SLACK_APP_TOKEN", False, explain_socket_mode(error))
     else:
         yield Check("SLACK_APP_TOKEN", True, "Socket Mode can be used")
 
@@ -49,7 +48,7 @@ def check_all(settings: SlackSettings) -> Iterator[Check]:
 def check_channels(client: WebClient, settings: SlackSettings) -> Iterator[str]:
     """Return what is wrong with the two channels, a line each."""
     for variable, channel in _channels(settings):
-        problem = _channel_problem(client, channel)
+        _, problem = _look_at(client, channel)
         if problem:
             yield f"{variable} {channel}: {problem}"
 
@@ -61,14 +60,16 @@ def _channels(settings: SlackSettings) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _channel_problem(client: WebClient, channel: str) -> str | None:
+def _look_at(client: WebClient, channel: str) -> tuple[str, str | None]:
+    """Return a channel's name with its id, and what is wrong with it."""
     try:
         info = client.conversations_info(channel=channel).get("channel") or {}
     except (SlackApiError, OSError, ValueError) as error:
-        return str(explain(error))
+        return channel, str(explain(error))
+    name = f"#{info.get('name', '?')} ({channel})"
     if info.get("is_archived"):
-        return REMEDIES["is_archived"]
-    return None if info.get("is_member") else REMEDIES["not_in_channel"]
+        return name, REMEDIES["is_archived"]
+    return name, None if info.get("is_member") else REMEDIES["not_in_channel"]
 
 
 def _scopes(granted: str) -> Check:
@@ -81,7 +82,12 @@ def _scopes(granted: str) -> Check:
     return Check("scopes", True, "all that are needed")
 
 
-def _code(error: Exception) -> str | None:
-    if isinstance(error, SlackApiError) and hasattr(error.response, "get"):
-        return str(error.response.get("error"))
-    return None
+def explain_socket_mode(error: Exception) -> str:
+    """Say why Socket Mode can't be used, and what to do."""
+    if not isinstance(error, SlackApiError):
+        return str(explain(error))
+    code = error.response.get("error") if hasattr(error.response, "get") else None
+    return (
+        f"{code or 'Slack refuses Socket Mode'}: generate an app-level token with the scope connections:write "
+        "for SLACK_APP_TOKEN, enable Socket Mode in the app's settings, and restart the server"
+    )

@@ -25,17 +25,19 @@ TIMEOUT_SECONDS = 5
 LASTING_RETRY_SECONDS = 30.0
 """How often a channel that refuses for good is tried again, so that it is picked up once mended."""
 
+_COPY = "copy the Bot User OAuth Token to SLACK_BOT_TOKEN, and restart the server"
+
 REMEDIES = {
-    "invalid_auth": "SLACK_BOT_TOKEN is not valid: copy the Bot User OAuth Token of the app's page anew",
-    "not_authed": "SLACK_BOT_TOKEN is not valid: copy the Bot User OAuth Token of the app's page anew",
-    "account_inactive": "the app was removed from the workspace: install it again, and copy SLACK_BOT_TOKEN anew",
-    "token_revoked": "SLACK_BOT_TOKEN was revoked: install the app again, and copy it anew",
-    "token_expired": "SLACK_BOT_TOKEN has expired: install the app again, and copy it anew",
+    "invalid_auth": f"the bot token is not valid: {_COPY}",
+    "not_authed": f"the bot token is not valid: {_COPY}",
+    "account_inactive": f"the app was removed from the workspace: install it again, {_COPY}",
+    "token_revoked": f"the bot token was revoked: install the app again, {_COPY}",
+    "token_expired": f"the bot token has expired: install the app again, {_COPY}",
     "channel_not_found": "there is no such channel, or it is private and the bot is not in it: "
     "correct the channel's id, or invite the bot there by mentioning it",
     "not_in_channel": "the bot is not in the channel: invite it there by mentioning it",
     "is_archived": "the channel is archived: unarchive it, or set another one",
-    "missing_scope": "the app lacks a scope: add those of etc/slack-manifest.yaml and install it again",
+    "missing_scope": "the app lacks a scope: add those of etc/slack-manifest.yaml, and install the app again",
     "restricted_action": "the workspace does not let the app post there: an owner of the workspace can allow it",
 }
 """What to do about Slack's lasting refusals."""

@@ -15,7 +15,7 @@ from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag
 from mac_actors.core.transitions import Already
-from mac_actors.core.wording import SOURCES, Channel, duration, full_text
+from mac_actors.core.wording import Channel, count, duration, full_text, origin
 from mac_actors.storage.store import Waiting
 
 LATE = timedelta(seconds=60)
@@ -30,7 +30,7 @@ MODAL_OPTIONS = 100
 CLEAR_ACTION, LOCK_ACTION, CLEAR_VIEW = "mac_clear", "mac_lock", "mac_clear_modal"
 
 HELP = """\
-status – all machines; status NAME – one in detail (these two work in any channel that I am in)
+status (or list) – all machines; status NAME – one in detail (these two work in any channel that I am in)
 oops NAME – mark a machine as broken: its power goes off at once
 lock NAME – lock it out for maintenance: its power goes off at once
 clear NAME – lift oops and lock-out
@@ -104,9 +104,12 @@ def pressed_blocks(text: str, done: str, key: str | None) -> list[dict[str, Any]
 
 def already_text(shown: str, already: Iterable[Already]) -> str:
     """Say that a command changed nothing, and why."""
-    what = " and ".join(_ALREADY[a] for a in already)
+    found = tuple(already)
+    what = _NEITHER if len(found) == 2 else " and ".join(_ALREADY[a] for a in found)
     return escape(f"{shown} {what}: nothing was changed.")
 
+
+_NEITHER = "is neither oopsed nor locked out"
 
 _ALREADY = {
     Already.OOPSED: "is oopsed already",
@@ -128,12 +131,15 @@ def unknown_text(called: str, suggestions: Sequence[str]) -> str:
 def help_text(unknown: str = "") -> str:
     """Return the help, with a word about what was not understood."""
     first = f"I don't know the command {escape(unknown)}. " if unknown else ""
-    return f"{first}Mention me with one of these commands:\n{HELP}"
+    return f"{first}Mention me first, and then, on the same line, one of these commands:\n{HELP}"
 
 
 def elsewhere_text(verb: str) -> str:
     """Say that a command is not for this channel. Names no machine's state."""
-    return f"'{verb}' works in the admins' control channel alone. Here I answer to 'status' and 'status NAME'."
+    return (
+        f"'{verb}' works in the admins' control channel alone. "
+        "Here I answer to a mention with 'status' or 'status NAME'."
+    )
 
 
 def history_text(shown: str, outcomes: Sequence[Outcome]) -> str:
@@ -231,9 +237,8 @@ def _flagged_line(machine: Snapshot, now: datetime, *, names: bool) -> str:
 
 
 def _flag(flag: Flag, now: datetime, names: bool) -> str:
-    origin = f"by {flag.by} from {SOURCES[flag.source]}" if flag.by and names else f"from {SOURCES[flag.source]}"
     reason = f": {flag.reason}" if flag.reason else ""
-    return escape(f" for {_ago(flag.since, now)}, {origin}{reason}")
+    return escape(f" for {_ago(flag.since, now)}{origin(flag.source, flag.by if names else None)}{reason}")
 
 
 def _used_line(machine: Snapshot, now: datetime, *, names: bool) -> str:
@@ -252,7 +257,7 @@ def _server_line(configuration: Configuration, started: datetime, now: datetime)
     fobs = sum(len(user.fob_codes) for user in users)
     file = configuration.users_mtime
     age = f", users file {_ago(file, now)} old" if file else ""
-    return f"Server up for {_ago(started, now)}; {len(users)} users with {fobs} fobs{age}."
+    return f"Server up for {_ago(started, now)}; {count(len(users), 'user')} with {count(fobs, 'fob')}{age}."
 
 
 def _shown(machine: Snapshot) -> str:

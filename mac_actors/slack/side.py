@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -17,8 +18,8 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.errors import ChatError
 from mac_actors.settings import SlackSettings
 from mac_actors.slack.app import Dispatcher, register
-from mac_actors.slack.checks import check_channels
-from mac_actors.slack.gateway import REMEDIES, SlackChat, explain, make_client
+from mac_actors.slack.checks import check_channels, explain_socket_mode
+from mac_actors.slack.gateway import SlackChat, explain, make_client
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,12 @@ PING_SECONDS = 3
 
 FIRST_RETRY, LAST_RETRY = 1.0, 15.0
 """Seconds until the connection is tried again: doubled from the first to the last."""
+
+LOOK_SECONDS = 1.0
+"""How often the connection is looked at, to say once that it is lost, or back."""
+
+CHECK_SECONDS = 30.0
+"""How often channels that were not as they must be are looked at again."""
 
 LISTENERS = 20
 """Slack commands that may be under way at once."""
@@ -67,7 +74,7 @@ class SlackSide:
         found: dict[str, str] = {}
         if self._error is not None:
             found["slack"] = self._error
-        elif self._handler is not None and not self._handler.client.is_connected():
+        elif not self._is_connected():
             found["slack"] = "the connection is broken; it is being made again"
         if self._channels:
             found["slack channels"] = "; ".join(self._channels)
@@ -76,11 +83,12 @@ class SlackSide:
         return found
 
     def _run(self) -> None:
+        """Connect; then look after the connection, and after channels that were not as they must be."""
         retry = FIRST_RETRY
         while not self._stopping.is_set():
             try:
                 self._connect()
-                return
+                break
             except (BoltError, SlackApiError, OSError, ValueError) as error:
                 self._complain(error)
             except Exception as error:
@@ -88,6 +96,18 @@ class SlackSide:
                 self._error = str(error)
             self._stopping.wait(retry)
             retry = min(retry * 2, LAST_RETRY)
+        connected = True
+        next_check = time.monotonic() + CHECK_SECONDS
+        while not self._stopping.wait(LOOK_SECONDS):
+            if self._is_connected() is not connected:
+                connected = not connected
+                log.warning("Slack is connected again" if connected else "Slack's socket is lost; it is made again")
+            if self._channels and time.monotonic() > next_check:
+                self._channels = list(check_channels(self._client, self._settings))
+                next_check = time.monotonic() + CHECK_SECONDS
+
+    def _is_connected(self) -> bool:
+        return self._handler is not None and bool(self._handler.client.is_connected())
 
     def _connect(self) -> None:
         assert self._fleet is not None
@@ -122,8 +142,7 @@ class SlackSide:
         reason: ChatError = explain(error)
         text = str(reason)
         if isinstance(error, SlackApiError) and "apps.connections.open" in str(error):
-            text = "SLACK_APP_TOKEN is not valid: generate an app-level token with connections:write, and copy it"
+            text = explain_socket_mode(error)
         if text != self._error:
-            hint = "" if any(remedy in text for remedy in REMEDIES.values()) else "; it is tried again"
-            log.error("Slack is not connected: %s%s. Readers and machines work all the same.", text, hint)
+            log.error("Slack is not connected: %s. It is tried again; readers and machines work all the same.", text)
         self._error = text

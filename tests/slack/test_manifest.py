@@ -1,0 +1,105 @@
+"""The app's manifest asks for what the server needs, and docs/slack.rst leaves out no variable and no command."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from mac_actors.settings import environment
+from mac_actors.slack import app
+from mac_actors.slack.checks import SCOPES
+from mac_actors.slack.commands import Verb
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "slack.rst").read_text("utf-8")
+
+SOURCE_DOCUMENT_SCOPES = (
+    "app_mentions:read",
+    "canvases:read",
+    "canvases:write",
+    "channels:read",
+    "chat:write",
+    "groups:read",
+    "groups:write",
+    "incoming-webhook",
+    "users.profile:read",
+    "users:read",
+)
+
+VARIABLES = sorted(set(re.findall(r"\bSLACK_[A-Z_]+\b", inspect.getsource(environment))) - {"SLACK_VARIABLES"})
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    """The manifest as Slack reads it."""
+    parsed = yaml.safe_load((ROOT / "etc" / "slack-manifest.yaml").read_text("utf-8"))
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+@pytest.mark.parametrize("scope", sorted({*SCOPES, *SOURCE_DOCUMENT_SCOPES, "commands"}))
+def test_the_manifest_asks_for_every_scope(manifest: dict[str, Any], scope: str) -> None:
+    assert scope in manifest["oauth_config"]["scopes"]["bot"]
+
+
+def test_the_manifest_names_no_scope_twice(manifest: dict[str, Any]) -> None:
+    scopes = manifest["oauth_config"]["scopes"]["bot"]
+    assert len(scopes) == len(set(scopes))
+
+
+def test_the_manifest_subscribes_to_mentions_and_nothing_else(manifest: dict[str, Any]) -> None:
+    assert manifest["settings"]["event_subscriptions"] == {"bot_events": ["app_mention"]}
+    assert '@app.event("app_mention")' in inspect.getsource(app.register)
+
+
+def test_the_manifest_has_every_slash_command_that_the_server_listens_to(manifest: dict[str, Any]) -> None:
+    listened_to = re.findall(r'@app\.command\("([^"]+)"\)', inspect.getsource(app.register))
+    commands = manifest["features"]["slash_commands"]
+    assert listened_to == ["/oops-clear"]
+    assert [command["command"] for command in commands] == listened_to
+    assert commands[0]["usage_hint"] == "[machine name]"
+
+
+def test_the_manifest_switches_socket_mode_and_interactivity_on_and_the_rest_off(manifest: dict[str, Any]) -> None:
+    settings = manifest["settings"]
+    assert settings["socket_mode_enabled"] is True
+    assert settings["interactivity"] == {"is_enabled": True}
+    assert settings["org_deploy_enabled"] is False
+    assert settings["token_rotation_enabled"] is False
+
+
+def test_the_manifest_has_a_bot_user_and_keeps_to_the_lengths_that_slack_allows(manifest: dict[str, Any]) -> None:
+    shown = manifest["display_information"]
+    assert 1 <= len(shown["name"]) <= 35
+    assert 1 <= len(shown["description"]) <= 140
+    assert re.fullmatch(r"#[0-9a-f]{6}", shown["background_color"])
+    assert 1 <= len(manifest["features"]["bot_user"]["display_name"]) <= 80
+
+
+def test_the_manifest_has_no_sections_beside_those_of_slacks_schema(manifest: dict[str, Any]) -> None:
+    assert set(manifest) == {"display_information", "features", "oauth_config", "settings"}
+    assert set(manifest["features"]) == {"bot_user", "slash_commands"}
+
+
+def test_the_variables_were_found_in_the_source() -> None:
+    assert set(environment.SLACK_VARIABLES.values()) | {"SLACK_API_URL"} == set(VARIABLES)
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_the_document_explains_every_slack_variable(variable: str) -> None:
+    assert re.search(rf"^\s+\* - ``{variable}``$", DOCUMENT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+def test_the_document_shows_every_command_with_a_question(verb: Verb) -> None:
+    assert re.search(rf"^\s+@machine-access-control {verb.value}\b", DOCUMENT, re.MULTILINE)
+
+
+def test_the_document_speaks_of_the_slash_command_and_of_the_manifest() -> None:
+    assert "/oops-clear" in DOCUMENT
+    assert "etc/slack-manifest.yaml" in DOCUMENT
