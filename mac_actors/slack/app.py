@@ -21,7 +21,7 @@ from mac_actors.core.wording import count, duration
 from mac_actors.errors import MacError, UnknownMachine
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import posts
-from mac_actors.slack.commands import CHANGING, Command, Target, Verb, parse, plain, resolve, unquoted
+from mac_actors.slack.commands import CHANGING, Command, Target, Verb, find_quoted, parse, plain, resolve
 from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, tell
 from mac_actors.slack.people import People
 from mac_actors.storage.store import Record
@@ -141,9 +141,9 @@ class Dispatcher:
 
     def _status(self, argument: str, *, names: bool) -> list[str]:
         now = datetime.now(UTC)
-        called = unquoted(argument)
-        if called:
-            return posts.split(posts.machine_lines(self._fleet.snapshot(called), now, names=names))
+        if argument:
+            name = find_quoted(argument, self._fleet.find)
+            return posts.split(posts.machine_lines(self._fleet.snapshot(name), now, names=names))
         fleet = self._fleet
         lines = posts.status_lines(fleet.snapshots(), fleet.configuration, fleet.started_at, now, names=names)
         if names:
@@ -159,7 +159,7 @@ class Dispatcher:
         return [f"Waiting to be posted: {count(waiting, 'notice')}, the oldest for {age}."]
 
     def _history(self, argument: str) -> list[str]:
-        name = self._fleet.find(unquoted(argument))
+        name = find_quoted(argument, self._fleet.find)
         page = self._fleet.store.page(machine=name, limit=HISTORY_LINES)
         shown = self._fleet.snapshot(name).display_name
         return posts.split(posts.history_text(shown, [entry.outcome for entry in page.entries]).splitlines())

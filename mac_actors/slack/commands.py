@@ -93,21 +93,28 @@ def resolve(argument: str, find: Callable[[str], str]) -> Target:
     """
     parts = argument.split(":")
     for used in range(len(parts), 0, -1):
-        candidate = unquoted(":".join(parts[:used]))
-        if not candidate:
-            continue
         try:
-            return Target(find(candidate), _reason(":".join(parts[used:])))
+            return Target(find_quoted(":".join(parts[:used]), find), _reason(":".join(parts[used:])))
         except UnknownMachine as error:
             unknown = error
-    if unquoted(parts[0]):
-        raise unknown
+    raise unknown
+
+
+def find_quoted(text: str, find: Callable[[str], str]) -> str:
+    """Find a machine whose name may stand in quotes or backticks (and may have some of its own)."""
+    called = text.strip()
+    while called:
+        try:
+            return find(called)
+        except UnknownMachine as error:
+            if called[0] not in _QUOTES and called[-1] not in _QUOTES:
+                raise
+            unknown = error
+            inner = called[1:] if called[0] in _QUOTES else called
+            called = (inner[:-1] if inner and inner[-1] in _QUOTES else inner).strip()
+            if not called:
+                raise unknown from None
     raise UnknownMachine("")
-
-
-def unquoted(text: str) -> str:
-    """Drop quotes and backticks around a name."""
-    return text.strip().strip(_QUOTES).strip()
 
 
 def _reason(text: str) -> str | None:

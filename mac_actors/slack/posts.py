@@ -6,6 +6,7 @@ switched off where the text is posted (:mod:`mac_actors.slack.gateway`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,7 +158,7 @@ def split(lines: Iterable[str]) -> list[str]:
         if posts and len(posts[-1]) + 1 + len(line) <= POST_CHARACTERS:
             posts[-1] += "\n" + line
         else:
-            posts.append(line[:POST_CHARACTERS])
+            posts.append(line if len(line) <= POST_CHARACTERS else re.sub(r"&\w*$", "", line[:POST_CHARACTERS]))
     return posts
 
 
