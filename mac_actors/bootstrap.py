@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mac_actors import settings as settings_module
+from mac_actors.actors.absence import Watched
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.notifier import Chat
 from mac_actors.core.config import Configuration
@@ -79,6 +80,7 @@ class Service:
             self.configuration,
             Store.open(settings.state_dir),
             commit_budget=settings.commit_budget,
+            missing=Watched(settings.missing_readers),
             chat=self.slack.chat if self.slack else chat,
         )
         access = Access(settings.tokens, public_names=settings.public_names)

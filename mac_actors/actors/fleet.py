@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 import pykka
 
+from mac_actors.actors.absence import Watched
 from mac_actors.actors.herald import Herald, Subscriber
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import (
@@ -27,6 +28,7 @@ from mac_actors.actors.machine import (
 )
 from mac_actors.actors.names import Names
 from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Reply, prove_alive
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, Directory, MachineConfig
@@ -67,6 +69,10 @@ class ReloadSummary:
     powered_on: tuple[str, ...] = ()
 
 
+class ActorGone(MachineUnavailable):
+    """An actor ended before it had looked at a message: it was not carried out."""
+
+
 class Part(Protocol):
     """One of the fleet's own actors, and how it is started anew."""
 
@@ -80,7 +86,7 @@ class MachineFleet:
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
-    are posted, ``None`` for nowhere.
+    are posted, ``None`` for nowhere; ``missing`` says whose silence is told.
     """
 
     def __init__(
@@ -90,12 +96,12 @@ class MachineFleet:
         *,
         commit_budget: float = 0.25,
         chat: Chat | None = None,
+        missing: Watched = Watched.SEEN,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.configuration = configuration
         self.store = store
-        self.restarts: Counter[str] = Counter()
-        """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``control notifier``, …"""
+        self._restarts = Restarts()
         self._board: dict[str, tuple[MachineConfig, MachineState]] = {}
         self._refs: dict[str, pykka.ActorRef[MachineActor]] = {}
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
@@ -110,12 +116,14 @@ class MachineFleet:
             for channel, lane in self.notifier.lanes.items():
                 self._parts[f"{channel} notifier"] = lane
             self.journal.on_commit = self.notifier.wake
-        self._around = Surroundings(self.journal, commit_budget, chat is not None, self._publish, self.herald.announce)
+        self._around = Surroundings(
+            self.journal, commit_budget, chat is not None, self._publish, self.herald.announce, self.notify
+        )
         stored = store.load_states()
         for machine in configuration.machines.values():
             self._start_machine(machine, stored.get(machine.name))
         self._configure(list(configuration.machines))
-        self._watch = Watch(self)
+        self._watch = Watch(self, missing)
 
     # looking up and asking
 
@@ -149,11 +157,18 @@ class MachineFleet:
         Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if its actor does not answer.
         """
         message = Commanded(event, chat_event) if chat_event and isinstance(event, AdminEvent) else event
-        return self._settle(name, self._send(name, message))
+        return self._tell(name, message)
 
-    def report(self, name: str, report: Report, received: float) -> Answer:
+    def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:
         """Send a reader's report that arrived at ``received`` (``time.monotonic()``); as :meth:`ask`."""
-        return self._settle(name, self._send(name, Arrived(report, received)))
+        return self._tell(name, Arrived(report, received, address))
+
+    def _tell(self, name: str, message: object) -> Answer:
+        """Send and settle; once more if the actor ended before it looked at the message."""
+        try:
+            return self._settle(name, self._send(name, message))
+        except ActorGone:
+            return self._settle(name, self._send(name, message))
 
     def _send(self, name: str, message: object) -> Reply:
         return cast(Reply, self._live(name).ask(message, block=False))
@@ -161,8 +176,10 @@ class MachineFleet:
     def _settle(self, name: str, reply: Reply) -> Answer:
         try:
             return cast(Answer, reply.get(timeout=ANSWER_SECONDS))
-        except (pykka.ActorDeadError, pykka.Timeout) as error:
-            raise MachineUnavailable(f"{name} does not answer now (it is being restarted): try again") from error
+        except pykka.ActorDeadError as error:
+            raise ActorGone(f"{name} is being restarted: try again") from error
+        except pykka.Timeout as error:
+            raise MachineUnavailable(f"{name} does not answer within {ANSWER_SECONDS:g} s: try again") from error
 
     def _live(self, name: str) -> pykka.ActorRef[MachineActor]:
         ref = self._refs.get(name)
@@ -210,7 +227,14 @@ class MachineFleet:
         dead = [name for name, ref in list(self._refs.items()) if not ref.is_alive()]
         if dead:
             ill["machines"] = f"being restarted: {', '.join(dead[:10])}"
+        if storms := self._restarts.storms():
+            ill["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
         return ill
+
+    @property
+    def restarts(self) -> Counter[str]:
+        """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``control notifier``, …"""
+        return self._restarts.counts
 
     # changing
 
@@ -284,15 +308,19 @@ class MachineFleet:
             if ref is not dead and ref.is_alive():
                 return ref
             config, state = self._board[name]
+            if not self._restarts.allow(name):
+                raise MachineUnavailable(f"{name} fails again and again: the server's log says why")
+            self._restarted("machine", name, f"the actor of {config.display_name}")
             ref = MachineActor.start(config, self.configuration.directory, state, self._around)
             prove_alive(ref)
             self._refs[name] = ref
-            self._restarted("machine", f"the actor of {config.display_name}")
             return ref
 
-    def _restarted(self, what: str, shown: str) -> None:
-        self.restarts[what] += 1
-        self.notify(f"{shown} had stopped and was restarted; the log says why.")
+    def _restarted(self, kind: str, actor: str, shown: str) -> None:
+        if self._restarts.note(kind, actor):
+            storm = actor in self._restarts.storms()
+            more = "; it fails again and again, and is tried less often from now on" if storm else ""
+            self.notify(f"{shown} had stopped and was restarted{more}. The log says why.")
 
     def save_telemetry(self, turn: int, turns: int) -> None:
         """Have every ``turns``-th machine, from number ``turn`` on, write what heartbeats have changed."""
@@ -307,9 +335,9 @@ class MachineFleet:
                 with contextlib.suppress(MachineUnavailable):
                     self._revive(name, ref)
         for what, part in self._parts.items():
-            if not part.ref.is_alive():
+            if not part.ref.is_alive() and self._restarts.allow(what):
                 part.restart()
-                self._restarted(what, f"the {what} actor")
+                self._restarted(what, what, f"the {what} actor")
 
     def _publish(self, config: MachineConfig, state: MachineState) -> None:
         self._board[config.name] = (config, state)

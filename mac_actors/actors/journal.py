@@ -32,6 +32,10 @@ FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 """Seconds until a refused batch is tried again: doubled from the first to the last."""
 
 
+TRIES = 10
+"""So often is a record tried that fails by itself, while the disk is well, before it is given up."""
+
+
 class Journal:
     """The way to the journal actor, for any thread. The queue outlives the actor: nothing in it is lost with it."""
 
@@ -107,7 +111,7 @@ class Journal:
     def drain(self) -> None:
         """Write until the queue is empty."""
         with self._writing:  # a new actor waits for the end of the old one's transaction
-            retry, size = FIRST_RETRY, BATCH
+            retry, size, tries = FIRST_RETRY, BATCH, 0
             while not self._stopping.is_set():
                 self._woken = False  # before looking: a record that comes after the look wakes us again
                 batch = [self._queue[i] for i in range(min(len(self._queue), size))]
@@ -124,16 +128,19 @@ class Journal:
                     continue
                 except Exception:
                     # Not the disk, but something in a record: it must not hold up all others for ever.
-                    if len(batch) > 1:
-                        size = 1
+                    size = 1
+                    if len(batch) > 1 or tries < TRIES:
+                        tries += 1
+                        self._stopping.wait(FIRST_RETRY)
                         continue
+                    tries = 0
                     log.critical("this change cannot be written, and is lost: %r", batch[0][0], exc_info=True)
                     self.lost += 1
                     self._queue.popleft()
                     continue
                 if self.error is not None:
                     log.warning("the disk works again: %d waiting changes are written now", self.depth)
-                self.error, retry = None, FIRST_RETRY
+                self.error, retry, tries = None, FIRST_RETRY, 0
                 self.batches += 1
                 for _, gate, _ in batch:
                     self._queue.popleft()

@@ -24,6 +24,7 @@ from mac_actors.core.outputs import Outputs, outputs
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import Already, decide
+from mac_actors.core.twins import Twins
 from mac_actors.core.wording import Notice, notices
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
@@ -66,10 +67,13 @@ class Settling(Pending):
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A report with the time of its arrival (``time.monotonic()``), by which the actor sees that it is late."""
+    """A report with the time of its arrival (``time.monotonic()``), by which the actor sees that it is late,
+    and the address that it came from.
+    """
 
     report: Report
     received: float
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class Surroundings:
     """Whether notices are to be written for a chat."""
     publish: Callable[[MachineConfig, MachineState], None]
     announce: Callable[[tuple[Outcome, ...]], None]
+    tell_admins: Callable[[str], None]
+    """Says a line to the control channel and the log."""
 
 
 class MachineActor(MacActor):
@@ -123,16 +129,17 @@ class MachineActor(MacActor):
         self._outputs = outputs(config, state)
         self._around = surroundings
         self._saved_checkin = state.last_checkin
+        self._written: Gate | None = None
+        """Open once the last change is on disk."""
+        self._twins = Twins()
+        self._twins_told = False
 
     def on_receive(self, message: Any) -> Any:
         """Carry out an event (answered with an :class:`Answer`), or one of the fleet's messages."""
         match message:
-            case Arrived(report=report, received=received):
-                if self._around.journal.full:
-                    report = replace(report, hold=Refusal.STORAGE)
-                elif time.monotonic() - received > LATE_SECONDS:
-                    report = replace(report, hold=Refusal.LATE)
-                return self._apply(report)
+            case Arrived(report=report):
+                hold = self._hold(message)
+                return self._apply(report if hold is None else replace(report, hold=hold))
             case Commanded(event=event, chat_event=chat_event):
                 return self._apply(event, (chat_event, event.at))
             case Reconfigure(directory=directory, config=config, at=at):
@@ -150,6 +157,23 @@ class MachineActor(MacActor):
                 return None
             case _:
                 return self._apply(message)
+
+    def _hold(self, arrived: Arrived) -> Refusal | None:
+        """Whether there is a reason of the server's own to start no session by this report."""
+        report = arrived.report
+        twins = self._twins.seen(report.at, report.telemetry.uptime, arrived.address)
+        if twins is not self._twins_told:
+            self._twins_told = twins
+            if twins:
+                self._around.tell_admins(
+                    f"{self._config.display_name}: two boards report under the name {self._config.name}. "
+                    "Nothing starts there until one of them is switched off or given its own name."
+                )
+        if self._around.journal.full:
+            return Refusal.STORAGE
+        if time.monotonic() - arrived.received > LATE_SECONDS:
+            return Refusal.LATE
+        return Refusal.TWO_READERS if twins else None
 
     # for scripts: the same as messages
 
@@ -192,21 +216,25 @@ class MachineActor(MacActor):
         decision = decide(self._config, self._directory, self._state, event)
         if not decision.changed:
             self._adopt(decision.state)
-            return Answer(self._outputs, already=decision.already)
+            answer = Answer(self._outputs, already=decision.already)
+            if decision.already and self._written is not None:
+                # what is so already counts as done only once that is on disk
+                return Settling(answer, self._written, self._around.commit_budget)
+            return answer
         new = outputs(self._config, decision.state)
         record = Record(
             record_state(self._config.name, decision.state),
             tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
             seen=seen,
         )
-        written = journal.record(record)
+        self._written = journal.record(record)
         self._outputs = new
         self._saved_checkin = decision.state.last_checkin
         self._adopt(decision.state)
         if decision.outcomes:
             self._around.announce(decision.outcomes)
         answer = Answer(new, decision.outcomes, decision.already)
-        return Settling(answer, written, self._around.commit_budget)
+        return Settling(answer, self._written, self._around.commit_budget)
 
     def _adopt(self, state: MachineState) -> None:
         self._state = state

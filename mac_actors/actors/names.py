@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rapidfuzz import fuzz, process
 
-from mac_actors.core.config import MachineConfig
+from mac_actors.core.config import MachineConfig, fold_name
 from mac_actors.errors import UnknownMachine
 
 LONGEST = 200
@@ -21,12 +21,12 @@ class Names:
         self._shown: dict[str, str] = {}
         for machine in machines:
             for called in filter(None, (machine.name, machine.alias)):
-                self._exact[called.casefold()] = machine.name
-                self._shown[called.casefold()] = called
+                self._exact[fold_name(called)] = machine.name
+                self._shown[fold_name(called)] = called
 
     def find(self, called: str) -> str:
         """Return the machine's name. Raises :class:`UnknownMachine` with the nearest names."""
-        name = self._exact.get(called.strip().casefold())
+        name = self._exact.get(fold_name(called))
         if name is None:
             raise UnknownMachine(called, self.nearest(called))
         return name
@@ -34,7 +34,7 @@ class Names:
     def nearest(self, called: str, limit: int = 3) -> list[str]:
         """Return names and aliases that look like ``called``, the nearest first, each machine once."""
         hits = process.extract(
-            called[:LONGEST].casefold(), self._shown.keys(), scorer=fuzz.WRatio, score_cutoff=60, limit=10
+            called[:LONGEST].casefold(), self._shown.keys(), scorer=fuzz.WRatio, score_cutoff=70, limit=10
         )
         best: dict[str, str] = {}
         for folded, _score, _index in hits:

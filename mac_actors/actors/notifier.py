@@ -6,6 +6,7 @@ the outbox only when the chat has taken it; a kill in between repeats it, and ne
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
@@ -185,8 +186,9 @@ class Lane:
         thread = self._thread(notices[0].closes) if len(notices) == 1 else None
         post = self._chat.post(self.channel, notices, thread)
         self.posted += len(notices)
-        if self._urgent and notices[0] is self._urgent[0]:
-            self._urgent.popleft()
+        if notices[0].id == 0:  # said at once; gone already if there was a flood of them
+            with contextlib.suppress(ValueError):
+                self._urgent.remove(notices[0])
             return
         self._taken = notices[-1].id
         opened = tuple((n.opens, self.channel.value, post) for n in notices if n.opens and post)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mac_actors.actors.absence import Absences, Watched
 from mac_actors.core.wording import Channel
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ SLOW_SECONDS = 5.0
 """A change that has waited this long for the disk is said in the control channel."""
 
 
+ABSENCE_SECONDS = 2.0
+"""How often it is looked for readers that have fallen silent."""
+
 DELAYED_SECONDS = 60.0
 """Notices that have been refused for so long are said to be delayed."""
 
@@ -31,8 +36,9 @@ DELAYED_SECONDS = 60.0
 class Watch:
     """Looks after a fleet until it is stopped. A thread, not an actor: it must outlive any of them."""
 
-    def __init__(self, fleet: MachineFleet) -> None:
+    def __init__(self, fleet: MachineFleet, missing: Watched) -> None:
         self._fleet = fleet
+        self._absences = Absences(missing, fleet.started_at)
         self._disk_told = False
         self._chat_told: set[Channel] = set()
         self._stopping = threading.Event()
@@ -51,6 +57,9 @@ class Watch:
                 self._fleet.revive_the_dead()
                 self._look_at_disk()
                 self._look_at_chat()
+                if turn % int(ABSENCE_SECONDS / WATCH_SECONDS) == 0:
+                    for sentence in self._absences.look(self._fleet.snapshots(), datetime.now(UTC)):
+                        self._fleet.notify(sentence)
                 # a slice of the machines each time: all of them at once would hold up the readers
                 self._fleet.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
             except Exception:

@@ -16,6 +16,11 @@ def normalize_fob(code: str | None) -> str | None:
     return code.rjust(FOB_LENGTH, "0") if code else None
 
 
+def fold_name(name: str) -> str:
+    """Return a name or alias as it is compared: without regard to case, and to how much white space is where."""
+    return " ".join(name.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class SecondRelay:
     """A second output of a machine's reader, e.g. the laser tube beside the laser's ventilation."""

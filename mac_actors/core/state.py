@@ -42,6 +42,8 @@ class Refusal(StrEnum):
     """The report had waited too long in the server: its reader has hung up by now."""
     STORAGE = "storage"
     """So much waits for the disk that nothing new may start."""
+    TWO_READERS = "two_readers"
+    """Two boards report under this machine's name: which of them holds the card can't be known."""
 
 
 KEPT_REFUSALS = frozenset({Refusal.UNKNOWN, Refusal.EXPIRED, Refusal.UNAUTHORIZED})

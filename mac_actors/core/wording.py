@@ -63,6 +63,7 @@ _REFUSALS = {
     Refusal.LOCKED_OUT: "the machine is locked out for maintenance",
     Refusal.LATE: "the report had waited too long in the server",
     Refusal.STORAGE: "the server's disk is not keeping up",
+    Refusal.TWO_READERS: "two boards report under this machine's name",
 }
 
 _SECOND = {

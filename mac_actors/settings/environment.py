@@ -55,6 +55,7 @@ class Settings:
     tls_key: Path | None = None
     enforce_expiration: bool = False
     commit_budget: float = 0.25
+    missing_readers: str = "seen"
     slack: SlackSettings | None = None
 
 
@@ -85,6 +86,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         tls_key=reader.file("MAC_TLS_KEY"),
         enforce_expiration=reader.flag("MAC_ENFORCE_EXPIRATION"),
         commit_budget=reader.number("MAC_COMMIT_BUDGET", 0.25, 0.0, 4.0),
+        missing_readers=reader.choice("MAC_MISSING_READERS", "seen", ("seen", "all", "off")),
         slack=_slack(reader),
     )
     if (settings.tls_cert is None) != (settings.tls_key is None):
@@ -99,8 +101,8 @@ def _slack(reader: _Environment) -> SlackSettings | None:
     if reader.get("SLACK_APP_TOKEN") is None:
         return None
     values = {field: reader.secret(variable) for field, variable in SLACK_VARIABLES.items()}
-    missing = [SLACK_VARIABLES[field] for field, value in values.items() if not value]
-    if missing:
+    missing = [variable for variable in SLACK_VARIABLES.values() if reader.get(variable) is None]
+    if None in values.values():
         reader.problems += [
             f"{variable} is not set: Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)"
             for variable in missing
@@ -140,6 +142,12 @@ class _Environment:
         if value not in {None, "0", "1"}:
             self.bad(name, str(value), "0 or 1")
         return value == "1"
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.get(name) or default
+        if value not in allowed:
+            self.bad(name, value, f"one of {', '.join(allowed)}")
+        return value
 
     def number(self, name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
         value = self.get(name)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, TypeVar
 
 from anyascii import anyascii
 from pydantic import (
@@ -18,14 +18,16 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
 )
 from pydantic_core import ErrorDetails
 
-from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User, normalize_fob
+from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User, fold_name, normalize_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.errors import ConfigError
+
+Key = TypeVar("Key", str, int)
+Entry = TypeVar("Entry", bound=BaseModel)
 
 
 def _printable(text: str) -> str:
@@ -135,13 +137,6 @@ class UserEntry(_Strict):
         )
 
 
-_MACHINES: Final = TypeAdapter(
-    dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+\z")], MachineEntry],
-    config=ConfigDict(regex_engine="rust-regex"),
-)
-_USERS: Final = TypeAdapter(list[UserEntry])
-
-
 def _end_of(day: date) -> datetime:
     """Return the first moment after ``day``, local time."""
     try:
@@ -163,38 +158,62 @@ def parse(
     Raises :class:`ConfigError` with one line for each mistake: file, path in it, what is expected.
     """
     problems: list[str] = []
-    machine_entries: dict[str, MachineEntry] = {}
-    user_entries: list[UserEntry] = []
-    where = str(machines) if isinstance(machines, Path) else "machines"
-    try:
-        machine_entries = _validate(_MACHINES, machines, where, "an object: machine name → its settings")
-        problems += [f"{where}: {line}" for line in _name_clashes(machine_entries)]
-    except ConfigError as error:
-        problems += error.problems
-    where = str(users) if isinstance(users, Path) else "users"
-    try:
-        user_entries = _validate(_USERS, users, where, "a list of users")
-        problems += [f"{where}: {line}" for line in _user_clashes(user_entries)]
-    except ConfigError as error:
-        problems += error.problems
+    machine_entries = _collect(_read_machines, machines, "machines", problems)
+    user_entries = _collect(_read_users, users, "users", problems)
     if problems:
         raise ConfigError(problems)
     return Configuration(
         machines={name: entry.config(name) for name, entry in machine_entries.items()},
-        directory=Directory.of((entry.user() for entry in user_entries), enforce_expiration=enforce_expiration),
+        directory=Directory.of(
+            (entry.user() for entry in user_entries.values()), enforce_expiration=enforce_expiration
+        ),
         loaded_at=datetime.now(UTC),
         users_mtime=_mtime(users) if isinstance(users, Path) else None,
     )
 
 
-def _validate(adapter: TypeAdapter[Any], source: object, where: str, expected: str) -> Any:
-    data = _read_json(source) if isinstance(source, Path) else source
-    if not isinstance(data, dict | list):
-        raise ConfigError([f"{where}: expected {expected}, not {_shown(data)}"])
+def _collect(
+    read: Callable[[object, list[str]], dict[Key, Entry]], source: object, called: str, problems: list[str]
+) -> dict[Key, Entry]:
+    """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
+    found: list[str] = []
     try:
-        return adapter.validate_python(data)
-    except ValidationError as error:
-        raise ConfigError([f"{where}: {line}" for line in map(_problem, error.errors())]) from None
+        return read(_read_json(source) if isinstance(source, Path) else source, found)
+    except ConfigError as error:
+        found += error.problems
+        return {}
+    finally:
+        problems += [f"{source if isinstance(source, Path) else called}: {_printed(line)}" for line in found]
+
+
+def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]:
+    if not isinstance(data, Mapping):
+        raise ConfigError([f"expected an object: machine name → its settings, not {_shown(data)}"])
+    for name in data:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
+            problems.append(f"{name}: a machine's name has only the characters a-z, 0-9, _ and -")
+    entries = _validate(MachineEntry, data.items(), problems)
+    problems += _name_clashes(entries)
+    return entries
+
+
+def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
+    if not isinstance(data, Sequence) or isinstance(data, str | bytes):
+        raise ConfigError([f"expected a list of users, not {_shown(data)}"])
+    entries = _validate(UserEntry, enumerate(data), problems)
+    problems += _user_clashes(entries)
+    return entries
+
+
+def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: list[str]) -> dict[Key, Entry]:
+    """Return the entries that are right by themselves; what is wrong with the others goes to ``problems``."""
+    entries: dict[Key, Entry] = {}
+    for key, value in items:
+        try:
+            entries[key] = model.model_validate(value)
+        except ValidationError as error:
+            problems += [_problem(key, details) for details in error.errors(include_url=False)]
+    return entries
 
 
 def _read_json(path: Path) -> object:
@@ -202,12 +221,12 @@ def _read_json(path: Path) -> object:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
-            [f"{path}: there is no such file; MACHINES_CONFIG and USERS_CONFIG say where the two files are"]
+            ["there is no such file; MACHINES_CONFIG and USERS_CONFIG say where the two files are"]
         ) from None
     except OSError as error:
-        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+        raise ConfigError([f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
+        raise ConfigError([f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
     doubled: list[str] = []
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -218,11 +237,13 @@ def _read_json(path: Path) -> object:
     try:
         data: object = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise ConfigError([f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]) from None
+        raise ConfigError([f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]) from None
     except RecursionError:
-        raise ConfigError([f"{path}: not JSON that can be read: nested too deep"]) from None
+        raise ConfigError(["not JSON that can be read: nested too deep"]) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ConfigError([f"not JSON that can be read: {error}"]) from None
     if doubled:
-        raise ConfigError([f"{path}: the key {key!r} stands twice in the same object" for key in doubled])
+        raise ConfigError([f"the key {key!r} stands twice in the same object" for key in doubled])
     return data
 
 
@@ -232,25 +253,22 @@ _EXPECTED = {
     "string_type": "expected a string",
     "bool_type": "expected true or false",
     "list_type": "expected a list",
-    "dict_type": "expected an object: machine name → its settings",
     "model_type": "expected an object",
     "model_attributes_type": "expected an object",
     "string_too_short": "must not be empty",
-    "string_pattern_mismatch": "a machine's name has only the characters a-z, 0-9, _ and -",
     "string_unicode": "expected text that is valid Unicode",
 }
 
 
-def _problem(details: ErrorDetails) -> str:
-    parts = [part for part in details["loc"] if part != "[key]"]
-    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in parts).removeprefix(".")
+def _problem(key: str | int, details: ErrorDetails) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (key, *details["loc"]))
     kind = details["type"]
     if kind == "value_error":
         message = "expected " + str(details.get("ctx", {}).get("error", details["msg"]))
     else:
         message = _EXPECTED.get(kind, details["msg"])
     given = "" if kind in {"missing", "extra_forbidden"} else f", not {_shown(details['input'])}"
-    return f"{path}: {message}{given}" if path else f"{message}{given}"
+    return f"{path.removeprefix('.')}: {message}{given}"
 
 
 def _shown(value: object) -> str:
@@ -258,21 +276,26 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def _printed(line: str) -> str:
+    """Return a problem as one line that can be printed, whatever characters the file has."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
 def _name_clashes(machines: Mapping[str, MachineEntry]) -> Iterable[str]:
-    owner = {name.casefold(): name for name in machines}
+    owner = {fold_name(name): name for name in machines}
     for name, machine in machines.items():
         if machine.alias is None:
             continue
-        other = owner.setdefault(machine.alias.strip().casefold(), name)
+        other = owner.setdefault(fold_name(machine.alias), name)
         # A machine may have its own name, differently written, as its alias.
         if other != name:
             yield f"{name}.alias: expected a name of its own, but {machine.alias!r} also means {other}"
 
 
-def _user_clashes(users: Sequence[UserEntry]) -> Iterable[str]:
+def _user_clashes(users: Mapping[int, UserEntry]) -> Iterable[str]:
     accounts: dict[str, int] = {}
     fobs: dict[str, int] = {}
-    for index, user in enumerate(users):
+    for index, user in users.items():
         first = accounts.setdefault(user.account_id, index)
         if first != index:
             yield f"[{index}].account_id: expected an id of its own, but [{first}] has {user.account_id!r} too"

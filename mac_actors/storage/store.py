@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, func, select
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, delete, event, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from mac_actors.core.outcomes import Outcome
@@ -23,6 +24,8 @@ from mac_actors.storage import codec
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.schema import journal, machine_state, outbox, seen_event, thread
+
+log = logging.getLogger(__name__)
 
 DATABASE = "mac.sqlite3"
 """The database's file name in the state directory."""
@@ -97,6 +100,10 @@ SEEN_FOR = timedelta(hours=2)
 """How long a chat event is remembered; Slack repeats one for five minutes at the most."""
 
 
+OURS = (IntegrityError, DataError, ProgrammingError)
+"""What the database says of a record that is wrong in itself: not the disk's fault, and no use to try again."""
+
+
 class Store:
     """An open database. Every method raises :class:`StorageError` when the disk or the database refuses."""
 
@@ -128,7 +135,7 @@ class Store:
                 "Make it, or set MACHINE_STATE_DIR to another one."
             ) from error
         lock = DirectoryLock(directory)
-        engine = create_engine(f"sqlite:///{directory / DATABASE}", connect_args={"timeout": 5})
+        engine = create_engine(URL.create("sqlite", database=str(directory / DATABASE)), connect_args={"timeout": 5})
         event.listen(engine, "connect", _take_over_transactions)
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
@@ -168,7 +175,7 @@ class Store:
         sent = [{"sent_id": i} for r in records for i in r.sent]
         threads = [{"key": k, "channel": c, "post": p} for r in records for k, c, p in r.threads]
         seen = [r.seen for r in records if r.seen]
-        with _as_storage_error("write"), self._writing() as connection:
+        with _as_storage_error("write", OURS), self._writing() as connection:
             if states:
                 connection.execute(_PUT_STATE, [{"name": n, "state": s} for n, s in states.items()])
             if rows:
@@ -235,8 +242,8 @@ class Store:
             query = query.where(journal.c.id < before)
         with _as_storage_error("read the journal"), self._reading() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
-        entries = tuple(Entry(row.id, codec.load_outcome(row.kind, row.data)) for row in rows[:limit])
-        return Page(entries, entries[-1].id if len(rows) > limit else None)
+        entries = tuple(entry for row in rows[:limit] if (entry := _entry(row.id, row.kind, row.data)))
+        return Page(entries, rows[limit - 1].id if len(rows) > limit else None)
 
     def waiting(self, channel: Channel, after: int = 0, limit: int = 100) -> list[Waiting]:
         """Return the oldest notices that the channel has not taken, with ids above ``after``."""
@@ -297,6 +304,14 @@ def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, A
     }
 
 
+def _entry(number: int, kind: str, data: str) -> Entry | None:
+    try:
+        return Entry(number, codec.load_outcome(kind, data))
+    except ValueError as error:
+        log.warning("line %d of the journal can't be read, and is left out: %s", number, " ".join(str(error).split()))
+        return None
+
+
 def _decode(text: str) -> MachineState | Unreadable:
     try:
         return codec.load_state(text)
@@ -305,9 +320,11 @@ def _decode(text: str) -> MachineState | Unreadable:
 
 
 @contextlib.contextmanager
-def _as_storage_error(what: str) -> Iterator[None]:
+def _as_storage_error(what: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     try:
         yield
+    except but:
+        raise
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise StorageError(f"cannot {what}: {' '.join(str(cause).split())}") from error

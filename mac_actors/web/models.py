@@ -79,7 +79,7 @@ def _one_line(text: str) -> str | None:
 
 
 def _known_source(value: object) -> object:
-    return value if value in {Source.CLI, Source.REPL} else Source.HTTP
+    return value if isinstance(value, str) and value in {Source.CLI, Source.REPL} else Source.HTTP
 
 
 class AdminBody(BaseModel):

@@ -36,7 +36,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             raise Refused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
         try:
-            answer = fleet.report(name, report, environ.get("mac.received") or time.monotonic())
+            answer = fleet.report(name, report, environ.get("mac.received") or time.monotonic(), environ["REMOTE_ADDR"])
         except UnknownMachine:
             raise Refused(404, f"No such machine: {name[:LONGEST_NAME]}") from None
         refused_readers.remove(name)

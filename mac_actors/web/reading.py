@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from mac_actors.core import wording
 from mac_actors.core.outcomes import Cleared, Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session
+from mac_actors.errors import UnknownMachine
 from mac_actors.storage.store import Entry
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access
@@ -56,10 +58,15 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
 
     @app.get("/api/machines/<name:path>/events")
     def machine_events(name: str) -> bytes:
+        with suppress(UnknownMachine):
+            return show(f"{name}/events")  # an alias may end like this path
         return page_of_events(fleet.find(name))
 
     @app.get("/api/machines/<name:path>")
     def machine(name: str) -> bytes:
+        return show(name)
+
+    def show(name: str) -> bytes:
         return _json(machine_body(fleet.snapshot(name), names=names()))
 
     @app.get("/api/events")
@@ -67,7 +74,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
         return page_of_events(None)
 
     def page_of_events(machine: str | None) -> bytes:
-        query = bottle.request.query.decode()
+        try:
+            query = bottle.request.query.decode()
+        except UnicodeDecodeError:
+            raise Refused(422, "the query: expected UTF-8") from None
         page = fleet.store.page(
             machine=machine,
             kind=_kind(query.get("kind")),

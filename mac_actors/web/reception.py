@@ -15,11 +15,14 @@ import selectors
 import socket
 import ssl
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
 from cheroot.connections import ConnectionManager
 from cheroot.server import HTTPConnection
+
+from mac_actors.web.chunks import join_chunks
 
 MAX_HEADER = 16 * 1024
 """Bytes of request line and headers. Readers send about 200; browsers with many cookies a few thousand."""
@@ -28,10 +31,16 @@ MAX_BODY = 64 * 1024
 """Bytes of a request's body, by the contract."""
 
 MAX_CONNECTIONS = 4096
-"""Open connections. Beyond, the longest waiting one is closed for the newest."""
+"""Open connections. Beyond, the address with most of them loses its longest waiting one to the newest."""
 
 REQUEST_SECONDS = 10.0
 """From the first moment of a connection (or of a further request on it) until the request must be whole."""
+
+ANSWER_SECONDS = 10.0
+"""How long a client may take to read its answer. No worker waits for it."""
+
+SEND_BYTES = 256 * 1024
+"""Handed to the kernel in one go."""
 
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending (what it sends is dropped) so that it can read the answer."""
@@ -40,38 +49,41 @@ ACCEPTS = 64
 """New connections taken in one go before the waiting ones are looked at again."""
 
 _FIRST_LINE = re.compile(rb"[A-Z]{1,20} [^\s]+ HTTP/1\.[01]\r\n")
-_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding[ \t]*:[^\r\n]*chunked", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+_FOLDED = re.compile(rb"\r\n[ \t]")
 _EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
 
 
 class Outgoing:
-    """Gathers an answer, so that headers and body leave in one packet."""
+    """Gathers an answer, so that headers and body leave in one packet. What the client is slow to take stays."""
 
-    __slots__ = ("_parts", "_size", "_socket", "bytes_written")
+    __slots__ = ("_parts", "bytes_written")
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
+    def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._size = 0
         self.bytes_written = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is something left to send."""
+        return bool(self._parts)
 
     def write(self, data: bytes) -> int:
         """Take a part of the answer."""
         self._parts.append(data)
-        self._size += len(data)
-        if self._size > 65536:
-            self.flush()
         return len(data)
 
-    def flush(self) -> None:
-        """Send what was gathered, within the socket's timeout."""
-        if self._parts:
-            data = b"".join(self._parts)
-            self._parts.clear()
-            self._size = 0
-            self._socket.sendall(data)
-            self.bytes_written += len(data)
+    def send(self, sock: socket.socket) -> None:
+        """Send as much as the (non-blocking) socket takes at once."""
+        data = memoryview(b"".join(self._parts))
+        try:
+            while data:
+                sent = sock.send(data[:SEND_BYTES])
+                self.bytes_written += sent
+                data = data[sent:]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            pass
+        self._parts = [bytes(data)] if data else []
 
 
 class Connection(HTTPConnection):
@@ -82,7 +94,8 @@ class Connection(HTTPConnection):
         self.server = server
         self.socket = sock
         self.rfile = io.BytesIO()
-        self.wfile = Outgoing(sock)
+        self.wfile = Outgoing()
+        self.stays_open = False
         self.requests_seen = 0
         self.buffer = bytearray()
         self.needed = 0
@@ -93,10 +106,10 @@ class Connection(HTTPConnection):
         self.lingering = False
 
     def communicate(self) -> bool:
-        """Answer one request; true if the connection stays open."""
-        keep = bool(super().communicate())
-        self.wfile.flush()
-        return keep
+        """Answer one request; true if the reception has more to do with the connection."""
+        self.stays_open = bool(super().communicate())
+        self.wfile.send(self.socket)
+        return self.stays_open or bool(self.wfile)
 
     def take_request(self) -> None:
         """Make the complete request in the buffer the one to be answered; what follows it stays."""
@@ -111,13 +124,16 @@ class Reception(ConnectionManager):
     """cheroot's connection manager, but patient for all clients at once."""
 
     def put(self, conn: Connection) -> None:
-        """Take a connection back after an answer, for a further request."""
-        conn.deadline = time.monotonic() + REQUEST_SECONDS
+        """Take a connection back after an answer: to send what is left of it, or for a further request."""
         try:
+            if conn.wfile:
+                conn.deadline = time.monotonic() + ANSWER_SECONDS
+                self._watch(conn, selectors.EVENT_WRITE)
+                return
+            conn.deadline = time.monotonic() + REQUEST_SECONDS
             if conn.buffer and self._complete(conn):
                 self._hand_over(conn)
             else:
-                conn.socket.setblocking(False)
                 self._watch(conn)
         except (OSError, ValueError):
             self._drop(conn)
@@ -173,6 +189,9 @@ class Reception(ConnectionManager):
     def _serve(self, conn: Connection) -> None:
         """Read what has come from a client; hand a complete request over, refuse an impossible one."""
         try:
+            if conn.wfile:
+                self._go_on_sending(conn)
+                return
             open_ = self._read(conn)
             if conn.lingering:
                 if not open_:
@@ -189,6 +208,15 @@ class Reception(ConnectionManager):
             self._drop(conn)
         except (OSError, ValueError):
             self._drop(conn)
+
+    def _go_on_sending(self, conn: Connection) -> None:
+        conn.wfile.send(conn.socket)
+        if not conn.wfile:
+            self._unwatch(conn)
+            if conn.stays_open:
+                self.put(conn)
+            else:
+                self._drop(conn)
 
     def _read(self, conn: Connection) -> bool:
         """Read all that is there; false when the client has closed its side."""
@@ -210,18 +238,12 @@ class Reception(ConnectionManager):
                 return True
 
     def _complete(self, conn: Connection) -> bool:
-        """Whether a whole request is in the buffer. Refuses one that is too large."""
-        buffer = conn.buffer
+        """Whether a whole request is in the buffer. Refuses one that is too large, or can't be right."""
         if not conn.needed and not self._measure(conn):
             return False
         if conn.chunked:
-            if len(buffer) > conn.needed + MAX_BODY + 4096:
-                self._refuse(conn, 413, f"the body is longer than {MAX_BODY} bytes, the most that is read")
-                return False
-            if not buffer.endswith(b"0\r\n\r\n"):
-                return False
-            conn.needed = len(buffer)
-        return len(buffer) >= conn.needed
+            return self._join_chunks(conn)
+        return len(conn.buffer) >= conn.needed
 
     def _measure(self, conn: Connection) -> bool:
         """Find out how long the request in the buffer is; false while that can't be said, or if it was refused."""
@@ -238,24 +260,53 @@ class Reception(ConnectionManager):
                 self._refuse(conn, 431, f"the headers are longer than {MAX_HEADER} bytes, the most that is read")
             return False
         lengths = _LENGTH.findall(buffer, 0, head)
-        conn.chunked = _CHUNKED.search(buffer, 0, head) is not None
-        if len(lengths) > 1 or (lengths and (conn.chunked or not lengths[0].isdigit() or len(lengths[0]) > 18)):
+        codings = _CODING.findall(buffer, 0, head)
+        if _FOLDED.search(buffer, 0, head):
+            self._refuse(conn, 400, "a header that goes on in the next line is not understood: write it in one")
+        elif len(lengths) + len(codings) > 1 or any(not n.isdigit() or len(n) > 18 for n in lengths):
             self._refuse(conn, 400, "Content-Length: expected one whole number, and no Transfer-Encoding beside it")
+        elif codings and codings[0].lower() != b"chunked":
+            self._refuse(conn, 400, "Transfer-Encoding: expected chunked, or a Content-Length instead")
+        elif lengths and int(lengths[0]) > MAX_BODY:
+            self._refuse_body(conn)
+        else:
+            length = int(lengths[0]) if lengths else 0
+            conn.needed = head + length
+            conn.chunked = bool(codings)
+            if (length or conn.chunked) and len(buffer) == head and _EXPECT.search(buffer, 0, head):
+                conn.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return True
+        return False
+
+    def _join_chunks(self, conn: Connection) -> bool:
+        """Once all chunks are there, put the body in their place, as if it had come with a length."""
+        head = conn.needed
+        try:
+            joined = join_chunks(conn.buffer, head)
+        except ValueError as error:
+            self._refuse(conn, 400, str(error))
             return False
-        length = int(lengths[0]) if lengths else 0
-        if length > MAX_BODY:
-            self._refuse(conn, 413, f"the body is longer than {MAX_BODY} bytes, the most that is read")
+        if joined is None:
+            if len(conn.buffer) > head + 2 * MAX_BODY:
+                self._refuse_body(conn)
             return False
-        conn.needed = head + length
-        if (length or conn.chunked) and len(buffer) == head and _EXPECT.search(buffer, 0, head):
-            conn.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body, end = joined
+        if len(body) > MAX_BODY:
+            self._refuse_body(conn)
+            return False
+        headers = _CODING.sub(b"", bytes(conn.buffer[: head - 2])) + b"Content-Length: %d\r\n\r\n" % len(body)
+        conn.buffer[:end] = headers + body
+        conn.needed = len(headers) + len(body)
+        conn.chunked = False
         return True
 
     def _hand_over(self, conn: Connection) -> None:
         self._unwatch(conn)
         conn.take_request()
-        conn.socket.settimeout(self.server.timeout)
         self.server.process_conn(conn)
+
+    def _refuse_body(self, conn: Connection) -> None:
+        self._refuse(conn, 413, f"the body is longer than {MAX_BODY} bytes, the most that is read")
 
     def _refuse(self, conn: Connection, status: int, message: str) -> None:
         """Answer without a worker, then let the client finish sending so that it can read the answer."""
@@ -291,15 +342,17 @@ class Reception(ConnectionManager):
                 self._drop(conn)
 
     def _make_room(self) -> None:
-        """Close the connection that has been waiting longest."""
+        """Close the longest waiting connection of the address that has most of them."""
         waiting = [conn for _, conn in list(self._selector.connections) if conn is not self.server]
         if waiting:
-            self._drop(min(waiting, key=lambda conn: conn.deadline))
+            most = Counter(conn.remote_addr for conn in waiting).most_common(1)[0][0]
+            greedy = (conn for conn in waiting if conn.remote_addr == most)
+            self._drop(min(greedy, key=lambda conn: conn.deadline))
 
-    def _watch(self, conn: Connection) -> None:
+    def _watch(self, conn: Connection, events: int = selectors.EVENT_READ) -> None:
         if not conn.watched:
             conn.watched = True
-            self._selector.register(conn.socket.fileno(), selectors.EVENT_READ, data=conn)
+            self._selector.register(conn.socket.fileno(), events, data=conn)
 
     def _unwatch(self, conn: Connection) -> None:
         if conn.watched:

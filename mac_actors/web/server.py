@@ -5,7 +5,7 @@ from __future__ import annotations
 import http
 import json
 import logging
-import queue
+import re
 import socket
 import ssl
 import threading
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from cheroot.server import HTTPRequest
+from cheroot.server import HeaderReader, HTTPRequest
 from cheroot.workers.threadpool import ThreadPool
 from cheroot.wsgi import Gateway_10
 from cheroot.wsgi import Server as WSGIServer
 
 from mac_actors.errors import ConfigError, MacError
+from mac_actors.web.fairness import FairQueue
 from mac_actors.web.reception import MAX_BODY, Connection, Reception
 
 log = logging.getLogger(__name__)
@@ -31,17 +32,34 @@ THREADS = 32
 BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted: a whole shop after a power cut."""
 
-ANSWER_SECONDS = 10
-"""How long a client may take to read its answer."""
-
 STOP_SECONDS = 5
 """How long requests under way may take at the stop."""
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
+class _Headers(HeaderReader):
+    """Drops headers that could be taken for another one (``Content_Length``), or that the reception has answered."""
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        return b"_" not in key_name and key_name != b"Expect"
+
+
 class Request(HTTPRequest):
     """cheroot's request, whose own errors are JSON like all others."""
+
+    header_reader = _Headers()
+
+    def read_request_line(self) -> bool:
+        """Read the first line; a path that can't be understood is refused."""
+        try:
+            good = bool(super().read_request_line())
+            if good:
+                unquote_to_bytes(self.uri).decode("utf-8")
+        except ValueError:
+            self.simple_response("400 Bad Request", "the path: expected one of this server, in UTF-8")
+            return False
+        return good
 
     def simple_response(self, status: Any, msg: str = "") -> None:
         """Write a complete answer to a request that can't be passed on."""
@@ -131,7 +149,6 @@ class Server(WSGIServer):
 
     ConnectionClass = Connection
     max_request_body_size = MAX_BODY
-    timeout = ANSWER_SECONDS
 
     def __init__(self, application: Application, host: str, port: int, tls: Tls | None = None) -> None:
         super().__init__(
@@ -141,7 +158,6 @@ class Server(WSGIServer):
             max=THREADS,
             server_name="mac-actors",
             request_queue_size=BACKLOG,
-            timeout=ANSWER_SECONDS,
             shutdown_timeout=STOP_SECONDS,
         )
         self.gateway = Gateway
@@ -155,14 +171,17 @@ class Server(WSGIServer):
         host, port = self.bind_addr
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise ConfigError([f"MAC_HOST is {host!r}: allowed is an address or a name of this computer"]) from error
         try:
             self.prepare()
         except OSError as error:
+            if self.socket is not None:
+                self.socket.close()
+            known = re.search(r"\[Errno \d+\] ([^'\")]+)", str(error))
             raise MacError(
-                f"cannot listen on {host} port {port}: {error}. Is another server running there? "
-                "Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
+                f"cannot listen on {host} port {port}: {known[1].lower() if known else error}. Is another server "
+                "running there? Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
             ) from error
         self._connections.close()  # cheroot's own manager, put there by prepare()
         self._connections: Reception = Reception(self)
@@ -193,9 +212,9 @@ Connection.RequestHandlerClass = Request
 
 
 class _Workers(ThreadPool):
-    """cheroot's thread pool on a lighter queue."""
+    """cheroot's thread pool, on a queue in which addresses take turns."""
 
     def __init__(self, server: Server, **sizes: int) -> None:
         super().__init__(server, **sizes)
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._queue = FairQueue()
         self.get = self._queue.get

@@ -1,0 +1,87 @@
+"""Readers that have fallen silent: said once for all that belong together, and once more when they are back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mac_actors.core.snapshot import ONLINE_WITHIN, Snapshot
+from mac_actors.core.wording import duration
+
+GATHER = timedelta(seconds=60)
+"""Readers that fall silent within this time of the first one are one incident: a fuse, an access point."""
+
+
+class Watched(StrEnum):
+    """Whose silence is said: of readers that were ever seen, of all that are configured, or of none."""
+
+    SEEN = "seen"
+    ALL = "all"
+    OFF = "off"
+
+
+@dataclass
+class _Incident:
+    began: datetime
+    silent: dict[str, datetime] = field(default_factory=dict)
+    told: bool = False
+
+
+class Absences:
+    """Looks at all machines now and then, and says what is to be told. ``started`` is the server's start."""
+
+    def __init__(self, watched: Watched, started: datetime) -> None:
+        self._watched = watched
+        self._started = started
+        self._open: list[_Incident] = []
+
+    def look(self, machines: Iterable[Snapshot], now: datetime) -> list[str]:
+        """Return the sentences to be posted now: mostly none."""
+        if self._watched is Watched.OFF:
+            return []
+        shown = {machine.name: machine.display_name for machine in machines}
+        silent = {machine.name: since for machine in machines if (since := self._silent_since(machine, now))}
+        known = {name for incident in self._open for name in incident.silent}
+        for name in silent.keys() - known:
+            self._incident(now).silent[name] = silent[name]
+        told = [sentence for incident in self._open for sentence in self._tell(incident, silent, shown, now)]
+        self._open = [incident for incident in self._open if incident.silent]
+        return told
+
+    def _silent_since(self, machine: Snapshot, now: datetime) -> datetime | None:
+        """Since when a machine is silent; while the server was down nobody could have been heard."""
+        if machine.last_checkin is None and self._watched is not Watched.ALL:
+            return None
+        heard = max(machine.last_checkin or self._started, self._started)
+        return heard if now - heard > ONLINE_WITHIN else None
+
+    def _incident(self, now: datetime) -> _Incident:
+        if not self._open or self._open[-1].told or now - self._open[-1].began > GATHER:
+            self._open.append(_Incident(now))
+        return self._open[-1]
+
+    @staticmethod
+    def _tell(incident: _Incident, silent: dict[str, datetime], shown: dict[str, str], now: datetime) -> list[str]:
+        for name in [name for name in incident.silent if name not in shown]:
+            del incident.silent[name]  # no longer configured
+        if not incident.told:
+            for name in [name for name in incident.silent if name not in silent]:
+                del incident.silent[name]  # back before anybody was told
+            if incident.silent and now - incident.began >= GATHER:
+                incident.told = True
+                return [f"silent for {_ago(incident, now)}: {_names(incident, shown)} (no report from the reader)."]
+        elif not silent.keys() & incident.silent.keys():
+            sentence = f"back after {_ago(incident, now)}: {_names(incident, shown)}."
+            incident.silent.clear()
+            return [sentence] if shown else []
+        return []
+
+
+def _names(incident: _Incident, shown: dict[str, str]) -> str:
+    return ", ".join(sorted(shown[name] for name in incident.silent))
+
+
+def _ago(incident: _Incident, now: datetime) -> str:
+    return duration((now - min(incident.silent.values())).total_seconds())
