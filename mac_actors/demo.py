@@ -36,6 +36,8 @@ def settings_for(directory: Path, given: Settings) -> Settings:
         users_config=directory / "users.json",
         state_dir=directory / "machine_state",
         slack=None,
+        tls_cert=None,
+        tls_key=None,
     )
 
 

@@ -110,7 +110,8 @@ class Board:
             )
             begun = time.perf_counter()
             try:
-                answer = await asyncio.wait_for(self._post(body.encode()), TIMEOUT_SECONDS)
+                async with asyncio.timeout(TIMEOUT_SECONDS):  # wait_for() can swallow the cancellation at the end
+                    answer = await self._post(body.encode())
             except TimeoutError:
                 self._tally.errors[f"no answer within {TIMEOUT_SECONDS:.0f} s"] += 1
             except (OSError, EOFError, asyncio.IncompleteReadError) as error:

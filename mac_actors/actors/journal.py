@@ -18,7 +18,7 @@ import pykka
 
 from mac_actors.actors.runtime import Gate, MacActor, Ping
 from mac_actors.errors import StorageError
-from mac_actors.storage.store import Record, Store
+from mac_actors.storage.store import BadRecordError, Record, Store
 
 log = logging.getLogger(__name__)
 
@@ -119,24 +119,18 @@ class Journal:
                     return
                 try:
                     self.store.commit([record for record, _, _ in batch])
-                except StorageError as error:
-                    if self.error is None:
-                        log.error("%s: %d changes wait in memory and are tried again", error, self.depth)
-                    self.error = str(error)
-                    self._stopping.wait(retry)
-                    retry = min(retry * 2, LAST_RETRY)
-                    continue
-                except Exception:
-                    # Not the disk, but something in a record: it must not hold up all others for ever.
-                    size = 1
-                    if len(batch) > 1 or tries < TRIES:
-                        tries += 1
+                except Exception as error:
+                    if isinstance(error, StorageError) and not isinstance(error, BadRecordError):
+                        self._complain(error)
+                        self._stopping.wait(retry)
+                        retry = min(retry * 2, LAST_RETRY)
+                    elif len(batch) > 1 or tries < TRIES:
+                        # not the disk, but something in a record: one by one, so that it holds up no other
+                        size, tries = 1, tries + 1
                         self._stopping.wait(FIRST_RETRY)
-                        continue
-                    tries = 0
-                    log.critical("this change cannot be written, and is lost: %r", batch[0][0], exc_info=True)
-                    self.lost += 1
-                    self._queue.popleft()
+                    else:
+                        tries = 0
+                        self._give_up(batch[0][0])
                     continue
                 if self.error is not None:
                     log.warning("the disk works again: %d waiting changes are written now", self.depth)
@@ -147,6 +141,16 @@ class Journal:
                     gate.open()
                 if any(record.notices or record.rows for record, _, _ in batch):
                     self.on_commit()
+
+    def _complain(self, error: StorageError) -> None:
+        if self.error is None:
+            log.error("%s: %d changes wait in memory and are tried again", error, self.depth)
+        self.error = str(error)
+
+    def _give_up(self, record: Record) -> None:
+        log.critical("this change cannot be written, and is lost: %r", record, exc_info=True)
+        self.lost += 1
+        self._queue.popleft()
 
 
 class Wake:

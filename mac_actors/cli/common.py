@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,12 @@ import click
 from rich.console import Console
 
 from mac_actors import settings as settings_module
-from mac_actors.client import Client, default_url
+from mac_actors.client import Client, check_url, default_url
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.settings import Settings
 
-out = Console(highlight=False)
-"""Where tables go."""
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
+"""Where tables go; a machine is one line where the output is read by a program."""
 
 
 class Commands(click.Group):
@@ -61,4 +62,6 @@ def url_option(command: Callable[..., None]) -> Callable[..., None]:
 
 def connect(url: str | None) -> Client:
     """Return a client of the server at ``url``, or where the environment says it is."""
-    return Client(url or default_url(), os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None)
+    return Client(
+        check_url(url, "--url") if url else default_url(), os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None
+    )

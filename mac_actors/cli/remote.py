@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,16 +87,29 @@ _DONE = {
 }
 
 
+_VAIN = {
+    "oops": {"oopsed"},
+    "lock": {"locked_out"},
+    "clear": {"not_oopsed", "not_locked_out"},
+    "unoops": {"not_oopsed"},
+    "unlock": {"not_locked_out"},
+}
+"""What was so already when a command changes nothing."""
+
+
 def _command(command: str) -> click.Command:
-    @click.command(command, help=_HELP[command])
+    @click.command(command, help=_HELP[command], short_help=_HELP[command].partition(":")[0])
     @click.argument("name")
     @click.option("--reason", help="Why; shown to everybody.")
     @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
     @url_option
     def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
-        answer = connect(url).command(command, name, reason, by)
-        late = "" if answer.get("durable", True) else " (not on disk yet: the server's disk is slow)"
-        click.echo(f"{name} {_DONE[command]}{late}.")
+        durable, already = connect(url).command(command, name, reason, by)
+        late = "" if durable else " (not on disk yet: the server's disk is slow)"
+        said = _DONE[command]
+        if set(already) >= _VAIN[command]:
+            said = ("is neither oopsed nor locked out" if command == "clear" else said) + "; nothing was changed"
+        click.echo(f"{name} {said}{late}.")
 
     return run
 
@@ -107,7 +121,7 @@ def _login_name() -> str | None:
         return None
 
 
-@click.command()
+@click.command(short_help="Show what happened.")
 @click.argument("name", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with.")
@@ -115,16 +129,20 @@ def _login_name() -> str | None:
 def events(name: str | None, follow: bool, limit: int, url: str | None) -> None:
     """Show what happened, of all machines or of the one called NAME, oldest first."""
     client = connect(url)
-    shown = client.events(name, limit)["events"]
-    _print_events(shown)
-    last = shown[0]["id"] if shown else 0
+    with suppress(KeyboardInterrupt):
+        shown = client.events(name, limit)["events"]
+        _print_events(shown)
+        if follow:
+            _follow(client, name, shown[0]["id"] if shown else 0)
+
+
+def _follow(client: Client, name: str | None, last: int) -> None:
+    """Print what is new, until Ctrl-C; a server that is away is waited for."""
     lost = False
-    while follow:
+    while True:
+        time.sleep(FOLLOW_SECONDS)
         try:
-            time.sleep(FOLLOW_SECONDS)
             new = _newer_than(client, name, last)
-        except KeyboardInterrupt:
-            return
         except ServerError as error:
             if not lost:
                 click.echo(f"{error}; trying again", err=True)

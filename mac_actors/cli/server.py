@@ -13,19 +13,26 @@ from pathlib import Path
 
 import click
 
+from mac_actors import demo as demo_module
 from mac_actors import logs
 from mac_actors import settings as settings_module
+from mac_actors.bootstrap import Service
 from mac_actors.cli.common import raise_file_limit, read_settings
 from mac_actors.core.config import Configuration
 from mac_actors.core.wording import count
 from mac_actors.version import VERSION
+from mac_actors.web.server import Tls
 
 
 def _log_options(command: Callable[..., None]) -> Callable[..., None]:
     level = click.Choice(["debug", "info", "warning", "error"])
-    command = click.option("--log-level", type=level, default="info", show_default=True)(command)
+    command = click.option(
+        "--log-level", type=level, default="info", show_default=True, help="From what on is logged."
+    )(command)
     style = click.Choice(["text", "json"])
-    return click.option("--log-format", type=style, default="text", show_default=True)(command)
+    return click.option("--log-format", type=style, default="text", show_default=True, help="Readable lines, or JSON.")(
+        command
+    )
 
 
 @click.command()
@@ -37,8 +44,6 @@ def serve(host: str | None, port: int | None, log_level: str, log_format: str) -
 
     The environment says where the configuration is and what the server may do (docs/configuration.rst).
     """
-    from mac_actors.bootstrap import Service
-
     settings = read_settings(host, port)
     logs.set_up(log_level, log_format)
     stop = _stop_on_signals()
@@ -53,7 +58,7 @@ def serve(host: str | None, port: int | None, log_level: str, log_format: str) -
     logs.log.info("stopped")
 
 
-@click.command()
+@click.command(short_help="Check the environment and the configuration.")
 def check() -> None:
     """Check the environment and both configuration files, without starting anything.
 
@@ -61,18 +66,18 @@ def check() -> None:
     """
     settings = read_settings()
     configuration = settings_module.load(settings)
+    if settings.tls_cert and settings.tls_key:
+        Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
 
 
-@click.command()
+@click.command(short_help="Show the main job, with simulated readers.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
 def demo(port: int | None) -> None:
     """Show the main job: a server on a sample configuration, with simulated readers and no Slack.
 
     Members come and go, somebody presses Oops, an admin clears it; what Slack would be told is printed.
     """
-    from mac_actors import demo as demo_module
-
     settings = read_settings(port=port)
     if not os.environ.get("MAC_HOST"):
         settings = replace(settings, host="127.0.0.1")

@@ -18,9 +18,10 @@ from mac_actors.client import default_url
 from mac_actors.core.wording import count
 from mac_actors.errors import ServerError
 from mac_actors.simulate import Plan, Tally
+from mac_actors.simulate import simulate as run
 
 
-@click.command()
+@click.command(short_help="Play a shop full of readers.")
 @click.option("--readers", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many readers.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=30, show_default=True, help="For how long.")
 @click.option("--fast", is_flag=True, help="Heartbeats as fast as the server answers, instead of one every 10 s.")
@@ -33,10 +34,10 @@ def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | N
     The readers take the server's machines in turn; with more readers than machines several share one. The
     cards are those of the users file (USERS_CONFIG), if there is one. Not for a server that real machines use.
     """
-    from mac_actors.simulate import simulate as run
-
-    url = url or default_url()
+    if fast and oops:
+        raise click.UsageError("--fast sends heartbeats alone: leave --oops out, or --fast")
     machines = [machine["name"] for machine in connect(url).machines()]
+    url = url or default_url()
     if not machines:
         raise ServerError("the server has no machines that readers could report for: look at its machines.json")
     raise_file_limit()

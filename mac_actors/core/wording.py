@@ -176,7 +176,7 @@ def _sentence(outcome: Outcome, *, names: bool) -> str:
         case Cleared():
             return _cleared(outcome, names)
         case PowerChanged(on=on):
-            return f"power is {'on' if on else 'off'} (its configuration changed)."
+            return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 

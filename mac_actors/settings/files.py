@@ -272,7 +272,10 @@ def _problem(key: str | int, details: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return "something nested very deep"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -100,8 +100,8 @@ SEEN_FOR = timedelta(hours=2)
 """How long a chat event is remembered; Slack repeats one for five minutes at the most."""
 
 
-OURS = (IntegrityError, DataError, ProgrammingError)
-"""What the database says of a record that is wrong in itself: not the disk's fault, and no use to try again."""
+class BadRecordError(StorageError):
+    """A record that the database refuses whatever the state of the disk: a mistake of ours, no use to try again."""
 
 
 class Store:
@@ -175,7 +175,7 @@ class Store:
         sent = [{"sent_id": i} for r in records for i in r.sent]
         threads = [{"key": k, "channel": c, "post": p} for r in records for k, c, p in r.threads]
         seen = [r.seen for r in records if r.seen]
-        with _as_storage_error("write", OURS), self._writing() as connection:
+        with _as_storage_error("write"), self._writing() as connection:
             if states:
                 connection.execute(_PUT_STATE, [{"name": n, "state": s} for n, s in states.items()])
             if rows:
@@ -320,14 +320,14 @@ def _decode(text: str) -> MachineState | Unreadable:
 
 
 @contextlib.contextmanager
-def _as_storage_error(what: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def _as_storage_error(what: str) -> Iterator[None]:
     try:
         yield
-    except but:
-        raise
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise StorageError(f"cannot {what}: {' '.join(str(cause).split())}") from error
+        ours = isinstance(error, IntegrityError | DataError | ProgrammingError)
+        kind = BadRecordError if ours else StorageError
+        raise kind(f"cannot {what}: {' '.join(str(cause).split())}") from error
 
 
 def _take_over_transactions(connection: Any, _record: object) -> None:

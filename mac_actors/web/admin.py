@@ -57,6 +57,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
             body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
             event: Any = kind(datetime.now(UTC), body.source, body.by, body.reason)
             answer = fleet.ask(fleet.find(name), event)
+            if answer.already:
+                bottle.response.set_header("Mac-Already", " ".join(answer.already))
             return _json(SuccessBody(durable=None if answer.durable else False))
 
         return carry_out

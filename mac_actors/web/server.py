@@ -54,10 +54,14 @@ class Request(HTTPRequest):
         """Read the first line; a path that can't be understood is refused."""
         try:
             good = bool(super().read_request_line())
-            if good:
-                unquote_to_bytes(self.uri).decode("utf-8")
         except ValueError:
-            self.simple_response("400 Bad Request", "the path: expected one of this server, in UTF-8")
+            self.simple_response("400 Bad Request", "the path: expected one that begins with /")
+            return False
+        try:
+            if good:
+                unquote_to_bytes(self.uri.partition(b"?")[0]).decode("utf-8")
+        except UnicodeDecodeError:
+            self.simple_response("404 Not Found", "there is nothing at this path: it is not UTF-8")
             return False
         return good
 
@@ -176,8 +180,6 @@ class Server(WSGIServer):
         try:
             self.prepare()
         except OSError as error:
-            if self.socket is not None:
-                self.socket.close()
             known = re.search(r"\[Errno \d+\] ([^'\")]+)", str(error))
             raise MacError(
                 f"cannot listen on {host} port {port}: {known[1].lower() if known else error}. Is another server "
@@ -185,6 +187,16 @@ class Server(WSGIServer):
             ) from error
         self._connections.close()  # cheroot's own manager, put there by prepare()
         self._connections: Reception = Reception(self)
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
+        """Bind; a socket that can't be bound is closed."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     @property
     def url(self) -> str:

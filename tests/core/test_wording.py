@@ -245,8 +245,8 @@ SENTENCES: list[tuple[Outcome, str, str]] = [
     ),
     (
         power(on=True),
-        "Metal Mill: power is on (its configuration changed).",
-        "Metal Mill: power is on (its configuration changed).",
+        "Metal Mill: power is on (it is always enabled).",
+        "Metal Mill: power is on (it is always enabled).",
     ),
     (
         card_seen(None),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -132,3 +133,70 @@ class ServerProcess:
         status, answer = self.call("GET", f"/api/machines/{name}")
         assert status == 200, answer
         return answer
+
+
+class Talking:
+    """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams."""
+
+    def __init__(self, *arguments: str, cwd: Path, **variables: str) -> None:
+        self.lines: list[str] = []
+        self._said = threading.Condition()
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Talking:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self._end()
+
+    def wait_for(self, pattern: str) -> str:
+        """Wait for a line."""
+        deadline = time.monotonic() + PATIENCE
+        with self._said:
+            while True:
+                for line in self.lines:
+                    if re.search(pattern, line):
+                        return line
+                ended = not self._reader.is_alive()
+                if ended or not self._said.wait(max(0.0, deadline - time.monotonic())):
+                    raise AssertionError(f"no line like {pattern!r} in:\n" + "\n".join(self.lines))
+
+    def interrupt(self, number: int = signal.SIGINT) -> int:
+        """Press Ctrl-C (or send another signal); returns the exit status."""
+        self.process.send_signal(number)
+        status = self.process.wait(PATIENCE)
+        self._end()
+        return status
+
+    def _end(self) -> None:
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            with self._said:
+                self.lines.append(line.rstrip())
+                self._said.notify_all()
+        with self._said:
+            self._said.notify_all()
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -1,0 +1,281 @@
+"""A disk that refuses, hangs or falls behind: answers come within the budget, nothing is lost, nothing is reordered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.actors.journal import Journal
+from mac_actors.actors.machine import Answer
+from mac_actors.core.events import Clear, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, SessionStarted
+from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
+from mac_actors.errors import MachineUnavailable
+from mac_actors.storage.store import Record, Store
+from tests.fakes import (
+    ANN,
+    OLGA,
+    CrashingStore,
+    HangingStore,
+    RecordingChat,
+    RefusingStore,
+    open_fleet,
+    wait_until,
+    written,
+)
+
+WAIT = 10.0
+BUDGET = 0.05
+
+
+def report(fleet: MachineFleet, name: str, fob: str | None = None, *, oops: bool = False) -> Answer:
+    """Send a reader's report."""
+    event = Report(datetime.now(UTC), fob, oops=oops, telemetry=Telemetry(uptime=1000.0))
+    return fleet.report(name, event, time.monotonic())
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[tuple[MachineFleet, RefusingStore]]:
+    """A fleet on a disk that refuses."""
+    store = RefusingStore.open(tmp_path)
+    assert isinstance(store, RefusingStore)
+    with open_fleet(store, commit_budget=BUDGET) as fleet:
+        written(fleet)
+        store.refuse()
+        yield fleet, store
+        store.mend()
+
+
+@pytest.fixture
+def hanging(tmp_path: Path) -> Iterator[tuple[MachineFleet, HangingStore]]:
+    """A fleet on a disk that hangs."""
+    store = HangingStore.open(tmp_path)
+    assert isinstance(store, HangingStore)
+    with open_fleet(store, commit_budget=BUDGET) as fleet:
+        written(fleet)
+        store.gate.clear()
+        store.entered.clear()
+        yield fleet, store
+        store.gate.set()
+
+
+@contextmanager
+def mending(store: RefusingStore) -> Iterator[None]:
+    """Mend the disk at the end, whatever happens: a fleet that closes waits for it."""
+    try:
+        yield
+    finally:
+        store.mend()
+
+
+def history(fleet: MachineFleet, name: str) -> list[str | None]:
+    """Return the reasons of a machine's oopses, oldest first."""
+    entries = fleet.store.page(machine=name, limit=1000).entries
+    return [e.outcome.flag.reason for e in reversed(entries) if isinstance(e.outcome, OopsSet)]
+
+
+def test_a_refusing_disk_holds_up_no_answer_and_loses_nothing(
+    refusing: tuple[MachineFleet, RefusingStore],
+) -> None:
+    fleet, store = refusing
+    started = report(fleet, "metal-mill", ANN)
+    assert [type(outcome) for outcome in started.outcomes] == [SessionStarted]
+    assert started.outputs.relay
+    assert started.durable is False
+    for number in range(10):
+        assert fleet["router"].oops(reason=str(number)).get(timeout=WAIT).durable is False
+        assert fleet["router"].clear().get(timeout=WAIT).durable is False
+    assert fleet["router"].lock().get(timeout=WAIT).durable is False
+    assert fleet.snapshot("router").status is Status.LOCKED_OUT
+    assert history(fleet, "router") == []
+    assert "disk is full" in fleet.health()["store"]
+    store.mend()
+    written(fleet)
+    assert history(fleet, "router") == [str(number) for number in range(10)]
+    state = store.load_state("router")
+    assert isinstance(state, MachineState)
+    assert state.lock
+    assert not state.oops
+    assert fleet.health() == {}
+    assert fleet["router"].unlock().get(timeout=WAIT).outcomes
+
+
+def test_a_heartbeat_does_not_notice_the_disk(refusing: tuple[MachineFleet, RefusingStore]) -> None:
+    fleet, _ = refusing
+    assert report(fleet, "router").durable is True
+
+
+def test_what_is_already_so_but_not_yet_on_disk_is_not_called_durable(
+    refusing: tuple[MachineFleet, RefusingStore],
+) -> None:
+    fleet, _ = refusing
+    assert fleet["router"].lock().get(timeout=WAIT).durable is False
+    again = fleet["router"].lock().get(timeout=WAIT)
+    assert again.already
+    assert again.durable is False
+
+
+def test_a_hanging_disk_holds_up_no_answer_and_loses_nothing(hanging: tuple[MachineFleet, HangingStore]) -> None:
+    fleet, store = hanging
+    assert fleet["router"].oops(reason="0").get(timeout=WAIT).durable is False
+    assert store.entered.wait(WAIT)
+    assert report(fleet, "metal-mill", ANN).outputs.relay
+    assert not report(fleet, "metal-mill").outputs.relay
+    assert report(fleet, "laser", ANN, oops=True).outputs.oops_led
+    for number in range(1, 10):
+        fleet["router"].clear().get(timeout=WAIT)
+        assert fleet["router"].oops(reason=str(number)).get(timeout=WAIT).durable is False
+    assert fleet.journal.depth >= 21
+    store.gate.set()
+    written(fleet)
+    assert history(fleet, "router") == [str(number) for number in range(10)]
+    mill = [type(entry.outcome) for entry in store.page(machine="metal-mill").entries]
+    assert mill == [SessionEnded, SessionStarted]
+    assert fleet["router"].clear().get(timeout=WAIT).outcomes
+
+
+def test_an_answer_is_durable_once_the_disk_is_quick_enough(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path), commit_budget=4.0) as fleet:
+        assert fleet["router"].oops().get(timeout=WAIT).durable is True
+        state = fleet.store.load_state("router")
+        assert isinstance(state, MachineState)
+        assert state.oops
+
+
+def test_a_budget_of_nothing_waits_for_nothing(hanging: tuple[MachineFleet, HangingStore], tmp_path: Path) -> None:
+    with open_fleet(commit_budget=0.0) as fleet:
+        assert fleet["router"].oops().get(timeout=WAIT).outcomes
+
+
+def test_changes_that_gather_are_written_in_one_transaction(
+    hanging: tuple[MachineFleet, HangingStore],
+) -> None:
+    fleet, store = hanging
+    fleet["router"].oops(reason="first")
+    assert store.entered.wait(WAIT)
+    before = fleet.journal.batches
+    futures = [fleet[name].lock() for name in ("laser", "bandsaw", "vent", "metal-mill")]
+    wait_until(lambda: fleet.journal.depth == 5)
+    store.gate.set()
+    for future in futures:
+        assert future.get(timeout=WAIT).outcomes
+    written(fleet)
+    assert fleet.journal.batches - before <= 3
+
+
+@pytest.mark.parametrize("event", [Oops, Lock, Unoops, Unlock, Clear])
+def test_with_a_full_backlog_orders_are_refused(
+    refusing: tuple[MachineFleet, RefusingStore], monkeypatch: pytest.MonkeyPatch, event: type[Oops]
+) -> None:
+    fleet, store = refusing
+    monkeypatch.setattr("mac_actors.actors.journal.BACKLOG_LIMIT", 3)
+    for name in ("laser", "bandsaw", "vent"):
+        fleet[name].lock().get(timeout=WAIT)
+    before = fleet.snapshot("router")
+    with pytest.raises(MachineUnavailable, match="disk"):
+        fleet.ask("router", event(datetime.now(UTC), Source.HTTP))
+    with pytest.raises(MachineUnavailable, match="disk"):
+        fleet["router"].oops().get(timeout=WAIT)
+    assert fleet.snapshot("router") == before
+    store.mend()
+    written(fleet)
+    assert fleet["router"].oops().get(timeout=WAIT).outcomes
+
+
+@pytest.mark.parametrize("fob", [ANN, OLGA])
+def test_with_a_full_backlog_no_session_starts(
+    refusing: tuple[MachineFleet, RefusingStore], monkeypatch: pytest.MonkeyPatch, fob: str
+) -> None:
+    fleet, store = refusing
+    report(fleet, "laser", ANN)
+    fleet["metal-mill"].oops().get(timeout=WAIT)
+    fleet["metal-mill"].lock().get(timeout=WAIT)
+    monkeypatch.setattr("mac_actors.actors.journal.BACKLOG_LIMIT", 3)
+    name = "router" if fob == ANN else "metal-mill"
+    [refused] = report(fleet, name, fob).outcomes
+    assert isinstance(refused, SessionRefused)
+    assert refused.refusal is Refusal.STORAGE
+    assert not report(fleet, name, fob).outputs.relay
+    assert report(fleet, "laser", ANN).outputs.relay, "a session that runs goes on"
+    assert [type(o) for o in report(fleet, "laser").outcomes] == [SessionEnded], "and ends as ever"
+    assert report(fleet, "bandsaw", oops=True).outputs.oops_led, "the button works"
+    store.mend()
+    written(fleet)
+    assert not report(fleet, name, fob).outputs.relay, "its card must be put in again"
+    report(fleet, name)
+    assert report(fleet, name, fob).outputs.relay
+
+
+def test_a_disk_that_is_slow_for_long_is_said_once_and_so_is_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mac_actors.actors.watch.SLOW_SECONDS", 1.0)
+    chat = RecordingChat()
+    store = RefusingStore.open(tmp_path / "chatty")
+    assert isinstance(store, RefusingStore)
+    with open_fleet(store, commit_budget=BUDGET, chat=chat) as fleet, mending(store):
+        written(fleet)
+        store.refuse()
+        fleet["router"].oops().get(timeout=WAIT)
+        said = chat.texts(1)[0]
+        assert "not taking changes" in said, "this is said though the disk refuses"
+        assert "disk is full" in said
+        store.mend()
+        texts = chat.texts(3)
+        assert sum("not taking changes" in text for text in texts) == 1
+        assert sum("takes changes again" in text for text in texts) == 1
+        assert sum("oopsed" in text for text in texts) == 1
+
+
+@pytest.mark.actor_dies
+def test_a_mistake_in_the_store_loses_nothing(tmp_path: Path) -> None:
+    store = CrashingStore.open(tmp_path)
+    assert isinstance(store, CrashingStore)
+    with open_fleet(store, commit_budget=BUDGET) as fleet:
+        written(fleet)
+        store.crashes = 1
+        fleet["router"].oops(reason="0").get(timeout=WAIT)
+        fleet["router"].clear().get(timeout=WAIT)
+        fleet["router"].oops(reason="1").get(timeout=WAIT)
+        written(fleet)
+        assert store.crashes == 0
+        assert history(fleet, "router") == ["0", "1"]
+        wait_until(lambda: fleet.health() == {})
+
+
+def test_what_waits_at_the_end_is_written_before_the_end(tmp_path: Path) -> None:
+    store = HangingStore.open(tmp_path)
+    assert isinstance(store, HangingStore)
+    fleet = open_fleet(store, commit_budget=BUDGET)
+    written(fleet)
+    store.gate.clear()
+    fleet["router"].oops().get(timeout=WAIT)
+    fleet["laser"].lock().get(timeout=WAIT)
+    store.gate.set()
+    fleet.close()
+    with closing(Store.open(tmp_path)) as again:
+        router, laser = again.load_state("router"), again.load_state("laser")
+    assert isinstance(router, MachineState)
+    assert router.oops
+    assert isinstance(laser, MachineState)
+    assert laser.lock
+
+
+def test_an_end_on_a_disk_that_never_mends_says_what_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = RefusingStore.open(tmp_path)
+    assert isinstance(store, RefusingStore)
+    store.refuse()
+    journal = Journal(store)
+    journal.record(Record())
+    wait_until(lambda: store.attempts > 0)
+    journal.close(timeout=0.1)
+    wait_until(lambda: not journal.ref.is_alive())
+    store.close()
+    assert "2 changes could not be written" in caplog.text
+    assert "disk is full" in caplog.text

@@ -1,0 +1,106 @@
+"""What all tests have in common: nothing may go wrong unnoticed in an actor, nothing may be left running."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mac_actors.actors.notifier import Chat
+from mac_actors.bootstrap import Service
+from mac_actors.settings import Settings
+from tests.fakes import sample_machines, sample_users, wait_until
+from tests.web.client import Running
+
+MakeServer = Callable[..., Running]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "actor_dies: an actor dies in this test, and pykka may say so in the log")
+
+
+class _Errors(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def no_actor_fails_unnoticed(request: pytest.FixtureRequest) -> Iterator[None]:
+    errors = _Errors()
+    logging.getLogger("pykka").addHandler(errors)
+    try:
+        yield
+    finally:
+        logging.getLogger("pykka").removeHandler(errors)
+    if request.node.get_closest_marker("actor_dies") is None:
+        assert not errors.messages, "an actor died: " + "\n".join(errors.messages)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [t.name for t in threading.enumerate() if t not in before and not t.daemon and t.is_alive()]
+    assert not left, f"threads that keep the process alive: {left}"
+
+
+def write_sample(directory: Path) -> Settings:
+    """Write the sample shop's files, and return the settings for a server on them."""
+    machines, users = directory / "machines.json", directory / "users.json"
+    machines.write_text(json.dumps(sample_machines()), encoding="utf-8")
+    users.write_text(json.dumps(sample_users()), encoding="utf-8")
+    return Settings(machines, users, directory / "state", host="127.0.0.1", port=0)
+
+
+def start_server(directory: Path, chat: Chat | None = None, **settings: Any) -> Running:
+    """Start a server on the files in ``directory`` (made if they are not there)."""
+    if (directory / "machines.json").exists():
+        base = Settings(
+            directory / "machines.json", directory / "users.json", directory / "state", host="127.0.0.1", port=0
+        )
+    else:
+        base = write_sample(directory)
+    service = Service(dataclasses.replace(base, **settings), chat)
+    service.server.expiration_interval = 0.02  # how often it looks for late clients, and whether it is to stop
+    service.start()
+    return Running(service)
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """Start servers with the given settings on one directory; they are stopped at the end."""
+    before = set(threading.enumerate())
+    started: list[Running] = []
+
+    def make(chat: Chat | None = None, **settings: Any) -> Running:
+        started.append(start_server(tmp_path, chat, **settings))
+        return started[-1]
+
+    yield make
+    for running in started:
+        running.stop()
+    wait_until(lambda: not [t for t in threading.enumerate() if t not in before])
+
+
+@pytest.fixture
+def server(make_server: MakeServer) -> Running:
+    """A server of the sample shop, as a fresh install has it: no tokens, names hidden."""
+    return make_server()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One server for all tests of a module, for those that leave no trace in it."""
+    running = start_server(tmp_path_factory.mktemp("shared"))
+    yield running
+    running.stop()
