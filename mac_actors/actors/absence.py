@@ -66,6 +66,8 @@ class Absences:
     def _tell(incident: _Incident, silent: dict[str, datetime], shown: dict[str, str], now: datetime) -> list[str]:
         for name in [name for name in incident.silent if name not in shown]:
             del incident.silent[name]  # no longer configured
+        if not incident.silent:
+            return []
         if not incident.told:
             for name in [name for name in incident.silent if name not in silent]:
                 del incident.silent[name]  # back before anybody was told
@@ -75,7 +77,7 @@ class Absences:
         elif not silent.keys() & incident.silent.keys():
             sentence = f"back after {_ago(incident, now)}: {_names(incident, shown)}."
             incident.silent.clear()
-            return [sentence] if shown else []
+            return [sentence]
         return []
 
 
