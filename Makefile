@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := mac_actors tests docs/conf.py
 
 .PHONY: demo test lint types imports docs check format clean
 
@@ -11,10 +10,7 @@ demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
 
 test: $(VENV)/.dev
-	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest --cov --cov-report=
-	@$(BIN)/coverage combine -q --append 2>/dev/null || true
-	@$(BIN)/coverage report
+	$(BIN)/python -m pytest --cov --cov-report=term
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """What all our actors have in common: a light inbox and a light future.
 
 A message to an actor and its answer are the largest cost in a report's way that is in our hands. pykka's
-own queue and future are general; these do no more than is needed, at half the price (benchmarks/).
+own queue and future are general; these do no more than is needed, for less (benchmarks/messages.py).
 """
 
 from __future__ import annotations

@@ -193,6 +193,7 @@ def _operation(
     security: str | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
+        "tags": [{"reader": "Readers", "admin": "Admins"}.get(security or "", "Reading")],
         "summary": summary,
         "responses": {
             "200": _response("Done", result),

@@ -1,0 +1,128 @@
+"""Heartbeats and durable transitions a second, against a constant: Bottle on cheroot that returns a fixed answer.
+
+    python -m benchmarks.throughput [--rounds 3] [--seconds 4] [--machines 500]
+
+Needs wrk (Debian's package) and two cores: the servers run on one, wrk on the other, 16 connections, a new one for
+each report as readers do. The servers take turns; quote the medians of the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CONSTANT = """
+import bottle, sys
+from cheroot.wsgi import Server
+app = bottle.Bottle()
+@app.post("/api/machine/update")
+def update():
+    return {"relay": False, "display": "Please Insert\\nRFID Card", "oops_led": False,
+            "status_led_rgb": [0.0, 0.0, 0.0], "status_led_brightness": 0.0, "second_relay": False}
+Server(("127.0.0.1", int(sys.argv[1])), app, numthreads=10, request_queue_size=1024).start()
+"""
+
+REPORT = (
+    '{"machine_name":"m\' .. m .. \'","oops":false,"rfid_value":"\' .. card .. \'","uptime":\' .. n .. \'.5,'
+    '"wifi_signal_db":-60,"wifi_signal_percent":70,"internal_temperature_c":50.5}'
+)
+LUA = """
+local n = 0
+request = function()
+  n = n + 1
+  local m = math.floor(n / %d) %% %d
+  local card = %s
+  return wrk.format("POST", "/api/machine/update", {["Content-Type"]="application/json", ["Connection"]="close"}, '%s')
+end
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start(command: list[str], port: int, **variables: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(["taskset", "-c", "0", *command], env={**os.environ, **variables})
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return process
+        except OSError:
+            time.sleep(0.05)
+
+
+def _load(port: int, script: Path, seconds: int) -> tuple[float, float]:
+    """Return answers a second, and the 99th percentile in ms."""
+    command = ["taskset", "-c", "1", "wrk", "-t1", "-c16", f"-d{seconds}", "--latency", "-s", str(script)]
+    done = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
+    if "Non-2xx" in done.stdout:
+        raise SystemExit(done.stdout)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", done.stdout)
+    assert rate and slowest
+    return float(rate[1]), float(slowest[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[slowest[2]]
+
+
+def _memory(pid: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--seconds", type=int, default=4)
+    options.add_argument("--machines", type=int, default=500)
+    given = options.parse_args()
+    rows: dict[str, list[tuple[float, float]]] = {"constant": [], "heartbeats": [], "transitions": []}
+    memory = []
+    with tempfile.TemporaryDirectory() as directory:
+        shop = Path(directory)
+        machines = {f"m{n}": {"authorizations_or": ["M"]} for n in range(given.machines)}
+        (shop / "machines.json").write_text(json.dumps(machines))
+        user = {"account_id": "1", "full_name": "U", "first_name": "U", "last_name": "U", "preferred_name": "U"}
+        user |= {"email": "", "fob_codes": ["1"], "expiration_ymd": "2099-01-01", "authorizations": ["M"]}
+        (shop / "users.json").write_text(json.dumps([user]))
+        (shop / "constant.py").write_text(CONSTANT)
+        (shop / "heartbeats.lua").write_text(LUA % (1, given.machines, '""', REPORT))
+        (shop / "transitions.lua").write_text(LUA % (2, given.machines, '(n % 2 == 0) and "1" or ""', REPORT))
+        for number in range(given.rounds):
+            a, b = _free_port(), _free_port()
+            constant = _start([sys.executable, str(shop / "constant.py"), str(a)], a)
+            files = {name.upper() + "_CONFIG": str(shop / f"{name}.json") for name in ("machines", "users")}
+            state = str(shop / f"state{number}")
+            serve = [sys.executable, "-m", "mac_actors", "serve", "--port", str(b), "--log-level", "error"]
+            ours = _start(serve, b, MACHINE_STATE_DIR=state, **files)
+            for name, port, script in (
+                ("constant", a, "heartbeats"),
+                ("heartbeats", b, "heartbeats"),
+                ("transitions", b, "transitions"),
+            ):
+                rows[name].append(_load(port, shop / f"{script}.lua", given.seconds))
+            memory.append(_memory(ours.pid))
+            for process in (constant, ours):
+                process.send_signal(signal.SIGTERM)
+                process.wait(20)
+    for name, results in rows.items():
+        ratio = statistics.median(r / c for (r, _), (c, _) in zip(results, rows["constant"], strict=True))
+        rate, slowest = (statistics.median(column) for column in zip(*results, strict=True))
+        print(f"{name:12} {rate:8.0f}/s   {ratio:5.2f} of constant   p99 {slowest:6.1f} ms")
+    print(f"memory after load, {given.machines} machines: {statistics.median(memory):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
