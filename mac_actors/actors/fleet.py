@@ -177,9 +177,16 @@ class MachineFleet:
         try:
             return cast(Answer, reply.get(timeout=ANSWER_SECONDS))
         except pykka.ActorDeadError as error:
-            raise ActorGone(f"{name} is being restarted: try again") from error
+            raise ActorGone(f"{self._shown(name)} is being restarted: nothing was done, try again") from error
         except pykka.Timeout as error:
-            raise MachineUnavailable(f"{name} does not answer within {ANSWER_SECONDS:g} s: try again") from error
+            raise MachineUnavailable(
+                f"{self._shown(name)} has not answered within {ANSWER_SECONDS:g} s: it may still do what it was told; "
+                "look at its status, then try again"
+            ) from error
+
+    def _shown(self, name: str) -> str:
+        machine = self.configuration.machines.get(name)
+        return machine.display_name if machine else name
 
     def _live(self, name: str) -> pykka.ActorRef[MachineActor]:
         ref = self._refs.get(name)
@@ -304,12 +311,12 @@ class MachineFleet:
         with self._lock:
             ref = self._refs.get(name)
             if ref is None or self._closed.is_set():
-                raise MachineUnavailable(f"{name} is stopped")
+                raise MachineUnavailable(f"{name} is stopped: the server is stopping, or the machine was removed")
             if ref is not dead and ref.is_alive():
                 return ref
             config, state = self._board[name]
             if not self._restarts.allow(name):
-                raise MachineUnavailable(f"{name} fails again and again: the server's log says why")
+                raise MachineUnavailable(f"{config.display_name} fails again and again: the server's log says why")
             self._restarted("machine", name, f"the actor of {config.display_name}")
             ref = MachineActor.start(config, self.configuration.directory, state, self._around)
             prove_alive(ref)

@@ -16,9 +16,10 @@ from slack_sdk.webhook import WebhookClient
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.machine import Answer
 from mac_actors.core.events import AdminEvent, Clear, Lock, Oops
+from mac_actors.core.outcomes import Cleared
 from mac_actors.core.state import Source
-from mac_actors.core.wording import count, duration
-from mac_actors.errors import MacError, UnknownMachine
+from mac_actors.core.wording import SOURCES, count, duration
+from mac_actors.errors import MacError, StorageError, UnknownMachine
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import posts
 from mac_actors.slack.commands import CHANGING, Command, Target, Verb, find_quoted, parse, plain, resolve
@@ -103,7 +104,7 @@ class Dispatcher:
         except UnknownMachine as error:
             texts = [posts.unknown_text(error.name, error.suggestions)]
         except MacError as error:
-            texts = [posts.escape(f"Nothing was done: {error}")]
+            texts = [posts.escape(str(error))]
         except Exception:
             log.exception("a Slack command failed")
             texts = ["The server made a mistake; its log says which. Look at the status, then try again."]
@@ -123,12 +124,12 @@ class Dispatcher:
                 return [posts.help_text(command.unknown)]
             case verb:
                 target = resolve(command.argument, self._fleet.find)
-                return self._change(verb, target, self._people.get(user).name, event_id)
+                answer = self._change(verb, target, self._people.get(user).name, event_id)
+                return self._remarks(target.name, answer)
 
-    def _change(self, verb: Verb, target: Target, by: str, event_id: str | None = None) -> list[str]:
+    def _change(self, verb: Verb, target: Target, by: str, event_id: str | None = None) -> Answer:
         event: Any = EVENTS[verb](datetime.now(UTC), Source.SLACK, by, target.reason)
-        answer = self._fleet.ask(target.name, event, event_id)
-        return self._remarks(target.name, answer)
+        return self._fleet.ask(target.name, event, event_id)
 
     def _remarks(self, name: str, answer: Answer) -> list[str]:
         """What is to be said beside the notice: that nothing was changed, or that the disk is slow."""
@@ -191,7 +192,11 @@ class Dispatcher:
         self._clear_for(user, self._control, lambda: Target(self._fleet.find(name)))
 
     def _clear_for(self, user: str, channel: str, target: Callable[[], Target]) -> None:
-        self._act(user, channel, lambda by: self._change(Verb.CLEAR, target(), by))
+        def clear(by: str) -> list[str]:
+            found = target()
+            return self._remarks(found.name, self._change(Verb.CLEAR, found, by))
+
+        self._act(user, channel, clear)
 
     def button(self, verb: Verb, body: dict[str, Any], key: str) -> None:
         """Clear or lock the machine of an oops notice, and show in the notice who did it."""
@@ -203,14 +208,23 @@ class Dispatcher:
         def press(by: str) -> list[str]:
             oops = self._fleet.snapshot(name).oops
             if oops is None or oops.since.isoformat() != since:
-                self._show_pressed(body, "This oops is over already.", None)
+                self._show_pressed(body, self._how_it_ended(name, since), None)
                 return ["This oops is over already: nothing was changed."]
-            remarks = self._change(verb, Target(self._fleet.find(name)), by)
-            done, left = ("Cleared", None) if verb is Verb.CLEAR else ("Locked out", key)
-            self._show_pressed(body, f"{done} by {by}.", left)
-            return remarks
+            answer = self._change(verb, Target(name), by)
+            if answer.outcomes:
+                done, left = ("Cleared", None) if verb is Verb.CLEAR else ("Locked out", key)
+                self._show_pressed(body, f"{done} by {by}.", left)
+            return self._remarks(name, answer)
 
         self._act(user, channel, press)
+
+    def _how_it_ended(self, name: str, since: str) -> str:
+        """Say who cleared an oops that is over."""
+        for entry in self._fleet.store.page(machine=name, limit=100).entries:
+            outcome = entry.outcome
+            if isinstance(outcome, Cleared) and outcome.oops and outcome.oops.since.isoformat() == since:
+                return f"Cleared {f'by {outcome.by}' if outcome.by else f'from {SOURCES[outcome.source]}'}."
+        return "This oops is over already."
 
     def _act(self, user: str, channel: str, act: Callable[[str], list[str]]) -> None:
         """Do something for a user; remarks and errors are told to that user alone."""
@@ -222,7 +236,7 @@ class Dispatcher:
         except UnknownMachine as error:
             remarks = [posts.unknown_text(error.name, error.suggestions)]
         except MacError as error:
-            remarks = [posts.escape(f"Nothing was done: {error}")]
+            remarks = [posts.escape(str(error))]
         for remark in remarks:
             self._tell_alone(channel, user, remark)
 
@@ -273,7 +287,12 @@ class _Once:
             self._begun[event_id] = None
             while len(self._begun) > 10_000:
                 self._begun.popitem(last=False)
-        return not self._fleet.store.has_seen(event_id)
+        try:
+            return not self._fleet.store.has_seen(event_id)
+        except StorageError as error:
+            # An oops must work while the disk does not; at the worst it finds that it is so already.
+            log.warning("whether a Slack event was carried out before can't be looked up: %s", error)
+            return True
 
     def remember(self, event_id: str) -> None:
         """Have it on disk that this event was carried out (what it changed is there already, with the same mark)."""
