@@ -32,10 +32,10 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Reply, prove_alive
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, Directory, MachineConfig
-from mac_actors.core.events import AdminEvent, Event, Removed, Report
+from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
 from mac_actors.core.outcomes import Outcome, PowerChanged
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.state import Flag, MachineState, Source
+from mac_actors.core.state import MachineState, Source
 from mac_actors.core.wording import Channel, Notice
 from mac_actors.errors import MachineUnavailable, ReloadRefused, UnknownMachine
 from mac_actors.storage.store import Record, Store, Unreadable, record_state
@@ -292,6 +292,7 @@ class MachineFleet:
 
     def _start_machine(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
         now = datetime.now(UTC)
+        first: Lock | None = None
         match stored:
             case None:
                 state = MachineState(status_since=now)
@@ -299,12 +300,14 @@ class MachineFleet:
             case Unreadable(why=why):
                 log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
                 reason = "its stored state could not be read; check the machine, then clear it"
-                state = MachineState(status_since=now, lock=Flag(now, Source.SERVER, None, reason))
-                self.notify(f"{config.display_name} is locked out by the server: {reason}.")
+                state, first = MachineState(status_since=now), Lock(now, Source.SERVER, None, reason)
             case _:
                 state = stored
         self._publish(config, state)
-        self._refs[config.name] = MachineActor.start(config, self.configuration.directory, state, self._around)
+        ref = MachineActor.start(config, self.configuration.directory, state, self._around)
+        if first is not None:
+            ref.tell(first)  # before anybody else can send it anything
+        self._refs[config.name] = ref
 
     def _revive(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
         """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""

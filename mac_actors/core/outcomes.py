@@ -18,6 +18,8 @@ class EndReason(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     MACHINE_REMOVED = "machine_removed"
+    RESTORED = "restored"
+    """The database was restored from a backup in which the session ran."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,7 @@ def _also(ended: Ended | None, names: bool) -> str:
 _END_REASONS = {
     EndReason.CARD_CHANGED: " (another card was inserted)",
     EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
+    EndReason.RESTORED: " (the database was restored from a backup)",
 }
 
 

@@ -145,7 +145,7 @@ class Store:
             engine.dispose()
             lock.release()
             raise StorageError(
-                f"{directory / DATABASE}: {error}. If it is damaged, put a backup of it in its place; "
+                f"{directory / DATABASE}: {error}. If it is damaged, 'mac-actors restore FILE' puts a backup in its place; "
                 "moving it away begins anew, and forgets every oops, lock-out and event."
             ) from error
 

@@ -1,0 +1,99 @@
+"""The commands that look after the state directory: backup, restore, verify."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from mac_actors.cli.common import read_settings
+from mac_actors.core.wording import count
+
+if TYPE_CHECKING:
+    from mac_actors.storage.verify import Progress as Told
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+def backup(file: Path, force: bool) -> None:
+    """Copy the database to FILE, while the server runs or not.
+
+    The copy is checked, and FILE is there only when it is whole. MACHINE_STATE_DIR says where the database is.
+    """
+    from mac_actors.storage.backup import backup as run
+
+    directory = read_settings().state_dir
+    with _progress("copying") as progress:
+        size = run(directory, file, force=force, progress=progress)
+    click.echo(f"{file} is a whole copy of the database in {directory} ({size / 1e6:.1f} MB).")
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+def restore(file: Path) -> None:
+    """Put the backup FILE in the place of the database. Stop the server first.
+
+    FILE is checked before anything is changed, and the present database is kept beside it. No machine starts by
+    this: sessions of the backup are over, and a card in a reader must be taken out and put in again.
+    """
+    from mac_actors.storage.backup import restore as run
+
+    directory = read_settings().state_dir
+    with _progress("copying") as progress:
+        done = run(directory, file, progress)
+    last = (done.last_event or "")[:19].replace("T", " ")
+    events = f"{count(done.events, 'event')}, the last of {last} UTC" if last else "no events"
+    click.echo(f"The database in {directory} is now the backup {file}: {count(done.machines, 'machine')}, {events}.")
+    if done.kept:
+        click.echo(f"The former database is kept as {done.kept}.")
+    if done.ended:
+        click.echo(f"Sessions that ran in the backup are over: {', '.join(done.ended)}.")
+    if done.lifted is None:
+        click.echo("The former database can't be read. Oops and lock again by hand what should be.")
+    elif done.lifted:
+        click.echo(f"No longer as in the former database: {', '.join(done.lifted)}. Oops or lock again what should be.")
+    click.echo("Start the server now.")
+
+
+@click.command()
+def verify() -> None:
+    """Check the state directory, while the server runs or not; nothing is changed.
+
+    Looks at every page of the database, every machine's state and every event, and whether the states are what the
+    events say. Exit status 0: all is well; 1: it is not, and a line says each thing that is wrong.
+    """
+    from mac_actors.storage.verify import verify as run
+
+    directory = read_settings().state_dir
+    with _progress("checking") as progress:
+        checked = run(directory, click.echo, progress)
+    seen = f"{directory}: {count(checked.machines, 'machine')}, {count(checked.events, 'event')}"
+    if checked.findings:
+        click.echo(f"{seen}; {count(checked.findings, 'thing')} wrong (docs/backup.rst says what to do).")
+        sys.exit(1)
+    click.echo(f"{seen}; all is well.")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Told]:
+    """Show how far it has come, on a terminal alone."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    beside = sys.stdout.isatty()  # lines that are printed meanwhile go above the bar; into a pipe they go as ever
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=beside
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+COMMANDS: tuple[click.Command, ...] = (backup, restore, verify)

@@ -1,0 +1,300 @@
+"""Checks a state directory, or one database file, without changing it: pages, tables, states, journal.
+
+The journal is replayed: its last word on the oops, the lock and the session of each machine must be what the
+machine's stored state says.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import create_engine
+
+from mac_actors.core import outcomes as o
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.state import Flag, MachineState, Session, Source
+from mac_actors.core.wording import origin
+from mac_actors.errors import StorageError
+from mac_actors.storage import codec
+from mac_actors.storage.migrations import MIGRATIONS
+from mac_actors.storage.store import DATABASE, Unreadable
+
+Progress = Callable[[int, int], None]
+"""Is told how much is done and how much there is: pages of a copy, lines of the journal."""
+
+CLOCK_SLACK = timedelta(minutes=1)
+"""So much earlier than the line before may a line of the journal be: a report that had to wait keeps its time."""
+
+_EVERY = 1000  # lines of the journal between two words on progress
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was looked at, in numbers: machines, lines of the journal, and what was found to be wrong."""
+
+    machines: int = 0
+    events: int = 0
+    findings: int = 0
+
+
+def verify(directory: Path, found: Callable[[str], None], progress: Progress = lambda done, total: None) -> Verified:
+    """Check the state directory, beside a running server too; changes nothing, in memory that does not grow.
+
+    ``found`` is called with one line for each thing that is wrong; ``progress`` with lines of the journal.
+    Raises :class:`StorageError` when there is no database, or it can't be read for another reason than damage.
+    """
+    path = directory / DATABASE
+    numbers = Verified()
+
+    def one(finding: str) -> None:
+        numbers.findings += 1
+        found(finding)
+
+    def tell(findings: Iterator[str]) -> None:
+        with damage_told(path, one):
+            for finding in findings:
+                one(finding)
+
+    replay = _Replay(numbers, progress)
+    with damage_told(path, one), reading(path) as connection:
+        tell(integrity(connection))
+        tell(schema(connection))
+        tell(_foreign(connection))
+        tell(replay.read_journal(connection))
+        tell(replay.compare(connection))
+    return numbers
+
+
+@contextmanager
+def damage_told(path: Path, found: Callable[[str], None]) -> Iterator[None]:
+    """Have damage that SQLite meets be a finding, anything else that it refuses a :class:`StorageError`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise _unreadable(path, error) from error
+        found(f"the database is damaged: {error}")
+
+
+# one file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database to read it as it is at this moment, whoever writes meanwhile; no writer is held up.
+
+    Raises :class:`StorageError` when there is none or it can't be opened, ``sqlite3.DatabaseError`` when it is
+    none or damaged (:func:`is_damage`).
+    """
+    if not path.is_file():
+        raise StorageError(f"there is no database {path}: is MACHINE_STATE_DIR what it is for the server?")
+    connection = None
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+        connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it stands still
+    except sqlite3.DatabaseError as error:
+        if connection is not None:
+            connection.close()
+        if is_damage(error):
+            raise
+        raise _unreadable(path, error) from error
+    with closing(connection):
+        yield connection
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(f"cannot read {path}: {error}. Run this as the server's user; if you do, look at the disk.")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the database itself is at fault: damaged, or none at all."""
+    return getattr(error, "sqlite_errorname", "").startswith(_DAMAGE)
+
+
+def integrity(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say what is wrong with the pages; SQLite stops after 100 lines."""
+    for (line,) in connection.execute("PRAGMA integrity_check"):
+        if line != "ok":
+            yield " ".join(str(line).split())
+
+
+def schema(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say why this is no database of this version (or an earlier one): no or unknown migrations, tables missing."""
+    there = _things(connection)
+    applied: set[str] = set()
+    if there.get("migration") == "table":
+        applied = {str(name) for (name,) in connection.execute("SELECT name FROM migration")}
+    if not applied:
+        yield "it is not a database of mac-actors: it has no list of migrations"
+        return
+    unknown = applied - MIGRATIONS.keys()
+    if unknown:
+        yield f"it was written by a newer mac-actors (it has {', '.join(sorted(unknown))}): install that version"
+        return
+    for name, kind in _made_by(applied).items():
+        if there.get(name) != kind:
+            yield f"the {kind} {name} is missing"
+
+
+def states(connection: sqlite3.Connection) -> Iterator[tuple[str, MachineState | Unreadable]]:
+    """Read the machines' states, one by one."""
+    for name, text in connection.execute("SELECT name, state FROM machine_state ORDER BY name"):
+        try:
+            yield name, codec.load_state(text)
+        except ValueError as error:
+            yield name, Unreadable(_short(error))
+
+
+def _foreign(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say which tables, views and triggers are not ours (an index is nobody's harm)."""
+    ours = _made_by(MIGRATIONS)
+    for name, kind in _things(connection).items():
+        if name not in ours and kind != "index":
+            yield f"the {kind} {name} is not one of mac-actors"
+
+
+def _things(connection: sqlite3.Connection) -> dict[str, str]:
+    query = "SELECT name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    return dict(connection.execute(query).fetchall())
+
+
+def _made_by(migrations: Collection[str]) -> dict[str, str]:
+    engine = create_engine("sqlite://")
+    try:
+        with engine.connect() as connection:
+            for name, upgrade in MIGRATIONS.items():
+                if name in migrations:
+                    upgrade(connection)
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            return _things(driver)
+    finally:
+        engine.dispose()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+# journal against states
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What the journal last said of one part of a machine's state, and where; ``None``: that it is not set."""
+
+    event: int
+    at: datetime
+    value: Flag | Session | None
+
+
+_PARTS = {"oops": "oopsed", "lock": "locked out", "session": "in use"}
+
+
+@dataclass(slots=True)
+class _Replay:
+    """The journal's last words, machine by machine; they take no more memory for a longer journal."""
+
+    numbers: Verified
+    progress: Progress
+    words: dict[str, dict[str, _Word]] = field(default_factory=dict)
+    first_at: datetime | None = None
+    """The journal knows everything from here on."""
+
+    def read_journal(self, connection: sqlite3.Connection) -> Iterator[str]:
+        (total,) = connection.execute("SELECT count(*) FROM journal").fetchone()
+        last: datetime | None = None
+        columns = ("at", "machine", "kind", "account_id", "seconds")
+        query = f"SELECT id, data, {', '.join(columns)} FROM journal ORDER BY id"  # noqa: S608 - names of ours
+        for number, data, *row in connection.execute(query):
+            if self.numbers.events % _EVERY == 0:
+                self.progress(self.numbers.events, total)
+            self.numbers.events += 1
+            stored = dict(zip(columns, row, strict=True))
+            try:
+                outcome = codec.load_outcome(stored["kind"], data)
+                expected = codec.journal_row(outcome)
+                at = outcome.at.astimezone(UTC)
+            except (ValueError, OverflowError) as error:
+                yield f"event {number} can't be read: {_short(error)}"
+                continue
+            for column in columns:
+                if stored[column] != expected[column]:
+                    yield f"event {number}: its {column} is {stored[column]!r}, in its data {expected[column]!r}"
+            if last is not None and at < last - CLOCK_SLACK:
+                yield f"event {number} ({at}) is earlier than the one before it ({last})"
+            last = at
+            self.first_at = self.first_at or at
+            self._take(number, at, outcome)
+        self.progress(total, total)
+
+    def _take(self, event: int, at: datetime, outcome: Outcome) -> None:
+        said: dict[str, Flag | Session | None] = {}
+        words = self.words.setdefault(outcome.machine, {})
+        match outcome:
+            case o.SessionStarted(user=user, session=kind, second=second):
+                said["session"] = Session(user.account_id, user.full_name, "", kind, outcome.at, second)
+            case o.SessionEnded() | o.SessionRefused() | o.CardSeen() | o.Rebooted():
+                said["session"] = None
+            case o.OopsSet(flag=flag):
+                said = {"oops": flag, "session": None}
+            case o.LockSet(flag=flag):
+                said = {"lock": flag, "session": None}
+            case o.Cleared(lock=lock, still_oopsed=oopsed, still_locked=locked):
+                _forget_before_server_lock(words, lock)
+                said = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
+        words.update({part: _Word(event, at, value) for part, value in said.items()})
+
+    def compare(self, connection: sqlite3.Connection) -> Iterator[str]:
+        without_state = set(self.words)
+        for name, state in states(connection):
+            self.numbers.machines += 1
+            without_state.discard(name)
+            if isinstance(state, Unreadable):
+                yield f"the state of {name} can't be read: {state.why}"
+            else:
+                yield from self._compare(name, state)
+        for name in sorted(without_state):
+            yield f"{name} is in the journal, but its state is missing"
+
+    def _compare(self, name: str, state: MachineState) -> Iterator[str]:
+        words = self.words.get(name, {})
+        _forget_before_server_lock(words, state.lock)
+        for part, adjective in _PARTS.items():
+            stored: Flag | Session | None = getattr(state, part)
+            if isinstance(stored, Session):
+                stored = replace(stored, lcd_name="")  # the journal does not have it
+            elif stored is not None and stored.source is Source.SERVER:
+                continue
+            word = words.get(part)
+            if word is None:
+                if stored and self.first_at and stored.since.astimezone(UTC) >= self.first_at:
+                    yield f"{name}: its state is {_shown(stored, adjective)}, of which the journal has nothing"
+            elif stored != word.value:
+                said = f"event {word.event} says {_shown(word.value, adjective)}"
+                yield f"{name}: its state is {_shown(stored, adjective)}, {said}"
+
+
+def _forget_before_server_lock(words: dict[str, _Word], lock: Flag | None) -> None:
+    """The server made this machine's state anew, because it could not be read: what was before counts no more."""
+    if lock is not None and lock.source is Source.SERVER:
+        since = lock.since.astimezone(UTC)
+        for part in [part for part, word in words.items() if word.at < since]:
+            del words[part]
+
+
+def _shown(value: Flag | Session | None, adjective: str) -> str:
+    if value is None:
+        return f"not {adjective}"
+    if isinstance(value, Session):
+        return f"{adjective} since {value.since} by {value.full_name} ({value.kind}, second relay: {value.second})"
+    reason = f": {value.reason}" if value.reason else ""
+    return f"{adjective} since {value.since}{origin(value.source, value.by)}{reason}"
