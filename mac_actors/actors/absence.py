@@ -73,9 +73,9 @@ class Absences:
                 del incident.silent[name]  # back before anybody was told
             if incident.silent and now - incident.began >= GATHER:
                 incident.told = True
-                return [f"silent for {_ago(incident, now)}: {_names(incident, shown)} (no report from the reader)."]
+                return [f"Silent for {_ago(incident, now)}: {_names(incident, shown)} (no report from the reader)."]
         elif not silent.keys() & incident.silent.keys():
-            sentence = f"back after {_ago(incident, now)}: {_names(incident, shown)}."
+            sentence = f"Back after {_ago(incident, now)}: {_names(incident, shown)}."
             incident.silent.clear()
             return [sentence]
         return []

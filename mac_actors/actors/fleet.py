@@ -320,7 +320,7 @@ class MachineFleet:
             config, state = self._board[name]
             if not self._restarts.allow(name):
                 raise MachineUnavailable(f"{config.display_name} fails again and again: the server's log says why")
-            self._restarted("machine", name, f"the actor of {config.display_name}")
+            self._restarted("machine", name, f"The actor of {config.display_name}")
             ref = MachineActor.start(config, self.configuration.directory, state, self._around)
             prove_alive(ref)
             self._refs[name] = ref
@@ -347,7 +347,7 @@ class MachineFleet:
         for what, part in self._parts.items():
             if not part.ref.is_alive() and self._restarts.allow(what):
                 part.restart()
-                self._restarted(what, what, f"the {what} actor")
+                self._restarted(what, what, f"The {what} actor")
 
     def _publish(self, config: MachineConfig, state: MachineState) -> None:
         self._board[config.name] = (config, state)

@@ -72,11 +72,11 @@ class Watch:
         if age > SLOW_SECONDS and not self._disk_told:
             self._disk_told = True
             why = journal.error or "it does not answer"
-            told = f"the disk is not taking changes ({why}): {journal.depth} wait in memory."
+            told = f"The disk is not taking changes ({why}): {journal.depth} wait in memory."
             self._fleet.notify(told, at_once=True)
         elif age < SLOW_SECONDS and self._disk_told:
             self._disk_told = False
-            self._fleet.notify("the disk takes changes again.", at_once=True)
+            self._fleet.notify("The disk takes changes again.", at_once=True)
 
     def _look_at_chat(self) -> None:
         """Say once in the control channel (when it is back, if it is that one) that notices are delayed."""
@@ -88,4 +88,4 @@ class Watch:
                 self._chat_told.discard(channel)
             elif channel not in self._chat_told and time.monotonic() - since > DELAYED_SECONDS:
                 self._chat_told.add(channel)
-                self._fleet.notify(f"notices for the {channel} channel are delayed ({lane.error}).", at_once=True)
+                self._fleet.notify(f"Notices for the {channel} channel are delayed ({lane.error}).", at_once=True)

@@ -153,7 +153,10 @@ class Dispatcher:
         return posts.split(lines)
 
     def _waiting_line(self, now: datetime) -> list[str]:
-        waiting, oldest = self._fleet.store.count_waiting()
+        try:
+            waiting, oldest = self._fleet.store.count_waiting()
+        except StorageError:
+            return []  # the disk's trouble is said already
         if not waiting or oldest is None or (now - oldest).total_seconds() < 5:
             return []
         age = duration((now - oldest).total_seconds())

@@ -106,14 +106,11 @@ def find_quoted(text: str, find: Callable[[str], str]) -> str:
     while called:
         try:
             return find(called)
-        except UnknownMachine as error:
+        except UnknownMachine:
             if called[0] not in _QUOTES and called[-1] not in _QUOTES:
                 raise
-            unknown = error
             inner = called[1:] if called[0] in _QUOTES else called
             called = (inner[:-1] if inner and inner[-1] in _QUOTES else inner).strip()
-            if not called:
-                raise unknown from None
     raise UnknownMachine("")
 
 

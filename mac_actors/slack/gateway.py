@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -70,7 +71,9 @@ def explain(error: Exception) -> ChatError:
         code = ""
     if code in REMEDIES:
         return ChatError(f"{code}: {REMEDIES[code]}", LASTING_RETRY_SECONDS)
-    return ChatError(f"Slack answered {code or getattr(response, 'status_code', 'nothing that is known')}")
+    if re.fullmatch(r"[a-z_]{1,60}", code):
+        return ChatError(f"Slack answered {code}")
+    return ChatError(f"Slack answered with status {getattr(response, 'status_code', 'unknown')}")
 
 
 def _retry_after(response: Any) -> float:

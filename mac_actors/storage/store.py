@@ -145,8 +145,8 @@ class Store:
             engine.dispose()
             lock.release()
             raise StorageError(
-                f"{directory / DATABASE}: {error}. If it is damaged, 'mac-actors restore FILE' puts a backup in its place; "
-                "moving it away begins anew, and forgets every oops, lock-out and event."
+                f"{directory / DATABASE}: {error}. If it is damaged, 'mac-actors restore FILE' puts a backup in "
+                "its place; moving it away begins anew, and forgets every oops, lock-out and event."
             ) from error
 
     def close(self) -> None:

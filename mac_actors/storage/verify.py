@@ -248,8 +248,9 @@ class _Replay:
                 said = {"oops": flag, "session": None}
             case o.LockSet(flag=flag):
                 said = {"lock": flag, "session": None}
-            case o.Cleared(lock=lock, still_oopsed=oopsed, still_locked=locked):
-                _forget_before_server_lock(words, lock)
+                if flag.source is Source.SERVER:
+                    said["oops"] = None  # the state could not be read, and was made anew
+            case o.Cleared(still_oopsed=oopsed, still_locked=locked):
                 said = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
         words.update({part: _Word(event, at, value) for part, value in said.items()})
 
@@ -267,13 +268,10 @@ class _Replay:
 
     def _compare(self, name: str, state: MachineState) -> Iterator[str]:
         words = self.words.get(name, {})
-        _forget_before_server_lock(words, state.lock)
         for part, adjective in _PARTS.items():
             stored: Flag | Session | None = getattr(state, part)
             if isinstance(stored, Session):
                 stored = replace(stored, lcd_name="")  # the journal does not have it
-            elif stored is not None and stored.source is Source.SERVER:
-                continue
             word = words.get(part)
             if word is None:
                 if stored and self.first_at and stored.since.astimezone(UTC) >= self.first_at:
@@ -281,14 +279,6 @@ class _Replay:
             elif stored != word.value:
                 said = f"event {word.event} says {_shown(word.value, adjective)}"
                 yield f"{name}: its state is {_shown(stored, adjective)}, {said}"
-
-
-def _forget_before_server_lock(words: dict[str, _Word], lock: Flag | None) -> None:
-    """The server made this machine's state anew, because it could not be read: what was before counts no more."""
-    if lock is not None and lock.source is Source.SERVER:
-        since = lock.since.astimezone(UTC)
-        for part in [part for part, word in words.items() if word.at < since]:
-            del words[part]
 
 
 def _shown(value: Flag | Session | None, adjective: str) -> str:

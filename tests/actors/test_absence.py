@@ -44,7 +44,7 @@ def test_readers_that_fall_silent_together_are_one_incident_told_once() -> None:
     assert shop.look(62) == []
     shop.heard["kiln"] = 110
     assert shop.look(100) == []
-    assert shop.look(123) == ["silent for 2 min: Mill, Saw (no report from the reader)."]
+    assert shop.look(123) == ["Silent for 2 min: Mill, Saw (no report from the reader)."]
     shop.heard["kiln"] = 125
     assert shop.look(126) == []
 
@@ -56,7 +56,7 @@ def test_they_are_told_of_once_more_when_all_of_them_are_back() -> None:
     shop.heard["mill"] = 300
     assert shop.look(301) == []
     shop.heard |= {"mill": 310, "saw": 312}
-    assert shop.look(313) == ["back after 5 min: Mill, Saw."]
+    assert shop.look(313) == ["Back after 5 min: Mill, Saw."]
     shop.heard |= {"mill": 320, "saw": 320}
     assert shop.look(321) == []
 
@@ -65,24 +65,24 @@ def test_one_that_is_back_before_anything_was_told_is_not_told_of() -> None:
     shop = Shop(mill=0, saw=0)
     shop.look(61)
     shop.heard["saw"] = 90
-    assert shop.look(122) == ["silent for 2 min: Mill (no report from the reader)."]
+    assert shop.look(122) == ["Silent for 2 min: Mill (no report from the reader)."]
     shop.heard |= {"mill": 130, "saw": 130}
-    assert shop.look(131) == ["back after 2 min: Mill."]
+    assert shop.look(131) == ["Back after 2 min: Mill."]
 
 
 def test_one_that_falls_silent_much_later_is_an_incident_of_its_own() -> None:
     shop = Shop(mill=0, saw=170)
     shop.look(61)
-    assert shop.look(122) == ["silent for 2 min: Mill (no report from the reader)."]
+    assert shop.look(122) == ["Silent for 2 min: Mill (no report from the reader)."]
     assert shop.look(231) == []
-    assert shop.look(292) == ["silent for 2 min: Saw (no report from the reader)."]
+    assert shop.look(292) == ["Silent for 2 min: Saw (no report from the reader)."]
 
 
 def test_a_machine_that_was_never_seen_is_told_of_only_when_that_is_wanted() -> None:
     assert [Shop(mill=None).look(at) for at in (61, 130)] == [[], []]
     shop = Shop(Watched.ALL, mill=None)
     assert shop.look(61) == []
-    assert shop.look(121) == ["silent for 2 min: Mill (no report from the reader)."]
+    assert shop.look(121) == ["Silent for 2 min: Mill (no report from the reader)."]
 
 
 @pytest.mark.parametrize("at", [61, 130, 600])
@@ -104,7 +104,7 @@ def test_a_machine_that_was_removed_is_forgotten() -> None:
     assert shop.look(122)
     del shop.heard["saw"]
     shop.heard["mill"] = 130
-    assert shop.look(131) == ["back after 2 min: Mill."]
+    assert shop.look(131) == ["Back after 2 min: Mill."]
     shop = Shop(mill=0)
     shop.look(61)
     assert shop.look(122)

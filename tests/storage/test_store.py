@@ -593,4 +593,5 @@ def test_a_failed_opening_lets_the_directory_go(tmp_path: Path) -> None:
 def test_every_outcome_of_the_core_is_tried_here() -> None:
     """A new outcome must be added to the strategy above."""
     made = {codec._TYPES[kind_].__name__ for kind_ in KINDS}
-    assert made == {outcome.__name__ for outcome in Outcome.__subclasses__()}
+    ours = (outcome for outcome in Outcome.__subclasses__() if outcome.__module__ == Outcome.__module__)
+    assert made == {outcome.__name__ for outcome in ours}

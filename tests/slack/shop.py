@@ -1,0 +1,195 @@
+"""A server of the sample shop beside the stand-in workspace, and what a test says and waits for there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mac_actors.bootstrap import Service
+from mac_actors.core.events import Clear
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Source
+from mac_actors.settings import Settings, SlackSettings
+from tests.fakes import PATIENCE, wait_until
+from tests.web.client import Running, report_body
+
+from .records import Answer, Ephemeral, Post, Update
+from .socket_mode import Delivery
+from .workspace import BOB, CONTROL, OOPS, Workspace
+
+ETC = Path(__file__).parents[2] / "etc"
+ADA_FOB = "1000001"
+"""The fob of Ada Example, who may use the metal mill."""
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Let retries, pace and pings take fractions of the seconds that they take in a shop; and no proxy."""
+    patch.setattr("mac_actors.slack.gateway.SlackChat.seconds_per_post", 0.0)
+    patch.setattr("mac_actors.slack.gateway.LASTING_RETRY_SECONDS", 0.3)
+    patch.setattr("mac_actors.slack.people.RETRY_SECONDS", 0.0)
+    patch.setattr("mac_actors.slack.side.PING_SECONDS", 0.2)
+    patch.setattr("mac_actors.slack.side.FIRST_RETRY", 0.05)
+    patch.setattr("mac_actors.slack.side.LAST_RETRY", 0.2)
+    patch.setattr("mac_actors.slack.side.LOOK_SECONDS", 0.05)
+    patch.setattr("mac_actors.slack.side.CHECK_SECONDS", 0.2)
+    patch.setattr("mac_actors.actors.notifier.FIRST_RETRY", 0.05)
+    patch.setattr("mac_actors.actors.notifier.LAST_RETRY", 0.2)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        patch.delenv(name, raising=False)
+        patch.delenv(name.upper(), raising=False)
+
+
+def slack_settings(workspace: Workspace, **changes: str) -> SlackSettings:
+    """The settings for this workspace."""
+    values = {
+        "bot_token": workspace.bot_token,
+        "app_token": workspace.app_token,
+        "signing_secret": "not used in Socket Mode",
+        "control_channel": CONTROL,
+        "oops_channel": OOPS,
+        "api_url": workspace.url,
+    }
+    return SlackSettings(**values | changes)
+
+
+class Shop:
+    """A running server, and what its people see in Slack since :meth:`begin`."""
+
+    def __init__(self, workspace: Workspace, directory: Path, *, wait: bool = True, **changes: str) -> None:
+        self.workspace = workspace
+        settings = Settings(
+            ETC / "machines.json",
+            ETC / "users.json",
+            directory / "state",
+            host="127.0.0.1",
+            port=0,
+            slack=slack_settings(workspace, **changes),
+        )
+        self._stopped = False
+        self._uptime = 1000.0
+        self._help = 0
+        self.begin()
+        self.service = Service(settings)
+        self.service.server.expiration_interval = 0.02
+        self.service.start()
+        self.http = Running(self.service)
+        self.fleet = self.service.fleet
+        if wait:
+            self.connected()
+
+    def stop(self) -> None:
+        """Stop the server.
+
+        The SDK waits up to 3 s for a last word on its socket, and 1 s for a message: they come at once here.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
+        ending = threading.Thread(target=self.service.stop)
+        ending.start()
+        assert self.service.slack
+        handler = self.service.slack._handler
+        if handler:
+            client: Any = handler.client
+            wait_until(lambda: client.closed and not client.auto_reconnect_enabled)
+            client.enqueue_message("")
+            self.workspace.drop_socket()
+        ending.join(PATIENCE)
+        assert not ending.is_alive()
+
+    def connected(self) -> None:
+        """Wait until commands work."""
+        wait_until(lambda: self.workspace.connected > 0 and "slack" not in self.service.notes())
+
+    # before a test
+
+    def begin(self) -> None:
+        """Let only what comes from now on count."""
+        workspace = self.workspace
+        self._posts = len(workspace.posts())
+        self._ephemerals = len(workspace.ephemerals())
+        self._updates = len(workspace.updates())
+        self._answers = len(workspace.answers)
+
+    def tidy(self) -> None:
+        """Undo what tests before did: faults, flags, cards."""
+        self.workspace.mend()
+        for machine in self.fleet.snapshots():
+            if machine.session:
+                self.report(machine.name)
+            if machine.oops or machine.lock:
+                self.fleet.ask(machine.name, Clear(datetime.now(UTC), Source.REPL))
+        self.settle()
+        self.begin()
+
+    # doing
+
+    def report(self, name: str, fob: str = "", *, oops: bool = False, uptime: float | None = None) -> Any:
+        """Report as a reader does."""
+        self._uptime += 1
+        body = report_body(name, fob, oops=oops, uptime=self._uptime if uptime is None else uptime)
+        reply = self.http.post("/api/machine/update", body)
+        assert reply.status == 200, reply
+        return reply.json
+
+    def say(self, text: str, **more: Any) -> Delivery:
+        """Mention the bot; back when the command was carried out and answered."""
+        delivery = self.workspace.mention(text, **more)
+        delivery.acked()
+        wait_until(lambda: self.fleet.store.has_seen(delivery.event_id))
+        return delivery
+
+    def state(self, name: str) -> Snapshot:
+        return self.fleet.snapshot(name)
+
+    # waiting
+
+    def drained(self) -> None:
+        """Wait until all notices are posted."""
+        wait_until(lambda: self.fleet.journal.depth == 0 and self.fleet.store.count_waiting()[0] == 0)
+
+    def settle(self) -> None:
+        """Wait until all notices are posted, and a command that was given after everything else is answered."""
+        self.drained()
+        self._help += 1
+        word = f"settle-{self._help}"
+        self.workspace.mention(word, user=BOB)
+        self.workspace.wait_for(lambda: any(word in post.text for post in self.workspace.posts(CONTROL)), PATIENCE)
+        self.drained()
+
+    # seeing
+
+    def posts(self, channel: str | None = None) -> list[Post]:
+        new = self.workspace.posts()[self._posts :]
+        return [post for post in new if channel in (None, post.channel) and "settle-" not in post.text]
+
+    def texts(self, channel: str = CONTROL) -> list[str]:
+        return [post.text for post in self.posts(channel)]
+
+    def ephemerals(self, channel: str | None = None) -> list[Ephemeral]:
+        new = self.workspace.ephemerals()[self._ephemerals :]
+        return [one for one in new if channel in (None, one.channel)]
+
+    def updates(self) -> list[Update]:
+        return self.workspace.updates()[self._updates :]
+
+    def answers(self) -> Sequence[Answer]:
+        return self.workspace.answers[self._answers :]
+
+    def wait_for_texts(self, n: int, channel: str = CONTROL) -> list[str]:
+        """The texts of a channel, once there are n."""
+        self.workspace.wait_for(lambda: len(self.texts(channel)) >= n, PATIENCE)
+        return self.texts(channel)
+
+    def wait_for_ephemerals(self, n: int = 1) -> list[Ephemeral]:
+        self.workspace.wait_for(lambda: len(self.ephemerals()) >= n, PATIENCE)
+        return self.ephemerals()
+
+    def wait_for_updates(self, n: int = 1) -> list[Update]:
+        self.workspace.wait_for(lambda: len(self.updates()) >= n, PATIENCE)
+        return self.updates()
