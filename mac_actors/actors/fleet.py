@@ -7,7 +7,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 
@@ -28,45 +27,23 @@ from mac_actors.actors.machine import (
 )
 from mac_actors.actors.names import Names
 from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Reply, prove_alive
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
-from mac_actors.core.config import Configuration, Directory, MachineConfig
+from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
-from mac_actors.core.outcomes import Outcome, PowerChanged
+from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Source
 from mac_actors.core.wording import Channel, Notice
-from mac_actors.errors import MachineUnavailable, ReloadRefused, UnknownMachine
+from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.storage.store import Record, Store, Unreadable, record_state
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
 """How long an edge waits for a machine's actor. A healthy one answers within a millisecond."""
-
-SHRINK_FROM = 20
-"""A users file of this many that loses more than half of them is taken for a broken export."""
-
-
-@dataclass(frozen=True, slots=True)
-class UsersChange:
-    """What a reload changed in the users: how many were removed, updated, added."""
-
-    removed: int
-    updated: int
-    added: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadSummary:
-    """What a reload changed: users, machines by name, and the machines whose power came on by it."""
-
-    users: UsersChange
-    added: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    powered_on: tuple[str, ...] = ()
 
 
 class ActorGone(MachineUnavailable):
@@ -253,13 +230,13 @@ class MachineFleet:
         """
         with self._lock:
             old = self.configuration
-            users = _compare_users(old.directory, new.directory)
+            users = compare_users(old.directory, new.directory)
             after = new.machines if machines else old.machines
             gone = tuple(name for name in old.machines if name not in after)
             added = tuple(name for name in after if name not in old.machines)
             changed = tuple(n for n, m in after.items() if n in old.machines and m != old.machines[n])
             if not force:
-                _refuse_harm(len(old.directory.users), users, [n for n in gone if self._board[n][1].session])
+                refuse_harm(len(old.directory.users), users, [n for n in gone if self._board[n][1].session])
             stored = {name: self._retired.get(name) or self.store.load_state(name) for name in added}
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
             self._names = Names(after.values())
@@ -318,10 +295,13 @@ class MachineFleet:
             if ref is not dead and ref.is_alive():
                 return ref
             config, state = self._board[name]
+            config = self.configuration.machines.get(name, config)  # a reload may be under way
             if not self._restarts.allow(name):
                 raise MachineUnavailable(f"{config.display_name} fails again and again: the server's log says why")
             self._restarted("machine", name, f"The actor of {config.display_name}")
-            ref = MachineActor.start(config, self.configuration.directory, state, self._around)
+            directory = self.configuration.directory
+            ref = MachineActor.start(config, directory, state, self._around)
+            ref.tell(Reconfigure(directory, config, datetime.now(UTC)))
             prove_alive(ref)
             self._refs[name] = ref
             return ref
@@ -381,32 +361,3 @@ class MachineFleet:
     def __exit__(self, *_: object) -> None:
         """Close the fleet."""
         self.close()
-
-
-def _compare_users(old: Directory, new: Directory) -> UsersChange:
-    before = {user.account_id: user for user in old.users}
-    after = {user.account_id: user for user in new.users}
-    return UsersChange(
-        removed=len(before.keys() - after.keys()),
-        updated=sum(before[i] != after[i] for i in before.keys() & after.keys()),
-        added=len(after.keys() - before.keys()),
-    )
-
-
-def _refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
-    problems = []
-    if users_before >= SHRINK_FROM and users.removed > users_before / 2:
-        problems.append(
-            f"the users file has lost {users.removed} of {users_before} users: "
-            "is the export whole? ?force=1 takes it all the same"
-        )
-    if in_use:
-        problems.append(
-            f"a session runs on {', '.join(in_use)}, which the machines file no longer has: wait for its end, "
-            "or ?force=1 removes the machine now (its reader keeps its relay as it is)"
-        )
-    if problems:
-        raise ReloadRefused("; ".join(problems))
-
-
-__all__ = ["Answer", "MachineFleet", "Outcome", "ReloadSummary", "UsersChange"]

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import bottle
 
-from mac_actors.actors.fleet import MachineFleet, ReloadSummary
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.actors.reloads import ReloadSummary
 from mac_actors.core.config import Configuration
 from mac_actors.core.events import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
 from mac_actors.web.access import Access

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from mac_actors.actors.fleet import MachineFleet, UsersChange
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.actors.reloads import UsersChange
 from mac_actors.core.config import Configuration
 from mac_actors.core.events import Report
 from mac_actors.core.outcomes import PowerChanged, SessionEnded

@@ -1,0 +1,59 @@
+"""What a reload changes, and when it is refused because it would do harm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mac_actors.core.config import Directory
+from mac_actors.errors import ReloadRefused
+
+SHRINK_FROM = 20
+"""A users file of this many that loses more than half of them is taken for a broken export."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsersChange:
+    """What a reload changed in the users: how many were removed, updated, added."""
+
+    removed: int
+    updated: int
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadSummary:
+    """What a reload changed: users, machines by name, and the machines whose power came on by it."""
+
+    users: UsersChange
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    powered_on: tuple[str, ...] = ()
+
+
+def compare_users(old: Directory, new: Directory) -> UsersChange:
+    """Count the users that were removed, updated and added, by account."""
+    before = {user.account_id: user for user in old.users}
+    after = {user.account_id: user for user in new.users}
+    return UsersChange(
+        removed=len(before.keys() - after.keys()),
+        updated=sum(before[i] != after[i] for i in before.keys() & after.keys()),
+        added=len(after.keys() - before.keys()),
+    )
+
+
+def refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
+    """Raise :class:`ReloadRefused` when more than half of 20 or more users or a machine in use would go."""
+    problems = []
+    if users_before >= SHRINK_FROM and users.removed > users_before / 2:
+        problems.append(
+            f"the users file has lost {users.removed} of {users_before} users: "
+            "is the export whole? ?force=1 takes it all the same"
+        )
+    if in_use:
+        problems.append(
+            f"a session runs on {', '.join(in_use)}, which the machines file no longer has: wait for its end, "
+            "or ?force=1 removes the machine now (its reader keeps its relay as it is)"
+        )
+    if problems:
+        raise ReloadRefused("; ".join(problems))
