@@ -43,7 +43,7 @@ from mac_actors.storage.store import Record, Store, Unreadable, record_state
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
-"""How long an edge waits for a machine's actor. A healthy one answers within a millisecond."""
+"""How long an edge waits for a machine's actor, beside the commit budget. A healthy one takes a millisecond."""
 
 
 class ActorGone(MachineUnavailable):
@@ -152,7 +152,7 @@ class MachineFleet:
 
     def _settle(self, name: str, reply: Reply) -> Answer:
         try:
-            return cast(Answer, reply.get(timeout=ANSWER_SECONDS))
+            return cast(Answer, reply.get(timeout=ANSWER_SECONDS + self._around.commit_budget))
         except pykka.ActorDeadError as error:
             raise ActorGone(f"{self._shown(name)} is being restarted: nothing was done, try again") from error
         except pykka.Timeout as error:

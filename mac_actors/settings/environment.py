@@ -85,7 +85,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         tls_cert=reader.file("MAC_TLS_CERT"),
         tls_key=reader.file("MAC_TLS_KEY"),
         enforce_expiration=reader.flag("MAC_ENFORCE_EXPIRATION"),
-        commit_budget=reader.number("MAC_COMMIT_BUDGET", 0.25, 0.0, 4.0),
+        commit_budget=reader.number("MAC_COMMIT_BUDGET", 0.25, 0.0, 60.0),
         missing_readers=reader.choice("MAC_MISSING_READERS", "seen", ("seen", "all", "off")),
         slack=_slack(reader),
     )

@@ -268,7 +268,10 @@ class Dispatcher:
 
     def _respond(self, body: dict[str, Any], text: str) -> None:
         """Answer a slash command: by its own address, which works also where the bot is not a member."""
-        webhook = WebhookClient(str(body.get("response_url")), timeout=TIMEOUT_SECONDS, retry_handlers=[])
+        if not body.get("response_url"):
+            self._tell_alone(str(body.get("channel_id")), str(body.get("user_id")), text)
+            return
+        webhook = WebhookClient(str(body["response_url"]), timeout=TIMEOUT_SECONDS, retry_handlers=[])
         tell(webhook.send, text=text, response_type="ephemeral")
 
 

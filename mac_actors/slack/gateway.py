@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +28,9 @@ LASTING_RETRY_SECONDS = 30.0
 """How often a channel that refuses for good is tried again, so that it is picked up once mended."""
 
 _COPY = "copy the Bot User OAuth Token to SLACK_BOT_TOKEN, and restart the server"
+
+PATIENCE_SECONDS = 5.0
+"""How long an answer waits when Slack's rate limit asks for it."""
 
 REMEDIES = {
     "invalid_auth": f"the bot token is not valid: {_COPY}",
@@ -63,7 +67,7 @@ def explain(error: Exception) -> ChatError:
     if not isinstance(error, SlackApiError):
         return ChatError(f"Slack can't be reached ({error})")
     response: Any = error.response
-    if getattr(response, "status_code", None) == 429:
+    if _is_rate_limit(error):
         return ChatError("Slack asks to wait (rate limit)", _retry_after(response))
     try:
         code = str(response["error"])
@@ -124,10 +128,23 @@ class SlackChat:
 
 
 def tell(call: Callable[..., object], **arguments: Any) -> bool:
-    """Make a call whose failure changes nothing: it is logged. Says whether it went well."""
-    try:
-        call(**arguments)
-    except (SlackApiError, OSError, ValueError) as error:
-        log.warning("an answer could not be given in Slack: %s", explain(error))
-        return False
-    return True
+    """Make a call whose failure changes nothing: it is logged. Says whether it went well.
+
+    Waits when Slack asks for it (a long answer is several posts), but not for long.
+    """
+    for last in (False, False, True):
+        try:
+            call(**arguments)
+            return True
+        except (SlackApiError, OSError, ValueError) as error:
+            refusal = explain(error)
+            wait = refusal.retry_after if _is_rate_limit(error) else None
+            if last or wait is None or wait > PATIENCE_SECONDS:
+                log.warning("an answer could not be given in Slack: %s", refusal)
+                return False
+            time.sleep(wait)
+    return False
+
+
+def _is_rate_limit(error: Exception) -> bool:
+    return isinstance(error, SlackApiError) and getattr(error.response, "status_code", None) == 429
