@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types imports docs check format clean
+.PHONY: demo test lint types imports docs audit fuzz soak check format clean
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
@@ -24,6 +24,18 @@ imports: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+audit: $(VENV)/.dev
+	$(BIN)/python -m tests.security.audit
+
+MINUTES ?= 5
+fuzz: $(VENV)/.dev
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m tests.security.fuzz_reports --minutes $(MINUTES)
+	$(BIN)/python -m tests.security.fuzz_commands --minutes $(MINUTES)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 check: lint types imports docs test
 

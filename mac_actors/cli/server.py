@@ -48,6 +48,7 @@ def serve(host: str | None, port: int | None, log_level: str, log_format: str) -
     logs.set_up(log_level, log_format)
     stop = _stop_on_signals()
     raise_file_limit()
+    os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
     service = Service(settings)
     service.fleet.subscribe(logs.log_outcome)
     service.start()

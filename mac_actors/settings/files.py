@@ -260,6 +260,10 @@ _EXPECTED = {
 }
 
 
+_PRIVATE = {"fob_codes", "email"}
+"""What is wrong with these is said, but not what they are: errors go into replies, logs and terminals."""
+
+
 def _problem(key: str | int, details: ErrorDetails) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (key, *details["loc"]))
     kind = details["type"]
@@ -267,7 +271,8 @@ def _problem(key: str | int, details: ErrorDetails) -> str:
         message = "expected " + str(details.get("ctx", {}).get("error", details["msg"]))
     else:
         message = _EXPECTED.get(kind, details["msg"])
-    given = "" if kind in {"missing", "extra_forbidden"} else f", not {_shown(details['input'])}"
+    hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}
+    given = "" if hidden else f", not {_shown(details['input'])}"
     return f"{path.removeprefix('.')}: {message}{given}"
 
 
@@ -307,7 +312,7 @@ def _user_clashes(users: Mapping[int, UserEntry]) -> Iterable[str]:
             if first != index:
                 yield (
                     f"[{index}].fob_codes[{position}]: expected a fob of their own, "
-                    f"but [{first}] ({users[first].full_name}) has {code!r} too"
+                    f"but [{first}] ({users[first].full_name}) has the one ending in {code[-4:]!r} too"
                 )
 
 

@@ -25,6 +25,9 @@ CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
 
+LONGEST_NAME, MOST_COLONS = 200, 8
+"""Characters and colons that a name may have in a command: what is beyond is not looked for."""
+
 LONGEST_REASON = 1000
 """Characters of a reason; what is longer is cut, and its end marked with an ellipsis."""
 
@@ -91,7 +94,7 @@ def resolve(argument: str, find: Callable[[str], str]) -> Target:
     first, so that a name with a colon in it works. ``find`` is the fleet's, and raises
     :class:`UnknownMachine`; so does this, for what stands before the first colon.
     """
-    parts = argument.split(":")
+    parts = argument.split(":", MOST_COLONS)
     for used in range(len(parts), 0, -1):
         try:
             return Target(find_quoted(":".join(parts[:used]), find), _reason(":".join(parts[used:])))
@@ -103,6 +106,8 @@ def resolve(argument: str, find: Callable[[str], str]) -> Target:
 def find_quoted(text: str, find: Callable[[str], str]) -> str:
     """Find a machine whose name may stand in quotes or backticks (and may have some of its own)."""
     called = text.strip()
+    if len(called) > LONGEST_NAME:
+        raise UnknownMachine(called)
     while called:
         try:
             return find(called)

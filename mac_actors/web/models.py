@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.outputs import Outputs
@@ -28,7 +37,7 @@ class ReportBody(BaseModel):
     machine_name: str = Field(strict=True, description="a name in machines.json, exactly")
     oops: StrictBool = Field(description="whether the Oops button is pressed")
     rfid_value: Annotated[str | None, Field(strict=True, max_length=64), AfterValidator(_fob)] = Field(
-        description='the fob in the reader, `""` or null for none; left-padded to 10 characters with 0'
+        description='the fob in the reader, `""` or null for none; printable, left-padded to 10 characters with 0'
     )
     uptime: Number | None = Field(description="seconds since the reader's boot; null if it has no reading yet")
     wifi_signal_db: Number | None = Field(None, description="dBm")
@@ -89,7 +98,7 @@ class AdminBody(BaseModel):
 
     reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_one_line)] | None = None
     by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_one_line)] | None = None
-    source: Annotated[Source, BeforeValidator(_known_source)] = Field(
+    source: Annotated[Source, BeforeValidator(_known_source), WithJsonSchema({})] = Field(
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )
 

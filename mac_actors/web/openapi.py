@@ -27,7 +27,7 @@ _FORCE = {
     "name": "force",
     "in": "query",
     "description": "`1`: reload also where it was refused as unsafe (409)",
-    "schema": {"type": "string", "enum": ["0", "1"]},
+    "schema": {"type": "string"},
 }
 _PAGING = [
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +17,9 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Refused, parse_body, read_body
 from mac_actors.web.models import OutputsBody, ReportBody
+
+TELL_AT_MOST, TELL_WITHIN_SECONDS = 3, 3600.0
+"""So often in this time a machine's refused reports are told of, however often one is accepted in between."""
 
 LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
@@ -51,15 +55,23 @@ def reply_body(outputs: Outputs) -> bytes:
 
 
 class _RefusedReaders:
-    """Machines whose reports are refused: each is said once, until one is accepted again."""
+    """Machines whose reports are refused: each is said once, until one is accepted again.
+
+    Not without end, because whoever can reach the server could flood the channel beside a reader that is right.
+    """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
         self._names: set[str] = set()
+        self._told: dict[str, deque[float]] = {}
 
     def add(self, name: str) -> None:
-        if name not in self._names:
+        now = time.monotonic()
+        told = self._told.setdefault(name, deque(maxlen=TELL_AT_MOST))
+        often = len(told) == TELL_AT_MOST and now - told[0] < TELL_WITHIN_SECONDS
+        if name not in self._names and not often:
             self._names.add(name)
+            told.append(now)
             self._notify(
                 f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
                 "from here: give the reader MAC_READER_TOKEN."

@@ -49,6 +49,7 @@ ACCEPTS = 64
 """New connections taken in one go before the waiting ones are looked at again."""
 
 _FIRST_LINE = re.compile(rb"[A-Z]{1,20} [^\s]+ HTTP/1\.[01]\r\n")
+_LINES = re.compile(rb"[^\r\n]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:[^\r\n]*\r\n)*\r\n")
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _FOLDED = re.compile(rb"\r\n[ \t]")
@@ -252,8 +253,8 @@ class Reception(ConnectionManager):
             del buffer[:2]
         end_of_line = buffer.find(b"\n")
         if end_of_line >= 0 and not _FIRST_LINE.match(buffer):
-            conn.needed = len(buffer)  # not HTTP as we know it: cheroot says what is wrong with it
-            return True
+            self._refuse(conn, 400, "this is not HTTP: expected a first line like GET /PATH HTTP/1.1")
+            return False
         head = buffer.find(b"\r\n\r\n") + 4
         if head < 4 or head > MAX_HEADER:
             if len(buffer) > MAX_HEADER:
@@ -263,6 +264,8 @@ class Reception(ConnectionManager):
         codings = _CODING.findall(buffer, 0, head)
         if _FOLDED.search(buffer, 0, head):
             self._refuse(conn, 400, "a header that goes on in the next line is not understood: write it in one")
+        elif not _LINES.fullmatch(buffer, 0, head):
+            self._refuse(conn, 400, "the headers: expected lines like NAME: VALUE, each ended by CR LF")
         elif len(lengths) + len(codings) > 1 or any(not n.isdigit() or len(n) > 18 for n in lengths):
             self._refuse(conn, 400, "Content-Length: expected one whole number, and no Transfer-Encoding beside it")
         elif codings and codings[0].lower() != b"chunked":
