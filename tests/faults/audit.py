@@ -1,0 +1,284 @@
+"""The audit that follows each fault: what was promised, against what the disk, the API and Slack say.
+
+It looks at the server from outside: the API, the database file, the stand-in workspace, /proc.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mac_actors.core.wording import notices
+from mac_actors.storage.codec import load_outcome
+from mac_actors.storage.verify import verify
+from tests.faults.load import ALWAYS, Entry, Ledger
+from tests.faults.shop import CONTROL, OOPS, Shop, until
+
+MORE_THREADS, MORE_DESCRIPTORS, MORE_MEGABYTES = 6, 24, 64.0
+"""What a process may hold more than when it was warm: Slack's clients keep pools, SQLite its pages."""
+
+DRAIN_SECONDS = 90.0
+"""How long the notices of a fault may take to be out; Slack's promise is 30 s after it is back, then the pace."""
+
+LOST = "cannot be written, and is lost"
+"""What the journal says when it gives a change up: what waits now may wait for ever."""
+
+CHANNELS = {"control": CONTROL, "oops": OOPS}
+
+_FLAG_OF = {"oops_set": ("oops", True), "lock_set": ("lock", True)}
+_CLEARS = {"oops_cleared": ("oops",), "lock_cleared": ("lock",), "cleared": ("oops", "lock")}
+_ROW_OF = {"oops": {"oops_set"}, "lock": {"lock_set"}, "unoops": {"oops_cleared"}, "unlock": {"lock_cleared"}}
+_ROW_OF["clear"] = {"oops_cleared", "lock_cleared", "cleared"}
+_INSERTED = {"session_started", "session_refused", "card_seen"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the journal, as it is on disk."""
+
+    id: int
+    machine: str
+    kind: str
+    data: Any
+    text: str
+
+    @property
+    def reason(self) -> str | None:
+        reason = self.data.get("reason") or (self.data.get("flag") or {}).get("reason")
+        return str(reason) if reason else None
+
+
+def audit(shop: Shop) -> list[str]:
+    """Everything that is not as it was promised; empty when all is well. The load must have been stopped."""
+    stuck = settle(shop)
+    rows = read_journal_of(shop.state)
+    machines = {machine["name"]: machine for machine in shop.call("GET", "/api/machines").body["machines"]}
+    return [
+        *stuck,
+        *shop.ledger.violations,
+        *_invariants(machines),
+        *promises(shop.ledger, rows),
+        *_order(shop.ledger, rows),
+        *_states(shop, rows, machines),
+        *_notices(shop, rows),
+        *_verified(shop),
+        *_log(shop),
+        *_growth(shop),
+    ]
+
+
+def settle(shop: Shop) -> list[str]:
+    """Wait until nothing waits for the disk, or for Slack; returns what does for ever."""
+    stuck = []
+    try:
+        until(lambda: shop.ready() or LOST in shop.log(), "the server says that it is ready")
+        until(lambda: not outbox(shop) or LOST in shop.log(), "all notices are out", DRAIN_SECONDS)
+    except TimeoutError as error:
+        stuck.append(str(error))
+    shop.ledger.settle()
+    return stuck
+
+
+def read_journal_of(directory: Path) -> list[Row]:
+    """All lines, in their order."""
+    found = _query(directory, "select id, machine, kind, data from journal order by id")
+    return [Row(number, machine, kind, json.loads(data), data) for number, machine, kind, data in found]
+
+
+def outbox(shop: Shop) -> int:
+    """Notices that wait for Slack."""
+    return int(_query(shop.state, "select count(*) from outbox")[0][0])
+
+
+def _query(directory: Path, query: str) -> list[Any]:
+    path = directory / "mac.sqlite3"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
+        return database.execute(query).fetchall()
+
+
+def _invariants(machines: dict[str, Any]) -> Iterator[str]:
+    """What machine.md and http.md say of every reachable state, as far as the API shows it."""
+    for name, machine in machines.items():
+        session, flagged = machine["session"], bool(machine["oops"] or machine["lock"])
+        override = session is not None and session["kind"] == "override"
+        statuses = {(True, True): "oopsed_locked_out", (True, False): "oopsed", (False, True): "locked_out"}
+        expected = statuses.get(
+            (bool(machine["oops"]), bool(machine["lock"])), "in_use" if session is not None else "idle"
+        )
+        if machine["relay"] and not (session or name == ALWAYS):
+            yield f"{name}: the relay is on without a session"
+        if flagged and machine["relay"] and not override:
+            yield f"{name}: the relay is on while oopsed or locked"
+        if machine["second_relay"] and not machine["relay"]:
+            yield f"{name}: the second relay is on without the first"
+        if machine["status"] != expected:
+            yield f"{name}: the status is {machine['status']}, not {expected}"
+        if session and not flagged and not machine["relay"]:
+            yield f"{name}: a session runs and the relay is off"
+
+
+def promises(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
+    """Each acknowledged transition once, each that was not acknowledged once at the most."""
+    by_reason: Counter[str] = Counter(row.reason for row in rows if row.reason)
+    kinds = {row.reason: row.kind for row in rows if row.reason}
+    least: Counter[tuple[str, str]] = Counter()
+    most: Counter[tuple[str, str]] = Counter()
+    started: Counter[tuple[str, str]] = Counter()
+    for entry in ledger.entries:
+        if entry.kind == "insert":
+            key = (entry.machine, entry.key)
+            sure = entry.answered and not entry.may_be_lost and not (entry.loose and not entry.relay)
+            most[key] += 1
+            least[key] += sure
+            started[key] += sure and entry.relay and entry.machine != ALWAYS
+        elif entry.kind in _ROW_OF:
+            low, high = _expected(entry)
+            if not low <= by_reason[entry.key] <= high:
+                yield f"{_shown(entry)}: {by_reason[entry.key]} times in the journal, not {low}" + (
+                    f" to {high}" if high > low else ""
+                )
+            elif by_reason[entry.key] and kinds[entry.key] not in _ROW_OF[entry.kind]:
+                yield f"{_shown(entry)}: in the journal as {kinds[entry.key]}"
+    found = Counter((row.machine, row.data["fob"]) for row in rows if row.kind in _INSERTED)
+    found_started = Counter((row.machine, row.data["fob"]) for row in rows if row.kind == "session_started")
+    for key, times in most.items():
+        if not least[key] <= found[key] <= times:
+            yield f"{key[0]}: card {key[1]} inserted {least[key]} to {times} times, in the journal {found[key]}"
+        if found_started[key] < started[key]:
+            yield f"{key[0]}: card {key[1]} had power {started[key]} times, sessions: {found_started[key]}"
+
+
+def _expected(entry: Entry) -> tuple[int, int]:
+    if not entry.answered or entry.may_be_lost:
+        return 0, 1
+    changed = len(entry.already) < (2 if entry.kind == "clear" else 1)
+    return int(changed), int(changed)
+
+
+def _shown(entry: Entry) -> str:
+    how = f"answered, already={entry.already}" if entry.answered else "not answered"
+    return f"{entry.machine}: {entry.kind} {entry.key} ({how})"
+
+
+def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
+    """On each machine commands, and cards, are in the journal in the order in which they were asked for."""
+    for chosen in ("insert", None):
+        asked: dict[str, dict[str, int]] = defaultdict(dict)
+        for entry in ledger.entries:
+            if (entry.kind == "insert") == (chosen == "insert") and entry.kind not in {"press", "remove"}:
+                asked[entry.machine].setdefault(entry.key, entry.number)
+        last: dict[str, int] = {}
+        for row in rows:
+            key = row.data.get("fob") if chosen else row.reason
+            number = asked[row.machine].get(str(key))
+            if number is None:
+                continue
+            if number < last.get(row.machine, 0):
+                yield f"{row.machine}: {key} is in the journal after what was asked for later"
+            last[row.machine] = number
+
+
+def _states(shop: Shop, rows: list[Row], machines: dict[str, Any]) -> Iterator[str]:
+    """The journal replayed gives the oops, the lock and the session that the API shows."""
+    flags: dict[str, dict[str, Any]] = defaultdict(lambda: {"oops": None, "lock": None})
+    open_sessions: dict[str, list[datetime]] = defaultdict(list)
+    for row in rows:
+        data = row.data
+        ended = data.get("ended")
+        if ended:
+            since = datetime.fromisoformat(ended["since"])
+            if since in open_sessions[row.machine]:
+                open_sessions[row.machine].remove(since)
+            elif row.machine not in shop.exempt:
+                yield f"{row.machine}: line {row.id} ends a session that had not begun, or had ended"
+            if ended["seconds"] < 0:
+                yield f"{row.machine}: line {row.id} ends a session after {ended['seconds']} s"
+        if row.kind == "session_started":
+            open_sessions[row.machine].append(datetime.fromisoformat(data["at"]))
+        if row.kind in _FLAG_OF:
+            flags[row.machine][_FLAG_OF[row.kind][0]] = data["flag"]
+        for word in _CLEARS.get(row.kind, ()):
+            flags[row.machine][word] = None
+    for name in machines.keys() - shop.exempt:
+        shown = machines[name]
+        for word in ("oops", "lock"):
+            wanted = flags[name][word] and flags[name][word]["reason"]
+            if (shown[word] is None) != (flags[name][word] is None) or (
+                shown[word] and shown[word]["reason"] != wanted
+            ):
+                yield f"{name}: {word} is {shown[word]}, and by the journal {flags[name][word]}"
+        session = [datetime.fromisoformat(shown["session"]["since"])] if shown["session"] else []
+        if session != open_sessions[name]:
+            yield f"{name}: the session is {session}, and by the journal {open_sessions[name]}"
+
+
+def _notices(shop: Shop, rows: list[Row]) -> Iterator[str]:
+    """Every line that the journal's outcomes want in a channel is there, in order; twice only after a kill."""
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for notice in notices(load_outcome(row.kind, row.text)):
+            wanted[notice.channel.value].append(notice.text)
+    for channel, where in CHANNELS.items():
+        posted = [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\] ", "", line) for line in shop.posted(where)]
+        there, expected = Counter(posted), Counter(wanted[channel])
+        for text, times in (expected - there).items():
+            yield f"{channel} channel: {times} of {expected[text]} missing: {text}"
+        if not shop.repeats_allowed:
+            for text in expected:
+                if there[text] > expected[text]:
+                    yield f"{channel} channel: {there[text]} times, not {expected[text]}: {text}"
+        position = {text: number for number, text in reversed(list(enumerate(posted)))}
+        last: dict[str, int] = {}
+        for text in wanted[channel]:
+            if "reason-" not in text or text not in position:
+                continue
+            machine = text[:10]
+            if position[text] < last.get(machine, -1):
+                yield f"{channel} channel: out of order: {text}"
+            last[machine] = max(position[text], last.get(machine, -1))
+
+
+def _verified(shop: Shop) -> Iterator[str]:
+    """What ``mac-actors verify`` finds."""
+    found: list[str] = []
+    verify(shop.state, found.append)
+    for finding in found:
+        jumped = shop.clock_jumped and "earlier" in finding
+        if not jumped and not any(name in finding for name in shop.exempt):
+            yield f"verify: {finding}"
+
+
+def _log(shop: Shop) -> Iterator[str]:
+    """No trace, and nothing that is said to be lost."""
+    for line in shop.log().splitlines():
+        if (
+            line.startswith("Traceback")
+            or LOST in line
+            or "CRITICAL" in line.upper()
+            or "are lost" in line
+            or "watch over the fleet failed" in line
+        ):
+            yield f"log: {line}"
+
+
+def _growth(shop: Shop) -> Iterator[str]:
+    """Threads, descriptors and memory are what they were, within the stated slack."""
+    before = shop.baseline
+    if before is None:
+        return
+    try:
+        until(lambda: shop.vitals().descriptors <= before.descriptors + MORE_DESCRIPTORS, "descriptors are closed", 15)
+        until(lambda: shop.vitals().threads <= before.threads + MORE_THREADS, "threads have ended", 15)
+    except TimeoutError as error:
+        yield f"grown: {error}: {before} -> {shop.vitals()}"
+    now = shop.vitals()
+    if now.megabytes > before.megabytes + MORE_MEGABYTES:
+        yield f"memory grew: {before} -> {now}"

@@ -1,0 +1,250 @@
+"""A shop under test: a server in a process of its own, its disk and clock, a Slack workspace, and the load."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.e2e.processes import ROOT, environment, free_port
+from tests.faults.client import Answer, Unanswered, call, report
+from tests.faults.disk import Knobs, Mode
+from tests.faults.load import Ledger, Load, write_configuration
+from tests.slack.workspace import CONTROL, OOPS, Workspace
+
+START_SECONDS = 30.0
+PATIENCE = 60.0
+
+CONSTANTS = {"mac_actors.slack.gateway:SlackChat.seconds_per_post": 0.05}
+"""Slack's pace is one post a second; the load makes more changes than people do, and an audit should not wait."""
+
+_PAUSE = threading.Event()
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
+    """Wait for something; returns how long that took."""
+    begun = time.monotonic()
+    while not condition():
+        if time.monotonic() - begun > seconds:
+            raise TimeoutError(f"not within {seconds:g} s: {what}")
+        _PAUSE.wait(0.02)
+    return time.monotonic() - begun
+
+
+def run_for(seconds: float) -> None:
+    """Let the load run for so long."""
+    _PAUSE.wait(seconds)
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What a process holds."""
+
+    threads: int
+    descriptors: int
+    megabytes: float
+
+    @classmethod
+    def of(cls, pid: int) -> Vitals:
+        fields = dict(
+            line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        )
+        descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        return cls(int(fields["Threads"]), descriptors, int(fields["VmRSS"].split()[0]) / 1024)
+
+
+class Shop:
+    """Everything that one server needs to be tormented. A context manager that leaves nothing running."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: int = 1,
+        constants: Mapping[str, float] | None = None,
+        pause: float = 0.06,
+        slack: bool = True,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.state = directory / "disk"
+        self.state.mkdir()
+        write_configuration(directory)
+        self.knobs = Knobs(directory, self.state)
+        self.workspace = Workspace()
+        self.port = free_port()
+        self.load = Load(self.port, seed, pause)
+        self.exempt: set[str] = set()
+        """Machines whose stored state was destroyed on purpose."""
+        self.clock_jumped = False
+        self.starts: list[float] = []
+        """Seconds from the start of each process until it answered."""
+        self.repeats_allowed = False
+        self._slack = slack
+        self._constants = {**CONSTANTS, **(constants or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._baseline: Vitals | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.load.ledger
+
+    @property
+    def log_path(self) -> Path:
+        return self.directory / "server.log"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def __enter__(self) -> Self:
+        self.workspace.up()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.knobs.mode = Mode.OK
+        self.load.stop()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+        self.workspace.__exit__()
+        self.knobs.close()
+
+    # the server
+
+    def environment(self) -> dict[str, str]:
+        slack = {
+            "SLACK_API_URL": self.workspace.url,
+            "SLACK_BOT_TOKEN": self.workspace.bot_token,
+            "SLACK_APP_TOKEN": self.workspace.app_token,
+            "SLACK_SIGNING_SECRET": "secret",
+            "SLACK_CONTROL_CHANNEL_ID": CONTROL,
+            "SLACK_OOPS_CHANNEL_ID": OOPS,
+        }
+        return environment(
+            MACHINES_CONFIG=str(self.directory / "machines.json"),
+            USERS_CONFIG=str(self.directory / "users.json"),
+            MACHINE_STATE_DIR=str(self.state),
+            FAULTS_CONSTANTS=json.dumps(self._constants),
+            PYTHONPATH=str(ROOT),
+            no_proxy="*",
+            **(slack if self._slack else {}),
+            **self.knobs.environment(),
+        )
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start a process, and do not wait for it."""
+        command = [sys.executable, "-m", "tests.faults.served", "serve", "--host", "127.0.0.1", "--port"]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, str(self.port)], cwd=self.directory, env=self.environment(), stderr=log, stdout=log
+            )
+        return self._process
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        begun = time.monotonic()
+        process = self.launch()
+
+        def answers() -> bool:
+            if process.poll() is not None:
+                raise AssertionError(f"the server ended with {process.returncode}:\n{self.log()[-3000:]}")
+            try:
+                return self.call("GET", "/healthz").status == 200
+            except Unanswered:
+                return False
+
+        until(answers, "the server answers", START_SECONDS)
+        self.starts.append(time.monotonic() - begun)
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.ledger.killed_now()
+        self.repeats_allowed = True
+        self.knobs.reset_waiting()
+        self._baseline = None
+
+    def terminate(self) -> int:
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(PATIENCE)
+        self._baseline = None
+        return status
+
+    def log(self) -> str:
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def vitals(self) -> Vitals:
+        return Vitals.of(self.process.pid)
+
+    @property
+    def baseline(self) -> Vitals | None:
+        """What the present process held when it had been warm for a moment."""
+        return self._baseline
+
+    def take_baseline(self) -> None:
+        self._baseline = self._baseline or self.vitals()
+
+    # talking to it
+
+    def call(self, method: str, path: str, body: object = None, *, source: str = "127.0.0.1") -> Answer:
+        return call(self.port, method, path, body, source=source)
+
+    def report(self, machine: str, card: str = "", uptime: float | None = None, source: str = "127.0.0.1") -> Any:
+        """Report as a reader of a machine that the load leaves alone; returns the outputs."""
+        seconds = time.monotonic() - self.load.booted if uptime is None else uptime
+        answer = self.call("POST", "/api/machine/update", report(machine, card, round(seconds, 3)), source=source)
+        assert answer.status == 200, answer
+        return answer.body
+
+    def machine(self, name: str) -> Any:
+        return self.call("GET", f"/api/machines/{name}").body
+
+    def ready(self) -> bool:
+        """Whether the server says that all is well."""
+        try:
+            return self.call("GET", "/readyz").status == 200
+        except Unanswered:
+            return False
+
+    def posted(self, channel: str = CONTROL) -> list[str]:
+        """What is posted in a channel, line by line."""
+        return [line for post in self.workspace.posts(channel) for line in post.text.splitlines()]
+
+    def count_posted(self, text: str, channel: str = CONTROL) -> int:
+        return sum(text.lower() in line.lower() for line in self.posted(channel))
+
+    def warm(self, seconds: float = 1.0) -> None:
+        """Let the load run until the process holds what it needs."""
+        if self._slack:
+            self.workspace.wait_connected(timeout=PATIENCE)
+        run_for(seconds)
+        self.take_baseline()
+
+
+def set_file_limit() -> int:
+    """Allow this process (and those that it starts) as many files as it may have; returns how many."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 16384 if hard == resource.RLIM_INFINITY else min(16384, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+__all__ = ["CONTROL", "OOPS", "PATIENCE", "Shop", "Vitals", "run_for", "set_file_limit", "until"]
