@@ -10,7 +10,7 @@ demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -rs --cov --cov-report=term
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
