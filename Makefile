@@ -28,14 +28,14 @@ docs: $(VENV)/.dev
 audit: $(VENV)/.dev
 	$(BIN)/python -m tests.security.audit
 
-MINUTES ?= 5
+fuzz soak: MINUTES ?= 20
 fuzz: $(VENV)/.dev
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m tests.security.fuzz_reports --minutes $(MINUTES)
 	$(BIN)/python -m tests.security.fuzz_commands --minutes $(MINUTES)
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out soak.json
 
 check: lint types imports docs test
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,9 @@ MakeServer = Callable[..., Running]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Started in the background of a script, Ctrl-C is ignored, and the commands under test would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "actor_dies: an actor dies in this test, and pykka may say so in the log")
 
 

@@ -36,7 +36,7 @@ from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
 from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Source
-from mac_actors.core.wording import Channel, Notice
+from mac_actors.core.wording import Channel, Notice, count
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.storage.store import Record, Store, Unreadable, record_state
 
@@ -208,6 +208,9 @@ class MachineFleet:
             ill["store"] = self.journal.error
         elif self.journal.oldest_age > SLOW_SECONDS:
             ill["store"] = f"the disk has not answered for {self.journal.oldest_age:.0f} s"
+        if self.journal.lost:
+            lost = count(self.journal.lost, "change")
+            ill["journal"] = f"{lost} could not be written: the log says which; look, then restart the server"
         dead = [name for name, ref in list(self._refs.items()) if not ref.is_alive()]
         if dead:
             ill["machines"] = f"being restarted: {', '.join(dead[:10])}"

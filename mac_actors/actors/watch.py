@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mac_actors.actors.absence import Absences, Watched
-from mac_actors.core.wording import Channel
+from mac_actors.core.wording import Channel, count
 
 if TYPE_CHECKING:
     from mac_actors.actors.fleet import MachineFleet
@@ -40,6 +40,7 @@ class Watch:
         self._fleet = fleet
         self._absences = Absences(missing, fleet.started_at)
         self._disk_told = False
+        self._lost_told = 0
         self._chat_told: set[Channel] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet-watch", daemon=True)
@@ -68,6 +69,11 @@ class Watch:
 
     def _look_at_disk(self) -> None:
         journal = self._fleet.journal
+        if journal.lost != self._lost_told:
+            self._lost_told = journal.lost
+            self._fleet.notify(
+                f"{count(journal.lost, 'change')} could not be written; the log says which.", at_once=True
+            )
         age = journal.oldest_age
         if age > SLOW_SECONDS and not self._disk_told:
             self._disk_told = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,14 @@ SEEN_FOR = timedelta(hours=2)
 """How long a chat event is remembered; Slack repeats one for five minutes at the most."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """A commit of which it is not known whether it is on disk: how many records it held, and how many notices."""
+
+    records: int
+    posts: int
+
+
 class BadRecordError(StorageError):
     """A record that the database refuses whatever the state of the disk: a mistake of ours, no use to try again."""
 
@@ -118,6 +127,8 @@ class Store:
                 self._last_journal = connection.scalar(select(func.max(journal.c.id))) or 0
                 self._last_outbox = connection.scalar(select(func.max(outbox.c.id))) or 0
         self._writer: Connection | None = None
+        self._doubt: _Doubt | None = None
+        self._already = 0  # of the records to be given next, so many are on disk
 
     @classmethod
     def open(cls, directory: Path | None) -> Store:
@@ -160,7 +171,45 @@ class Store:
     # writing: the journal actor alone
 
     def commit(self, records: Sequence[Record]) -> None:
-        """Write all of ``records`` in one transaction, in their order; on an error none of them is written."""
+        """Write all of ``records`` in one transaction, in their order; on an error none of them counts as written.
+
+        Raises :class:`BadRecordError` for a record that is wrong in itself. After any other
+        :class:`StorageError` the same records must be given again first: whether a commit that failed in
+        its last step is there after all is found out then.
+        """
+        self._settle_doubt()
+        skip = min(self._already, len(records))
+        self._write(records[skip:], len(records))
+        self._already -= skip
+
+    def _settle_doubt(self) -> None:
+        """Find out whether a commit that failed is there all the same, and get it onto the disk if so."""
+        if self._doubt is None:
+            return
+        with _as_storage_error("write"):
+            # What a failed sync leaves in the write-ahead log may never reach the disk, whatever later syncs say:
+            # a checkpoint moves it to the database, with a sync of its own, and begins a new log.
+            raw = self._engine.raw_connection()
+            try:
+                busy = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.Error as error:
+                raise StorageError(f"cannot write: {error}") from error
+            finally:
+                raw.close()
+            if busy:
+                raise StorageError("cannot write: somebody reads the database at the moment")
+            with self._reading() as connection:
+                last_journal = connection.scalar(select(func.max(journal.c.id))) or 0
+                last_outbox = connection.scalar(select(func.max(outbox.c.id))) or 0
+        if last_journal > self._last_journal:
+            self._already = self._doubt.records
+            self._last_outbox += self._doubt.posts
+        self._last_journal = last_journal
+        self._last_outbox = max(self._last_outbox, last_outbox)
+        self._doubt = None
+
+    def _write(self, records: Sequence[Record], counted: int) -> None:
+        """Write ``records``, the last of the ``counted`` ones that were given."""
         states = {r.state[0]: r.state[1] for r in records if r.state}
         rows: list[dict[str, Any]] = []
         posts: list[dict[str, Any]] = []
@@ -175,6 +224,7 @@ class Store:
         sent = [{"sent_id": i} for r in records for i in r.sent]
         threads = [{"key": k, "channel": c, "post": p} for r in records for k, c, p in r.threads]
         seen = [r.seen for r in records if r.seen]
+        self._doubt = _Doubt(counted, len(posts))
         with _as_storage_error("write"), self._writing() as connection:
             if states:
                 connection.execute(_PUT_STATE, [{"name": n, "state": s} for n, s in states.items()])
@@ -189,6 +239,7 @@ class Store:
             if seen:
                 connection.execute(_PUT_SEEN, [{"id": i, "at": codec.timestamp(at)} for i, at in seen])
                 connection.execute(_FORGET_SEEN, {"before": codec.timestamp(seen[-1][1] - SEEN_FOR)})
+        self._doubt = None
         self._last_journal += len(rows)
         self._last_outbox += len(posts)
 
