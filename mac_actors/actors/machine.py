@@ -33,6 +33,9 @@ from mac_actors.storage.store import Record, record_state
 LATE_SECONDS = 5.0
 """A report that has waited longer than this in the server starts no session: its reader has hung up."""
 
+CLOCK_WAS_SET_SECONDS = 10.0
+"""Where the wall clock and the monotonic one differ by more between two reports, somebody (NTP) has set it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -131,6 +134,7 @@ class MachineActor(MacActor):
         self._saved_checkin = state.last_checkin
         self._written: Gate | None = None
         """Open once the last change is on disk."""
+        self._last_arrival: float | None = None
         self._twins = Twins()
         self._twins_told = False
 
@@ -138,8 +142,9 @@ class MachineActor(MacActor):
         """Carry out an event (answered with an :class:`Answer`), or one of the fleet's messages."""
         match message:
             case Arrived(report=report):
-                hold = self._hold(message)
-                return self._apply(report if hold is None else replace(report, hold=hold))
+                hold, elapsed = self._hold(message), self._elapsed(message)
+                same = hold is None and elapsed is None
+                return self._apply(report if same else replace(report, hold=hold, elapsed=elapsed))
             case Commanded(event=event, chat_event=chat_event):
                 return self._apply(event, (chat_event, event.at))
             case Reconfigure(directory=directory, config=config, at=at):
@@ -174,6 +179,16 @@ class MachineActor(MacActor):
         if time.monotonic() - arrived.received > LATE_SECONDS:
             return Refusal.LATE
         return Refusal.TWO_READERS if twins else None
+
+    def _elapsed(self, arrived: Arrived) -> float | None:
+        """Return the seconds since the last report, if the wall clock was set meanwhile and can't tell."""
+        last_arrival, self._last_arrival = self._last_arrival, arrived.received
+        last_checkin = self._state.last_checkin
+        if last_arrival is None or last_checkin is None:
+            return None
+        elapsed = arrived.received - last_arrival
+        by_wall_clock = (arrived.report.at - last_checkin).total_seconds()
+        return elapsed if abs(by_wall_clock - elapsed) > CLOCK_WAS_SET_SECONDS else None
 
     # for scripts: the same as messages
 

@@ -14,6 +14,8 @@ class Report:
 
     ``fob`` is normalized, ``None`` without a card. ``hold`` is set when the server has a reason of its
     own to start no session now (the report is late, the disk hangs): an inserted card is then blocked.
+    ``elapsed`` is how many seconds have really gone by since the machine's last report, given where
+    ``at`` can't tell because the server's clock was set meanwhile.
     """
 
     at: datetime
@@ -21,6 +23,7 @@ class Report:
     oops: bool = False
     telemetry: Telemetry = NO_TELEMETRY
     hold: Refusal | None = None
+    elapsed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def _has_rebooted(state: MachineState, event: Report) -> bool:
         return True
     if state.last_checkin is None:
         return False
-    elapsed = (event.at - state.last_checkin).total_seconds()
+    elapsed = (event.at - state.last_checkin).total_seconds() if event.elapsed is None else event.elapsed
     return now < elapsed - REBOOT_TOLERANCE_SECONDS
 
 

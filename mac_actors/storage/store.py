@@ -156,8 +156,9 @@ class Store:
             engine.dispose()
             lock.release()
             raise StorageError(
-                f"{directory / DATABASE}: {error}. If it is damaged, 'mac-actors restore FILE' puts a backup in "
-                "its place; moving it away begins anew, and forgets every oops, lock-out and event."
+                f"{directory / DATABASE}: {error}. Look first whether the disk is full (df -h) or failing (dmesg), and "
+                "start again once that is mended. If the database itself is damaged, 'mac-actors restore FILE' puts "
+                "a backup in its place; moving it away begins anew, and forgets every oops, lock-out and event."
             ) from error
 
     def close(self) -> None:

@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 THREADS = 32
 """Worker threads. While the disk hangs, each change takes one for the commit budget."""
 
-BACKLOG = 1024
-"""Connections that the kernel keeps until they are accepted: a whole shop after a power cut."""
+BACKLOG = 4096
+"""Connections that the kernel keeps until they are accepted: a whole shop after a power cut. It takes
+``net.core.somaxconn`` at the most, 4,096 by default."""
 
 STOP_SECONDS = 5
 """How long requests under way may take at the stop."""

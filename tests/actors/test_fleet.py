@@ -387,3 +387,19 @@ def test_no_actor_is_left_after_the_end(tmp_path: Path) -> None:
         assert len(ours) == 5 + 2 + len(Channel)
     wait_until(lambda: not [ref for ref in ours if ref.is_alive()])
     assert not ours & set(pykka.ActorRegistry.get_all())
+
+
+@pytest.mark.parametrize("step", [timedelta(days=1), timedelta(days=-1)])
+def test_a_wall_clock_that_is_set_ends_no_session(fleet: MachineFleet, step: timedelta) -> None:
+    now, arrival = datetime.now(UTC), time.monotonic()
+    for number, (fob, at) in enumerate([(None, now), (ANN, now), (ANN, now + step), (ANN, now)]):
+        uptime = Telemetry(uptime=1000.0 + 10 * number)
+        answer = fleet.report("metal-mill", Report(at, fob, telemetry=uptime), arrival + 10 * number)
+        assert answer.outputs.relay is (fob is not None)
+
+
+def test_a_reader_that_restarts_while_the_wall_clock_is_put_back_is_seen_to_have_restarted(fleet: MachineFleet) -> None:
+    now, arrival = datetime.now(UTC), time.monotonic() - 3600
+    for fob, at, elapsed, uptime in [(None, now, 0, 500.0), (ANN, now, 10, 510.0), (ANN, now, 3000, 520.0)]:
+        answer = fleet.report("metal-mill", Report(at, fob, telemetry=Telemetry(uptime=uptime)), arrival + elapsed)
+    assert not answer.outputs.relay

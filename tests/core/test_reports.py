@@ -108,6 +108,15 @@ def test_a_reboot_is_told_by_the_uptime(last: float | None, now: float | None, e
     assert decision.state.telemetry.uptime == now
 
 
+@pytest.mark.parametrize(("by_wall_clock", "elapsed", "rebooted"), [(86_400, 10, False), (10, 86_400, True)])
+def test_where_the_wall_clock_was_set_a_reboot_is_told_by_the_time_that_has_really_gone_by(
+    by_wall_clock: float, elapsed: float, rebooted: bool
+) -> None:
+    running = run(MILL, PEOPLE, MachineState(T0), [report(None, 0, uptime=500.0), report(ANNA, 0, uptime=500.0)]).state
+    event = replace(report(ANNA, by_wall_clock, uptime=510.0), elapsed=elapsed)
+    assert (decide(MILL, PEOPLE, running, event).state.session is None) is rebooted
+
+
 @pytest.mark.parametrize("uptime", [None, 0.0, 1e6])
 def test_the_first_report_ever_is_no_reboot(uptime: float | None) -> None:
     decision = decide(MILL, PEOPLE, MachineState(T0), report(ANNA, 1e6, uptime=uptime))

@@ -18,7 +18,7 @@ from mac_actors.settings import Settings
 from tests.fakes import RecordingChat
 from tests.faults.audit import promises, read_journal_of
 from tests.faults.faults import Result, answered_in_time
-from tests.faults.load import MACHINES, Load, write_configuration
+from tests.faults.load import MACHINES, Load, Trouble, write_configuration
 from tests.faults.shop import run_for, until
 
 BACK_SECONDS = 1.0
@@ -110,6 +110,42 @@ ACTORS: dict[str, Callable[[Inside, str], None]] = {
     "notifier-stopped": _stop_notifier,
     "notifier-raises": _raise_in_notifier,
 }
+
+
+def storm(directory: Path, chance: random.Random) -> Result:
+    """One machine's actor dies again and again under load: it is given up for a while, and nothing else suffers."""
+    result = Result("after some restarts a clear unhealthy state, no loop; the other machines are answered in time")
+    sick = MACHINES[-3]
+    with inside(directory, chance.randrange(2**32)) as shop:
+        fleet = shop.service.fleet
+        shop.load.start()
+        run_for(0.5)
+        begun = time.monotonic()
+        while "actors" not in fleet.health():
+            restarts = fleet.restarts["machine"]
+            _stop_machine(shop, sick)
+            until(partial(_restarted, fleet, restarts), "the actor is restarted", 10)
+        _stop_machine(shop, sick)
+        restarts = fleet.restarts["machine"]
+        until(lambda: not fleet._refs[sick].is_alive(), "the actor is stopped for the last time", 10)
+        run_for(2.0)
+        result.worst = f"given up after {restarts} restarts"
+        result.require(fleet.restarts["machine"] == restarts, "it is restarted in a loop")
+        result.require(sick in fleet.health().get("actors", ""), f"health says {fleet.health()}")
+        shop.load.stop()
+        ledger = shop.load.ledger
+        others = [t for t in ledger.troubles_since(begun) if not _names(t, sick)]
+        result.require(not others, f"others suffered: {others[:2]}")
+        said = [trouble.text for trouble in ledger.troubles_since(begun)]
+        result.require(said and all("again and again" in text for text in said[-1:]), f"what is said: {said[-2:]}")
+        told = [p.text for p in shop.chat.posts if "fails again and again" in p.text]
+        result.require(len(told) == 1, f"said {len(told)} times, not once")
+        result.problems += ledger.violations
+    return result
+
+
+def _names(trouble: Trouble, machine: str) -> bool:
+    return machine in trouble.what or f"Machine {machine[1:]}" in trouble.text
 
 
 def _restarted(fleet: MachineFleet, before: int) -> bool:

@@ -87,8 +87,6 @@ class Entry:
     durable: bool = True
     may_be_lost: bool = False
     """The server was killed before it could be on disk, and had said that it might not be."""
-    loose: bool = False
-    """Asked while the clock jumped: a reader that seems to have restarted gets no line for its card."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,6 @@ class Ledger:
     guards: dict[str, object | None] = field(default_factory=dict)
     undurable: Counter[str] = field(default_factory=Counter)
     killed: bool = False
-    loose: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _count: int = 0
 
@@ -120,7 +117,6 @@ class Ledger:
         with self._lock:
             self._count += 1
             entry.number = self._count
-            entry.loose = self.loose
             self.entries.append(entry)
 
     def reason(self) -> str:

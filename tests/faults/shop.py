@@ -177,14 +177,11 @@ class Shop:
         self.ledger.killed_now()
         self.repeats_allowed = True
         self.knobs.reset_waiting()
-        self._baseline = None
 
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(PATIENCE)
-        self._baseline = None
-        return status
+        return self.process.wait(PATIENCE)
 
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
@@ -194,7 +191,7 @@ class Shop:
 
     @property
     def baseline(self) -> Vitals | None:
-        """What the present process held when it had been warm for a moment."""
+        """What the first process held when it had been warm for a moment: the later ones may hold no more."""
         return self._baseline
 
     def take_baseline(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.faults import faults
 from tests.faults.audit import audit
 from tests.faults.faults import ON_ANY_SHOP, SILENCE, Fault
-from tests.faults.inside import ACTORS, kill_actors
+from tests.faults.inside import ACTORS, kill_actors, storm
 from tests.faults.shop import Shop, run_for, set_file_limit
 
 pytestmark = pytest.mark.skipif(
@@ -85,6 +85,11 @@ def test_readers_that_fall_silent_are_said_once_and_once_more_when_they_are_back
 def test_an_actor_that_dies_under_load_is_back_within_a_second_and_nothing_is_lost(tmp_path: Path, what: str) -> None:
     result, found = kill_actors(tmp_path / "shop", what, random.Random(what), 3)
     assert (result.problems, found) == ([], [])
+
+
+@pytest.mark.actor_dies
+def test_an_actor_that_dies_again_and_again_is_given_up_for_a_while_and_nothing_else_suffers(tmp_path: Path) -> None:
+    assert storm(tmp_path / "shop", random.Random(1)).problems == []
 
 
 def test_the_audit_finds_what_is_missing_and_what_is_there_twice(shop: Shop) -> None:
