@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 COMMAND = [sys.executable, "-m", "mac_actors"]
 ROOT = Path(__file__).parents[2]
@@ -41,100 +41,6 @@ def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedPro
     )
 
 
-class ServerProcess:
-    """``mac-actors serve`` on a port of its own, in ``directory``."""
-
-    def __init__(self, directory: Path, *options: str, **variables: str) -> None:
-        self.lines: list[str] = []
-        self._said = threading.Condition()
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", "--host", "127.0.0.1", "--port", variables.pop("port", "0"), *options],
-            cwd=directory,
-            env=environment(**{**SAMPLES, **variables}),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        line = self.wait_for(r"at (https?)://127\.0\.0\.1:(\d+)")
-        found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", line)
-        assert found
-        self.port = int(found[2])
-        self.url = f"{found[1]}://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> ServerProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def wait_for(self, pattern: str) -> str:
-        """Wait for a line of the log."""
-        deadline = time.monotonic() + PATIENCE
-        with self._said:
-            while True:
-                for line in self.lines:
-                    if re.search(pattern, line):
-                        return line
-                alive = self.process.poll() is None
-                if not alive or not self._said.wait(max(0.0, deadline - time.monotonic())):
-                    raise AssertionError(f"no line like {pattern!r} in:\n" + "\n".join(self.lines))
-
-    def kill(self) -> None:
-        """Kill -9, and wait for the end."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self._end()
-
-    def terminate(self, number: int = signal.SIGTERM) -> int:
-        """Stop cleanly; returns the exit status."""
-        self.process.send_signal(number)
-        status = self.process.wait(PATIENCE)
-        self._end()
-        return status
-
-    def _end(self) -> None:
-        self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        if self.process.stderr:
-            self.process.stderr.close()
-
-    def _read(self) -> None:
-        assert self.process.stderr
-        for line in self.process.stderr:
-            with self._said:
-                self.lines.append(line.rstrip())
-                self._said.notify_all()
-        with self._said:
-            self._said.notify_all()
-
-    def call(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> tuple[int, Any]:
-        """Make one call; returns status and JSON."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, {"Connection": "close", **(headers or {})})
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        finally:
-            connection.close()
-
-    def report(self, machine: str, fob: str = "", uptime: float | None = 100.0, oops: bool = False) -> Any:
-        """Report as a reader does; returns the outputs."""
-        body = {"machine_name": machine, "oops": oops, "rfid_value": fob, "uptime": uptime}
-        status, answer = self.call("POST", "/api/machine/update", body)
-        assert status == 200, answer
-        return answer
-
-    def machine(self, name: str) -> Any:
-        """Return a machine as the API shows it."""
-        status, answer = self.call("GET", f"/api/machines/{name}")
-        assert status == 200, answer
-        return answer
-
-
 class Talking:
     """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams."""
 
@@ -152,10 +58,14 @@ class Talking:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> Talking:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill -9, and wait for the end."""
         if self.process.poll() is None:
             self.process.kill()
         self._end()
@@ -193,6 +103,49 @@ class Talking:
                 self._said.notify_all()
         with self._said:
             self._said.notify_all()
+
+
+class ServerProcess(Talking):
+    """``mac-actors serve`` on a port of its own, in ``directory``."""
+
+    def __init__(self, directory: Path, *options: str, **variables: str) -> None:
+        port = variables.pop("port", "0")
+        arguments = ["serve", "--host", "127.0.0.1", "--port", port, *options]
+        super().__init__(*arguments, cwd=directory, **{**SAMPLES, **variables})
+        found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", self.wait_for(r"at https?://127\.0\.0\.1:\d+"))
+        assert found
+        self.port = int(found[2])
+        self.url = f"{found[1]}://127.0.0.1:{self.port}"
+
+    def terminate(self, number: int = signal.SIGTERM) -> int:
+        """Stop cleanly; returns the exit status."""
+        return self.interrupt(number)
+
+    def call(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Make one call; returns status and JSON."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Connection": "close", **(headers or {})})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def report(self, machine: str, fob: str = "", uptime: float | None = 100.0, oops: bool = False) -> Any:
+        """Report as a reader does; returns the outputs."""
+        body = {"machine_name": machine, "oops": oops, "rfid_value": fob, "uptime": uptime}
+        status, answer = self.call("POST", "/api/machine/update", body)
+        assert status == 200, answer
+        return answer
+
+    def machine(self, name: str) -> Any:
+        """Return a machine as the API shows it."""
+        status, answer = self.call("GET", f"/api/machines/{name}")
+        assert status == 200, answer
+        return answer
 
 
 def free_port() -> int:
