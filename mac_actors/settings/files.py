@@ -17,6 +17,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
 )
@@ -70,10 +71,14 @@ class _Strict(BaseModel):
 class SecondRelayEntry(_Strict):
     """``second_relay`` of a machine in machines.json."""
 
-    authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)]
-    unauthorized_warn_only: bool = False
-    always_enabled: bool = False
-    alias: Shown | None = None
+    authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)] = Field(
+        description="Not empty. A user with any one of them has the second relay too."
+    )
+    unauthorized_warn_only: bool = Field(
+        False, description="``true``: a user without authorization has it all the same, and the admins are told."
+    )
+    always_enabled: bool = Field(False, description="``true``: it is on whenever the first one is.")
+    alias: Shown | None = Field(None, description="The name that people see. It need not be unique.")
 
     def relay(self) -> SecondRelay:
         """Return the core's value for this entry."""
@@ -88,11 +93,22 @@ class SecondRelayEntry(_Strict):
 class MachineEntry(_Strict):
     """One machine of machines.json."""
 
-    authorizations_or: list[Authorization]
-    unauthorized_warn_only: bool = False
-    always_enabled: bool = False
-    alias: Shown | None = None
-    second_relay: SecondRelayEntry | None = None
+    authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
+    unauthorized_warn_only: bool = Field(
+        False,
+        description="``true``: a user without authorization may run the machine all the same, and the admins are told.",
+    )
+    always_enabled: bool = Field(
+        False, description="``true``: the machine has power without a fob, unless it is oopsed or locked."
+    )
+    alias: Shown | None = Field(
+        None,
+        description="The name that people see and may use. No two names or aliases may be equal; case does not count.",
+    )
+    second_relay: SecondRelayEntry | None = Field(
+        None,
+        description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
+    )
 
     def config(self, name: str) -> MachineConfig:
         """Return the core's value for this entry."""
@@ -109,16 +125,27 @@ class MachineEntry(_Strict):
 class UserEntry(_Strict):
     """One user of users.json."""
 
-    fob_codes: list[Annotated[str, AfterValidator(_fob)]]
-    account_id: Annotated[str, StringConstraints(min_length=1)]
-    full_name: str
-    first_name: str
-    last_name: str
-    preferred_name: str
-    email: str
-    expiration_ymd: Annotated[str, AfterValidator(_day)]
-    authorizations: list[Authorization]
-    oops_override: bool = False
+    account_id: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="It is the user's own: no two users have the same."
+    )
+    full_name: str = Field(description="It is in the journal and in the control channel.")
+    first_name: str = Field(description="Part of the name, as the membership software has it.")
+    last_name: str = Field(description="Likewise.")
+    preferred_name: str = Field(
+        description='It is on the reader\'s display after "Welcome,". Letters that the display does not have are '
+        "written with plain ones: Frøya becomes Froya."
+    )
+    email: str = Field(description="It is never shown.")
+    fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
+        description="Codes shorter than 10 characters get zeroes at the left. A fob belongs to one user."
+    )
+    expiration_ymd: Annotated[str, AfterValidator(_day)] = Field(
+        description="The last day of the membership, as ``YYYY-MM-DD``."
+    )
+    authorizations: list[Authorization] = Field(description="What the user has been trained for.")
+    oops_override: bool = Field(
+        False, description="``true``: this user's fob runs oopsed and locked machines too, to repair them."
+    )
 
     def user(self) -> User:
         """Return the core's value for this entry."""

@@ -77,7 +77,7 @@ def _description_text() -> bytes:
 def description() -> dict[str, Any]:
     """Return the OpenAPI 3.1 description of the whole API."""
     _, schemas = models_json_schema(
-        [(model, "serialization" if model.__name__ not in _INPUT else "validation") for model in ALL_MODELS],
+        [(model, "serialization" if model.__name__ not in INPUT else "validation") for model in ALL_MODELS],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -98,7 +98,8 @@ def description() -> dict[str, Any]:
     }
 
 
-_INPUT = {"ReportBody", "AdminBody"}
+INPUT = {"ReportBody", "AdminBody"}
+"""Models of what is sent; all others are answered."""
 
 
 def _paths() -> dict[str, Any]:

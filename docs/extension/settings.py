@@ -1,0 +1,47 @@
+"""The environment's variables and the two files' keys, from where they are checked."""
+
+from __future__ import annotations
+
+import types
+import typing
+
+from pydantic import BaseModel
+
+from mac_actors.settings import variables as known
+from mac_actors.settings.files import MachineEntry, SecondRelayEntry, UserEntry
+
+MODELS: dict[str, type[BaseModel]] = {"machine": MachineEntry, "second_relay": SecondRelayEntry, "user": UserEntry}
+
+_TYPES = {str: "string", bool: "true or false", list: "list of strings"}
+
+
+def variables(group: str) -> list[str]:
+    """A table of one group of variables: FILES, SERVER or SLACK."""
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 30 15 55", ""]
+    lines += ["   * - variable", "     - default", "     - what it is"]
+    for variable in getattr(known, group):
+        default = f"``{variable.default}``" if variable.default else ""
+        lines += [f"   * - ``{variable.name}``", f"     - {default}", f"     - {variable.meaning}"]
+    return lines
+
+
+def keys(which: str) -> list[str]:
+    """The keys of a machine, a second relay or a user."""
+    lines = []
+    for name, field in MODELS[which].model_fields.items():
+        kind = _kind(field.annotation)
+        if field.is_required():
+            need = "required"
+        else:
+            need = f"default ``{str(field.default).lower()}``" if field.default is not None else "optional"
+        lines += [f"``{name}``", f"   {kind.capitalize()}, {need}. {field.description}", ""]
+    return lines
+
+
+def _kind(annotation: object) -> str:
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    annotation = typing.get_origin(annotation) or annotation
+    return _TYPES.get(annotation, "object")

@@ -1,0 +1,117 @@
+"""Follows one report through the real server, so that the picture of its way can't be wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+
+from mac_actors.actors.fleet import MachineFleet
+from mac_actors.actors.notifier import PrintedChat
+from mac_actors.core.wording import Channel
+from mac_actors.settings import Tokens, parse
+from mac_actors.storage.store import Store, Waiting
+from mac_actors.web.access import Access
+from mac_actors.web.app import create_app
+
+ETC = Path(__file__).parents[2] / "etc"
+
+STATIONS = {
+    "MainThread": ("worker thread", ["update", "parse_body", "MachineFleet.report", "Settling.settle", "reply_body"]),
+    "MachineActor": (
+        "the machine's actor",
+        [
+            "MachineActor.on_receive",
+            "decide",
+            "judge",
+            "outputs",
+            "notices",
+            "Journal.record",
+            "MachineFleet._publish",
+            "Herald.announce",
+        ],
+    ),
+    "JournalActor": ("the journal's actor", ["JournalActor.on_receive", "Store.commit", "Gate.open", "Notifier.wake"]),
+    "NotifierActor": ("a channel's notifier", ["NotifierActor.on_receive", "Store.waiting", "Chat.post"]),
+}
+"""Thread -> what it is, and the functions on the way that are worth a box."""
+
+
+class Chat(PrintedChat):
+    """Somebody who is told, once."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: None)
+        self.told = threading.Event()
+
+    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> None:
+        super().post(channel, notices, thread)
+        self.told.set()
+
+
+def trace_report() -> dict[str, list[str]]:
+    """The stations by thread, in the order in which they were reached. Raises ``LookupError`` if one was not."""
+    reached: dict[str, list[str]] = {thread: [] for thread in STATIONS}
+    following = threading.Event()
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if (
+            event == "call"
+            and following.is_set()
+            and frame.f_globals.get("__name__", "").startswith(("mac_actors.", __name__))
+        ):
+            name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
+            calls = reached.get(threading.current_thread().name.split("-")[0])
+            if calls is not None and name not in calls:
+                calls.append(name)
+
+    threading.setprofile(look)
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        with TemporaryDirectory() as directory:
+            chat = Chat()
+            configuration = parse(ETC / "machines.json", ETC / "users.json")
+            fleet = MachineFleet(configuration, Store.open(Path(directory)), chat=chat)
+            try:
+                app = create_app(fleet, Access(Tokens()), lambda **_: configuration)
+                _report(app, "")
+                following.set()
+                _report(app, "1000001")
+                if not chat.told.wait(30):
+                    raise LookupError("the notifier told nobody")
+            finally:
+                following.clear()
+                fleet.close()
+    finally:
+        threading.setprofile(None)
+        sys.setprofile(before)
+    ways = {}
+    for thread, (title, stations) in STATIONS.items():
+        missing = set(stations) - set(reached[thread])
+        if missing:
+            raise LookupError(f"a report no longer comes by {', '.join(sorted(missing))}: mend STATIONS in {__name__}")
+        ways[title] = [name for name in reached[thread] if name in stations]
+    return ways
+
+
+def _report(app: object, fob: str) -> None:
+    body = json.dumps({"machine_name": "metal-mill", "oops": False, "rfid_value": fob, "uptime": 5}).encode()
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/api/machine/update",
+        "CONTENT_LENGTH": str(len(body)),
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": False,
+        "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": "http",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "5000",
+    }
+    b"".join(app(environ, lambda *_: None))  # type: ignore[operator]
