@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from docs.extension import calls, pictures, settings
+from docs.extension import calls, pictures, settings, soak
 
 GENERATORS: dict[str, Callable[[str], list[str]]] = {
     "variables": settings.variables,
@@ -15,6 +15,7 @@ GENERATORS: dict[str, Callable[[str], list[str]]] = {
     "calls": calls.calls,
     "models": calls.models,
     "picture": pictures.picture,
+    "soak": soak.soak,
 }
 """Directive -> what makes its lines of reStructuredText of its argument."""
 

@@ -169,7 +169,7 @@ def start_on_bad_disk(shop: Shop, chance: random.Random, _: float) -> Result:
         with shop.knobs.disk(mode):
             status = shop.launch().wait(PATIENCE)
         said = shop.log()[before:].strip()
-        result.worst = f"exit status {status}: {said.splitlines()[-1][:80] if said else 'nothing said'}"
+        result.worst = f"exit status {status}: {_last_line(said, shop)}"
         result.require(status == 1, f"{mode.name}: exit status {status}")
         result.require("df -h" in said or "MACHINE_STATE_DIR" in said, f"{mode.name}: what to do is not said: {said}")
         result.require("Traceback" not in said, f"{mode.name}: {said}")
@@ -181,6 +181,11 @@ def start_on_bad_disk(shop: Shop, chance: random.Random, _: float) -> Result:
     result.seconds = until(shop.ready, "the server is ready", 30)
     shop.load.start()
     return result
+
+
+def _last_line(said: str, shop: Shop) -> str:
+    lines = said.strip().splitlines() or ["nothing said"]
+    return lines[-1].replace(f"{shop.state}/", "")[:160]
 
 
 def database_corrupted(shop: Shop, chance: random.Random, _: float) -> Result:
@@ -196,7 +201,7 @@ def database_corrupted(shop: Shop, chance: random.Random, _: float) -> Result:
     before = len(shop.log())
     status = shop.launch().wait(PATIENCE)
     said = shop.log()[before:]
-    result.worst = f"exit status {status}: {said.strip().splitlines()[-1][:80] if said.strip() else 'nothing said'}"
+    result.worst = f"exit status {status}: {_last_line(said, shop)}"
     result.require(status == 1, f"exit status {status}")
     result.require("backup" in said and str(path) in said, f"what to do is not said: {said[-500:]}")
     result.require(path.read_bytes() == bytes(damage), "the damaged database was changed")
