@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 COMMAND = [sys.executable, "-m", "mac_actors"]
 ROOT = Path(__file__).parents[2]
@@ -120,6 +122,15 @@ class ServerProcess:
             return response.status, json.loads(response.read())
         finally:
             connection.close()
+
+    def fetch(self, path: str) -> tuple[int, bytes]:
+        """Get a page as a browser does, where it leads; returns status and bytes."""
+        try:
+            with urlopen(f"{self.url}{path}", timeout=PATIENCE) as response:
+                return response.status, response.read()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read()
 
     def report(self, machine: str, fob: str = "", uptime: float | None = 100.0, oops: bool = False) -> Any:
         """Report as a reader does; returns the outputs."""
