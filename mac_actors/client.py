@@ -106,12 +106,12 @@ class Client:
         """Whether the server answers; that it could serve is not said by this."""
         return self._call("GET", "/healthz")[0].get("status") == "ok"
 
-    def ready(self) -> tuple[bool, dict[str, str], dict[str, str]]:
-        """Return whether the server can serve, what keeps it from it, and what else is wrong, by part."""
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        """Return whether the server can serve, and all that is wrong, also what does not keep it from that, by part."""
         body = self._send("GET", "/readyz")[1]
         if not isinstance(body.get("ready"), bool):
             raise self._foreign()
-        return body["ready"], dict(body.get("problems", {})), dict(body.get("notes", {}))
+        return body["ready"], {**body.get("problems", {}), **body.get("notes", {})}
 
     def close(self) -> None:
         """Close the connection."""

@@ -55,8 +55,9 @@ class Systemd:
         self._send(f"STATUS={status}")
 
     def alive(self) -> None:
-        """Give the sign of life that the watchdog waits for."""
-        self._send("WATCHDOG=1")
+        """Give the sign of life that the watchdog waits for, if there is one."""
+        if self.watchdog_seconds is not None:
+            self._send("WATCHDOG=1")
 
     def _send(self, *lines: str) -> None:
         if self._address is None:

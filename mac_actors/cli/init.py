@@ -27,7 +27,7 @@ FILES = {
 }
 """What is written, with its mode: what has names or secrets in it is for the owner alone."""
 
-NOT_FOR_A_SERVICE = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/run/")
+NOT_FOR_A_SERVICE = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/run/")  # noqa: S108 - compared, not used
 """Where a service of systemd's with our unit can't look."""
 
 
@@ -42,7 +42,7 @@ def init(directory: Path, missing: bool) -> None:
     """
     directory = directory.absolute()
     command = _command()
-    for path, what in ((directory, "DIRECTORY"), (Path(command.split()[0]), "the command")):
+    for path, what in ((directory, "DIRECTORY"), (Path(command.partition(" ")[0]), "the command")):
         if not re.fullmatch(r"[\w./+@,=-]+", str(path)):
             raise MacError(
                 f"{what} is {str(path)!r}: a service file can't name a path with a space or a special character in it. "
@@ -94,10 +94,11 @@ def _content(name: str, directory: Path, command: str) -> str:
 
 def _next_steps(directory: Path, command: str) -> str:
     """Return numbered steps, to be typed as they are printed."""
+    program = command.partition(" ")[0]
     found = shutil.which("mac-actors")
-    called = "mac-actors" if found and Path(found).samefile(command.split()[0]) else command
+    called = "mac-actors" if found and Path(found).samefile(program) else command
     place = shlex.quote(str(directory))
-    hidden = [p for p in (str(directory), command.split()[0]) if p.startswith(NOT_FOR_A_SERVICE)]
+    hidden = [path for path in (str(directory), program) if path.startswith(NOT_FOR_A_SERVICE)]
     root = os.geteuid() == 0
     steps = [_PEOPLE, _check(place, called, root)]
     if hidden or not root:
@@ -113,8 +114,8 @@ def _next_steps(directory: Path, command: str) -> str:
     return "What next:\n\n" + "\n\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
 
 
-_PEOPLE = """Put your machines and people into machines.json and users.json; README.txt there explains them. Or leave them as
-   they are for a first try."""
+_PEOPLE = """Put your machines and people into machines.json and users.json; README.txt there explains them. Or leave
+   them as they are for a first try."""
 
 _TRY = """Start the server, to try it. Ctrl-C ends it:
 

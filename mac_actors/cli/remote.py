@@ -131,11 +131,8 @@ def health(alive: bool, url: str | None) -> None:
     What is wrong with Slack is said too, but is no failure: machines work without it.
     """
     client = connect(url)
-    if alive:
-        well, problems, notes = client.healthy(), {}, {}
-    else:
-        well, problems, notes = client.ready()
-    for what, text in (problems | notes).items():
+    well, wrong = (client.healthy(), {}) if alive else client.ready()
+    for what, text in wrong.items():
         click.echo(f"{what}: {text}")
     if not well:
         sys.exit(1)

@@ -220,17 +220,17 @@ class Server(WSGIServer):
     @property
     def turns(self) -> int:
         """Rounds of the accepting thread so far, two a second or more."""
-        return self._connections.turns
+        return int(self._connections.turns)
 
     @property
     def taken(self) -> int:
         """Requests that workers have taken so far."""
-        return self.requests.taken
+        return int(self.requests.taken)
 
     @property
     def waiting(self) -> int:
         """Requests that no worker has taken yet."""
-        return self.requests.qsize
+        return int(self.requests.qsize)
 
     def refused(self, reason: str) -> None:
         """Count a request that was refused."""

@@ -70,12 +70,12 @@ class ServerProcess:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def wait_for(self, pattern: str) -> str:
-        """Wait for a line of the log."""
+    def wait_for(self, pattern: str, since: int = 0) -> str:
+        """Wait for a line of the log, from line number ``since`` on."""
         deadline = time.monotonic() + PATIENCE
         with self._said:
             while True:
-                for line in self.lines:
+                for line in self.lines[since:]:
                     if re.search(pattern, line):
                         return line
                 alive = self.process.poll() is None
