@@ -11,6 +11,7 @@ from mac_actors import settings as settings_module
 from mac_actors.actors.absence import Watched
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.notifier import Chat
+from mac_actors.actors.reloads import ReloadSummary
 from mac_actors.core.config import Configuration
 from mac_actors.settings import Settings
 from mac_actors.storage.store import Store
@@ -95,6 +96,14 @@ class Service:
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the configuration files anew; ``machines=False``: the users file alone."""
         return settings_module.load(self.settings, machines=machines)
+
+    def reload(self) -> ReloadSummary:
+        """Read both files anew and use them, as ``POST /api/reload`` does.
+
+        Raises :class:`~mac_actors.errors.ConfigError` or :class:`~mac_actors.errors.ReloadRefused`, and then
+        everything is as before.
+        """
+        return self.fleet.reload(self.load())
 
     def start(self) -> None:
         """Answer requests, in threads of the server's own, and connect to Slack. The socket is bound already."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from mac_actors.errors import ConfigError, ServerError
+
+if TYPE_CHECKING:
+    import httpx
 
 PATHS = {
     "oops": ("POST", "oops"),
@@ -21,7 +24,10 @@ PATHS = {
 
 
 def default_url(environ: Mapping[str, str] | None = None) -> str:
-    """Return where the server is: MAC_URL, else this computer at MAC_PORT. Raises :class:`ConfigError`."""
+    """Return where the server is: MAC_URL, else this computer at MAC_PORT, with HTTPS if MAC_TLS_CERT is set.
+
+    Raises :class:`ConfigError`.
+    """
     env = os.environ if environ is None else environ
     url = env.get("MAC_URL", "").strip()
     if url:
@@ -29,7 +35,13 @@ def default_url(environ: Mapping[str, str] | None = None) -> str:
     port = env.get("MAC_PORT", "").strip() or "5000"
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError([f"MAC_PORT is {port!r}: allowed is a whole number from 1 to 65535"])
-    return f"http://127.0.0.1:{port}"
+    return f"{'https' if env.get('MAC_TLS_CERT', '').strip() else 'http'}://127.0.0.1:{port}"
+
+
+def own_certificate(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the file of this computer's own certificate, if the server that is meant is the one that has it."""
+    env = os.environ if environ is None else environ
+    return None if env.get("MAC_URL", "").strip() else env.get("MAC_TLS_CERT", "").strip() or None
 
 
 def check_url(url: str, called: str) -> str:
@@ -47,13 +59,13 @@ def check_url(url: str, called: str) -> str:
 class Client:
     """Calls the server's HTTP API. Every method raises :class:`ServerError` with what to do next."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, certificate: str | None = None) -> None:
         import httpx  # here, because the server imports the command line but never needs it
 
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._errors = (httpx.HTTPError, httpx.InvalidURL)
-        # No proxy of the environment's; the system's certificates, or those of SSL_CERT_FILE.
-        trust = ssl.create_default_context() if url.startswith("https") else True
+        # No proxy of the environment's; the system's certificates, those of SSL_CERT_FILE, or just this one.
+        trust = _trust(certificate) if url.startswith("https") else True
         self._http = httpx.Client(base_url=url, headers=headers, timeout=10.0, trust_env=False, verify=trust)
         self._url = url
 
@@ -90,11 +102,30 @@ class Client:
             raise self._foreign()
         return page
 
+    def healthy(self) -> bool:
+        """Whether the server answers; that it could serve is not said by this."""
+        return self._call("GET", "/healthz")[0].get("status") == "ok"
+
+    def ready(self) -> tuple[bool, dict[str, str]]:
+        """Return whether the server can serve, and all that is wrong, also what does not keep it from that, by part."""
+        body = self._send("GET", "/readyz")[1]
+        if not isinstance(body.get("ready"), bool):
+            raise self._foreign()
+        return body["ready"], {**body.get("problems", {}), **body.get("notes", {})}
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
 
     def _call(self, method: str, path: str, **arguments: Any) -> tuple[dict[str, Any], Mapping[str, str]]:
+        response, body = self._send(method, path, **arguments)
+        if response.is_error:
+            message = str(body.get("error", response.reason_phrase)).rstrip(".")
+            hint = ". Set MAC_ADMIN_TOKEN to the server's token." if response.status_code in {401, 403} else ""
+            raise ServerError(message + hint)
+        return body, response.headers
+
+    def _send(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, dict[str, Any]]:
         try:
             response = self._http.request(method, path, **arguments)
             body = response.json()
@@ -110,11 +141,20 @@ class Client:
             raise self._foreign() from None
         if not isinstance(body, dict):
             raise self._foreign()
-        if response.is_error:
-            message = str(body.get("error", response.reason_phrase)).rstrip(".")
-            hint = ". Set MAC_ADMIN_TOKEN to the server's token." if response.status_code in {401, 403} else ""
-            raise ServerError(message + hint)
-        return body, response.headers
+        return response, body
 
     def _foreign(self) -> ServerError:
         return ServerError(f"{self._url} is not a mac-actors server: its answer is not one. Look at --url (MAC_URL)")
+
+
+def _trust(certificate: str | None) -> ssl.SSLContext:
+    if certificate is None:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # it is made out to the server's name, not to 127.0.0.1; and no other is trusted
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    try:
+        context.load_verify_locations(certificate)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError([f"MAC_TLS_CERT is {certificate!r}: allowed is a PEM certificate ({error})"]) from error
+    return context

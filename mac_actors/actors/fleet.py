@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from mac_actors.actors.names import Names
 from mac_actors.actors.notifier import Chat, Notifier
 from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Reply, prove_alive
+from mac_actors.actors.runtime import Ping, Reply, prove_alive
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
@@ -217,6 +218,24 @@ class MachineFleet:
         if storms := self._restarts.storms():
             ill["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
         return ill
+
+    def unresponsive(self, seconds: float) -> list[str]:
+        """Return the machines whose actor lives but has not answered after ``seconds``, all together.
+
+        An actor never waits for anything, so this is one that will not answer any more. A dead one is not
+        among them: it is restarted.
+        """
+        deadline = time.monotonic() + seconds
+        asked = [(name, ref.ask(Ping(), block=False)) for name, ref in list(self._refs.items())]
+        silent = []
+        for name, reply in asked:
+            try:
+                reply.get(timeout=max(0.0, deadline - time.monotonic()))
+            except pykka.Timeout:
+                silent.append(name)
+            except pykka.ActorDeadError:
+                pass
+        return silent
 
     @property
     def restarts(self) -> Counter[str]:

@@ -30,6 +30,17 @@ class ReloadSummary:
     removed: tuple[str, ...] = ()
     powered_on: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """Say it in one line."""
+        users = f"{self.users.added} added, {self.users.updated} changed, {self.users.removed} removed"
+        machines = [
+            f"{what} {', '.join(names)}"
+            for what, names in (("added", self.added), ("changed", self.changed), ("removed", self.removed))
+            if names
+        ]
+        powered = f"; power came on at {', '.join(self.powered_on)}" if self.powered_on else ""
+        return f"users: {users}; machines: {', '.join(machines) or 'as before'}{powered}"
+
 
 def compare_users(old: Directory, new: Directory) -> UsersChange:
     """Count the users that were removed, updated and added, by account."""

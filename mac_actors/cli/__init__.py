@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mac_actors.cli import remote, server, simulate, slack, storage
+from mac_actors.cli import init, remote, server, simulate, slack, storage
 from mac_actors.cli.common import Commands
 from mac_actors.version import VERSION
 
@@ -14,11 +14,13 @@ from mac_actors.version import VERSION
 def main() -> None:
     """Decide who may run which machine in a makerspace.
 
-    serve, check, demo, slack, backup, restore and verify work on this computer; the others talk to a running server.
+    init, serve, check, demo, slack, backup, restore and verify work on this computer; the others talk to a running
+    server.
     """
 
 
 COMMANDS: tuple[click.Command, ...] = (
+    init.init,
     server.serve,
     server.check,
     server.demo,

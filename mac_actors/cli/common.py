@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from mac_actors import settings as settings_module
-from mac_actors.client import Client, check_url, default_url
+from mac_actors.client import Client, check_url, default_url, own_certificate
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.settings import Settings
 
@@ -62,6 +62,7 @@ def url_option(command: Callable[..., None]) -> Callable[..., None]:
 
 def connect(url: str | None) -> Client:
     """Return a client of the server at ``url``, or where the environment says it is."""
-    return Client(
-        check_url(url, "--url") if url else default_url(), os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None
-    )
+    token = os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None
+    if url:
+        return Client(check_url(url, "--url"), token)
+    return Client(default_url(), token, own_certificate())

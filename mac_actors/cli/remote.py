@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -121,6 +122,23 @@ def _login_name() -> str | None:
         return None
 
 
+@click.command(short_help="Say whether the server is well.")
+@click.option("--alive", is_flag=True, help="Ask only whether it answers, not whether it can serve.")
+@url_option
+def health(alive: bool, url: str | None) -> None:
+    """Say whether the server is well: exit status 0, or 1 with a line for each thing that is wrong.
+
+    What is wrong with Slack is said too, but is no failure: machines work without it.
+    """
+    client = connect(url)
+    well, wrong = (client.healthy(), {}) if alive else client.ready()
+    for what, text in wrong.items():
+        click.echo(f"{what}: {text}")
+    if not well:
+        sys.exit(1)
+    click.echo("The server answers." if alive else "The server is well.")
+
+
 @click.command(short_help="Show what happened.")
 @click.argument("name", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
@@ -171,4 +189,4 @@ def _print_events(newest_first: list[dict[str, Any]]) -> None:
         click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
 
 
-COMMANDS: tuple[click.Command, ...] = (status, *(_command(command) for command in _HELP), events)
+COMMANDS: tuple[click.Command, ...] = (status, health, *(_command(command) for command in _HELP), events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import tempfile
@@ -18,9 +19,13 @@ from mac_actors import logs
 from mac_actors import settings as settings_module
 from mac_actors.bootstrap import Service
 from mac_actors.cli.common import raise_file_limit, read_settings
+from mac_actors.cli.signals import Signals
 from mac_actors.core.config import Configuration
 from mac_actors.core.wording import count
+from mac_actors.errors import ConfigError, MacError, ReloadRefused
+from mac_actors.systemd import Systemd
 from mac_actors.version import VERSION
+from mac_actors.watchdog import Watchdog
 from mac_actors.web.server import Tls
 
 
@@ -42,21 +47,52 @@ def _log_options(command: Callable[..., None]) -> Callable[..., None]:
 def serve(host: str | None, port: int | None, log_level: str, log_format: str) -> None:
     """Run the server, until SIGTERM or Ctrl-C.
 
-    The environment says where the configuration is and what the server may do (docs/configuration.rst).
+    The environment says where the configuration is and what the server may do (docs/configuration.rst). SIGHUP has
+    machines and users read again, and the log says what came of it.
     """
     settings = read_settings(host, port)
     logs.set_up(log_level, log_format)
-    stop = _stop_on_signals()
+    signals = Signals()
+    faulthandler.enable()  # the watchdog ends a server that hangs with SIGABRT: the log then says where it hung
     raise_file_limit()
     os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
     service = Service(settings)
     service.fleet.subscribe(logs.log_outcome)
     service.start()
     logs.log.info("mac-actors %s at %s: %s", VERSION, service.server.url, _summary(service.configuration))
-    stop.wait()
+    watchdog = Watchdog(service, Systemd())
+    watchdog.start()
+    while signals.wait_for_reload():
+        watchdog.reloading()
+        watchdog.reloaded(good=_reload(service))
     logs.log.info("stopping: requests under way are answered, everything is written")
+    watchdog.stop()
     service.stop()
     logs.log.info("stopped")
+
+
+def _reload(service: Service) -> bool:
+    """Read the files anew; says in the log what came of it. A file that is wrong changes nothing and ends nothing."""
+    try:
+        logs.log.info("%s and %s were read again: %s", *_files(service), service.reload())
+        return True
+    except ConfigError as error:
+        for problem in error.problems:
+            logs.log.error("%s", problem)
+        logs.log.error(
+            "%s and %s were not taken over: nothing was changed. Mend them, then reload again", *_files(service)
+        )
+    except ReloadRefused as error:
+        logs.log.error("the reload was refused, nothing was changed: %s (?force=1 is for POST /api/reload)", error)
+    except MacError as error:
+        logs.log.error("the reload failed: %s", error)
+    except Exception:
+        logs.log.exception("the reload failed")
+    return False
+
+
+def _files(service: Service) -> tuple[Path, Path]:
+    return service.settings.machines_config, service.settings.users_config
 
 
 @click.command(short_help="Check the environment and the configuration.")

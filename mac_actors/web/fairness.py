@@ -16,6 +16,8 @@ class FairQueue:
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[Any]] = {}
         self._turns: deque[str] = deque()
+        self.taken = 0
+        """How many were ever taken: while some wait and this stands still, no worker moves."""
 
     def put(self, conn: Any, block: bool = True, timeout: float | None = None) -> None:
         """Add a connection (or cheroot's sign to stop, which has no address). Never blocks."""
@@ -36,6 +38,7 @@ class FairQueue:
             address = self._turns.popleft()
             line = self._waiting[address]
             conn = line.popleft()
+            self.taken += 1
             if line:
                 self._turns.append(address)
             else:

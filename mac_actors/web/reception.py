@@ -124,6 +124,9 @@ class Connection(HTTPConnection):
 class Reception(ConnectionManager):
     """cheroot's connection manager, but patient for all clients at once."""
 
+    turns = 0
+    """Rounds of its loop so far: it stands still only when the loop does."""
+
     def put(self, conn: Connection) -> None:
         """Take a connection back after an answer: to send what is left of it, or for a further request."""
         try:
@@ -149,6 +152,7 @@ class Reception(ConnectionManager):
         server_socket.setblocking(False)
         next_check = time.monotonic() + expiration_interval
         while not self._stop_requested:
+            self.turns += 1
             try:
                 ready = list(self._selector.select(timeout=expiration_interval))
             except OSError:

@@ -168,6 +168,7 @@ class Server(WSGIServer):
         self.gateway = Gateway
         self.requests = _Workers(self, min=THREADS, max=THREADS)
         self.ssl_adapter = tls
+        self._thread: threading.Thread | None = None
         self.refusals: Counter[str] = Counter()
         """Requests refused before the application saw them, by status."""
 
@@ -208,9 +209,29 @@ class Server(WSGIServer):
 
     def run_in_thread(self) -> threading.Thread:
         """Serve in a thread of its own, until :meth:`stop`."""
-        thread = threading.Thread(target=self.serve, name="http", daemon=True)
-        thread.start()
-        return thread
+        self._thread = threading.Thread(target=self.serve, name="http", daemon=True)
+        self._thread.start()
+        return self._thread
+
+    @property
+    def accepting(self) -> bool:
+        """Whether the thread that accepts connections lives."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def turns(self) -> int:
+        """Rounds of the accepting thread so far, two a second or more."""
+        return int(self._connections.turns)
+
+    @property
+    def taken(self) -> int:
+        """Requests that workers have taken so far."""
+        return int(self.requests.taken)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that no worker has taken yet."""
+        return int(self.requests.qsize)
 
     def refused(self, reason: str) -> None:
         """Count a request that was refused."""
@@ -231,3 +252,8 @@ class _Workers(ThreadPool):
         super().__init__(server, **sizes)
         self._queue = FairQueue()
         self.get = self._queue.get
+
+    @property
+    def taken(self) -> int:
+        """How many requests were ever taken."""
+        return self._queue.taken

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 COMMAND = [sys.executable, "-m", "mac_actors"]
 ROOT = Path(__file__).parents[2]
@@ -70,12 +72,12 @@ class Talking:
             self.process.kill()
         self._end()
 
-    def wait_for(self, pattern: str) -> str:
-        """Wait for a line."""
+    def wait_for(self, pattern: str, since: int = 0) -> str:
+        """Wait for a line, from line number ``since`` on."""
         deadline = time.monotonic() + PATIENCE
         with self._said:
             while True:
-                for line in self.lines:
+                for line in self.lines[since:]:
                     if re.search(pattern, line):
                         return line
                 ended = not self._reader.is_alive()
