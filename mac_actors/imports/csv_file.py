@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mac_actors.errors import ConfigError
 from mac_actors.imports.source import Record, SourceSettings, fob_problem, listed, override, truth
@@ -35,10 +35,13 @@ DELIMITERS = ",;\t|"
 ISO_DAY = "%Y-%m-%d"
 
 
+Columns = Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
+
+
 class Mapped(SourceSettings):
     """How a CSV file's columns become a user's fields: the mapping file, or the same as options."""
 
-    columns: dict[str, str | list[str]] = Field(default_factory=dict)
+    columns: dict[str, Columns] = Field(default_factory=dict)
     """Field of users.json → the name of its column, or of several."""
     authorization_columns: dict[str, str] = Field(default_factory=dict)
     """Column with a yes or no in it → the authorization that a yes gives."""
@@ -63,6 +66,9 @@ class Mapped(SourceSettings):
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
+                b" ".decode(self.encoding)  # there are codecs that are not for text
+            except UnicodeError:
+                pass
             except LookupError:
                 found.append(f"encoding: expected one that Python knows, as utf-8 or cp1252, not {self.encoding!r}")
         return found
@@ -152,7 +158,7 @@ class CsvSource:
         folded = [_folded(name) for name in names]
         problems: list[str] = []
         wanted = [
-            *((f"--column {key}", name) for key, value in self.mapped.columns.items() for name in _names(value)),
+            *((f"--column {key}", name) for key, value in self.mapped.columns.items() for name in value),
             *(("--authorization-column", name) for name in self.mapped.authorization_columns),
         ]
         problems += [
@@ -228,10 +234,6 @@ class CsvSource:
                 problems["expiration_ymd"] = f"{expected}: --date-format says how days are written"
 
 
-def _names(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
 def _folded(name: str) -> str:
     return " ".join(name.replace("_", " ").split()).casefold()
 
@@ -242,7 +244,7 @@ def _columns(names: list[str], mapped: Mapped) -> dict[str, list[int]]:
     return {
         name: [
             number
-            for wanted in _names(mapped.columns.get(name, name))
+            for wanted in mapped.columns.get(name, [name])
             for number, called in enumerate(folded)
             if called == _folded(wanted)
         ]

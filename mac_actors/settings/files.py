@@ -269,6 +269,7 @@ _EXPECTED = {
     "model_type": "expected an object",
     "model_attributes_type": "expected an object",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "string_unicode": "expected text that is valid Unicode",
 }
 
