@@ -154,9 +154,7 @@ def _import(source: Source, options: Options, notes: Callable[[], Iterable[str]]
     for note in notes():
         click.echo(note, err=True)
     if people.without_fob:
-        click.echo(
-            f"Left out, because they have no fob: {count(people.without_fob, 'person').replace('persons', 'people')}."
-        )
+        click.echo(f"Left out, because they have no fob: {people.without_fob}.")
     if update.changes:
         _show(update)
         if not options.force:

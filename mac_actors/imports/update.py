@@ -6,7 +6,8 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,18 +112,18 @@ def write(update: Update) -> Path | None:
     changed the file meanwhile.
     """
     path = update.path.resolve()  # a symlink stays one
+    text = json.dumps([user.model_dump() for user in update.new], ensure_ascii=False, indent=2) + "\n"
+    kept = path.with_name(path.name + PREVIOUS) if update.before is not None else None
     try:
-        text = json.dumps([user.model_dump() for user in update.new], ensure_ascii=False, indent=2) + "\n"
-        made = _written(path, text.encode())
-        try:
+        with _beside(path, text.encode()) as made:
             users_of(made)  # what would not be taken by the server is never put in place
             if (path.read_bytes() if path.exists() else None) != update.before:
                 raise MacError(f"nothing was changed: {path} was changed by somebody else meanwhile. Try again.")
-            kept = _keep(path, update.before)
+            if kept and update.before is not None:
+                with _beside(path, update.before) as copy:
+                    copy.replace(kept)
             made.replace(path)
             _sync(path.parent)
-        finally:
-            made.unlink(missing_ok=True)
     except OSError as error:
         raise MacError(
             f"cannot write {path}: {error.strerror}. Is there room on the disk, and may this user write there? "
@@ -131,27 +132,20 @@ def write(update: Update) -> Path | None:
     return kept
 
 
-def _keep(path: Path, before: bytes | None) -> Path | None:
-    if before is None:
-        return None
-    kept = path.with_name(path.name + PREVIOUS)
-    _written(kept, before, like=path).replace(kept)
-    return kept
-
-
-def _written(path: Path, content: bytes, like: Path | None = None) -> Path:
-    """Write a file beside ``path``, with the mode and the owner of what is there; returns it, on disk."""
+@contextmanager
+def _beside(path: Path, content: bytes) -> Iterator[Path]:
+    """Write a file beside ``path`` that may take its place: on disk, with its mode and owner. What is left goes."""
     number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    made = Path(name)
     try:
         with os.fdopen(number, "wb") as file:
-            _hand_over(file.fileno(), like or path)
+            _hand_over(file.fileno(), path)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
+        yield made
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def _hand_over(number: int, path: Path) -> None:

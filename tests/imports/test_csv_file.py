@@ -295,7 +295,7 @@ def test_the_line_is_the_one_on_which_a_record_begins() -> None:
         ({"encoding": "latin-x"}, "encoding: expected one that Python knows, as utf-8 or cp1252, not 'latin-x'"),
         ({"encoding": "hex"}, "encoding: expected one that Python knows, as utf-8 or cp1252, not 'hex'"),
         ({"column": {}}, "column: is not a known key; look for a typing error"),
-        ({"columns": {"email": 7}}, "columns.email: expected a list, not 7"),
+        ({"columns": {"full_name": 7}}, "columns.full_name: expected a list, not 7"),
     ],
 )
 def test_a_mistake_in_the_mapping_is_named(mapped: dict[str, Any], said: str) -> None:
