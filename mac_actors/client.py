@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from mac_actors.errors import ConfigError, ServerError
+from mac_actors.errors import ConfigError, NoServer, ServerError
 
 if TYPE_CHECKING:
     import httpx
@@ -113,6 +113,13 @@ class Client:
             raise self._foreign()
         return body["ready"], {**body.get("problems", {}), **body.get("notes", {})}
 
+    def reload_users(self, *, force: bool = False) -> dict[str, Any]:
+        """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
+        answer = self._call("POST", "/api/reload-users", params={"force": "1"} if force else {})[0]
+        if not {"removed", "updated", "added"} <= answer.keys():
+            raise self._foreign()
+        return answer
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
@@ -136,7 +143,7 @@ class Client:
                 if certificate
                 else "is the server running there? --url (MAC_URL) says where it is"
             )
-            raise ServerError(f"no answer from {self._url} ({error}): {hint}") from error
+            raise NoServer(f"no answer from {self._url} ({error}): {hint}") from error
         except ValueError:
             raise self._foreign() from None
         if not isinstance(body, dict):

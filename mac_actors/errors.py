@@ -9,6 +9,7 @@
     ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
     ├── StorageError         the state directory can't be used
     ├── ServerError          the server that a command talks to refused or could not be reached
+    │   └── NoServer         it could not be reached
     └── ChatError            the chat refused a post
 """
 
@@ -54,6 +55,10 @@ class StorageError(MacError):
 
 class ServerError(MacError):
     """The server could not be reached, or refused."""
+
+
+class NoServer(ServerError):  # noqa: N818 - a state of affairs
+    """Nobody answers where the server should be."""
 
 
 class ChatError(MacError):

@@ -30,7 +30,9 @@ def _commands(group: click.Group, before: str = "") -> dict[str, click.Command]:
     """All commands by their names; one of a group as ``group command``."""
     found: dict[str, click.Command] = {}
     for name, command in group.commands.items():
-        found |= _commands(command, f"{name} ") if isinstance(command, click.Group) else {before + name: command}
+        found |= (
+            _commands(command, f"{before}{name} ") if isinstance(command, click.Group) else {before + name: command}
+        )
     return found
 
 

@@ -53,10 +53,15 @@ def compare_users(old: Directory, new: Directory) -> UsersChange:
     )
 
 
+def has_shrunk(users_before: int, removed: int) -> bool:
+    """Whether so many users are gone that the file is taken for a broken export."""
+    return users_before >= SHRINK_FROM and removed > users_before / 2
+
+
 def refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
     """Raise :class:`ReloadRefused` when more than half of 20 or more users or a machine in use would go."""
     problems = []
-    if users_before >= SHRINK_FROM and users.removed > users_before / 2:
+    if has_shrunk(users_before, users.removed):
         problems.append(
             f"the users file has lost {users.removed} of {users_before} users: "
             "is the export whole? ?force=1 takes it all the same"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mac_actors.cli import init, remote, server, simulate, slack, storage
+from mac_actors.cli import init, migration, remote, server, simulate, slack, storage, users
 from mac_actors.cli.common import Commands
 from mac_actors.version import VERSION
 
@@ -26,6 +26,8 @@ COMMANDS: tuple[click.Command, ...] = (
     server.demo,
     slack.slack,
     *storage.COMMANDS,
+    users.users,
+    migration.import_dm_mac,
     *remote.COMMANDS,
     simulate.simulate,
 )

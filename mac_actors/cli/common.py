@@ -55,6 +55,16 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def agree(question: str, yes: bool) -> None:
+    """Ask on the terminal, unless it was agreed to by ``--yes``; raises :class:`MacError` if it is not agreed to."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise MacError("nothing was changed: there is no terminal to ask at. --yes agrees beforehand")
+    if not click.confirm(question):
+        raise MacError("nothing was changed")
+
+
 def url_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--url`` to a command."""
     return click.option("--url", help="Where the server is (MAC_URL).  [default: http://127.0.0.1:MAC_PORT]")(command)

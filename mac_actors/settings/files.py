@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from anyascii import anyascii
 from pydantic import (
@@ -210,7 +211,7 @@ def _collect(
         found += error.problems
         return {}
     finally:
-        problems += [f"{source if isinstance(source, Path) else called}: {_printed(line)}" for line in found]
+        problems += [f"{source if isinstance(source, Path) else called}: {printed(line)}" for line in found]
 
 
 def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]:
@@ -224,11 +225,23 @@ def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]
     return entries
 
 
+def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
+    """Check users, given as a path or as parsed JSON, and return them as the file has them.
+
+    Raises :class:`ConfigError` with one line for each mistake.
+    """
+    problems: list[str] = []
+    entries = _collect(_read_users, users, "users", problems)
+    if problems:
+        raise ConfigError(problems)
+    return list(entries.values())
+
+
 def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         raise ConfigError([f"expected a list of users, not {_shown(data)}"])
     entries = _validate(UserEntry, enumerate(data), problems)
-    problems += _user_clashes(entries)
+    problems += [_clash_told(entries, clash) for clash in user_clashes(entries)]
     return entries
 
 
@@ -283,6 +296,7 @@ _EXPECTED = {
     "model_type": "expected an object",
     "model_attributes_type": "expected an object",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "string_unicode": "expected text that is valid Unicode",
 }
 
@@ -293,6 +307,11 @@ _PRIVATE = {"fob_codes", "email"}
 
 def _problem(key: str | int, details: ErrorDetails) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (key, *details["loc"]))
+    return f"{path.removeprefix('.')}: {explain(details)}"
+
+
+def explain(details: ErrorDetails) -> str:
+    """Say what is expected instead of what the models refuse, and, unless it is private, what is there."""
     kind = details["type"]
     if kind == "value_error":
         message = "expected " + str(details.get("ctx", {}).get("error", details["msg"]))
@@ -300,7 +319,7 @@ def _problem(key: str | int, details: ErrorDetails) -> str:
         message = _EXPECTED.get(kind, details["msg"])
     hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}
     given = "" if hidden else f", not {_shown(details['input'])}"
-    return f"{path.removeprefix('.')}: {message}{given}"
+    return message + given
 
 
 def _shown(value: object) -> str:
@@ -311,7 +330,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _printed(line: str) -> str:
+def printed(line: str) -> str:
     """Return a problem as one line that can be printed, whatever characters the file has."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
@@ -327,20 +346,37 @@ def _name_clashes(machines: Mapping[str, MachineEntry]) -> Iterable[str]:
             yield f"{name}.alias: expected a name of its own, but {machine.alias!r} also means {other}"
 
 
-def _user_clashes(users: Mapping[int, UserEntry]) -> Iterable[str]:
-    accounts: dict[str, int] = {}
-    fobs: dict[str, int] = {}
-    for index, user in users.items():
-        first = accounts.setdefault(user.account_id, index)
-        if first != index:
-            yield f"[{index}].account_id: expected an id of its own, but [{first}] has {user.account_id!r} too"
+@dataclass(frozen=True, slots=True)
+class Clash(Generic[Key]):
+    """Two users who have the same account id (``position`` is then ``None``) or the same fob."""
+
+    key: Key
+    other: Key
+    value: str
+    position: int | None = None
+
+
+def user_clashes(users: Mapping[Key, UserEntry]) -> Iterator[Clash[Key]]:
+    """Find what only one user may have: account ids, and fobs."""
+    accounts: dict[str, Key] = {}
+    fobs: dict[str, Key] = {}
+    for key, user in users.items():
+        first = accounts.setdefault(user.account_id, key)
+        if first != key:
+            yield Clash(key, first, user.account_id)
         for position, code in enumerate(user.fob_codes):
-            first = fobs.setdefault(code, index)
-            if first != index:
-                yield (
-                    f"[{index}].fob_codes[{position}]: expected a fob of their own, "
-                    f"but [{first}] ({users[first].full_name}) has the one ending in {code[-4:]!r} too"
-                )
+            first = fobs.setdefault(code, key)
+            if first != key:
+                yield Clash(key, first, code, position)
+
+
+def _clash_told(users: Mapping[int, UserEntry], clash: Clash[int]) -> str:
+    if clash.position is None:
+        return f"[{clash.key}].account_id: expected an id of its own, but [{clash.other}] has {clash.value!r} too"
+    return (
+        f"[{clash.key}].fob_codes[{clash.position}]: expected a fob of their own, "
+        f"but [{clash.other}] ({users[clash.other].full_name}) has the one ending in {clash.value[-4:]!r} too"
+    )
 
 
 def _mtime(path: Path) -> datetime | None:

@@ -100,8 +100,8 @@ def restore(directory: Path, file: Path, progress: Progress = lambda done, total
                 _copy(file, stage / DATABASE, progress)
                 _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
                 done = _settle(stage)
-                _hand_over(stage / DATABASE, database if database.exists() else directory)
-                _hand_over(lock.path, directory)
+                hand_over(stage / DATABASE, database if database.exists() else directory)
+                hand_over(lock.path, directory)
                 _sync(stage / DATABASE)
                 kept, lifted = _keep(database, stage / DATABASE)
                 (stage / DATABASE).replace(database)
@@ -265,7 +265,7 @@ def _fold(database: Path) -> bool:
         return False
 
 
-def _hand_over(path: Path, like: Path) -> None:
+def hand_over(path: Path, like: Path) -> None:
     """Let the user that runs the server have what root has made; a database keeps the former one's mode."""
     model = like.stat()
     if os.geteuid() == 0:

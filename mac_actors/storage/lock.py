@@ -15,8 +15,10 @@ class DirectoryLock:
     Raises :class:`StorageError` with the pid of the process that has it.
     """
 
+    NAME = "lock"
+
     def __init__(self, directory: Path) -> None:
-        self.path = directory / "lock"
+        self.path = directory / self.NAME
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:

@@ -136,6 +136,15 @@ class ServerProcess(Talking):
         finally:
             connection.close()
 
+    def fetch(self, path: str) -> tuple[int, bytes]:
+        """Get a page as a browser does, where it leads; returns status and bytes."""
+        try:
+            with urlopen(f"{self.url}{path}", timeout=PATIENCE) as response:
+                return response.status, response.read()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read()
+
     def report(self, machine: str, fob: str = "", uptime: float | None = 100.0, oops: bool = False) -> Any:
         """Report as a reader does; returns the outputs."""
         body = {"machine_name": machine, "oops": oops, "rfid_value": fob, "uptime": uptime}

@@ -1,0 +1,117 @@
+"""The command that takes over what the old server knew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from mac_actors import settings as settings_module
+from mac_actors.cli.common import agree, out, read_settings
+from mac_actors.core.outcomes import LockSet, OopsSet
+from mac_actors.core.state import MachineState
+from mac_actors.core.wording import count
+from mac_actors.imports.dm_mac import Plan, Step, carry_out, make_plan, read_directory
+from mac_actors.storage.backup import hand_over
+from mac_actors.storage.lock import DirectoryLock
+from mac_actors.storage.store import DATABASE, Store, Unreadable
+from mac_actors.storage.verify import reading, states
+
+_DIRECTORY = click.Path(path_type=Path)
+
+
+@click.command("import-dm-mac", short_help="Take over oops and lock-outs from dm_mac.")
+@click.argument("state_dir", type=_DIRECTORY)
+@click.option("--state", type=_DIRECTORY, help="The state directory of this server (MACHINE_STATE_DIR).")
+@click.option("--dry-run", is_flag=True, help="Show what would be taken over, and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Set what the old server says, though this one has run already.")
+def import_dm_mac(state_dir: Path, state: Path | None, dry_run: bool, yes: bool, force: bool) -> None:
+    """Take over oops, lock-outs and when each reader was last seen from STATE_DIR of the old server, dm_mac.
+
+    Stop both servers first. Nothing in STATE_DIR is changed, and no machine starts by this. A machine whose old state
+    can't be read is locked out, and the exit status is then 1.
+    """
+    settings = read_settings()
+    directory = settings.state_dir if state is None else state
+    machines = settings_module.parse(settings.machines_config, []).machines
+    now = datetime.now(UTC)
+    found = read_directory(state_dir, now)
+    if dry_run:
+        plan = make_plan(machines, found, _states(directory), now)
+        _show(plan)
+        _refuse(plan, force)
+        click.echo("Nothing was changed (--dry-run).")
+    else:
+        os.umask(0o077)  # as for the server: fobs are in it
+        with closing(Store.open(directory)) as store:
+            for name in (DATABASE, DirectoryLock.NAME):  # root may have made them, for another user's server
+                hand_over(directory / name, directory)
+            plan = make_plan(machines, found, store.load_states(), now)
+            _show(plan)
+            _refuse(plan, force)
+            if plan.changes:
+                agree(f"Take this over into {directory}?", yes)
+                carry_out(store, plan)
+        _say_done(plan, directory)
+    if plan.unreadable:
+        why = "; ".join(f"{name} ({reason})" for name, reason in plan.unreadable.items())
+        click.echo(f"Locked out, because the old state can't be read: {why}.", err=True)
+        sys.exit(1)
+
+
+def _refuse(plan: Plan, force: bool) -> None:
+    if not force:
+        plan.refuse_conflicts()
+
+
+def _states(directory: Path) -> dict[str, MachineState | Unreadable]:
+    database = directory / DATABASE
+    if not database.exists():
+        return {}
+    with reading(database) as connection:
+        return dict(states(connection))
+
+
+def _show(plan: Plan) -> None:
+    table = Table("Machine", "State", "Since", "Last seen", "", box=None, pad_edge=False, header_style="bold")
+    for step in plan.steps:
+        table.add_row(*_row(step))
+    out.print(table)
+    if plan.unknown:
+        click.echo(f"New, because the old server has nothing of them: {', '.join(plan.unknown)}.")
+    if plan.foreign:
+        click.echo(f"Left, because machines.json does not have them: {', '.join(plan.foreign)}.")
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    name, old = step.machine.display_name, step.old
+    what = "" if step.changed else "nothing to do"
+    if isinstance(old, Unreadable):
+        return name, "[yellow]LOCKED OUT[/]", "", "", what or f"can't be read: {old.why}".replace("[", r"\[")
+    flags = [word for word, is_set in (("OOPSED", old.oopsed), ("LOCKED OUT", old.locked)) if is_set]
+    card = "its card must be taken out and put in again" if old.fob else ""
+    since = _local(old.since) if flags else ""
+    return name, ", ".join(flags) or "idle", since, _local(old.last_checkin), what or card
+
+
+def _local(when: datetime | None) -> str:
+    return f"{when.astimezone():%Y-%m-%d %H:%M}" if when else "never"
+
+
+def _say_done(plan: Plan, directory: Path) -> None:
+    if not plan.changes:
+        click.echo(f"{directory} has all of this already; nothing was changed.")
+        return
+    outcomes = [outcome for step in plan.changes for outcome in step.outcomes]
+    oopsed = sum(isinstance(outcome, OopsSet) for outcome in outcomes)
+    locked = sum(isinstance(outcome, LockSet) for outcome in outcomes)
+    machines = count(len(plan.changes), "machine")
+    click.echo(
+        f"Taken over into {directory}: {machines}, {oopsed} of them oopsed, {locked} locked out. Start the server now."
+    )

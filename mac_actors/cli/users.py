@@ -1,0 +1,199 @@
+"""The commands that look after the users file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from mac_actors.cli.common import agree, connect, out, read_settings, url_option
+from mac_actors.core.wording import count
+from mac_actors.errors import ConfigError, NoServer
+from mac_actors.imports.people import gather
+from mac_actors.imports.source import Source, checked, read_toml
+from mac_actors.imports.update import Change, Update, compare, present_users, write
+from mac_actors.settings.files import users_of
+
+SHOWN = 50
+"""Users in the table at the most; of the rest it is said how many."""
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def users() -> None:
+    """Look after the users file."""
+
+
+@users.group("import")
+def import_() -> None:
+    """Make the users file from where the members are kept: a spreadsheet, or a CRM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every import may be told."""
+
+    extra: Path | None
+    dry_run: bool
+    yes: bool
+    force: bool
+    url: str | None
+
+
+def _common(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that every import has; they come as one value, ``options``."""
+
+    def run(extra: Path | None, dry_run: bool, yes: bool, force: bool, url: str | None, **own: Any) -> None:
+        command(options=Options(extra, dry_run, yes, force, url), **own)
+
+    run.__doc__ = command.__doc__
+    run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    run = url_option(run)
+    run = click.option("--force", is_flag=True, help="Take it though more than half of the users would go.")(run)
+    run = click.option("--yes", is_flag=True, help="Do not ask.")(run)
+    run = click.option("--dry-run", is_flag=True, help="Show what would change, and do nothing.")(run)
+    return click.option("--extra", type=_FILE, help="Users that the source does not have: a file like users.json.")(run)
+
+
+def _pairs(called: str, given: Iterable[str], *, alone: bool = False) -> list[tuple[str, str]]:
+    """Take ``NAME=VALUE`` apart; ``alone``: a name by itself is its value too."""
+    pairs = [(name, value if mark or not alone else name) for name, mark, value in (g.partition("=") for g in given)]
+    wrong = [text for text in given if "=" not in text and not alone]
+    if wrong:
+        raise ConfigError([f"{called}: expected NAME=VALUE, not {text!r}" for text in wrong])
+    return pairs
+
+
+@import_.command("csv")
+@click.argument("file", type=_FILE)
+@click.option("--mapping", type=_FILE, help="A TOML file that says all of the following.")
+@click.option("--column", multiple=True, metavar="FIELD=COLUMN", help="Which column is which field of users.json.")
+@click.option(
+    "--authorization-column",
+    multiple=True,
+    metavar="COLUMN[=NAME]",
+    help="A column of yes and no; a yes gives the authorization NAME.",
+)
+@click.option("--default", multiple=True, metavar="FIELD=VALUE", help="The value of a field that the file lacks.")
+@click.option("--separators", help="What stands between fobs or authorizations in a cell.  [default: ; and ,]")
+@click.option("--delimiter", help="What stands between cells.  [default: what the first line has most of]")
+@click.option("--encoding", help="As utf-8, cp1252.  [default: UTF-8, and cp1252 where it is not]")
+@click.option("--date-format", help="How days are written, as %d.%m.%Y.  [default: %Y-%m-%d]")
+@_common
+def import_csv(
+    options: Options,
+    file: Path,
+    mapping: Path | None,
+    column: tuple[str, ...],
+    authorization_column: tuple[str, ...],
+    default: tuple[str, ...],
+    separators: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+    date_format: str | None,
+) -> None:
+    """Make the users file from a CSV file, as spreadsheets save it; - is standard input.
+
+    A column that is called as a field of users.json (case does not count) need not be named.
+    """
+    from mac_actors.imports.csv_file import CsvSource, Mapped
+
+    data: dict[str, Any] = read_toml(mapping) if mapping else {}
+    if mapping:
+        checked(Mapped, data, str(mapping))
+    named: dict[str, Any] = {}
+    for name, value in _pairs("--column", column):
+        named.setdefault(name, []).append(value)
+    more = {
+        "columns": named,
+        "authorization_columns": dict(_pairs("--authorization-column", authorization_column, alone=True)),
+        "defaults": dict(_pairs("--default", default)),
+    }
+    data |= {key: {**data.get(key, {}), **value} for key, value in more.items()}
+    single = {"separators": separators, "delimiter": delimiter, "encoding": encoding, "date_format": date_format}
+    data |= {key: value for key, value in single.items() if value is not None}
+    mapped = checked(Mapped, data, "options")
+    if str(file) == "-":
+        source = CsvSource("standard input", sys.stdin.buffer.read(), mapped)
+    else:
+        source = CsvSource.open(file, mapped)
+    _import(source, options, lambda: source.notes)
+
+
+@import_.command("neon")
+@click.option(
+    "--config", type=_FILE, default=Path("neon.toml"), show_default=True, help="Which of Neon's fields is which."
+)
+@_common
+def import_neon(options: Options, config: Path) -> None:
+    """Make the users file from the accounts in the Neon CRM.
+
+    NEON_ORG_ID and NEON_API_KEY are the organization's id and API key.
+    """
+    from mac_actors.imports.neon import Neon
+    from mac_actors.imports.neon_config import Access, NeonConfig
+
+    settings = checked(NeonConfig, read_toml(config), str(config))
+    told: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if sys.stderr.isatty() else (lambda _: None)
+    _import(Neon(settings, Access.from_environment(), told), options)
+
+
+def _import(source: Source, options: Options, notes: Callable[[], Iterable[str]] = lambda: ()) -> None:
+    """Read, compare, show, ask, write, have the server read it: the same for every source."""
+    path = read_settings().users_config
+    before, old = present_users(path, force=options.force)
+    extra = users_of(options.extra) if options.extra else []
+    people = gather(source, extra, old)
+    update = compare(path, before, old, people.users)
+    for note in notes():
+        click.echo(note, err=True)
+    if people.without_fob:
+        click.echo(f"Left out, because they have no fob: {people.without_fob}.")
+    if update.changes:
+        _show(update)
+        if not options.force:
+            update.refuse_loss()
+        if options.dry_run:
+            click.echo("Nothing was changed (--dry-run).")
+            return
+        agree(f"Write this to {path}?", options.yes)
+        kept = write(update)
+        click.echo(f"{path} is written" + (f"; the one before is {kept}." if kept else "."))
+    else:
+        click.echo(f"{path} has these {count(len(old), 'user')} already; nothing was changed.")
+        if options.dry_run:
+            return
+    _reload(options)
+
+
+def _show(update: Update) -> None:
+    table = Table("", "Account", "Name", "What", box=None, pad_edge=False, header_style="bold")
+    for change in update.changes[:SHOWN]:
+        table.add_row(*(text.replace("[", r"\[") for text in _row(change)))
+    out.print(table)
+    if len(update.changes) > SHOWN:
+        click.echo(f"… and {len(update.changes) - SHOWN} more.")
+    numbers = ", ".join(f"{update.count(what)} {what}" for what in ("added", "removed", "changed"))
+    click.echo(f"{count(len(update.old), 'user')} → {count(len(update.new), 'user')}: {numbers}.")
+
+
+def _row(change: Change) -> tuple[str, ...]:
+    return change.what, change.user.account_id, change.user.full_name, ", ".join(change.details)
+
+
+def _reload(options: Options) -> None:
+    """Have a running server take the file; one that does not run reads it at its start."""
+    try:
+        answer = connect(options.url).reload_users(force=options.force)
+    except NoServer as error:
+        click.echo(f"No server was told ({error}). It reads the file when it starts.", err=True)
+        return
+    changed = ", ".join(f"{answer[what]} {what}" for what in ("added", "removed", "updated") if answer[what])
+    if changed:
+        click.echo(f"The server has taken it: {changed}.")
