@@ -87,6 +87,8 @@ class Service:
         access = Access(settings.tokens, public_names=settings.public_names)
         self.app = create_app(self.fleet, access, self.load, self.notes)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
+        self.app.metrics.refusals.append(self.server.refusals)
+        self.app.metrics.slack_connected = self.slack.is_connected if self.slack else None
         try:
             self.server.open()
         except BaseException:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from docs.extension import calls, pictures, settings, soak
+from docs.extension import calls, metrics, pictures, settings, soak
 
 GENERATORS: dict[str, Callable[[str], list[str]]] = {
     "variables": settings.variables,
     "keys": settings.keys,
     "calls": calls.calls,
     "models": calls.models,
+    "metrics": metrics.metrics,
     "picture": pictures.picture,
     "soak": soak.soak,
 }

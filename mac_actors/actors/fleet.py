@@ -78,6 +78,10 @@ class MachineFleet:
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.configuration = configuration
+        self.machines_loaded_at = configuration.loaded_at
+        """When the machines were read; the users may have been read again since (``configuration.loaded_at``)."""
+        self.over_budget = 0
+        """Answers that went out before their change was on disk, because the commit budget was over."""
         self.store = store
         self._restarts = Restarts()
         self._board: dict[str, tuple[MachineConfig, MachineState]] = {}
@@ -85,6 +89,7 @@ class MachineFleet:
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._names = Names(configuration.machines.values())
         self._lock = threading.RLock()  # reloads and restarts, one at a time
+        self._counting = threading.Lock()
         self._closed = threading.Event()
         self.journal = Journal(store)
         self.herald = Herald()
@@ -153,7 +158,7 @@ class MachineFleet:
 
     def _settle(self, name: str, reply: Reply) -> Answer:
         try:
-            return cast(Answer, reply.get(timeout=ANSWER_SECONDS + self._around.commit_budget))
+            answer = cast(Answer, reply.get(timeout=ANSWER_SECONDS + self._around.commit_budget))
         except pykka.ActorDeadError as error:
             raise ActorGone(f"{self._shown(name)} is being restarted: nothing was done, try again") from error
         except pykka.Timeout as error:
@@ -161,6 +166,10 @@ class MachineFleet:
                 f"{self._shown(name)} has not answered within {ANSWER_SECONDS:g} s: it may still do what it was told; "
                 "look at its status, then try again"
             ) from error
+        if not answer.durable:
+            with self._counting:
+                self.over_budget += 1
+        return answer
 
     def _shown(self, name: str) -> str:
         machine = self.configuration.machines.get(name)
@@ -182,8 +191,13 @@ class MachineFleet:
     def snapshots(self) -> list[Snapshot]:
         """Return all machines as they are now, in the configuration's order, without asking their actors."""
         now = datetime.now(UTC)
-        seen = (self._board.get(name) for name in self.configuration.machines)
-        return [Snapshot.of(*entry, now) for entry in seen if entry]
+        return [Snapshot.of(*entry, now) for entry in self.board()]
+
+    def board(self) -> list[tuple[MachineConfig, MachineState]]:
+        """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them
+        must leave fobs out, and names where they are hidden.
+        """
+        return [entry for name in self.configuration.machines if (entry := self._board.get(name))]
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call ``subscriber(outcome)`` for every outcome of every machine, as it happens.
@@ -242,6 +256,11 @@ class MachineFleet:
         """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``control notifier``, …"""
         return self._restarts.counts
 
+    @property
+    def kinds_of_actors(self) -> tuple[str, ...]:
+        """The words that :attr:`restarts` counts by."""
+        return ("machine", *self._parts)
+
     # changing
 
     def reload(self, new: Configuration, *, machines: bool = True, force: bool = False) -> ReloadSummary:
@@ -261,6 +280,8 @@ class MachineFleet:
                 refuse_harm(len(old.directory.users), users, [n for n in gone if self._board[n][1].session])
             stored = {name: self._retired.get(name) or self.store.load_state(name) for name in added}
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
+            if machines:
+                self.machines_loaded_at = new.loaded_at
             self._names = Names(after.values())
             for name in gone:
                 self._retire(name)

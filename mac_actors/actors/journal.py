@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
 import pykka
 
 from mac_actors.actors.runtime import Gate, MacActor, Ping
+from mac_actors.core.wording import Channel
 from mac_actors.errors import StorageError
 from mac_actors.storage.store import BadRecordError, Record, Store
 
@@ -44,6 +45,10 @@ class Journal:
         self.error: str | None = None
         """Why the last attempt to write failed; ``None`` while all is well."""
         self.batches = 0
+        """Transactions written; together they took :attr:`commit_seconds`."""
+        self.commit_seconds = 0.0
+        self.queued: Counter[Channel] = Counter()
+        """Notices put into the outbox."""
         self.lost = 0
         """Records that could never be written, whatever the disk: a mistake of ours, each said in the log."""
         self.on_commit: Callable[[], None] = lambda: None
@@ -117,6 +122,7 @@ class Journal:
                 batch = [self._queue[i] for i in range(min(len(self._queue), size))]
                 if not batch:
                     return
+                begun = time.monotonic()
                 try:
                     self.store.commit([record for record, _, _ in batch])
                 except Exception as error:
@@ -135,10 +141,12 @@ class Journal:
                 if self.error is not None:
                     log.warning("the disk works again: %d waiting changes are written now", self.depth)
                 self.error, retry, tries = None, FIRST_RETRY, 0
+                self.commit_seconds += time.monotonic() - begun
                 self.batches += 1
                 for _, gate, _ in batch:
                     self._queue.popleft()
                     gate.open()
+                self.queued.update(notice.channel for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):
                     self.on_commit()
 

@@ -74,7 +74,7 @@ class SlackSide:
         found: dict[str, str] = {}
         if self._error is not None:
             found["slack"] = self._error
-        elif not self._is_connected():
+        elif not self.is_connected():
             found["slack"] = "the connection is broken; it is being made again"
         if self._channels:
             found["slack channels"] = "; ".join(self._channels)
@@ -99,14 +99,15 @@ class SlackSide:
         connected = True
         next_check = time.monotonic() + CHECK_SECONDS
         while not self._stopping.wait(LOOK_SECONDS):
-            if self._is_connected() is not connected:
+            if self.is_connected() is not connected:
                 connected = not connected
                 log.warning("Slack is connected again" if connected else "Slack's socket is lost; it is made again")
             if self._channels and time.monotonic() > next_check:
                 self._channels = list(check_channels(self._client, self._settings))
                 next_check = time.monotonic() + CHECK_SECONDS
 
-    def _is_connected(self) -> bool:
+    def is_connected(self) -> bool:
+        """Whether the socket to Slack is open."""
         return self._handler is not None and bool(self._handler.client.is_connected())
 
     def _connect(self) -> None:

@@ -49,6 +49,13 @@ class Record:
     threads: tuple[tuple[str, str, str], ...] = ()
     seen: tuple[str, datetime] | None = None
 
+    def posts(self) -> Iterator[Notice]:
+        """Iterate over all notices in it."""
+        for _, notices in self.rows:
+            yield from notices
+        for _, notice in self.notices:
+            yield notice
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -333,6 +340,13 @@ class Store:
         with _as_storage_error("read the outbox"), self._reading() as connection:
             count, oldest = connection.execute(query).one()
         return count, datetime.fromisoformat(oldest) if oldest else None
+
+    def waiting_by_channel(self) -> dict[Channel, tuple[int, datetime]]:
+        """Return, for each channel with notices in the outbox, how many there are and since when the oldest waits."""
+        query = select(outbox.c.channel, func.count(), func.min(outbox.c.at)).group_by(outbox.c.channel)
+        with _as_storage_error("read the outbox"), self._reading() as connection:
+            rows = connection.execute(query).all()
+        return {Channel(channel): (count, datetime.fromisoformat(oldest)) for channel, count, oldest in rows}
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import bottle
 
 from mac_actors.actors.fleet import MachineFleet
-from mac_actors.web import admin, openapi, readers, reading
+from mac_actors.web import admin, metrics, openapi, readers, reading
 from mac_actors.web.access import Access
 from mac_actors.web.errors import JsonErrors, handle_bottle_error
 
@@ -16,9 +16,10 @@ from mac_actors.web.errors import JsonErrors, handle_bottle_error
 class Application(bottle.Bottle):
     """A Bottle application whose own errors are JSON; ``refusals`` counts error replies by status."""
 
-    def __init__(self) -> None:
+    def __init__(self, fleet: MachineFleet) -> None:
         super().__init__()
         self.refusals: Counter[str] = Counter()
+        self.metrics = metrics.Metrics(fleet, self.refusals)
         self.install(JsonErrors(self.count_refusal))
 
     def count_refusal(self, status: str) -> None:
@@ -42,9 +43,10 @@ def create_app(
     ``load`` reads the configuration files anew (for the reloads); ``notes`` returns what ``/readyz``
     mentions without being unready for it.
     """
-    app = Application()
-    readers.routes(app, fleet, access)
+    app = Application(fleet)
+    readers.routes(app, fleet, access, app.metrics.observe_report)
     admin.routes(app, fleet, access, load)
     reading.routes(app, fleet, access, notes)
+    metrics.routes(app, app.metrics)
     openapi.routes(app)
     return app

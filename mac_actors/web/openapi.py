@@ -101,6 +101,8 @@ def description() -> dict[str, Any]:
 INPUT = {"ReportBody", "AdminBody"}
 """Models of what is sent; all others are answered."""
 
+_METRICS = {media: {"schema": {"type": "string"}} for media in ("text/plain", "application/openmetrics-text")}
+
 
 def _paths() -> dict[str, Any]:
     return {
@@ -158,6 +160,13 @@ def _paths() -> dict[str, Any]:
             "get": _operation(
                 "The journal of all machines, newest first", "EventsBody", errors=(422,), parameters=_PAGING
             )
+        },
+        "/metrics": {
+            "get": {
+                "tags": ["Reading"],
+                "summary": "What Prometheus scrapes: every machine's state, and how the server is",
+                "responses": {"200": {"description": "Done", "content": _METRICS}},
+            }
         },
         "/healthz": {"get": _operation("Whether the process is alive", "HealthBody")},
         "/readyz": {

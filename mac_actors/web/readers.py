@@ -13,7 +13,7 @@ import bottle
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.core.events import Report
 from mac_actors.core.outputs import Outputs
-from mac_actors.errors import UnknownMachine
+from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Refused, parse_body, read_body
 from mac_actors.web.models import OutputsBody, ReportBody
@@ -25,8 +25,8 @@ LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
-    """Add the readers' routes."""
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
+    """Add the readers' routes; ``observe`` takes the seconds from each whole report to its answer."""
     refused_readers = _RefusedReaders(fleet.notify)
 
     @app.post("/api/machine/update")
@@ -39,13 +39,19 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
                 refused_readers.add(name)
             raise Refused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
+        received = environ.get("mac.received") or time.monotonic()
         try:
-            answer = fleet.report(name, report, environ.get("mac.received") or time.monotonic(), environ["REMOTE_ADDR"])
+            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
         except UnknownMachine:
             raise Refused(404, f"No such machine: {name[:LONGEST_NAME]}") from None
+        except MachineUnavailable:
+            observe(time.monotonic() - received)  # the slowest of all: they belong in the picture
+            raise
         refused_readers.remove(name)
         bottle.response.content_type = "application/json"
-        return reply_body(answer.outputs)
+        body_of_reply = reply_body(answer.outputs)
+        observe(time.monotonic() - received)
+        return body_of_reply
 
 
 @lru_cache(maxsize=4096)
