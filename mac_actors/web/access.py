@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,23 @@ from mac_actors.settings import Tokens
 from mac_actors.web.errors import Refused
 
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at a page.
+
+    ``login`` is ``in``, ``local`` (an admin without login: no token is set), ``out`` or ``off`` (no token is set, and
+    the viewer is elsewhere). ``names``: members' names may be shown.
+    """
+
+    admin: bool = False
+    names: bool = False
+    login: str = "out"
+    by: str | None = None
+    csrf: str = ""
+    lapsed: bool = False
+    """The browser has a login that the server does not know (any more)."""
 
 
 class Access:
@@ -37,6 +55,10 @@ class Access:
     def reader_may_report(self, environ: dict[str, Any]) -> bool:
         """Whether a report may come in: always, unless a reader token is set and another or none was sent."""
         return self._reader is None or _bears(environ, self._reader)
+
+    def viewer(self, environ: dict[str, Any]) -> Viewer:
+        """Return who looks at a page."""
+        return Viewer(names=self.shows_names(environ))
 
     def shows_names(self, environ: dict[str, Any]) -> bool:
         """Whether members' names are shown to this caller."""

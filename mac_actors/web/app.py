@@ -8,7 +8,7 @@ from collections.abc import Callable
 import bottle
 
 from mac_actors.actors.fleet import MachineFleet
-from mac_actors.web import admin, openapi, readers, reading
+from mac_actors.web import admin, assets, openapi, readers, reading
 from mac_actors.web.access import Access
 from mac_actors.web.errors import JsonErrors, handle_bottle_error
 
@@ -47,4 +47,5 @@ def create_app(
     admin.routes(app, fleet, access, load)
     reading.routes(app, fleet, access, notes)
     openapi.routes(app)
+    assets.routes(app)
     return app
