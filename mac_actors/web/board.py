@@ -133,6 +133,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
                 effect=_EFFECTS[action],
             )
         text, good = _carry_out(fleet, name, action, form["reason"], viewer.by)
+        board.look_at_once()
         if "text/html" in bottle.request.headers.get("Accept", ""):
             return see_other(f"/?said={notes.keep(text)}")
         bottle.response.content_type = "application/json"

@@ -152,6 +152,11 @@ class Board:
                 self._looked = now
             return self._look
 
+    def look_at_once(self) -> None:
+        """Have the next who asks see what has changed just now."""
+        with self._lock:
+            self._looked = None
+
     def _look_again(self) -> Look:
         last, version, known = self._look, self._look.version + 1, self._known
         tiles: dict[str, Tile] = {}

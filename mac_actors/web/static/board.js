@@ -11,10 +11,12 @@
 
   /* theme */
 
-  const themes = ['', 'light', 'dark'];
+  const themes = ['', 'light', 'dark'];  // none: as the system has it
   const button = by('theme');
   function showTheme() {
-    button.textContent = 'Theme: ' + (root.dataset.theme || 'system');
+    const theme = root.dataset.theme || 'system';
+    button.querySelector('use').setAttribute('href', `#theme-${theme}`);
+    button.querySelector('.text').textContent = `Theme: ${theme}`;
   }
   if (button) {
     button.hidden = false;
@@ -32,7 +34,7 @@
   let ahead = 0;  // ms by which the server's clock is ahead of ours
   function duration(ms) {
     const minutes = Math.floor(Math.max(0, ms) / 60000), hours = Math.floor(minutes / 60);
-    if (minutes < 1) return 'less than a minute';
+    if (minutes < 1) return 'under 1 min';
     if (minutes < 60) return `${minutes} min`;
     if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
@@ -101,18 +103,21 @@
   function fitWall() {
     if (!wall || !list.children.length) return;
     const box = list.getBoundingClientRect();
-    const width = box.width, height = innerHeight - box.top - 16, count = list.children.length, gap = 12;
+    const width = box.width, height = innerHeight - box.top - 16, gap = 12;
+    const count = list.children.length, flagged = list.querySelectorAll('.oopsed, .locked').length;
     let best = {size: 0};
     for (let columns = 1; columns <= count; columns++) {
-      const rows = Math.ceil(count / columns);
+      const wide = columns > 3;  // room for the reasons
+      const rows = Math.ceil((count + (wide ? flagged : 0)) / columns);
       const w = (width - gap * (columns - 1)) / columns, h = (height - gap * (rows - 1)) / rows;
-      const size = Math.min(w / 15, h / 7.5);
-      if (size > best.size) best = {size, columns, h};
+      const size = Math.min(w / 14, h / 9);
+      if (size > best.size) best = {size, columns, h, wide};
     }
-    const enough = best.size >= 10;
+    const enough = best.size >= 10;  // else it is scrolled
+    list.classList.toggle('wide', Boolean(best.wide));
     list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / 160)));
     list.style.setProperty('--row', enough ? `${best.h}px` : 'auto');
-    list.style.setProperty('--size', `${Math.min(36, Math.max(10, best.size))}px`);
+    list.style.setProperty('--size', `${Math.min(44, Math.max(10, best.size))}px`);
   }
   function tick() {
     const clock = by('clock');
@@ -147,6 +152,8 @@
   };
   const spoken = item => `${item.querySelector('h2').textContent}: ${item.querySelector('strong').textContent}`;
 
+  const firstKey = item => item.querySelector('.orders [data-key]') || item.querySelector('[data-key]');
+
   function take(answer, quiet) {
     const active = document.activeElement;
     const holder = active && active.closest ? active.closest('#tiles > li') : null;
@@ -165,17 +172,18 @@
       wanted.forEach((item, place) => {
         if (list.children[place] !== item) list.insertBefore(item, list.children[place] || null);
       });
-      fitWall();
     }
+    fitWall();
     if (answer.summary !== by('summary').textContent) by('summary').textContent = answer.summary;
     for (const count of document.querySelectorAll('[data-count]')) {
       const state = count.dataset.count;
       count.textContent = state ? answer.counts[state] : list.children.length;
+      count.closest('label').classList.toggle('empty', state !== '' && !answer.counts[state]);
     }
     applyFilter();
     showTimes();
     if (holder && document.activeElement !== active && holder.isConnected && !holder.hidden) {
-      const again = holder.querySelector(`[data-key="${key}"]`) || holder.querySelector('[data-key]');
+      const again = holder.querySelector(`[data-key="${key}"]`) || firstKey(holder);
       if (again) again.focus({preventScroll: true});
     }
   }
@@ -191,7 +199,7 @@
   }
 
   let {cursor, page} = list.dataset;
-  let timer = 0, asking = null, pause = EVERY, failures = 0, answered = Date.now();
+  let timer = 0, asking = null, onceMore = false, pause = EVERY, failures = 0, answered = Date.now();
 
   function isLost(since) {
     if (lost.textContent) return;
@@ -211,6 +219,7 @@
 
   async function ask() {
     clearTimeout(timer);
+    onceMore = Boolean(asking);
     if (asking || document.hidden) return;
     const mine = asking = new AbortController();
     const begun = Date.now();
@@ -237,7 +246,7 @@
     } finally {
       clearTimeout(giveUp);
       asking = null;
-      timer = setTimeout(ask, pause * (0.9 + 0.2 * Math.random()));
+      timer = setTimeout(ask, onceMore ? 0 : pause * (0.9 + 0.2 * Math.random()));
     }
   }
   document.addEventListener('visibilitychange', () => {
@@ -262,7 +271,7 @@
     event.preventDefault();
     const about = document.querySelector(`template[data-order="${pressed.value}"]`);
     ordered = {action: pressed.value, path: pressed.getAttribute('formaction'), item: pressed.closest('li')};
-    by('order-title').textContent = `${about.dataset.label}: ${ordered.item.querySelector('h2').textContent.trim()}`;
+    by('order-title').textContent = `${about.dataset.label} ${ordered.item.querySelector('h2').textContent.trim()}?`;
     by('order-effect').textContent = about.content.textContent;
     go.textContent = about.dataset.label;
     error.textContent = '';
@@ -274,8 +283,9 @@
     const item = ordered && ordered.item;
     ordered = null;
     if (!item || !item.isConnected) return;
-    const target = item.querySelector('.orders button') || item.querySelector('[data-key]');
-    if (target && (!document.activeElement || document.activeElement === document.body)) target.focus({preventScroll: true});
+    const target = firstKey(item);
+    const active = document.activeElement;
+    if (target && (!active || active === document.body || dialog.contains(active))) target.focus({preventScroll: true});
   });
   form.addEventListener('submit', async event => {
     if (event.submitter && event.submitter.value === 'cancel') return;
@@ -292,8 +302,8 @@
       if (!reply.ok) throw new Error(answer.error);
       said.textContent = answer.said;
       said.className = answer.good ? 'say good' : 'say note';
-      await ask();
       dialog.close();
+      ask();
     } catch (problem) {
       error.textContent = problem instanceof TypeError ? 'The server does not answer: look at the board before you try again.'
         : problem.message;

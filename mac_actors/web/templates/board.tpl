@@ -21,7 +21,7 @@
     <legend class="unseen">Show</legend>
     <label><input type="radio" name="state" value=""{{!'' if state else ' checked'}}><span>All <b data-count="">{{len(look.tiles)}}</b></span></label>
 % for key in reversed(states):
-    <label class="{{key}}"><input type="radio" name="state" value="{{key}}"{{!' checked' if state == key else ''}}><span><svg class="shape" aria-hidden="true"><use href="#shape-{{key}}"/></svg>{{states[key]}} <b data-count="{{key}}">{{look.counts[key]}}</b></span></label>
+    <label class="{{key}}{{'' if look.counts[key] or state == key else ' empty'}}"><input type="radio" name="state" value="{{key}}"{{!' checked' if state == key else ''}}><span><svg class="shape" aria-hidden="true"><use href="#shape-{{key}}"/></svg>{{states[key]}} <b data-count="{{key}}">{{look.counts[key]}}</b></span></label>
 % end
   </fieldset>
   <noscript><button>Show</button></noscript>

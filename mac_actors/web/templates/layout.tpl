@@ -34,14 +34,14 @@
 % if not kiosk:
 <a class="skip" href="#main">Skip to the content</a>
 <header class="bar">
-  <a class="brand" href="/"><svg class="mark" aria-hidden="true"><use href="#shape-brand"/></svg>Machines</a>
+  <a class="brand" href="/"><svg class="mark" aria-hidden="true"><use href="#shape-brand"/></svg><span class="text">Makerspace</span></a>
   <nav aria-label="Main">
 % for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop'), ('docs', '/docs', 'API')):
     <a href="{{href}}"{{!' aria-current="page"' if key == page else ''}}>{{text}}</a>
 % end
   </nav>
   <div class="tools">
-    <button type="button" class="quiet" id="theme" hidden>Theme: system</button>
+    <button type="button" class="quiet" id="theme" hidden><svg class="mark" aria-hidden="true"><use href="#theme-system"/></svg><span class="text">Theme: system</span></button>
 % if viewer.login == 'in':
     <form method="post" action="/logout">
       <input type="hidden" name="csrf" value="{{viewer.csrf}}">

@@ -16,32 +16,31 @@
 % end
 </p>
 % for word, flag in (('Oopsed', f.oops), ('Locked out', f.lock)):
-%   if flag and (flag.reason or names or (f.oops and f.lock)):
+%   both = f.oops and f.lock
+%   if flag and (flag.reason or both):
 <p class="why">\\
-%     if f.oops and f.lock:
-<b>{{word}}:</b> \\
+%     if both:
+<b>{{word}}\\
+%       if flag.reason:
+: \\
+%       end
+</b>\\
 %     end
-%     if flag.reason:
-<bdi>{{flag.reason}}</bdi> \\
-%     end
-%     if names:
-<span class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></span>\\
-%     end
-</p>
+<bdi>{{flag.reason or ''}}</bdi></p>
+%   end
+%   if flag and names:
+<p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></p>
 %   end
 % end
-% if f.session:
-<p class="who-runs">\\
+% if f.session and (names or f.state != 'in_use'):
+<p class="runs">\\
+%   who = f.session.full_name if names else ''
 %   if f.state == 'offline':
-In use when last seen\\
-%   elif f.state != 'in_use':
-Runs by override, for repair\\
-%   end
-%   if names:
-%     if f.state != 'in_use':
-, \\
-%     end
-<bdi>{{f.session.full_name}}</bdi>\\
+In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
+%   elif f.state == 'in_use':
+<bdi>{{who}}</bdi>\\
+%   else:
+<bdi>{{who or 'Someone'}}</bdi> runs it by override, for repair\\
 %   end
 </p>
 % end
