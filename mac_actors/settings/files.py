@@ -76,10 +76,11 @@ class SecondRelayEntry(_Strict):
         description="Not empty. A user with any one of them has the second relay too."
     )
     unauthorized_warn_only: bool = Field(
-        False, description="``true``: a user without authorization has it all the same, and the admins are told."
+        default=False,
+        description="``true``: a user without authorization has it all the same, and the admins are told.",
     )
-    always_enabled: bool = Field(False, description="``true``: it is on whenever the first one is.")
-    alias: Shown | None = Field(None, description="The name that people see. It need not be unique.")
+    always_enabled: bool = Field(default=False, description="``true``: it is on whenever the first one is.")
+    alias: Shown | None = Field(default=None, description="The name that people see. It need not be unique.")
 
     def relay(self) -> SecondRelay:
         """Return the core's value for this entry."""
@@ -96,18 +97,18 @@ class MachineEntry(_Strict):
 
     authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
     unauthorized_warn_only: bool = Field(
-        False,
+        default=False,
         description="``true``: a user without authorization may run the machine all the same, and the admins are told.",
     )
     always_enabled: bool = Field(
-        False, description="``true``: the machine has power without a fob, unless it is oopsed or locked."
+        default=False, description="``true``: the machine has power without a fob, unless it is oopsed or locked."
     )
     alias: Shown | None = Field(
-        None,
+        default=None,
         description="The name that people see and may use. No two names or aliases may be equal; case does not count.",
     )
     second_relay: SecondRelayEntry | None = Field(
-        None,
+        default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
     )
 
@@ -145,7 +146,7 @@ class UserEntry(_Strict):
     )
     authorizations: list[Authorization] = Field(description="What the user has been trained for.")
     oops_override: bool = Field(
-        False, description="``true``: this user's fob runs oopsed and locked machines too, to repair them."
+        default=False, description="``true``: this user's fob runs oopsed and locked machines too, to repair them."
     )
 
     def user(self) -> User:
