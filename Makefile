@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types imports docs audit fuzz soak check format clean
+.PHONY: demo test lint types imports docs audit package fuzz soak check format clean
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
@@ -27,6 +27,16 @@ docs: $(VENV)/.dev
 
 audit: $(VENV)/.dev
 	$(BIN)/python -m tests.security.audit
+
+# Builds sdist and wheel into dist/, and installs the wheel with all that it needs where nothing else is.
+package: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
+	  $(PYTHON) -m venv "$$place/venv"; \
+	  "$$place/venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt dist/*.whl; \
+	  cd "$$place"; venv/bin/mac-actors --version; venv/bin/mac-actors init shop >/dev/null; \
+	  cd shop; ../venv/bin/mac-actors check
 
 fuzz soak: MINUTES ?= 20
 fuzz: $(VENV)/.dev

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -154,6 +155,9 @@ class Client:
         return ServerError(f"{self._url} is not a mac-actors server: its answer is not one. Look at --url (MAC_URL)")
 
 
+_END = "-----END CERTIFICATE-----"
+
+
 def _trust(certificate: str | None) -> ssl.SSLContext:
     if certificate is None:
         return ssl.create_default_context()
@@ -161,7 +165,8 @@ def _trust(certificate: str | None) -> ssl.SSLContext:
     context.check_hostname = False  # it is made out to the server's name, not to 127.0.0.1; and no other is trusted
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
-        context.load_verify_locations(certificate)
-    except (OSError, ssl.SSLError) as error:
+        text = Path(certificate).read_text(encoding="ascii")
+        context.load_verify_locations(cadata=text[: text.index(_END) + len(_END)])  # without those that signed it
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise ConfigError([f"MAC_TLS_CERT is {certificate!r}: allowed is a PEM certificate ({error})"]) from error
     return context

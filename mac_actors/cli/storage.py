@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ def restore(file: Path) -> None:
     """
     from mac_actors.storage.backup import restore as run
 
+    os.umask(0o077)  # as the server's: for its user alone
     directory = read_settings().state_dir
     with _progress("copying") as progress:
         done = run(directory, file, progress)

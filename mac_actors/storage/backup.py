@@ -90,7 +90,7 @@ def restore(directory: Path, file: Path, progress: Progress = lambda done, total
     if database.exists() and file.samefile(database):
         raise StorageError(f"{file} is the database itself: which backup is to be restored?")
     with _writing(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(directory)
         try:
             for left in directory.glob("restoring-*"):  # of a restore that was killed: nobody else can be at it

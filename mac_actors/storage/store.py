@@ -146,7 +146,7 @@ class Store:
             event.listen(engine, "begin", _begin)
             return cls(engine, None)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"cannot make the state directory {directory}: {error.strerror}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http
 import json
 import logging
@@ -35,6 +36,13 @@ BACKLOG = 4096
 
 STOP_SECONDS = 5
 """How long requests under way may take at the stop."""
+
+_NOT_BOUND = {
+    errno.EADDRINUSE: "Is another server running there? ",
+    errno.EADDRNOTAVAIL: "This computer has no such address (or not yet). ",
+    errno.EACCES: "Ports below 1024 are for root, which the server need not be. ",
+}
+"""What it means that an address can't be had."""
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -182,10 +190,11 @@ class Server(WSGIServer):
         try:
             self.prepare()
         except OSError as error:
-            known = re.search(r"\[Errno \d+\] ([^'\")]+)", str(error))
+            known = re.search(r"\[Errno (\d+)\] ([^'\")]+)", str(error))
+            hint = _NOT_BOUND.get(int(known[1]) if known else 0, "")
             raise MacError(
-                f"cannot listen on {host} port {port}: {known[1].lower() if known else error}. Is another server "
-                "running there? Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
+                f"cannot listen on {host} port {port}: {known[2].lower() if known else error}. {hint}"
+                "Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
             ) from error
         self._connections.close()  # cheroot's own manager, put there by prepare()
         self._connections: Reception = Reception(self)
