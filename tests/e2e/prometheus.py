@@ -50,22 +50,26 @@ class Prometheus:
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
         listen = free_port()
         self.url = f"http://127.0.0.1:{listen}"
-        self._log = (directory / "prometheus.log").open("wb")
+        self._log = directory / "prometheus.log"
         arguments = [f"--config.file={file}", f"--storage.tsdb.path={directory / 'tsdb'}"]
         arguments.append(f"--web.listen-address=127.0.0.1:{listen}")
-        self.process = subprocess.Popen(["prometheus", *arguments], stdout=self._log, stderr=self._log)
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(["prometheus", *arguments], stdout=log, stderr=log)
 
     def __enter__(self) -> Prometheus:
-        wait_until(self._ready)
+        try:
+            wait_until(self._ready)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait(PATIENCE)
-        self._log.close()
 
     def _ready(self) -> bool:
-        assert self.process.poll() is None, Path(self._log.name).read_text(encoding="utf-8")
+        assert self.process.poll() is None, self._log.read_text(encoding="utf-8")
         try:
             return bool(self.query('up{job="mac-actors"} == 1'))
         except OSError:

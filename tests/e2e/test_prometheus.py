@@ -6,6 +6,9 @@ import json
 import re
 import runpy
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,11 +17,10 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from mac_actors.web.metric_table import TABLE
-from tests.e2e.processes import ROOT, ServerProcess
+from tests.e2e.processes import PATIENCE, ROOT, ServerProcess
 from tests.e2e.prometheus import ETC, Prometheus, needs_prometheus, promtool
 from tests.e2e.test_slack_process import variables
 from tests.slack.workspace import Workspace
-from tests.web.client import Running
 from tests.web.scrape import Scrape
 
 GRAFANA = ROOT / "etc/grafana"
@@ -67,19 +69,31 @@ def names_in(expression: str) -> set[str]:
     return set(re.findall(r"\b(?:[a-z]+_[a-z_]+|mac:[a-z_:]+|up)\b", bare)) - functions
 
 
-class Shop(NamedTuple):
-    """A server with Slack, in which things have happened, and the Prometheus that saw them."""
+@dataclass
+class Shop:
+    """A server with Slack, and a way to scrape it."""
 
     server: ServerProcess
-    prometheus: Prometheus
-    scrape: Callable[[], Scrape]
+    directory: Path
+
+    def scrape(self) -> Scrape:
+        """Scrape it as it is now."""
+        connection = HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", "/metrics")
+            return Scrape(connection.getresponse().read())
+        finally:
+            connection.close()
 
 
 def _things_happen(server: ServerProcess) -> None:
+    """A session on one machine, another one that goes on, a refused fob, an oops, a wrong path."""
+    for name in ("table-saw", "co2-laser", "metal-mill"):
+        server.report(name)
     server.report("table-saw", "1000002")
     server.report("table-saw")
     server.report("co2-laser", "666")
-    body = {"machine_name": "metal-mill", "oops": False, "rfid_value": "1000001", "uptime": 60.5}
+    body = {"machine_name": "metal-mill", "oops": False, "rfid_value": "1000001", "uptime": 100.5}
     sensors = {"wifi_signal_db": -61, "wifi_signal_percent": 78, "internal_temperature_c": 53.3, "amps": 4.2}
     assert server.call("POST", "/api/machine/update", body | sensors)[0] == 200
     assert server.call("POST", "/api/machine/oops/wood-lathe", {"reason": "belt"})[0] == 200
@@ -90,20 +104,21 @@ def _things_happen(server: ServerProcess) -> None:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     directory = tmp_path_factory.mktemp("prometheus")
     with Workspace() as workspace, ServerProcess(directory, **variables(workspace)) as server:
-        client: Any = Running.__new__(Running)  # its requests alone are of use with a process
-        client.port, client.context = server.port, None
-
-        def scrape() -> Scrape:
-            return Scrape(client.get("/metrics").body)
-
         workspace.wait_connected()
-        with Prometheus(directory, server.port) as prometheus:
-            _things_happen(server)
-            prometheus.wait_for('increase(mac_transitions_total{kind="session_started"}[1m]) > 1')
-            prometheus.wait_for("sum(increase(mac_refused_requests_total[1m])) > 0")
-            prometheus.wait_for("mac_slack_connected == 1")
-            prometheus.wait_for("sum(increase(mac_notices_sent_total[1m])) > 1")
-            yield Shop(server, prometheus, scrape)
+        _things_happen(server)
+        yield Shop(server, directory)
+
+
+@pytest.fixture(scope="module")
+def prometheus(shop: Shop) -> Iterator[Prometheus]:
+    """A Prometheus that has seen things happen."""
+    with Prometheus(shop.directory, shop.server.port) as prometheus:
+        _things_happen(shop.server)
+        prometheus.wait_for('increase(mac_transitions_total{kind="session_started"}[1m]) > 1')
+        prometheus.wait_for("sum(increase(mac_refused_requests_total[1m])) > 0")
+        prometheus.wait_for("sum(increase(mac_notices_sent_total[1m])) > 1")
+        prometheus.wait_for("mac_slack_connected == 1")
+        yield prometheus
 
 
 # --- metrics ------------------------------------------------------------------------------------------
@@ -118,10 +133,10 @@ def test_promtool_finds_no_fault_in_a_live_scrape_but_the_names_from_the_field(s
 
 
 @needs_prometheus
-def test_prometheus_reads_all_that_is_served(shop: Shop) -> None:
-    [(_, samples)] = shop.prometheus.query('scrape_samples_scraped{job="mac-actors"}')
+def test_prometheus_reads_all_that_is_served(shop: Shop, prometheus: Prometheus) -> None:
+    [(_, samples)] = prometheus.query('scrape_samples_scraped{job="mac-actors"}')
     assert samples == len(shop.scrape().samples)
-    metadata = shop.prometheus.get("metadata")
+    metadata = prometheus.get("metadata")
     for metric in TABLE:
         name = metric.name.removesuffix("_total").removesuffix("_info")  # Prometheus asks for OpenMetrics
         assert [(known["type"], known["help"]) for known in metadata[name]] == [(metric.kind, metric.help)]
@@ -155,16 +170,16 @@ def test_each_alert_is_shown_firing_and_not_firing() -> None:
 
 
 @needs_prometheus
-def test_prometheus_evaluates_every_rule(shop: Shop) -> None:
+def test_prometheus_evaluates_every_rule(prometheus: Prometheus) -> None:
     def evaluated() -> list[dict[str, Any]]:
-        rules: list[dict[str, Any]] = shop.prometheus.get("rules")["groups"][0]["rules"]
+        rules: list[dict[str, Any]] = prometheus.get("rules")["groups"][0]["rules"]
         return rules if all(rule["health"] != "unknown" for rule in rules) else []
 
-    shop.prometheus.wait_for("up", lambda _: evaluated())
+    prometheus.wait_for("up", lambda _: evaluated())
     assert {rule["name"]: (rule["health"], rule.get("lastError", "")) for rule in evaluated()} == {
         rule.get("alert") or rule["record"]: ("ok", "") for rule in RULES
     }
-    assert shop.prometheus.query("ALERTS") == []
+    assert prometheus.query("ALERTS") == []
 
 
 def test_rules_ask_for_nothing_that_is_not_there(shop: Shop) -> None:
@@ -217,22 +232,22 @@ def test_a_panel_asks_for_nothing_that_is_not_there(shop: Shop, panel: Panel) ->
 
 
 @needs_prometheus
-def test_prometheus_answers_every_panel_with_data(shop: Shop) -> None:
+def test_prometheus_answers_every_panel_with_data(prometheus: Prometheus) -> None:
     empty = set()
     for panel in PANELS:
-        ask: Callable[[str], list[Any]] = shop.prometheus.query if panel.instant else shop.prometheus.over_time
+        ask: Callable[[str], list[Any]] = prometheus.query if panel.instant else prometheus.over_time
         if not ask(panel.expression):
             empty.add(panel.title)
     assert empty <= NEVER_IN_A_TEST
 
 
 @needs_prometheus
-def test_each_machine_is_one_line_of_the_states_whatever_happens_to_it(shop: Shop) -> None:
+def test_each_machine_is_one_line_of_the_states_whatever_happens_to_it(prometheus: Prometheus) -> None:
     states = {panel.title: panel for panel in PANELS}
-    lines = shop.prometheus.over_time(states["Machines over time"].expression)
+    lines = prometheus.over_time(states["Machines over time"].expression)
     machines = [labels["machine_name"] for labels in lines]
     assert len(machines) == len(set(machines)) == 8
-    now = {labels["machine_name"]: value for labels, value in shop.prometheus.query(states["Machines now"].expression)}
+    now = {labels["machine_name"]: value for labels, value in prometheus.query(states["Machines now"].expression)}
     assert {name: now[name] for name in ("metal-mill", "table-saw", "wood-lathe", "welder")} == {
         "metal-mill": 1,
         "table-saw": 0,
