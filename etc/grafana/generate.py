@@ -32,6 +32,7 @@ SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 ONE = '{display_name=~"$machine"}'
 """Picks the machines that are chosen at the top of the dashboard."""
 
+OF_SERVER = "Of the server's process."
 HELP = {metric.name: metric.help for metric in TABLE}
 STATES = {"0": ("idle", "green"), "1": ("in use", "blue"), "2": ("offline", "text")}
 STATES |= {"3": ("oopsed", "red"), "4": ("locked out", "orange")}
@@ -61,8 +62,10 @@ def panel(
 ) -> Any:
     """Return a panel, described by the help texts of the metrics in it."""
     expressions = " ".join(each.build().expr for each in queries)
-    words = dict.fromkeys(re.findall(r"\b[a-z_]+\b", re.sub(r"_(?:bucket|count|sum)\b", "", expressions)))
-    helps = [f"{word}: {HELP[word]}" for word in words if word in HELP]
+    words = [
+        word if word in HELP else re.sub("_(bucket|count|sum)$", "", word) for word in re.findall(r"\w+", expressions)
+    ]
+    helps = [f"{word}: {HELP[word]}" for word in dict.fromkeys(words) if word in HELP]
     made = kind().title(title).description("\n\n".join([*([note] if note else []), *helps])).datasource(SOURCE)
     for letter, each in zip("ABCDEFGH", queries, strict=False):
         made = made.with_target(each.ref_id(letter).datasource(SOURCE))
@@ -263,12 +266,19 @@ ROWS: list[tuple[str, list[Any]]] = [
                     query(f"sum(increase({table.NOTICES_RETRIED.name}[1h]))", "tried again"),
                 ],
             ),
-            lines("Memory", [query("process_resident_memory_bytes", "{{instance}}")], "bytes", width=12),
+            lines(
+                "Memory",
+                [query("process_resident_memory_bytes", "{{instance}}")],
+                "bytes",
+                width=12,
+                note=OF_SERVER,
+            ),
             lines(
                 "Processor",
                 [query("rate(process_cpu_seconds_total[$__rate_interval])", "of a core")],
                 "percentunit",
                 width=12,
+                note=OF_SERVER,
             ),
             number("Running for", f"time() - max({table.STARTED.name})", "green", unit="s"),
             number("Slack connected", f"min({table.SLACK.name})", "green").mappings(yes_or_no()).no_value("not set up"),

@@ -317,6 +317,16 @@ def test_notices_wait_in_order_until_they_are_sent(store: Store) -> None:
     assert store.count_waiting() == (0, None)
 
 
+def test_what_waits_is_counted_by_channel(store: Store) -> None:
+    assert store.waiting_by_channel() == {}
+    later = NOW + timedelta(seconds=5)
+    store.commit([row(oopsed(), Notice(Channel.CONTROL, "one"), Notice(Channel.OOPS, "two"))])
+    store.commit([Record(notices=((later, Notice(Channel.CONTROL, "three")),))])
+    assert store.waiting_by_channel() == {Channel.CONTROL: (2, NOW), Channel.OOPS: (1, NOW)}
+    store.commit([Record(sent=(1, 2))])
+    assert store.waiting_by_channel() == {Channel.CONTROL: (1, later)}
+
+
 def test_an_id_of_the_outbox_is_not_used_again_while_the_store_is_open(store: Store) -> None:
     notice = Record(notices=((NOW, Notice(Channel.CONTROL, "hello")),))
     ids = []
