@@ -37,7 +37,7 @@ class Application(bottle.Bottle):
 
     def default_error_handler(self, res: bottle.HTTPError) -> bytes:
         """Answer Bottle's own errors; their headers stay."""
-        body, headers = self._explain(res.status_code, message_of(res))
+        body, headers = self._explain(res.status_code, message_of(res, for_page=wants_page(bottle.request.environ)))
         for header, value in headers.items():
             bottle.response.set_header(header, value)
         return body
@@ -48,8 +48,10 @@ class Application(bottle.Bottle):
         environ = bottle.request.environ
         if not wants_page(environ):
             return error_body(message), {"Content-Type": "application/json"}
-        nearest = error.suggestions if isinstance(error, UnknownMachine) else ()
-        return error_page(status, message, self._access.viewer(environ), nearest)
+        viewer = self._access.viewer(environ)
+        if isinstance(error, UnknownMachine):  # its suggestions become links
+            return error_page(status, str(UnknownMachine(error.name)), viewer, error.suggestions)
+        return error_page(status, message, viewer)
 
 
 def create_app(
