@@ -14,8 +14,8 @@ from mac_actors.version import VERSION
 def main() -> None:
     """Decide who may run which machine in a makerspace.
 
-    init, serve, check, demo, slack, backup, restore and verify work on this computer; the others talk to a running
-    server.
+    init, serve, check, demo, slack, backup, restore, verify, users and import-dm-mac work on this computer; the others
+    talk to a running server.
     """
 
 
