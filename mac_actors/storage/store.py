@@ -334,6 +334,12 @@ class Store:
         return count, datetime.fromisoformat(oldest) if oldest else None
 
     @contextlib.contextmanager
+    def reading(self, what: str) -> Iterator[Connection]:
+        """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
+        with _as_storage_error(what), self._reading() as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
         with self._alone or contextlib.nullcontext(), self._engine.connect() as connection:
             yield connection
