@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import math
+import secrets
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from mac_actors.settings import Tokens
 from mac_actors.web.errors import Refused
+from mac_actors.web.logins import Login, Logins, Tries
+
+COOKIE = "mac_admin"
+"""Holds the key of a login, never the token."""
 
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at a page.
+
+    ``login`` is ``in``, ``local`` (an admin without login: no token is set), ``out`` or ``off`` (no token is set, and
+    the viewer is elsewhere). ``names``: members' names may be shown.
+    """
+
+    admin: bool = False
+    names: bool = False
+    login: str = "out"
+    by: str | None = None
+    csrf: str = ""
+    lapsed: bool = False
+    """The browser has a login that the server does not know (any more)."""
 
 
 class Access:
@@ -20,6 +44,9 @@ class Access:
         self._admin = tokens.admin
         self._reader = tokens.reader
         self._public_names = public_names
+        self._local_csrf = secrets.token_urlsafe(32)
+        self.logins = Logins()
+        self._tries = Tries()
 
     def check_admin(self, environ: dict[str, Any]) -> None:
         """Let an admin pass; raises :class:`Refused` (401 or 403) with what to do."""
@@ -40,7 +67,79 @@ class Access:
 
     def shows_names(self, environ: dict[str, Any]) -> bool:
         """Whether members' names are shown to this caller."""
-        return self._public_names or (self._admin is not None and _bears(environ, self._admin))
+        return self.viewer(environ).names
+
+    # people with a browser
+
+    def viewer(self, environ: dict[str, Any]) -> Viewer:
+        """Return who looks at a page."""
+        if self._admin is None:
+            if _from_loopback(environ) and _is_loopback(_host(environ)):
+                return Viewer(admin=True, names=self._public_names, login="local", csrf=self._local_csrf)
+            return Viewer(names=self._public_names, login="off")
+        key = cookies(environ).get(COOKIE)
+        if login := key and self.logins.find(key):
+            return Viewer(admin=True, names=True, login="in", by=login.by, csrf=login.csrf)
+        names = self._public_names or _bears(environ, self._admin)
+        return Viewer(names=names, lapsed=key is not None)
+
+    def on_the_wall(self) -> Viewer:
+        """Return the viewer that a display on the wall is, whoever set it up: it shows what everybody may see."""
+        return Viewer(names=self._public_names)
+
+    def log_in(self, environ: dict[str, Any], token: str, by: str | None) -> Login:
+        """Log in with the admin token; raises :class:`Refused`: 401 for a wrong one, 429 after too many of them."""
+        _check_origin(environ, local_only=False)
+        right = self._admin is not None and hmac.compare_digest(token.encode(), self._admin.encode())
+        seconds = self._tries.wait(environ.get("REMOTE_ADDR", ""), right)
+        if seconds is not None:
+            raise TooMany(math.ceil(seconds))
+        if not right:
+            raise Refused(401, "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server")
+        return self.logins.open(by)
+
+    def log_out(self, environ: dict[str, Any], csrf: str) -> None:
+        """End the login of this browser, if the order comes from a form of ours; raises :class:`Refused` if not."""
+        if self.viewer(environ).login == "in":
+            self.check_form(environ, csrf)
+            self.logins.close(cookies(environ)[COOKIE])
+
+    def check_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
+        """Let an order of an admin pass that comes from a form of ours; raises :class:`Refused` (401 or 403)."""
+        viewer = self.viewer(environ)
+        if viewer.login == "off":
+            raise Refused(403, "nobody can log in while MAC_ADMIN_TOKEN is not set on the server")
+        if not viewer.admin:
+            raise Refused(401, "you are not logged in (any more): log in as an admin, then try again")
+        _check_origin(environ, local_only=viewer.login == "local")
+        if not hmac.compare_digest(csrf.encode(), viewer.csrf.encode()):
+            raise Refused(403, "this form is out of date: load the page again, then try again")
+        return viewer
+
+
+class TooMany(Refused):
+    """Too many wrong tokens: ``seconds`` until the next try."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(429, f"too many wrong tokens: try again in {seconds} s")
+        self.seconds = seconds
+
+
+def cookies(environ: dict[str, Any]) -> dict[str, str]:
+    """Return the cookies of a request; of several with one name the first."""
+    found: dict[str, str] = {}
+    for part in environ.get("HTTP_COOKIE", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        found.setdefault(name, value.strip('"'))
+    return found
+
+
+def _host(environ: dict[str, Any]) -> str:
+    """The host that the browser was told to go to."""
+    try:
+        return urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _bears(environ: dict[str, Any], token: str) -> bool:

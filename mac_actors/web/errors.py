@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import bottle
 from pydantic import BaseModel, ValidationError
@@ -43,14 +44,14 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a failure
         self.message = message
 
 
-class JsonErrors:
-    """A Bottle plugin: whatever a route raises becomes JSON, and is counted."""
+class Errors:
+    """A Bottle plugin: whatever a route raises becomes an answer, by the one function that makes them."""
 
-    name = "json_errors"
+    name = "errors"
     api = 2
 
-    def __init__(self, count: Callable[[str], None]) -> None:
-        self._count = count
+    def __init__(self, answer: Callable[[int, str, Exception | None], bottle.HTTPResponse]) -> None:
+        self._answer = answer
 
     def apply(self, callback: Callable[..., Any], _route: bottle.Route) -> Callable[..., Any]:
         """Wrap a route."""
@@ -61,20 +62,15 @@ class JsonErrors:
             except bottle.HTTPResponse:
                 raise
             except Refused as refused:
-                return self._answer(refused.status, refused.message)
+                return self._answer(refused.status, refused.message, refused)
             except Exception as error:
                 for kind, status in STATUSES:
                     if isinstance(error, kind):
-                        return self._answer(status, str(error))
+                        return self._answer(status, str(error), error)
                 log.exception("%s %s failed", bottle.request.method, bottle.request.path)
-                return self._answer(500, INTERNAL)
+                return self._answer(500, INTERNAL, None)
 
         return guarded
-
-    def _answer(self, status: int, message: str) -> bottle.HTTPResponse:
-        self._count(str(status))
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-        return bottle.HTTPResponse(error_body(message), status, Content_Type="application/json", **headers)
 
 
 def error_body(message: str) -> bytes:
@@ -82,15 +78,17 @@ def error_body(message: str) -> bytes:
     return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def handle_bottle_error(error: bottle.HTTPError) -> bytes:
-    """Answer Bottle's own errors (no such path, wrong method, …) as JSON too."""
+def message_of(error: bottle.HTTPError) -> str:
+    """Say what one of Bottle's own errors (no such path, wrong method, …) means."""
     if error.status_code >= 500:
         log.error("the web layer failed: %s", error.body, exc_info=error.exception)
-        message = INTERNAL
-    else:
-        message = _PHRASES.get(error.status_code, str(error.body))
-    bottle.response.content_type = "application/json"
-    return error_body(message)
+        return INTERNAL
+    return _PHRASES.get(error.status_code, str(error.body))
+
+
+def wants_page(environ: dict[str, Any]) -> bool:
+    """Whether a person looks at the answer: a browser asks, and not for a part of the API."""
+    return "text/html" in environ.get("HTTP_ACCEPT", "") and not environ.get("PATH_INFO", "").startswith("/api")
 
 
 def read_body(environ: dict[str, Any]) -> bytes:
@@ -110,3 +108,14 @@ def parse_body(model: type[Model], body: bytes) -> Model:
         if details[0]["type"] == "json_invalid":
             raise Refused(400, f"the body is not JSON: {details[0]['ctx']['error']}") from None
         raise Refused(422, describe(details)) from None
+
+
+def read_form(environ: dict[str, Any]) -> dict[str, str]:
+    """Return the fields of a form; raises :class:`Refused` (400) for what is none."""
+    try:
+        text = read_body(environ).decode("utf-8")
+        return dict(
+            parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=20)
+        )
+    except ValueError:
+        raise Refused(400, "the body is not a form: expected application/x-www-form-urlencoded in UTF-8") from None

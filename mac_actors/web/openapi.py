@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import bottle
@@ -12,9 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from mac_actors.core.wording import KINDS
 from mac_actors.version import VERSION
+from mac_actors.web import assets
 from mac_actors.web.models import ALL_MODELS
-
-STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 
 _NAME = {
     "name": "name",
@@ -62,11 +60,7 @@ def routes(app: bottle.Bottle) -> None:
 
     @app.get("/docs")
     def docs() -> bytes:
-        return _static("docs.html")
-
-    @app.get("/static/<name>")
-    def static(name: str) -> bytes:
-        return _static(name)
+        return assets.send("docs.html")
 
 
 @cache
@@ -227,13 +221,3 @@ def _response(meaning: str, model: str) -> dict[str, Any]:
 
 def _content(model: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
-
-
-def _static(name: str) -> bytes:
-    suffix = name[name.rfind(".") :]
-    resource = files("mac_actors.web") / "static" / name
-    if "/" in name or suffix not in STATIC_TYPES or not resource.is_file():
-        raise bottle.HTTPError(404)
-    bottle.response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
-    bottle.response.set_header("Cache-Control", "max-age=3600")
-    return resource.read_bytes()

@@ -42,10 +42,6 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
     def names() -> bool:
         return access.shows_names(bottle.request.environ)
 
-    @app.get("/")
-    def home() -> None:
-        bottle.redirect("/docs")
-
     @app.get("/api/")
     @app.get("/api")
     def service() -> bytes:

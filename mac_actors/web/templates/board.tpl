@@ -1,0 +1,59 @@
+% kiosk = kind == 'kiosk'
+% rebase('layout.tpl', title='Machines', page='board', kiosk=kiosk)
+% shown = [t for t in look.tiles if (not state or t.face.state == state) and all(w in t.face.sought for w in q.lower().split())]
+<div class="head">
+  <h1>Machines</h1>
+  <p id="summary" class="summary">{{look.summary}}</p>
+% if kiosk:
+  <p id="clock" class="wall-clock" aria-hidden="true"></p>
+% end
+</div>
+% if viewer.lapsed:
+<p class="say note">You are logged out: a login ends after 12 hours, and when the server is restarted. <a href="/login">Log in again</a></p>
+% end
+<p id="lost" class="say bad" role="status"></p>
+<p id="said" class="say good" role="status">{{said or ''}}</p>
+<p id="news" class="unseen" role="status"></p>
+% if not kiosk:
+<form id="find" class="find" role="search" aria-label="Machines" method="get" action="/">
+  <input type="search" name="q" value="{{q}}" aria-label="Search by name" placeholder="Search by name" autocomplete="off" spellcheck="false">
+  <fieldset class="chips">
+    <legend class="unseen">Show</legend>
+    <label><input type="radio" name="state" value=""{{!'' if state else ' checked'}}><span>All <b data-count="">{{len(look.tiles)}}</b></span></label>
+% for key in reversed(states):
+    <label class="{{key}}{{'' if look.counts[key] or state == key else ' empty'}}"><input type="radio" name="state" value="{{key}}"{{!' checked' if state == key else ''}}><span><svg class="shape" aria-hidden="true"><use href="#shape-{{key}}"/></svg>{{states[key]}} <b data-count="{{key}}">{{look.counts[key]}}</b></span></label>
+% end
+  </fieldset>
+  <noscript><button>Show</button></noscript>
+</form>
+% end
+<ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}">
+% for tile in look.tiles:
+<li data-name="{{tile.face.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
+% end
+</ul>
+<p id="none" class="none"{{!' hidden' if shown else ''}}>\\
+% if look.tiles:
+No machine matches. <a href="/" id="all">Show all</a>\\
+% else:
+No machines are configured: <code>machines.json</code> is empty.\\
+% end
+</p>
+% if kind == 'admin':
+<form id="orders" method="post" hidden><input type="hidden" name="csrf" value="{{viewer.csrf}}"></form>
+<dialog id="order" aria-labelledby="order-title" aria-describedby="order-effect">
+  <form method="dialog">
+    <h2 id="order-title"></h2>
+    <p id="order-effect" class="muted"></p>
+    <p class="field"><label>Reason (everybody sees it) <input name="reason" maxlength="1000" autocomplete="off"></label></p>
+    <p id="order-error" class="say bad" role="alert"></p>
+    <p class="buttons"><button class="main" value="go"></button> <button value="cancel" formnovalidate>Cancel</button></p>
+  </form>
+</dialog>
+% for key, label in orders.items():
+<template data-order="{{key}}" data-label="{{label}}">{{effects[key]}}</template>
+% end
+% end
+% if not kiosk:
+<footer class="foot muted"><a href="/?kiosk=1">Wall display</a></footer>
+% end

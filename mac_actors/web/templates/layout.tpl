@@ -1,0 +1,63 @@
+% setdefault('page', '')
+% setdefault('scripts', ())
+% setdefault('styles', ())
+% setdefault('kiosk', False)
+<!DOCTYPE html>
+<html lang="en"\\
+% if theme:
+ data-theme="{{theme}}"\\
+% end
+% if kiosk:
+ class="kiosk"\\
+% end
+>
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <meta name="color-scheme" content="light dark">
+  <title>{{title}}</title>
+  <link rel="icon" href="{{asset('icon.svg')}}" type="image/svg+xml">
+  <link rel="stylesheet" href="{{asset('board.css')}}">
+% for name in styles:
+  <link rel="stylesheet" href="{{asset(name)}}">
+% end
+  <script src="{{asset('board.js')}}" defer></script>
+% for name in scripts:
+  <script src="{{asset(name)}}" defer></script>
+% end
+% if page == 'board':
+  <noscript><meta http-equiv="refresh" content="10"></noscript>
+% end
+</head>
+<body>
+% include('shapes.tpl')
+% if not kiosk:
+<a class="skip" href="#main">Skip to the content</a>
+<header class="bar">
+  <a class="brand" href="/"><svg class="mark" aria-hidden="true"><use href="#shape-brand"/></svg><span class="text">Makerspace</span></a>
+  <nav aria-label="Main">
+% for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop'), ('docs', '/docs', 'API')):
+    <a href="{{href}}"{{!' aria-current="page"' if key == page else ''}}>{{text}}</a>
+% end
+  </nav>
+  <div class="tools">
+    <button type="button" class="quiet" id="theme" hidden><svg class="mark" aria-hidden="true"><use href="#theme-system"/></svg><span class="text">Theme: system</span></button>
+% if viewer.login == 'in':
+    <form method="post" action="/logout">
+      <input type="hidden" name="csrf" value="{{viewer.csrf}}">
+      <span class="who">{{viewer.by or 'Admin'}}</span>
+      <button class="quiet">Log out</button>
+    </form>
+% elif viewer.login == 'local':
+    <span class="who" title="MAC_ADMIN_TOKEN is not set, so this computer alone may oops, lock and clear">Admin: this computer</span>
+% else:
+    <a class="quiet" href="/login"{{!' aria-current="page"' if page == 'login' else ''}}>Admin login</a>
+% end
+  </div>
+</header>
+% end
+<main id="main" tabindex="-1">
+{{!base}}
+</main>
+</body>
+</html>
