@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mac_actors.cli import remote, server, simulate, slack, storage
+from mac_actors.cli import history, remote, server, simulate, slack, storage
 from mac_actors.cli.common import Commands
 from mac_actors.version import VERSION
 
@@ -25,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     slack.slack,
     *storage.COMMANDS,
     *remote.COMMANDS,
+    *history.COMMANDS,
     simulate.simulate,
 )
 

@@ -10,7 +10,8 @@ import bottle
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.errors import UnknownMachine
-from mac_actors.web import admin, assets, board, login, openapi, readers, reading
+from mac_actors.storage.history import History
+from mac_actors.web import admin, assets, board, history, login, openapi, pages, readers, reading
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
 from mac_actors.web.html import error_page
@@ -62,6 +63,9 @@ def create_app(
     admin.routes(app, fleet, access, load)
     reading.routes(app, fleet, access, notes)
     board.routes(app, fleet, access)
+    past = History(fleet.store)
+    history.routes(app, fleet, access, past)
+    pages.routes(app, fleet, access, past)
     login.routes(app, access, app.count_refusal)
     openapi.routes(app)
     assets.routes(app)
