@@ -58,7 +58,7 @@
       stacked: several && !figure.classList.contains("line"),
       grid: { color: line },
       border: { display: false },
-      ticks: { color: muted, callback: (value) => `${value} ${unit}`, maxTicksLimit: 6, maxRotation: 0 },
+      ticks: { color: muted, callback: (value) => `${value} ${unit}`, maxTicksLimit: lying && innerWidth < 640 ? 4 : 6, maxRotation: 0 },
     };
     const names = {
       stacked: values.stacked,
