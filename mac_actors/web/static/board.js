@@ -90,7 +90,7 @@
       if (event.target.id !== 'all') return;
       event.preventDefault();
       find.elements.q.value = '';
-      find.elements.state.value = '';
+      find.querySelector('[name="state"][value=""]').checked = true;
       filterChanged();
       find.elements.q.focus();
     });
@@ -125,8 +125,8 @@
   }
   if (wall) {
     addEventListener('resize', fitWall);
-    fitWall();
     tick();
+    fitWall();
     setInterval(tick, 1000);
   }
 

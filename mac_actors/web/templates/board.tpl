@@ -33,9 +33,9 @@
 % end
 </ul>
 <p id="none" class="none"{{!' hidden' if shown else ''}}>\\
-% if look.tiles:
+% if look.tiles and not kiosk:
 No machine matches. <a href="/" id="all">Show all</a>\\
-% else:
+% elif not look.tiles:
 No machines are configured: <code>machines.json</code> is empty.\\
 % end
 </p>
