@@ -134,14 +134,15 @@ class ShopHistory:
     weeks: tuple[Week, ...]
 
 
-_EPOCH = "((julianday(at) - 2440587.5) * 86400.0)"
+# What SQLite says in days is exact to a millisecond.
+_EPOCH = "(CAST((julianday(at) - 2440587.5) * 86400000.0 + 0.5 AS INTEGER) / 1000.0)"
 _IN_FLAGS = "kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"  # as the index says it
 
 _PIECES = text(
     f"""
     WITH RECURSIVE
       session(b, e) AS (
-        SELECT {_EPOCH} - seconds, {_EPOCH} FROM journal
+        SELECT {_EPOCH} - seconds, {_EPOCH} FROM journal INDEXED BY journal_use
         WHERE machine = :machine AND seconds IS NOT NULL AND at >= :since
       ),
       piece(n, b, e) AS (
@@ -274,7 +275,7 @@ class History:
         known = None if first is None else datetime.fromisoformat(first)
         if known is None and running is not None:
             known = running.since
-        seen = now if known is None else max(start, known.timestamp())
+        seen = now if known is None else max(start, min([known.timestamp(), *(n * step for n in used)]))
         return MachineHistory(
             name,
             known,
@@ -357,7 +358,7 @@ class History:
     ) -> dict[str, Use]:
         given = _between(start, end)
         use = {
-            str(machine): Use(int(sessions), float(seconds))
+            str(machine): Use(int(sessions), round(seconds, 3))
             for machine, sessions, seconds in connection.execute(_BY_MACHINE, given)
         }
         for machine, refusals in connection.execute(_REFUSALS_BY_MACHINE, given):
@@ -370,14 +371,14 @@ class History:
         given = _between(start, end)
         sessions, seconds = connection.execute(_TOTAL, given).one()
         refusals = connection.execute(_REFUSALS, given).scalar() or 0
-        return sum((_still(one, start, end) for one in running), Use(int(sessions), float(seconds), int(refusals)))
+        return sum((_still(one, start, end) for one in running), Use(int(sessions), round(seconds, 3), int(refusals)))
 
     def _by_user(self, connection: Connection, start: float, end: float, running: Iterable[Running]) -> list[UserUse]:
         given = _between(start, end)
         use: dict[str | None, Use] = {}
         rows: dict[str | None, int] = {}
         for account, sessions, seconds, row in connection.execute(_BY_USER, given):
-            use[account] = Use(int(sessions), float(seconds))
+            use[account] = Use(int(sessions), round(seconds, 3))
             rows[account] = int(row)
         for account, refusals, row in connection.execute(_REFUSALS_BY_USER, given):
             use[account] = use.get(account, Use()) + Use(refusals=int(refusals))
@@ -432,7 +433,7 @@ def _day(
         day.date,
         overlap((seen, now), day.start, end),
         sum(begun[n] for n in numbers),
-        sum(used.get(n, 0.0) for n in numbers),
+        round(sum(used.get(n, 0.0) for n in numbers), 3),
         total(oopsed, day.start, end),
         total(locked, day.start, end),
         total(merged([*oopsed, *locked]), day.start, end),

@@ -29,7 +29,7 @@ journal = Table(
     Index("journal_at", "at"),
     Index("journal_use", "at", "machine", "seconds", sqlite_where=text("seconds IS NOT NULL")),
     Index("journal_long", "at", sqlite_where=text("seconds > 86400")),
-    Index("journal_refused", "at", "machine", sqlite_where=text("kind = 'session_refused'")),
+    Index("journal_refused", "at", "machine", "kind", sqlite_where=text("kind = 'session_refused'")),
     Index(
         "journal_flags",
         "machine",

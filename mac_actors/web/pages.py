@@ -28,6 +28,9 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 DAYTIME = range(8, 22)
 """Hours that are shown even if nobody came in them."""
 
+HARDLY = 0.03
+"""An hour of the night that is in use for less of the time is left out."""
+
 LEVELS = (0.02, 0.15, 0.35, 0.6)
 """From these shares of time in use on an hour is coloured one step darker."""
 
@@ -96,8 +99,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
 
 
 def week(shares: Sequence[Sequence[float]]) -> list[Hour]:
-    """Return the hours of the day from the first that is ever in use to the last, the day's own in any case."""
-    used = [hour for hour in range(24) if hour in DAYTIME or any(day[hour] > 0 for day in shares)]
+    """Return the hours of the day from the first that is more than hardly in use to the last, the day's in any case."""
+    used = [hour for hour in range(24) if hour in DAYTIME or any(day[hour] > HARDLY for day in shares)]
     return [
         Hour(
             hour,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 STATEMENTS = (
     "CREATE INDEX journal_use ON journal (at, machine, seconds) WHERE seconds IS NOT NULL",
     "CREATE INDEX journal_long ON journal (at) WHERE seconds > 86400",
-    "CREATE INDEX journal_refused ON journal (at, machine) WHERE kind = 'session_refused'",
+    "CREATE INDEX journal_refused ON journal (at, machine, kind) WHERE kind = 'session_refused'",
     """CREATE INDEX journal_flags ON journal (machine, at, kind)
         WHERE kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')""",
     "CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)",

@@ -67,7 +67,7 @@ none yet
 %   if busiest:
 . Most of all on {{busiest[0]}}s from {{busiest[1]}} to {{busiest[1] + 1}}: {{busiest[2]}} %\\
 %   end
-.</p>
+. Hours that are not here are hardly ever in use.</p>
 <div class="panel scroll" tabindex="0" role="region" aria-labelledby="free">
 <table class="week">
   <thead><tr><th scope="col">Hour</th>
