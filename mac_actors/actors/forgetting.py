@@ -94,7 +94,7 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
             rewrites = tuple((one.id, one.account_id, one.data) for one in batch.rewrites)
             _write(journal, Record(rewrites=rewrites))
             events += len(rewrites)
-            current += batch.current
+            current += batch.left
             time.sleep(PAUSE_SECONDS)
         notices = store.notices_with(whom.out_of)
         _write(journal, Record(reworded=notices, scrub=True))

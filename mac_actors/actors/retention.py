@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 24 * 3600.0
 """How often it is looked for old lines."""
 
+MOST_LEFT = 1000
+"""With so many lines left behind, which have to be looked at each day, it goes no further until they are old too."""
+
 AGAIN_SECONDS = 600.0
 """How long to wait when the disk has refused."""
 
@@ -38,6 +41,7 @@ class Retention:
         self._progress: Progress | None = None
         self._changed = 0
         self._left: tuple[int, ...] = ()
+        self._upto = 0
         self._emptying = False
 
     def step(self) -> None:
@@ -58,13 +62,15 @@ class Retention:
             return
         if self._progress is None:
             self._progress = forget.progress(self._store)
-            batch = forget.again(self._store, self._progress.left)  # what was so then may be over by now
-            self._left = batch.current
-            self._write(batch, self._progress.through)
+            self._upto = forget.last_older(self._store, before)
+            batch = forget.again(self._store, self._progress.left, before=before)  # what was so may be over by now
+            self._left = batch.left
+            if batch.rewrites or batch.left != self._progress.left:
+                self._write(batch, self._progress.through)
             return
-        batch = forget.older(self._store, before, self._progress.through)
-        if batch.last is not None:
-            self._left += batch.current
+        batch = forget.older(self._store, before, self._progress.through, self._upto)
+        if batch.last is not None and len(self._left) < MOST_LEFT:
+            self._left += batch.left
             self._write(batch, batch.last)
         elif self._changed:
             self._emptying = True

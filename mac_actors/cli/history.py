@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -97,12 +98,12 @@ def forget(user: str, yes: bool, url: str | None) -> None:
 
     The events stay, and count, as somebody's. It can't be undone.
     """
-    client = connect(url)
-    who = client.forget(user, only_look=True)
-    called = f"{who['name']} ({who['account_id']})" if who["account_id"] else f"{who['name']} (who only gave orders)"
-    if not yes:
-        click.confirm(f"Forget {called}? This can't be undone.", abort=True)
-    done = client.forget(who["account_id"] or who["name"])
+    with closing(connect(url)) as client:
+        who = client.forget(user, only_look=True)
+        called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
+        if not yes:
+            click.confirm(f"Forget {called}? This can't be undone.", abort=True)
+        done = client.forget(who["account_id"] or who["name"])
     click.echo(f"{called} is forgotten: {count(done['events'], 'event')} changed.")
     if done["notices"]:
         waiting = "a notice that waits" if done["notices"] == 1 else f"{done['notices']} notices that wait"

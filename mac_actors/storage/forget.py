@@ -30,7 +30,10 @@ WINDOW = 20_000
 NOTE = "retention"
 """The note that says how far retention is."""
 
-_CHUNK = text("SELECT id, at, kind, account_id, data FROM journal WHERE id > :after ORDER BY id LIMIT :limit")
+_LAST_OLDER = text("SELECT max(id) FROM journal WHERE at < :limit")
+_CHUNK = text(
+    "SELECT id, at, kind, account_id, data FROM journal WHERE id > :after AND id <= :upto ORDER BY id LIMIT :limit"
+)
 _BY_ID = text("SELECT id, at, kind, account_id, data FROM journal WHERE id IN :ids ORDER BY id").bindparams(
     bindparam("ids", expanding=True)
 )
@@ -60,10 +63,13 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a look at some lines gave: how to write them, and those that stay because they tell of what is so now."""
+    """What a look at some lines gave: how to write them, and those that are left.
+
+    Left are those that tell of what is so now, and for retention younger ones among the old: the clock was wrong.
+    """
 
     rewrites: tuple[Rewrite, ...] = ()
-    current: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
     last: int | None = None
     """The last line looked at; ``None``: there was none."""
 
@@ -89,22 +95,23 @@ class Progress:
             return cls()
 
 
-def older(store: Store, before: datetime, after: int) -> Batch:
-    """Look at the next lines behind number ``after`` that are from ``before`` that time."""
-    limit = codec.timestamp(before)
+def last_older(store: Store, before: datetime) -> int:
+    """Return the number of the last line that is from before that time; 0: there is none."""
     with store.reading("look for old lines of the journal") as connection:
-        rows = []
-        for row in connection.execute(_CHUNK, {"after": after, "limit": BATCH}):
-            if row.at >= limit:
-                break
-            rows.append(row)
-        return _look(connection, rows, EVERYBODY)
+        return connection.scalar(_LAST_OLDER, {"limit": codec.timestamp(before)}) or 0
 
 
-def again(store: Store, ids: Sequence[int], whom: Whom = EVERYBODY) -> Batch:
-    """Look at the lines with these numbers."""
+def older(store: Store, before: datetime, after: int, upto: int) -> Batch:
+    """Look at the next lines behind number ``after``, up to ``upto``; those not from ``before`` that time are left."""
+    with store.reading("look for old lines of the journal") as connection:
+        rows = connection.execute(_CHUNK, {"after": after, "upto": upto, "limit": BATCH}).all()
+        return _look(connection, rows, EVERYBODY, before)
+
+
+def again(store: Store, ids: Sequence[int], whom: Whom = EVERYBODY, before: datetime | None = None) -> Batch:
+    """Look at the lines with these numbers; those not from ``before`` that time, if one is given, are left."""
     with store.reading("look at lines of the journal") as connection:
-        return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), whom)
+        return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), whom, before)
 
 
 def progress(store: Store) -> Progress:
@@ -173,13 +180,17 @@ def _names(kind: str, data: str) -> list[str]:
     return [person.full_name] if person and person != FORGOTTEN else []
 
 
-def _look(connection: Connection, rows: Iterable[Any], whom: Whom) -> Batch:
+def _look(connection: Connection, rows: Iterable[Any], whom: Whom, before: datetime | None = None) -> Batch:
+    limit = None if before is None else codec.timestamp(before)
     now = _current(connection)
     rewrites: list[Rewrite] = []
     kept: list[int] = []
     last: int | None = None
     for row in rows:
         last = number = int(row.id)
+        if limit is not None and row.at >= limit:
+            kept.append(number)
+            continue
         try:
             outcome = codec.load_outcome(row.kind, row.data)
         except ValueError:  # mac-actors verify says so

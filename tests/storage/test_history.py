@@ -232,19 +232,20 @@ def test_many_random_sessions_add_up_as_by_brute_force(store: Store) -> None:
     for _ in range(30):
         first = TODAY - timedelta(chance.randrange(0, 220))
         last = first + timedelta(chance.randrange(0, 60))
-        start = midnight(first, BERLIN)
+        begin = midnight(first, BERLIN)
         end = min(midnight(last + timedelta(1), BERLIN), NOW.timestamp())
         machines, users = past(store).usage(first, last, users=True)
         assert users is not None
-        for key, found in (
-            (lambda s: s.machine, dict(machines.items())),
-            (lambda s: s.ended.user.account_id, {one.account_id: one.use for one in users}),
-        ):
-            for value in {key(s) for s in sessions}:
-                mine = [(s.ended.since.timestamp(), s.at.timestamp()) for s in sessions if key(s) == value]
-                use = found.get(value, Use())
-                assert use.sessions == sum(start <= b < end for b, _ in mine)
-                assert use.seconds == pytest.approx(sum(overlap(s, start, end) for s in mine), abs=0.1)
+        found = {**machines, **{str(one.account_id): one.use for one in users}}
+        for key in ("mill", "saw", "kiln", "1", "2"):
+            spans = [
+                (s.ended.since.timestamp(), s.at.timestamp())
+                for s in sessions
+                if key in {s.machine, s.ended.user.account_id}
+            ]
+            use = found.get(key, Use())
+            assert use.sessions == sum(begin <= b < end for b, _ in spans)
+            assert use.seconds == pytest.approx(sum(overlap(span, begin, end) for span in spans), abs=0.1)
 
 
 def test_the_shop_shows_machines_weeks_and_what_was_not_usable(store: Store) -> None:
