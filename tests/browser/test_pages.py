@@ -75,7 +75,8 @@ def colour(page: Page, figure: int = 0) -> str:
     """The colour of the first series of a picture."""
     return str(
         page.evaluate(
-            f"Chart.getChart(document.querySelectorAll('figure.chart canvas')[{figure}]).data.datasets[0].backgroundColor"
+            f"Chart.getChart(document.querySelectorAll('figure.chart canvas')[{figure}]).data.datasets[0]"
+            ".backgroundColor"
         )
     )
 
