@@ -47,7 +47,7 @@ def run(settings: Settings, stop: threading.Event, say: Callable[[str], None]) -
     service.start()
     try:
         say(f"The server runs at {service.server.url} with {len(service.fleet)} machines and simulated readers.")
-        say(f"Look at  {service.server.url}/docs  and  {service.server.url}/api/machines ; or, in another terminal:")
+        say(f"Look at  {service.server.url}/  (the board; the API is at /docs); or, in another terminal:")
         say(f"    mac-actors status --url {service.server.url}")
         say("Below is what Slack would be told, channel by channel. Ctrl-C ends the demo.")
         say("")

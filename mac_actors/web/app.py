@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import bottle
 
@@ -32,19 +31,28 @@ class Application(bottle.Bottle):
 
     def answer_error(self, status: int, message: str, error: Exception | None = None) -> bottle.HTTPResponse:
         """Return the answer that says what is wrong; ``error`` is what was raised."""
+        body, headers = self._explain(status, message, error)
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return bottle.HTTPResponse(body, status, **headers)
+
+    def default_error_handler(self, res: bottle.HTTPError) -> bytes:
+        """Answer Bottle's own errors; their headers stay."""
+        body, headers = self._explain(res.status_code, message_of(res, for_page=wants_page(bottle.request.environ)))
+        for header, value in headers.items():
+            bottle.response.set_header(header, value)
+        return body
+
+    def _explain(self, status: int, message: str, error: Exception | None = None) -> tuple[bytes, dict[str, str]]:
+        """Return body and headers: JSON, or a page where a person looks."""
         self.count_refusal(str(status))
         environ = bottle.request.environ
-        if wants_page(environ):
-            nearest = error.suggestions if isinstance(error, UnknownMachine) else ()
-            return bottle.HTTPResponse(*error_page(status, message, self._access.viewer(environ), nearest))
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-        return bottle.HTTPResponse(error_body(message), status, Content_Type="application/json", **headers)
-
-    def default_error_handler(self, res: bottle.HTTPError) -> Any:
-        """Answer Bottle's own errors."""
-        answer = self.answer_error(res.status_code, message_of(res))
-        answer.apply(bottle.response)
-        return answer.body
+        if not wants_page(environ):
+            return error_body(message), {"Content-Type": "application/json"}
+        viewer = self._access.viewer(environ)
+        if isinstance(error, UnknownMachine):  # its suggestions become links
+            return error_page(status, str(UnknownMachine(error.name)), viewer, error.suggestions)
+        return error_page(status, message, viewer)
 
 
 def create_app(

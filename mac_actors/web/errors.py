@@ -32,6 +32,11 @@ _PHRASES = {
     405: "this method is not possible here; GET /openapi.json lists what is",
 }
 
+_PAGE_PHRASES = {
+    404: "there is no page at this address",
+    405: "this address can't be called like that",
+}
+
 INTERNAL = "the server made a mistake; its log says which. Nothing was changed, or it is in the machine's state."
 
 
@@ -78,12 +83,12 @@ def error_body(message: str) -> bytes:
     return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def message_of(error: bottle.HTTPError) -> str:
-    """Say what one of Bottle's own errors (no such path, wrong method, …) means."""
+def message_of(error: bottle.HTTPError, *, for_page: bool) -> str:
+    """Say what one of Bottle's own errors (no such path, wrong method, …) means, to a program or on a page."""
     if error.status_code >= 500:
         log.error("the web layer failed: %s", error.body, exc_info=error.exception)
         return INTERNAL
-    return _PHRASES.get(error.status_code, str(error.body))
+    return (_PAGE_PHRASES if for_page else _PHRASES).get(error.status_code, str(error.body))
 
 
 def wants_page(environ: dict[str, Any]) -> bool:

@@ -42,9 +42,9 @@ def render(name: str, viewer: Viewer, **values: Any) -> bytes:
     return _page(name, viewer, **values)
 
 
-def error_page(status: int, message: str, viewer: Viewer, nearest: Sequence[str]) -> tuple[bytes, int, dict[str, str]]:
-    """Return body, status and headers of a page that says what is wrong; ``nearest``: machines that may be meant."""
-    return _page("error.tpl", viewer, status=status, message=message, nearest=nearest), status, PAGE_HEADERS
+def error_page(status: int, message: str, viewer: Viewer, nearest: Sequence[str] = ()) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a page that says what is wrong; ``nearest``: the machines that may be meant."""
+    return _page("error.tpl", viewer, status=status, message=message, nearest=nearest), dict(PAGE_HEADERS)
 
 
 def see_other(path: str) -> bottle.HTTPResponse:

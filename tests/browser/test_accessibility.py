@@ -76,7 +76,9 @@ def test_nothing_is_too_small_to_be_hit_and_nothing_sticks_out(new_page: NewPage
             .filter(([_, box]) => box.width < 24 || box.height < 24).map(([html]) => html)"""
     )
     assert too_small == []
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_the_page_is_heard_in_order(page: Page, busy_shop: ServerProcess) -> None:

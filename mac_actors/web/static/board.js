@@ -114,6 +114,7 @@
       if (size > best.size) best = {size, columns, h, wide};
     }
     const enough = best.size >= 10;  // else it is scrolled
+    list.classList.add('fitted');
     list.classList.toggle('wide', Boolean(best.wide));
     list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / 160)));
     list.style.setProperty('--row', enough ? `${best.h}px` : 'auto');
@@ -274,7 +275,7 @@
     by('order-title').textContent = `${about.dataset.label} ${ordered.item.querySelector('h2').textContent.trim()}?`;
     by('order-effect').textContent = about.content.textContent;
     go.textContent = about.dataset.label;
-    error.textContent = '';
+    error.textContent = said.textContent = '';
     form.reset();
     dialog.showModal();
     form.elements.reason.focus();

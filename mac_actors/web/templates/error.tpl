@@ -3,7 +3,7 @@
 % rebase('layout.tpl', title=title, page='error')
 <section class="panel narrow">
   <h1>{{title}}</h1>
-  <p>{{message[:1].upper() + message[1:]}}</p>
+  <p>{{message[:1].upper() + message[1:].rstrip('.')}}.</p>
 % if nearest:
   <p>Did you mean one of these?</p>
   <ul>

@@ -26,7 +26,7 @@
 %       end
 </b>\\
 %     end
-<bdi>{{flag.reason or ''}}</bdi></p>
+<bdi title="{{flag.reason or ''}}">{{flag.reason or ''}}</bdi></p>
 %   end
 %   if flag and names:
 <p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></p>
@@ -45,7 +45,7 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 </p>
 % end
 % if f.always_on and f.state == 'free':
-<p class="note">Always on, no card needed</p>
+<p class="note">Always on{{'' if kind == 'kiosk' else ', no card needed'}}</p>
 % end
 % if not f.online and f.state != 'offline':
 <p class="note">Its reader is offline\\

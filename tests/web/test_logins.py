@@ -1,0 +1,63 @@
+"""Who is logged in on the board, and how often a wrong token may be tried."""
+
+from __future__ import annotations
+
+from mac_actors.web.logins import LOGIN_SECONDS, MAX_LOGINS, TRIES_IN_ALL, TRIES_PER_ADDRESS, TRY_SECONDS, Logins, Tries
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_login_is_found_until_its_time_is_over_or_it_is_closed() -> None:
+    clock = Clock()
+    logins = Logins(clock)
+    first, second = logins.open("Ann"), logins.open(None)
+    assert len({first.key, first.csrf, second.key, second.csrf}) == 4
+    assert logins.find(first.key) is first
+    assert logins.find("nothing") is None
+    logins.close(second.key)
+    logins.close(second.key)
+    assert logins.find(second.key) is None
+    clock.now += LOGIN_SECONDS - 1
+    assert logins.find(first.key) is first
+    clock.now += 1
+    assert logins.find(first.key) is None
+
+
+def test_there_are_no_more_logins_than_there_may_be() -> None:
+    logins = Logins(Clock())
+    opened = [logins.open(None) for _ in range(MAX_LOGINS + 2)]
+    assert [login for login in opened if logins.find(login.key) is None] == opened[:2]
+
+
+def test_an_address_has_to_wait_after_wrong_tokens_even_with_the_right_one() -> None:
+    clock = Clock()
+    tries = Tries(clock)
+    for _ in range(TRIES_PER_ADDRESS):
+        assert tries.wait("10.0.0.1", right=False) is None
+        clock.now += 1
+    assert tries.wait("10.0.0.1", right=False) == TRY_SECONDS - TRIES_PER_ADDRESS
+    assert tries.wait("10.0.0.1", right=True) == TRY_SECONDS - TRIES_PER_ADDRESS
+    assert tries.wait("10.0.0.2", right=True) is None
+    clock.now += TRY_SECONDS - TRIES_PER_ADDRESS
+    assert tries.wait("10.0.0.1", right=True) is None
+
+
+def test_right_tokens_are_not_counted() -> None:
+    tries = Tries(Clock())
+    assert {tries.wait("10.0.0.1", right=True) for _ in range(TRIES_PER_ADDRESS * 2)} == {None}
+
+
+def test_all_addresses_together_have_to_wait_too() -> None:
+    clock = Clock()
+    tries = Tries(clock)
+    for number in range(TRIES_IN_ALL):
+        assert tries.wait(f"10.0.0.{number}", right=False) is None
+    assert tries.wait("10.0.1.1", right=True) == TRY_SECONDS
+    clock.now += TRY_SECONDS
+    assert tries.wait("10.0.1.1", right=True) is None
