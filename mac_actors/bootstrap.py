@@ -82,6 +82,7 @@ class Service:
             Store.open(settings.state_dir),
             commit_budget=settings.commit_budget,
             missing=Watched(settings.missing_readers),
+            retention_days=settings.retention_days,
             chat=self.slack.chat if self.slack else chat,
         )
         access = Access(settings.tokens, public_names=settings.public_names)

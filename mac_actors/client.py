@@ -24,6 +24,10 @@ PATHS = {
 """Method and path of each command."""
 
 
+PATIENT_SECONDS = 600.0
+"""How long an answer may take for which a small computer has to look at the whole journal."""
+
+
 def default_url(environ: Mapping[str, str] | None = None) -> str:
     """Return where the server is: MAC_URL, else this computer at MAC_PORT, with HTTPS if MAC_TLS_CERT is set.
 
@@ -120,6 +124,22 @@ class Client:
         if not {"removed", "updated", "added"} <= answer.keys():
             raise self._foreign()
         return answer
+
+    def usage(self, first: str | None, last: str | None) -> dict[str, Any]:
+        """Return the usage from one day to another (``YYYY-MM-DD``), both included."""
+        parameters = {name: day for name, day in (("from", first), ("to", last)) if day}
+        usage = self._call("GET", "/api/usage", params=parameters, timeout=PATIENT_SECONDS)[0]
+        if not isinstance(usage.get("machines"), list):
+            raise self._foreign()
+        return usage
+
+    def forget(self, user: str, *, only_look: bool = False) -> dict[str, Any]:
+        """Remove a person's name and fobs from the journal; ``only_look``: say who it would be."""
+        body = {"user": user, "only_look": only_look}
+        done = self._call("POST", "/api/forget", json=body, timeout=PATIENT_SECONDS)[0]
+        if "done" not in done:
+            raise self._foreign()
+        return done
 
     def close(self) -> None:
         """Close the connection."""

@@ -5,6 +5,7 @@
     MacError
     ├── ConfigError          a file, a variable or an option is wrong: what, where, what is expected
     ├── UnknownMachine       no machine of this name or alias (also a LookupError)
+    ├── UnknownPerson        nobody, or more than one, is called so (also a LookupError)
     ├── MachineUnavailable   a machine's actor did not answer; try again
     ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
     ├── StorageError         the state directory can't be used
@@ -39,6 +40,23 @@ class UnknownMachine(MacError, LookupError):  # noqa: N818 - the contract's name
         super().__init__(f"No such machine: {shown}.{hint}" if hint else f"No such machine: {shown}")
         self.name = name
         self.suggestions = tuple(suggestions)
+
+
+class UnknownPerson(MacError, LookupError):  # noqa: N818 - like its neighbour
+    """Nobody is called so, or ``several`` are; ``candidates`` are those who may be meant, as ``ID (NAME)``."""
+
+    def __init__(self, called: str, candidates: Sequence[str] = (), *, several: bool = False) -> None:
+        shown = called if len(called) <= 80 else called[:80] + "…"
+        listed = ", ".join(candidates)
+        if several:
+            text = f"{shown} may be any of {listed}: say which by account id. Nothing was changed"
+        else:
+            text = f"nobody is called {shown} in users.json or in the journal: give the account id, the e-mail "
+            text += "address or the full name"
+            text += f". Did you mean {listed}?" if listed else ""
+        super().__init__(text)
+        self.candidates = tuple(candidates)
+        self.several = several
 
 
 class MachineUnavailable(MacError):  # noqa: N818 - the contract's name

@@ -30,7 +30,9 @@ from mac_actors.actors.names import Names
 from mac_actors.actors.notifier import Chat, Notifier
 from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
+from mac_actors.actors.retention import Retention
 from mac_actors.actors.runtime import Ping, Reply, prove_alive
+from mac_actors.actors.signals import Signals
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
@@ -64,7 +66,8 @@ class MachineFleet:
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
-    are posted, ``None`` for nowhere; ``missing`` says whose silence is told.
+    are posted, ``None`` for nowhere; ``missing`` says whose silence is told; ``retention_days`` after how many days
+    names are removed from the journal, ``None`` for never.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class MachineFleet:
         commit_budget: float = 0.25,
         chat: Chat | None = None,
         missing: Watched = Watched.SEEN,
+        retention_days: int | None = None,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.configuration = configuration
@@ -106,7 +110,8 @@ class MachineFleet:
         for machine in configuration.machines.values():
             self._start_machine(machine, stored.get(machine.name))
         self._configure(list(configuration.machines))
-        self._watch = Watch(self, missing)
+        self.signals = Signals()
+        self._watch = Watch(self, missing, Retention(self.journal, retention_days))
 
     # looking up and asking
 

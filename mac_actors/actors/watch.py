@@ -1,4 +1,7 @@
-"""The watch: a thread that, four times a second, revives dead actors, looks at the disk and saves telemetry."""
+"""The watch: a thread that, four times a second, revives dead actors, looks at the disk and saves telemetry.
+
+It also takes the samples of the readers' Wi-Fi, and has retention go on.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mac_actors.actors.absence import Absences, Watched
+from mac_actors.actors.retention import Retention
 from mac_actors.core.wording import Channel, count
 
 if TYPE_CHECKING:
@@ -36,8 +40,9 @@ DELAYED_SECONDS = 60.0
 class Watch:
     """Looks after a fleet until it is stopped. A thread, not an actor: it must outlive any of them."""
 
-    def __init__(self, fleet: MachineFleet, missing: Watched) -> None:
+    def __init__(self, fleet: MachineFleet, missing: Watched, retention: Retention) -> None:
         self._fleet = fleet
+        self._retention = retention
         self._absences = Absences(missing, fleet.started_at)
         self._disk_told = False
         self._lost_told = 0
@@ -59,8 +64,11 @@ class Watch:
                 self._look_at_disk()
                 self._look_at_chat()
                 if turn % int(ABSENCE_SECONDS / WATCH_SECONDS) == 0:
-                    for sentence in self._absences.look(self._fleet.snapshots(), datetime.now(UTC)):
+                    now, snapshots = datetime.now(UTC), self._fleet.snapshots()
+                    for sentence in self._absences.look(snapshots, now):
                         self._fleet.notify(sentence)
+                    self._fleet.signals.look(snapshots, now)
+                self._retention.step()
                 # a slice of the machines each time: all of them at once would hold up the readers
                 self._fleet.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
             except Exception:

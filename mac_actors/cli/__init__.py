@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mac_actors.cli import init, migration, remote, server, simulate, slack, storage, users
+from mac_actors.cli import history, init, migration, remote, server, simulate, slack, storage, users
 from mac_actors.cli.common import Commands
 from mac_actors.version import VERSION
 
@@ -29,6 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     users.users,
     migration.import_dm_mac,
     *remote.COMMANDS,
+    *history.COMMANDS,
     simulate.simulate,
 )
 

@@ -30,6 +30,10 @@ class Person:
     full_name: str
 
 
+FORGOTTEN = Person("", "")
+"""Stands where a name was removed. Empty, so that what is on disk never grows by it (:mod:`mac_actors.core.forget`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """A session that is over: whose, of what kind, from when, for how many seconds, why."""

@@ -56,6 +56,7 @@ class Settings:
     enforce_expiration: bool = False
     commit_budget: float = 0.25
     missing_readers: str = "seen"
+    retention_days: int | None = None
     slack: SlackSettings | None = None
 
 
@@ -87,6 +88,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         enforce_expiration=reader.flag("MAC_ENFORCE_EXPIRATION"),
         commit_budget=reader.number("MAC_COMMIT_BUDGET", 0.25, 0.0, 60.0),
         missing_readers=reader.choice("MAC_MISSING_READERS", "seen", ("seen", "all", "off")),
+        retention_days=int(reader.number("MAC_RETENTION_DAYS", 0, 1, 36500, whole=True)) or None,
         slack=_slack(reader),
     )
     if (settings.tls_cert is None) != (settings.tls_key is None):

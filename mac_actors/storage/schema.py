@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData()
 
@@ -27,6 +27,16 @@ journal = Table(
     Index("journal_machine", "machine", "id"),
     Index("journal_kind", "kind", "id"),
     Index("journal_at", "at"),
+    Index("journal_use", "at", "machine", "seconds", sqlite_where=text("seconds IS NOT NULL")),
+    Index("journal_long", "at", sqlite_where=text("seconds > 86400")),
+    Index("journal_refused", "at", "machine", "kind", sqlite_where=text("kind = 'session_refused'")),
+    Index(
+        "journal_flags",
+        "machine",
+        "at",
+        "kind",
+        sqlite_where=text("kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"),
+    ),
 )
 """One row an outcome; ``data`` is the outcome as JSON, ``seconds`` the length of the session that it ended."""
 
@@ -60,6 +70,14 @@ seen_event = Table(
     Column("at", Text, nullable=False),
 )
 """Chat events that were carried out, so that a repeated delivery is not: for two hours."""
+
+note = Table(
+    "note",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""How far tasks are that go on over restarts: ``retention`` has the last row of the journal that it has seen to."""
 
 migration = Table(
     "migration",

@@ -6,13 +6,13 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, delete, event, func, select
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, delete, event, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -24,12 +24,16 @@ from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.schema import journal, machine_state, outbox, seen_event, thread
+from mac_actors.storage.schema import journal, machine_state, note, outbox, seen_event, thread
 
 log = logging.getLogger(__name__)
 
 DATABASE = "mac.sqlite3"
 """The database's file name in the state directory."""
+
+
+BUSY_SECONDS = 5.0
+"""How long a connection waits for another one that has the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ class Record:
     it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
     ``threads`` where it put those that begin one: key, channel, post. ``seen`` is the chat event that
     asked for all this, with its time.
+
+    Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
+    ``reworded`` texts of the outbox by id, ``notes`` what tasks write down (name, value). ``scrub`` has the small
+    tables written anew, because copies of what was in them may be left in the unused parts of their pages.
     """
 
     state: tuple[str, str] | None = None
@@ -48,6 +56,10 @@ class Record:
     sent: tuple[int, ...] = ()
     threads: tuple[tuple[str, str, str], ...] = ()
     seen: tuple[str, datetime] | None = None
+    rewrites: tuple[tuple[int, str | None, str], ...] = ()
+    reworded: tuple[tuple[int, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    scrub: bool = False
 
     def posts(self) -> Iterator[Notice]:
         """Iterate over all notices in it."""
@@ -96,6 +108,14 @@ _PUT_STATE = upsert(machine_state)
 _PUT_STATE = _PUT_STATE.on_conflict_do_update(index_elements=["name"], set_={"state": _PUT_STATE.excluded.state})
 _PUT_JOURNAL = journal.insert()
 _PUT_OUTBOX = outbox.insert()
+_REWRITE = (
+    update(journal)
+    .where(journal.c.id == bindparam("row"))
+    .values(account_id=bindparam("account"), data=bindparam("text"))
+)
+_REWORD = update(outbox).where(outbox.c.id == bindparam("row")).values(text=bindparam("words"))
+_PUT_NOTE = upsert(note)
+_PUT_NOTE = _PUT_NOTE.on_conflict_do_update(index_elements=["name"], set_={"value": _PUT_NOTE.excluded.value})
 _DROP_SENT = delete(outbox).where(outbox.c.id == bindparam("sent_id"))
 _PUT_THREAD = upsert(thread)
 _PUT_THREAD = _PUT_THREAD.on_conflict_do_update(
@@ -153,7 +173,9 @@ class Store:
                 "Make it, or set MACHINE_STATE_DIR to another one."
             ) from error
         lock = DirectoryLock(directory)
-        engine = create_engine(URL.create("sqlite", database=str(directory / DATABASE)), connect_args={"timeout": 5})
+        engine = create_engine(
+            URL.create("sqlite", database=str(directory / DATABASE)), connect_args={"timeout": BUSY_SECONDS}
+        )
         event.listen(engine, "connect", _take_over_transactions)
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
@@ -234,6 +256,7 @@ class Store:
         seen = [r.seen for r in records if r.seen]
         self._doubt = _Doubt(counted, len(posts))
         with _as_storage_error("write"), self._writing() as connection:
+            _write_anew(connection, records)
             if states:
                 connection.execute(_PUT_STATE, [{"name": n, "state": s} for n, s in states.items()])
             if rows:
@@ -348,10 +371,72 @@ class Store:
             rows = connection.execute(query).all()
         return {Channel(channel): (count, datetime.fromisoformat(oldest)) for channel, count, oldest in rows}
 
+    def last_line(self) -> int:
+        """Return the number of the journal's last line; 0: it has none."""
+        with self.reading("read the journal") as connection:
+            return connection.scalar(select(func.max(journal.c.id))) or 0
+
+    def note(self, name: str) -> str | None:
+        """Return what a task has written down under this name."""
+        with self.reading("read a note") as connection:
+            value: str | None = connection.scalar(select(note.c.value).where(note.c.name == name))
+            return value
+
+    def notices_with(self, change: Callable[[str], str]) -> tuple[tuple[int, str], ...]:
+        """Return the waiting notices that ``change`` changes, as they are to be: id, text."""
+        with self.reading("read the outbox") as connection:
+            rows = connection.execute(select(outbox.c.id, outbox.c.text)).all()
+        return tuple((number, changed) for number, words in rows if (changed := change(words)) != words)
+
+    def empty_log(self) -> bool:
+        """Move the write-ahead log into the database and empty its file; false while somebody is reading or writing.
+
+        Never waits. Whatever was written over is then in neither file.
+        """
+        if self._lock is None:
+            return True
+        with _as_storage_error("empty the write-ahead log"):
+            raw = self._engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute("PRAGMA busy_timeout=0")
+                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+                return not busy
+            except sqlite3.OperationalError as error:
+                raise StorageError(f"cannot empty the write-ahead log: {error}") from error
+            finally:
+                raw.close()
+
+    @contextlib.contextmanager
+    def reading(self, what: str) -> Iterator[Connection]:
+        """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
+        with _as_storage_error(what), self._reading() as connection:
+            yield connection
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Connection]:
         with self._alone or contextlib.nullcontext(), self._engine.connect() as connection:
             yield connection
+
+
+def _write_anew(connection: Connection, records: Sequence[Record]) -> None:
+    """Write what was there already, without names."""
+    rewrites = [{"row": i, "account": a, "text": d} for r in records for i, a, d in r.rewrites]
+    reworded = [{"row": i, "words": text} for r in records for i, text in r.reworded]
+    notes = [{"name": n, "value": v} for r in records for n, v in r.notes]
+    if rewrites:
+        connection.execute(_REWRITE, rewrites)
+    if reworded:
+        connection.execute(_REWORD, reworded)
+    if notes:
+        connection.execute(_PUT_NOTE, notes)
+    if any(record.scrub for record in records):
+        for table in (machine_state, outbox):
+            rows = [dict(row) for row in connection.execute(select(table)).mappings()]
+            connection.execute(delete(table))
+            if rows:
+                connection.execute(table.insert(), rows)
 
 
 def record_state(name: str, state: MachineState) -> tuple[str, str]:
@@ -405,6 +490,8 @@ def _durable(connection: Any, _record: object) -> None:
     # WAL lets readers go on while the writer writes; FULL puts a commit on disk before it is acknowledged.
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # What is deleted or written over is overwritten with zeroes. Debian's SQLite does that anyway, others do not.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _begin(connection: Connection) -> None:

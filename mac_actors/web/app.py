@@ -9,7 +9,8 @@ import bottle
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.errors import UnknownMachine
-from mac_actors.web import admin, assets, board, login, metrics, openapi, readers, reading
+from mac_actors.storage.history import History
+from mac_actors.web import admin, assets, board, history, login, metrics, openapi, pages, readers, reading
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
 from mac_actors.web.html import error_page
@@ -72,6 +73,9 @@ def create_app(
     reading.routes(app, fleet, access, notes)
     metrics.routes(app, app.metrics)
     board.routes(app, fleet, access)
+    past = History(fleet.store)
+    history.routes(app, fleet, access, past)
+    pages.routes(app, fleet, access, past)
     login.routes(app, access, app.count_refusal)
     openapi.routes(app)
     assets.routes(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -191,6 +191,65 @@ class EventsBody(BaseModel):
 
     events: list[EventBody]
     next: str | None = Field(description="`?cursor=` of the next page; null on the last one")
+
+
+class MachineUseBody(BaseModel):
+    """A machine's use: sessions that began, seconds that passed in sessions, fobs that were refused."""
+
+    model_config = ConfigDict(title="MachineUse")
+
+    machine: str
+    display_name: str
+    sessions: int
+    seconds: float
+    refusals: int
+
+
+class UserUseBody(BaseModel):
+    """A user's use. ``account_id`` is null for all unknown fobs together, and for those whose names were removed."""
+
+    model_config = ConfigDict(title="UserUse")
+
+    account_id: str | None
+    name: str
+    sessions: int
+    seconds: float
+    refusals: int
+
+
+class UsageBody(BaseModel):
+    """What was used from one day to another, both included, in the server's local time."""
+
+    model_config = ConfigDict(title="Usage", serialize_by_alias=True)
+
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+    machines: list[MachineUseBody]
+    users: list[UserUseBody] | None = Field(description="null without the admins' token")
+
+
+class ForgetBody(BaseModel):
+    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed."""
+
+    model_config = ConfigDict(title="Forget")
+
+    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, strip_whitespace=True)]
+    only_look: StrictBool = False
+
+
+class ForgottenBody(BaseModel):
+    """Who it was, and what was done."""
+
+    model_config = ConfigDict(title="Forgotten")
+
+    account_id: str | None = Field(description="null for somebody who only gave orders")
+    name: str
+    done: bool = Field(description="false: it was only looked")
+    events: int = Field(default=0, description="lines of the journal that were changed")
+    current_events: list[int] = Field(default=[], description="lines that were left, for they tell of what is so now")
+    notices: int = Field(default=0, description="waiting notices that were changed")
+    emptied: bool = Field(default=False, description="the write-ahead log holds no copy any more")
+    configured: bool = Field(default=False, description="they are still in users.json")
 
 
 class SuccessBody(BaseModel):

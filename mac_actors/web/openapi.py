@@ -50,6 +50,17 @@ _PAGING = [
 ]
 
 
+_DAYS = [
+    {
+        "name": name,
+        "in": "query",
+        "description": f"the {which} day, in the server's local time",
+        "schema": {"type": "string", "format": "date"},
+    }
+    for name, which in (("from", "first"), ("to", "last"))
+]
+
+
 def routes(app: bottle.Bottle) -> None:
     """Add the description and its page."""
 
@@ -92,7 +103,7 @@ def description() -> dict[str, Any]:
     }
 
 
-INPUT = {"ReportBody", "AdminBody"}
+INPUT = {"ReportBody", "AdminBody", "ForgetBody"}
 """Models of what is sent; all others are answered."""
 
 _METRICS = {media: {"schema": {"type": "string"}} for media in ("text/plain", "application/openmetrics-text")}
@@ -162,6 +173,24 @@ def _paths() -> dict[str, Any]:
                 "responses": {"200": {"description": "Done", "content": _METRICS}},
             }
         },
+        "/api/usage": {
+            "get": _operation(
+                "Sessions, hours and refusals by machine, and for admins by user",
+                "UsageBody",
+                errors=(422, 503),
+                parameters=_DAYS,
+            )
+        },
+        "/api/forget": {
+            "post": _operation(
+                "Remove a person's name and fobs from the journal",
+                "ForgottenBody",
+                errors=(400, 401, 403, 404, 409, 413, 422, 503),
+                body="ForgetBody",
+                required=True,
+                security="admin",
+            )
+        },
         "/healthz": {"get": _operation("Whether the process is alive", "HealthBody")},
         "/readyz": {
             "get": {
@@ -217,8 +246,8 @@ _MEANINGS = {
     400: "Not JSON",
     401: "No or a wrong token",
     403: "Not from this address or origin",
-    404: "No such machine",
-    409: "Refused as unsafe; says what `?force=1` would do",
+    404: "No such machine or person",
+    409: "Refused as unsafe, says what `?force=1` would do; or several may be meant",
     413: "The body is too long",
     422: "A field or a file is wrong; says which and what was expected",
     503: "Not able to now; says why",

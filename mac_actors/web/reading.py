@@ -131,9 +131,9 @@ def event_body(entry: Entry, *, names: bool) -> EventBody:
         kind=wording.kind(outcome),
         text=_text(outcome, names),
         source=origin.source if origin else None,
-        by=origin.by if origin and names else None,
+        by=(origin.by or None) if origin and names else None,
         reason=origin.reason if origin else None,
-        user=user.full_name if user and names else None,
+        user=(user.full_name or None) if user and names else None,
         seconds=ended.seconds if ended else None,
     )
 

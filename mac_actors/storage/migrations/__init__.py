@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, inspect, select
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.migrations import m0001_initial
+from mac_actors.storage.migrations import m0001_initial, m0002_history
 from mac_actors.storage.schema import migration
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0001_initial": m0001_initial.upgrade,
+    "0002_history": m0002_history.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 
@@ -34,6 +38,8 @@ def migrate(engine: Engine) -> list[str]:
         )
     pending = [name for name in MIGRATIONS if name not in applied]
     for name in pending:
+        if applied:
+            log.warning("the database is brought up to date (%s): a long journal takes a while, once", name)
         with engine.begin() as connection:
             MIGRATIONS[name](connection)
             connection.execute(migration.insert().values(name=name, applied_at=datetime.now(UTC).isoformat()))

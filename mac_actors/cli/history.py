@@ -1,0 +1,124 @@
+"""The commands about the past: usage and forget."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.table import Table
+
+from mac_actors.cli.common import connect, out, url_option
+from mac_actors.core.wording import count
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command(short_help="Show sessions, hours and refusals.")
+@click.option("--from", "first", type=_DAY, metavar="DAY", help="The first day.  [default: 30 days up to --to]")
+@click.option("--to", "last", type=_DAY, metavar="DAY", help="The last day; it counts too.  [default: today]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="For people, for a spreadsheet, for programs.",
+)
+@url_option
+def usage(first: datetime | None, last: datetime | None, form: str, url: str | None) -> None:
+    """Show how much each machine was used, and by whom: sessions, hours, refused fobs.
+
+    DAY is like 2026-11-24, in the server's local time. Users are shown with the admins' token alone.
+    """
+    if first and last and first > last:
+        raise click.BadParameter(f"it is after --to ({last:%Y-%m-%d})", param_hint="'--from'")
+    found = connect(url).usage(_day(first), _day(last))
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    elif form == "csv":
+        click.echo(_csv(found), nl=False)
+    else:
+        _print_tables(found)
+
+
+def _day(day: datetime | None) -> str | None:
+    return None if day is None else f"{day:%Y-%m-%d}"
+
+
+def _print_tables(found: dict[str, Any]) -> None:
+    click.echo(f"From {found['from']} to {found['to']}:\n")
+    out.print(_table("Machine", [(one["display_name"], one) for one in found["machines"]]))
+    click.echo()
+    if found["users"] is None:
+        click.echo("Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN to the server's.")
+    elif found["users"]:
+        out.print(_table("User", [(one["name"], one) for one in found["users"]]))
+    else:
+        click.echo("No user put in a fob.")
+
+
+def _table(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
+    table = Table(what, box=None, pad_edge=False, header_style="bold")
+    for title in ("Sessions", "Hours", "Refusals"):
+        table.add_column(title, justify="right")
+    for name, one in rows:
+        hours = f"{one['seconds'] / 3600:.1f}"
+        table.add_row(name.replace("[", r"\["), str(one["sessions"]), hours, str(one["refusals"]))
+    return table
+
+
+def _csv(found: dict[str, Any]) -> str:
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["from", "to", "what", "id", "name", "sessions", "hours", "refusals"])
+    for what, key, name in (("machine", "machine", "display_name"), ("user", "account_id", "name")):
+        for one in found[f"{what}s"] or ():
+            hours = f"{one['seconds'] / 3600:.2f}"
+            labels = [what, _cell(one[key] or ""), _cell(one[name])]
+            table.writerow([found["from"], found["to"], *labels, one["sessions"], hours, one["refusals"]])
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Return text that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it."""
+    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r"} else text
+
+
+@click.command(short_help="Remove a person's name and fobs from the journal.")
+@click.argument("user")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@url_option
+def forget(user: str, yes: bool, url: str | None) -> None:
+    """Remove the name and the fobs of USER from all events: account id, e-mail address or full name.
+
+    The events stay, and count, as somebody's. It can't be undone.
+    """
+    with closing(connect(url)) as client:
+        who = client.forget(user, only_look=True)
+        called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
+        if not yes:
+            click.confirm(f"Forget {called}? This can't be undone.", abort=True)
+        done = client.forget(who["account_id"] or who["name"])
+    click.echo(f"{called} is forgotten: {count(done['events'], 'event')} changed.")
+    if done["notices"]:
+        waiting = "a notice that waits" if done["notices"] == 1 else f"{done['notices']} notices that wait"
+        click.echo(f"The name was removed from {waiting} for Slack.")
+    if done["current_events"]:
+        number = count(len(done["current_events"]), "event")
+        click.echo(
+            f"Not done: {number} of what is so now (a session that runs, an oops or a lock that is set). "
+            "Run this again when that is over."
+        )
+    if not done["emptied"]:
+        click.echo("Not done: a copy may be left in mac.sqlite3-wal, because others were reading. Run this again.")
+    if done["configured"]:
+        click.echo("Still to do: take the user out of users.json and reload it, or the next fob brings the name back.")
+    click.echo("What this can't reach: backups, the server's log, posts in Slack.")
+
+
+COMMANDS: tuple[click.Command, ...] = (usage, forget)

@@ -1,0 +1,125 @@
+"""Arithmetic of time: spans over local days and hours, overlaps, and how long a flag was up.
+
+Instants are seconds since 1970 (UTC), spans are pairs of them. ``zone`` is the local time zone, ``None`` the
+computer's own. A local day has 23, 24 or 25 hours: what is counted here is what has really passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+
+Zone = tzinfo | None
+Span = tuple[float, float]
+
+HOUR, QUARTER = 3600, 900
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A local day from its first moment to its last."""
+
+    date: date
+    start: float
+    end: float
+
+
+def local(instant: float, zone: Zone) -> datetime:
+    """Return the local date and time, without a zone."""
+    return datetime.fromtimestamp(instant, zone).replace(tzinfo=None)
+
+
+def midnight(day: date, zone: Zone) -> float:
+    """Return the first moment of a local day. Raises ``ValueError`` for one that clocks can't tell."""
+    try:
+        return datetime.combine(day, time(), zone).timestamp()
+    except OverflowError:
+        raise ValueError(f"{day} is too far away") from None
+
+
+def days(first: date, last: date, zone: Zone) -> list[Day]:
+    """Return the local days from ``first`` to ``last``, both included."""
+    dates = [first + timedelta(n) for n in range((last - first).days + 1)]
+    starts = [midnight(day, zone) for day in dates]
+    return [
+        Day(day, start, end)
+        for day, start, end in zip(dates, starts, [*starts[1:], midnight(last + timedelta(1), zone)], strict=True)
+    ]
+
+
+def grain(start: float, end: float, zone: Zone) -> int:
+    """Return the longest step, of an hour or a quarter, whose multiples local hours begin at, all the time."""
+    instants = [start + n * 86400 for n in range(int((end - start) // 86400) + 1)] + [end]
+    whole = all((local(at // HOUR * HOUR, zone)).minute == 0 for at in instants)
+    return HOUR if whole else QUARTER
+
+
+def overlap(span: Span, start: float, end: float) -> float:
+    """Return how many seconds of ``span`` are between ``start`` and ``end``."""
+    return max(0.0, min(span[1], end) - max(span[0], start))
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the same moments as spans that neither overlap nor touch, in order."""
+    result: list[Span] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((start, end))
+    return result
+
+
+def total(spans: Iterable[Span], start: float, end: float) -> float:
+    """Return how many seconds between ``start`` and ``end`` are in any of the spans (given :func:`merged`)."""
+    return sum(overlap(span, start, end) for span in spans)
+
+
+def pieces(span: Span, step: int) -> dict[int, float]:
+    """Split a span at the multiples of ``step``: number of the step, seconds in it."""
+    if span[1] <= span[0]:
+        return {}
+    numbers = range(int(span[0] // step), int(span[1] // step) + 1)
+    split = {n: overlap(span, n * step, (n + 1) * step) for n in numbers}
+    return {n: seconds for n, seconds in split.items() if seconds > 0}
+
+
+def by_weekday_and_hour(
+    used: Mapping[int, float], step: int, start: float, end: float, zone: Zone
+) -> list[list[float]]:
+    """Return the share of time in use, 0 to 1, for each weekday (from Monday) and local hour.
+
+    ``used`` has seconds by number of the step, as :func:`pieces`; ``start`` to ``end`` is what was looked at.
+    """
+    seen = [[0.0] * 24 for _ in range(7)]
+    busy = [[0.0] * 24 for _ in range(7)]
+    for number in range(int(start // step), int(-(-end // step))):
+        at = local(number * step, zone)
+        weekday, hour = at.weekday(), at.hour
+        seen[weekday][hour] += overlap((start, end), number * step, (number + 1) * step)
+        busy[weekday][hour] += used.get(number, 0.0)
+    return [
+        [min(1.0, b / s) if s else 0.0 for b, s in zip(busy_row, seen_row, strict=True)]
+        for busy_row, seen_row in zip(busy, seen, strict=True)
+    ]
+
+
+def raised(changes: Sequence[tuple[float, bool]], start: float, end: float, *, before: bool | None) -> list[Span]:
+    """Return when a flag was up between ``start`` and ``end``.
+
+    ``changes`` are its settings and liftings in that time, in order; ``before`` is how it was at ``start``,
+    ``None`` when nobody knows: then the first change tells, for what is lifted was up.
+    """
+    up = before if before is not None else bool(changes) and not changes[0][1]
+    since = start
+    spans: list[Span] = []
+    for at, to in changes:
+        if up and not to:
+            spans.append((since, at))
+        if to and not up:
+            since = at
+        up = to
+    if up:
+        spans.append((since, end))
+    return merged((max(s, start), min(e, end)) for s, e in spans)
