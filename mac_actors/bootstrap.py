@@ -49,11 +49,13 @@ class Fleet(MachineFleet):
             enforce_expiration=environment.enforce_expiration,
         )
         directory = environment.state_dir if state is _FROM_ENVIRONMENT else state
-        return cls(
-            configuration,
-            Store.open(None if directory is None else Path(directory)),
-            commit_budget=environment.commit_budget,
-        )
+        store = Store.open(None if directory is None else Path(directory))
+        try:
+            # Without HTTP no reader can report: that all are silent is no news.
+            return cls(configuration, store, commit_budget=environment.commit_budget, missing=Watched.OFF)
+        except BaseException:
+            store.close()
+            raise
 
 
 def _path_or_data(given: Any) -> Any:

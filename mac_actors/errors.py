@@ -6,6 +6,7 @@
     ├── ConfigError          a file, a variable or an option is wrong: what, where, what is expected
     ├── UnknownMachine       no machine of this name or alias (also a LookupError)
     ├── MachineUnavailable   a machine's actor did not answer; try again
+    │   └── FleetClosed      the fleet was closed: open it anew
     ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
     ├── StorageError         the state directory can't be used
     ├── ServerError          the server that a command talks to refused or could not be reached
@@ -44,6 +45,10 @@ class MachineUnavailable(MacError):  # noqa: N818 - the contract's name
     """A machine's actor did not answer in time, or is being restarted. Trying again is safe."""
 
 
+class FleetClosed(MachineUnavailable):
+    """The fleet was closed, and its actors with it; open it anew."""
+
+
 class ReloadRefused(MacError):  # noqa: N818 - a state of affairs, like its neighbours
     """A reload would do harm (many users gone, a machine in use gone); the running configuration stays."""
 
@@ -53,7 +58,11 @@ class StorageError(MacError):
 
 
 class ServerError(MacError):
-    """The server could not be reached, or refused."""
+    """The server could not be reached, or refused; ``status`` is then the HTTP status of its answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ChatError(MacError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 
 
@@ -22,16 +23,16 @@ class EndReason(StrEnum):
     """The database was restored from a backup in which the session ran."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+@dataclass(frozen=True, slots=True, repr=False)
+class Person(Readable):
     """Who held the card."""
 
     account_id: str
     full_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+@dataclass(frozen=True, slots=True, repr=False)
+class Ended(Readable):
     """A session that is over: whose, of what kind, from when, for how many seconds, why."""
 
     user: Person
@@ -41,8 +42,8 @@ class Ended:
     reason: EndReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Outcome(Readable):
     """Base of all outcomes: which machine, when."""
 
     machine: str
@@ -50,7 +51,7 @@ class Outcome:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionStarted(Outcome):
     """A card opened a session."""
 
@@ -60,7 +61,7 @@ class SessionStarted(Outcome):
     fob: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionRefused(Outcome):
     """A card was inserted and got no session. ``user`` is ``None`` for an unknown fob."""
 
@@ -69,7 +70,7 @@ class SessionRefused(Outcome):
     fob: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CardSeen(Outcome):
     """A card was inserted on an always enabled machine: noted, nothing more."""
 
@@ -77,14 +78,14 @@ class CardSeen(Outcome):
     fob: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(Outcome):
     """A session ended because its card went, or its machine was removed from the configuration."""
 
     ended: Ended
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rebooted(Outcome):
     """The reader restarted; ``ended`` is the session that this cut, ``card_blocked`` whether a card is in it."""
 
@@ -92,7 +93,7 @@ class Rebooted(Outcome):
     card_blocked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OopsSet(Outcome):
     """The machine was oopsed; ``ended`` is the session that this cut."""
 
@@ -100,7 +101,7 @@ class OopsSet(Outcome):
     ended: Ended | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LockSet(Outcome):
     """The machine was locked out; ``ended`` is the session that this cut."""
 
@@ -108,7 +109,7 @@ class LockSet(Outcome):
     ended: Ended | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cleared(Outcome):
     """Oops, lock or both were lifted: the flags that were, and who did it.
 
@@ -126,7 +127,7 @@ class Cleared(Outcome):
     power_on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PowerChanged(Outcome):
     """A change of configuration turned the machine's power on or off."""
 
