@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
@@ -132,3 +133,28 @@ class PowerChanged(Outcome):
     """A change of configuration turned the machine's power on or off."""
 
     on: bool
+
+
+MEMBER = Person("", "a member")
+"""Whoever it was, where names are hidden."""
+
+
+def without_fob(outcome: Outcome) -> Outcome:
+    """Return the outcome without the code of the fob, which is told to nobody outside."""
+    hidden: dict[str, Any] = {"fob": ""} if hasattr(outcome, "fob") else {}
+    return replace(outcome, **hidden)
+
+
+def without_names(outcome: Outcome) -> Outcome:
+    """Return the outcome without fob, and without saying which member or admin it was."""
+    hidden: dict[str, Any] = {}
+    if getattr(outcome, "user", None):
+        hidden["user"] = MEMBER
+    if ended := getattr(outcome, "ended", None):
+        hidden["ended"] = replace(ended, user=MEMBER)
+    for name in ("flag", "oops", "lock"):
+        if flag := getattr(outcome, name, None):
+            hidden[name] = replace(flag, by=None)
+    if hasattr(outcome, "by"):
+        hidden["by"] = None
+    return without_fob(replace(outcome, **hidden))

@@ -158,7 +158,7 @@ def _sentence(outcome: Outcome, *, names: bool) -> str:
         case SessionStarted(user=user, session=session, second=second):
             return f"{_who(user, names)} {_LOGINS[session]}{_SECOND[second]}."
         case SessionRefused(refusal=Refusal.UNKNOWN as refusal, fob=fob):
-            shown = f"a card (fob ending in {fob[-4:]})" if names else "a card"
+            shown = f"a card (fob ending in {fob[-4:]})" if names and fob else "a card"
             return f"{shown} was refused: {_REFUSALS[refusal]}."
         case SessionRefused(refusal=refusal, user=user):
             return f"{_who(user, names)} was refused: {_REFUSALS[refusal]}."
