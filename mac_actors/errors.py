@@ -9,6 +9,7 @@
     │   └── FleetClosed      the fleet was closed: open it anew
     ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
     ├── StorageError         the state directory can't be used
+    │   └── DirectoryInUse   by another process
     ├── ServerError          the server that a command talks to refused or could not be reached
     └── ChatError            the chat refused a post
 """
@@ -55,6 +56,14 @@ class ReloadRefused(MacError):  # noqa: N818 - a state of affairs, like its neig
 
 class StorageError(MacError):
     """The state directory can't be used: in use by another process, not writable, or damaged."""
+
+
+class DirectoryInUse(StorageError):  # noqa: N818 - a state of affairs
+    """Another process has the state directory; ``pid`` is its number, as text."""
+
+    def __init__(self, message: str, pid: str) -> None:
+        super().__init__(message)
+        self.pid = pid
 
 
 class ServerError(MacError):

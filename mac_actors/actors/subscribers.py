@@ -17,7 +17,10 @@ Subscriber = Callable[[Outcome], object]
 
 
 class _Subscription:
-    def __init__(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> None:
+    """One subscriber; calling it ends it."""
+
+    def __init__(self, subscriber: Subscriber | pykka.ActorRef[Any], remove: Callable[[_Subscription], None]) -> None:
+        self._remove = remove
         if isinstance(subscriber, pykka.ActorRef):
             self._tell: Subscriber = subscriber.tell
         elif callable(subscriber):
@@ -29,6 +32,12 @@ class _Subscription:
             )
         self._called = getattr(subscriber, "__qualname__", None) or repr(subscriber)
         self._failed: set[type[BaseException]] = set()
+
+    def __call__(self) -> None:
+        self._remove(self)
+
+    def __repr__(self) -> str:
+        return f"<subscription of {self._called}: call it to end it>"
 
     def tell(self, outcome: Outcome) -> None:
         try:
@@ -59,13 +68,12 @@ class Subscribers:
 
         Raises ``TypeError`` for anything else.
         """
-        subscription = _Subscription(subscriber)
+        subscription = _Subscription(subscriber, self._remove)
         self._all += (subscription,)
+        return subscription
 
-        def unsubscribe() -> None:
-            self._all = tuple(other for other in self._all if other is not subscription)
-
-        return unsubscribe
+    def _remove(self, subscription: _Subscription) -> None:
+        self._all = tuple(other for other in self._all if other is not subscription)
 
     def tell(self, outcome: Outcome) -> None:
         """Tell all of them. Never raises."""

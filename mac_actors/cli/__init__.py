@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mac_actors.cli import remote, server, simulate, slack, storage
+from mac_actors.cli import remote, server, shell, simulate, slack, storage
 from mac_actors.cli.common import Commands
 from mac_actors.version import VERSION
 
@@ -14,7 +14,8 @@ from mac_actors.version import VERSION
 def main() -> None:
     """Decide who may run which machine in a makerspace.
 
-    serve, check, demo, slack, backup, restore and verify work on this computer; the others talk to a running server.
+    serve, check, demo, slack, shell, backup, restore and verify work on this computer; the others talk to a running
+    server.
     """
 
 
@@ -23,6 +24,7 @@ COMMANDS: tuple[click.Command, ...] = (
     server.check,
     server.demo,
     slack.slack,
+    shell.shell,
     *storage.COMMANDS,
     *remote.COMMANDS,
     simulate.simulate,
