@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -163,7 +163,7 @@ def test_what_can_not_be_told_is_refused_with_an_example(fleet: AnyFleet) -> Non
     with pytest.raises(TypeError, match=r"fleet\.subscribe\(print\)"):
         fleet.subscribe("print")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"fleet\.start\("):
-        fleet.start(print)  # type: ignore[type-var]
+        fleet.start(print)  # type: ignore[arg-type]
 
 
 class Listener(pykka.ThreadingActor):
@@ -236,7 +236,7 @@ def test_a_closed_fleet_says_so_and_may_be_closed_again(fleet: AnyFleet) -> None
     machine = fleet["router"]
     fleet.close()
     fleet.close()
-    calls = [
+    calls: list[Callable[[], object]] = [
         machine.lock,
         fleet.snapshots,
         lambda: fleet.snapshot("router"),
