@@ -9,6 +9,7 @@ The public names, for scripts; the server is built of the same ones::
 """
 
 from mac_actors.actors.machine import Answer, MachineProxy
+from mac_actors.actors.own import OwnActor
 from mac_actors.bootstrap import Fleet
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot
@@ -16,23 +17,33 @@ from mac_actors.core.state import Source, Status
 from mac_actors.errors import (
     ChatError,
     ConfigError,
+    FleetClosed,
     MacError,
     MachineUnavailable,
     ReloadRefused,
+    ServerError,
     StorageError,
     UnknownMachine,
 )
+from mac_actors.protocol import AnyFleet, Machine
+from mac_actors.remote import RemoteFleet
 
 __all__ = [
     "Answer",
+    "AnyFleet",
     "ChatError",
     "ConfigError",
     "Fleet",
+    "FleetClosed",
     "MacError",
+    "Machine",
     "MachineProxy",
     "MachineUnavailable",
     "Outcome",
+    "OwnActor",
     "ReloadRefused",
+    "RemoteFleet",
+    "ServerError",
     "Snapshot",
     "Source",
     "Status",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mac_actors import settings as settings_module
 from mac_actors.actors.absence import Watched
@@ -14,6 +14,7 @@ from mac_actors.actors.notifier import Chat
 from mac_actors.actors.reloads import ReloadSummary
 from mac_actors.core.config import Configuration
 from mac_actors.settings import Settings
+from mac_actors.storage.scratch import scratch_store
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
@@ -36,11 +37,14 @@ class Fleet(MachineFleet):
         machines: Path | str | Mapping[str, Any] | None = None,
         users: Path | str | Sequence[Any] | None = None,
         state: Path | str | None = _FROM_ENVIRONMENT,
-    ) -> Fleet:
+        *,
+        scratch: bool = False,
+    ) -> Self:
         """Open a fleet; what is not given comes from the environment, as for the server.
 
         ``machines`` and ``users`` are paths, parsed JSON or models; ``state`` is a directory, or ``None``
-        to keep everything in memory. Raises :class:`~mac_actors.errors.ConfigError` or
+        to keep everything in memory. ``scratch`` works on a copy of the states in that directory, in memory,
+        also while a server has it. Raises :class:`~mac_actors.errors.ConfigError` or
         :class:`~mac_actors.errors.StorageError`.
         """
         environment = settings_module.from_environment()
@@ -50,11 +54,14 @@ class Fleet(MachineFleet):
             enforce_expiration=environment.enforce_expiration,
         )
         directory = environment.state_dir if state is _FROM_ENVIRONMENT else state
-        return cls(
-            configuration,
-            Store.open(None if directory is None else Path(directory)),
-            commit_budget=environment.commit_budget,
-        )
+        path = None if directory is None else Path(directory)
+        store = scratch_store(path) if scratch and path else Store.open(path)
+        try:
+            # Without HTTP no reader can report: that all are silent is no news.
+            return cls(configuration, store, commit_budget=environment.commit_budget, missing=Watched.OFF)
+        except BaseException:
+            store.close()
+            raise
 
 
 def _path_or_data(given: Any) -> Any:

@@ -73,16 +73,28 @@ class Client:
         trust = _trust(certificate) if url.startswith("https") else True
         self._http = httpx.Client(base_url=url, headers=headers, timeout=10.0, trust_env=False, verify=trust)
         self._url = url
+        self._patience = httpx.Timeout(70.0, connect=10.0)  # a commit budget may be a minute
 
     def command(self, command: str, name: str, reason: str | None, by: str | None) -> tuple[bool, list[str]]:
         """Carry out ``oops``, ``unoops``, ``lock``, ``unlock`` or ``clear``.
 
         Returns whether it is on disk, and what was so already.
         """
+        answer, already = self.order(command, name, {"reason": reason, "by": by, "source": "cli"})
+        return bool(answer.get("durable", True)), already
+
+    def order(
+        self, command: str, name: str, body: Mapping[str, str | None], *, details: bool = False
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Carry out a command; returns the answer, and what was so already.
+
+        With ``details`` the answer has the outcomes and the outputs too.
+        """
         method, path = PATHS[command]
-        body = {"reason": reason, "by": by, "source": "cli"}
-        answer, headers = self._call(method, f"/api/machine/{path}/{quote(name, safe='')}", json=body)
-        return bool(answer.get("durable", True)), headers.get("Mac-Already", "").split()
+        parameters = {"details": "1"} if details else {}
+        url = f"/api/machine/{path}/{quote(name, safe='')}"
+        answer, headers = self._call(method, url, json=body, params=parameters, timeout=self._patience)
+        return answer, headers.get("Mac-Already", "").split()
 
     def machines(self) -> list[dict[str, Any]]:
         """Return all machines."""
@@ -98,10 +110,12 @@ class Client:
             raise self._foreign()
         return machine
 
-    def events(self, machine: str | None = None, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
-        """Return a page of the journal, newest first."""
+    def events(
+        self, machine: str | None = None, limit: int = 20, cursor: str | None = None, **more: str
+    ) -> dict[str, Any]:
+        """Return a page of the journal, newest first; ``more`` are other parameters of the call."""
         path = f"/api/machines/{quote(machine, safe='')}/events" if machine else "/api/events"
-        parameters = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+        parameters = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {}) | more
         page = self._call("GET", path, params=parameters)[0]
         if not isinstance(page.get("events"), list):
             raise self._foreign()
@@ -150,7 +164,7 @@ class Client:
         if response.is_error:
             message = str(body.get("error", response.reason_phrase)).rstrip(".")
             hint = ". Set MAC_ADMIN_TOKEN to the server's token." if response.status_code in {401, 403} else ""
-            raise ServerError(message + hint)
+            raise ServerError(message + hint, response.status_code)
         return body, response.headers
 
     def _send(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, dict[str, Any]]:

@@ -7,8 +7,10 @@
     ├── UnknownMachine       no machine of this name or alias (also a LookupError)
     ├── UnknownPerson        nobody, or more than one, is called so (also a LookupError)
     ├── MachineUnavailable   a machine's actor did not answer; try again
+    │   └── FleetClosed      the fleet was closed: open it anew
     ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
     ├── StorageError         the state directory can't be used
+    │   └── DirectoryInUse   by another process
     ├── ServerError          the server that a command talks to refused or could not be reached
     │   └── NoServer         it could not be reached
     └── ChatError            the chat refused a post
@@ -63,6 +65,10 @@ class MachineUnavailable(MacError):  # noqa: N818 - the contract's name
     """A machine's actor did not answer in time, or is being restarted. Trying again is safe."""
 
 
+class FleetClosed(MachineUnavailable):
+    """The fleet was closed, and its actors with it; open it anew."""
+
+
 class ReloadRefused(MacError):  # noqa: N818 - a state of affairs, like its neighbours
     """A reload would do harm (many users gone, a machine in use gone); the running configuration stays."""
 
@@ -71,8 +77,20 @@ class StorageError(MacError):
     """The state directory can't be used: in use by another process, not writable, or damaged."""
 
 
+class DirectoryInUse(StorageError):  # noqa: N818 - a state of affairs
+    """Another process has the state directory; ``pid`` is its number, as text."""
+
+    def __init__(self, message: str, pid: str) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
 class ServerError(MacError):
-    """The server could not be reached, or refused."""
+    """The server could not be reached, or refused; ``status`` is then the HTTP status of its answer."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NoServer(ServerError):  # noqa: N818 - a state of affairs

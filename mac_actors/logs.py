@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mac_actors.core.outcomes import Outcome, SessionStarted
 from mac_actors.core.state import SecondDecision, SessionKind
@@ -31,9 +32,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up(level: str = "info", style: str = "text") -> None:
-    """Log to standard error from ``level`` on, as ``text`` or ``json``."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up(level: str = "info", style: str = "text", file: Path | None = None) -> None:
+    """Log to standard error (or to the end of ``file``) from ``level`` on, as ``text`` or ``json``."""
+    handler = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter()
         if style == "json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import threading
@@ -9,13 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import pykka
 
 from mac_actors.actors.absence import Watched
-from mac_actors.actors.herald import Herald, Subscriber
+from mac_actors.actors.herald import Herald
 from mac_actors.actors.journal import Journal
+from mac_actors.actors.live import LiveRef
 from mac_actors.actors.machine import (
     Answer,
     Arrived,
@@ -28,25 +30,33 @@ from mac_actors.actors.machine import (
 )
 from mac_actors.actors.names import Names
 from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.own import OwnActor, OwnActors
 from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.retention import Retention
 from mac_actors.actors.runtime import Ping, Reply, prove_alive
 from mac_actors.actors.signals import Signals
+from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
-from mac_actors.core.outcomes import PowerChanged
-from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.outcomes import Outcome, PowerChanged
+from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState, Source
 from mac_actors.core.wording import Channel, Notice, count
-from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
 from mac_actors.storage.store import Record, Store, Unreadable, record_state
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
 """How long an edge waits for a machine's actor, beside the commit budget. A healthy one takes a millisecond."""
+
+
+A = TypeVar("A", bound=pykka.Actor)
+
+EVENTS_AT_ONCE = 500
+"""Lines of the journal that :meth:`MachineFleet.events` reads in one go."""
 
 
 class ActorGone(MachineUnavailable):
@@ -97,6 +107,7 @@ class MachineFleet:
         self._closed = threading.Event()
         self.journal = Journal(store)
         self.herald = Herald()
+        self.own = OwnActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
         self._parts: dict[str, Part] = {"journal": self.journal, "herald": self.herald}
         if self.notifier:
@@ -104,7 +115,7 @@ class MachineFleet:
                 self._parts[f"{channel} notifier"] = lane
             self.journal.on_commit = self.notifier.wake
         self._around = Surroundings(
-            self.journal, commit_budget, chat is not None, self._publish, self.herald.announce, self.notify
+            self.journal, commit_budget, chat is not None, self._publish, self._announce, self.notify
         )
         stored = store.load_states()
         for machine in configuration.machines.values():
@@ -112,12 +123,19 @@ class MachineFleet:
         self._configure(list(configuration.machines))
         self.signals = Signals()
         self._watch = Watch(self, missing, Retention(self.journal, retention_days))
+        atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 
     # looking up and asking
 
     def __getitem__(self, called: str) -> MachineProxy:
-        """Return a typed proxy of the machine with this name or alias; raises :class:`UnknownMachine`."""
-        return cast(MachineProxy, self._live(self.find(called)).proxy())
+        """Return a typed proxy of the machine with this name or alias; raises :class:`UnknownMachine`.
+
+        It stays good: each call finds the machine's present actor.
+        """
+        name = self.find(called)
+        self._live(name)
+        ref = LiveRef(lambda: self._live(name), lambda reply: self._settle(name, reply))
+        return MachineProxy(name, ref)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the machines' names."""
@@ -126,6 +144,16 @@ class MachineFleet:
     def __len__(self) -> int:
         """Return how many machines there are."""
         return len(self.configuration.machines)
+
+    def __contains__(self, called: object) -> bool:
+        """Whether there is a machine with this name or alias."""
+        with contextlib.suppress(UnknownMachine):
+            return isinstance(called, str) and bool(self.find(called))
+        return False
+
+    def __repr__(self) -> str:
+        """Say how many machines there are, and what they do."""
+        return f"<{type(self).__name__}{', closed' if self._closed.is_set() else ' of ' + tally(self.snapshots())}>"
 
     def find(self, called: str) -> str:
         """Return the name of the machine with this name or alias (without regard to case).
@@ -181,20 +209,27 @@ class MachineFleet:
         return machine.display_name if machine else name
 
     def _live(self, name: str) -> pykka.ActorRef[MachineActor]:
+        self._check_open()
         ref = self._refs.get(name)
         if ref is None:
             raise UnknownMachine(name)
         return ref if ref.is_alive() else self._revive(name, ref)
 
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise FleetClosed("the fleet is closed: open it anew with Fleet.open()")
+
     # seeing
 
     def snapshot(self, called: str) -> Snapshot:
         """Return one machine as it is now, by name or alias, without asking its actor."""
+        self._check_open()
         config, state = self._board[self.find(called)]
         return Snapshot.of(config, state, datetime.now(UTC))
 
     def snapshots(self) -> list[Snapshot]:
         """Return all machines as they are now, in the configuration's order, without asking their actors."""
+        self._check_open()
         now = datetime.now(UTC)
         return [Snapshot.of(*entry, now) for entry in self.board()]
 
@@ -204,12 +239,43 @@ class MachineFleet:
         """
         return [entry for name in self.configuration.machines if (entry := self._board.get(name))]
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call ``subscriber(outcome)`` for every outcome of every machine, as it happens.
+    def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
+        """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
+        name = None if machine is None else self.find(machine)
+        before: int | None = None
+        while True:
+            self._check_open()
+            page = self.store.page(machine=name, since=since, before=before, limit=EVENTS_AT_ONCE)
+            yield from (entry.outcome for entry in page.entries)
+            before = page.next
+            if before is None:
+                return
 
-        The calls come from one thread, in order. Returns the function that ends it.
+    # being told
+
+    def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
+        """Call ``subscriber(outcome)`` for every outcome of every machine, as it happens; or tell it to an actor.
+
+        The calls come from one thread, in order. One that raises is said once in the log and goes on being
+        told; a slow one delays the other subscribers, but no machine. Returns the function that ends it.
         """
+        self._check_open()
         return self.herald.subscribe(subscriber)
+
+    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> OwnActor[A]:
+        """Start an actor of one's own beside the others; the arguments are for its ``__init__``.
+
+        Every outcome comes to its ``on_receive``. If it dies it is started anew, from its class and
+        arguments, within a second; when the fleet is closed it is stopped. What is returned is used as pykka's
+        ``ActorRef`` and stays good across restarts; its ``stop()`` ends the actor for good. Raises what
+        ``__init__`` raises, and ``TypeError`` for what is no class of actors.
+        """
+        self._check_open()
+        return self.own.start(actor_class, args, kwargs)
+
+    def _announce(self, outcomes: tuple[Outcome, ...]) -> None:
+        self.own.feed(outcomes)
+        self.herald.announce(outcomes)
 
     def notify(self, text: str, *, at_once: bool = False) -> None:
         """Post a line to the control channel, and say it in the log; ``at_once``: not by way of the disk."""
@@ -258,7 +324,7 @@ class MachineFleet:
 
     @property
     def restarts(self) -> Counter[str]:
-        """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``control notifier``, …"""
+        """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``own``, …"""
         return self._restarts.counts
 
     @property
@@ -274,6 +340,7 @@ class MachineFleet:
         Raises :class:`ReloadRefused`, having changed nothing, when more than half of 20 or more users
         would go, or a machine on which a session runs, unless ``force``.
         """
+        self._check_open()
         with self._lock:
             old = self.configuration
             users = compare_users(old.directory, new.directory)
@@ -376,6 +443,7 @@ class MachineFleet:
             if not part.ref.is_alive() and self._restarts.allow(what):
                 part.restart()
                 self._restarted(what, what, f"The {what} actor")
+        self.own.revive()
 
     def _publish(self, config: MachineConfig, state: MachineState) -> None:
         self._board[config.name] = (config, state)
@@ -383,10 +451,14 @@ class MachineFleet:
     # the end
 
     def close(self) -> None:
-        """Stop in order: machines, then what they hand on, the disk last. Everything decided is written."""
+        """Stop in order: machines, then what they hand on, the disk last. Everything decided is written.
+
+        May be called again. What is asked of a closed fleet raises :class:`FleetClosed`.
+        """
         if self._closed.is_set():
             return
         self._closed.set()
+        atexit.unregister(self.close)
         self._watch.stop()
         stopping = []
         for ref in self._refs.values():
@@ -396,13 +468,14 @@ class MachineFleet:
         for stopped in stopping:
             with contextlib.suppress(pykka.Timeout):
                 stopped.get(timeout=ANSWER_SECONDS)
+        self.own.close()
         self.herald.close()
         if self.notifier:
             self.notifier.close()
         self.journal.close()
         self.store.close()
 
-    def __enter__(self) -> MachineFleet:
+    def __enter__(self) -> Self:
         """Return the fleet itself."""
         return self
 

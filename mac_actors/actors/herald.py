@@ -2,51 +2,75 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import pykka
 
 from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.core.outcomes import Outcome
 
 log = logging.getLogger(__name__)
 
-Subscriber = Callable[[Outcome], object]
+WAITING_LIMIT = 100_000
+"""Outcomes that may wait for slow subscribers. When more do, the oldest are dropped, and the log says so once."""
 
 
 class Herald:
-    """The way to the herald actor, for any thread."""
+    """The way to the herald actor, for any thread. What waits outlives the actor: nothing is lost with it."""
 
     def __init__(self) -> None:
-        self.subscribers: tuple[Subscriber, ...] = ()
+        self.subscribers = Subscribers()
+        self._waiting: deque[Outcome] = deque()
+        self._dropped = False
         self.ref: pykka.ActorRef[HeraldActor] = HeraldActor.start(self)
 
     def announce(self, outcomes: tuple[Outcome, ...]) -> None:
         """Pass outcomes on to all subscribers. Never blocks, never raises."""
         if self.subscribers:
-            try:
-                self.ref.tell(outcomes)
-            except pykka.ActorDeadError:
-                log.error("outcomes could not be announced: the herald is dead (it is being restarted)")
+            self._waiting.extend(outcomes)
+            while len(self._waiting) > WAITING_LIMIT:
+                self._drop()
+            self._wake()
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+    def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
         """Add a subscriber; returns the function that takes it away again."""
-        self.subscribers += (subscriber,)
-
-        def unsubscribe() -> None:
-            self.subscribers = tuple(s for s in self.subscribers if s is not subscriber)
-
-        return unsubscribe
+        return self.subscribers.add(subscriber)
 
     def restart(self) -> None:
         """Start a new actor; for the fleet, when the old one is dead."""
         self.ref = HeraldActor.start(self)
+        self._wake()
 
-    def close(self) -> None:
-        """Deliver what was announced, then stop."""
-        self.ref.stop(block=False)
+    def close(self, timeout: float = 5.0) -> None:
+        """Deliver what was announced, then stop. Slow subscribers are not waited for beyond ``timeout`` seconds."""
+        with contextlib.suppress(pykka.Timeout):
+            self.ref.stop(block=False).get(timeout=timeout)
+
+    def deliver(self) -> None:
+        """Tell of all that waits; for the actor alone."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self.subscribers.tell(self._waiting.popleft())
+
+    def _wake(self) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):  # it looks when it has been restarted
+            self.ref.tell(Wake())
+
+    def _drop(self) -> None:
+        with contextlib.suppress(IndexError):
+            self._waiting.popleft()
+        if not self._dropped:
+            self._dropped = True
+            log.error("a subscriber does not keep up: %d outcomes wait, the oldest are dropped", WAITING_LIMIT)
+
+
+class Wake:
+    """Outcomes wait."""
 
 
 class HeraldActor(MacActor):
@@ -57,12 +81,11 @@ class HeraldActor(MacActor):
         self._herald = herald
 
     def on_receive(self, message: Any) -> None:
-        """Deliver a tuple of outcomes. A subscriber that raises is logged and goes on being told."""
-        if isinstance(message, Ping):
-            return
-        for outcome in message:
-            for subscriber in self._herald.subscribers:
-                try:
-                    subscriber(outcome)
-                except Exception:
-                    log.exception("a subscriber failed on %r", outcome)
+        """Deliver what waits."""
+        match message:
+            case Ping():
+                return
+            case Wake():
+                self._herald.deliver()
+            case _:
+                raise TypeError(f"not a message for the herald: {message!r}")

@@ -10,17 +10,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pykka
-from pykka.typing import ActorMemberMixin, proxy_method
+from pykka.typing import proxy_method
 
 from mac_actors.actors.journal import Journal
+from mac_actors.actors.live import LiveRef
 from mac_actors.actors.runtime import Gate, MacActor, Pending, Ping
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.events import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs, outputs
+from mac_actors.core.readable import Readable
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import Already, decide
@@ -37,8 +39,8 @@ CLOCK_WAS_SET_SECONDS = 10.0
 """Where the wall clock and the monotonic one differ by more between two reports, somebody (NTP) has set it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(Readable):
     """What came of an event: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
 
     outputs: Outputs
@@ -259,15 +261,57 @@ class MachineActor(MacActor):
         return notices(outcome) if self._around.chat else ()
 
 
-class MachineProxy(ActorMemberMixin, pykka.ActorProxy[MachineActor]):
-    """A machine as scripts see it: every call is a message, and its future's ``get()`` waits for the outcome."""
+class MachineProxy(pykka.ActorProxy[MachineActor]):
+    """A machine as scripts see it: every call is a message, and its future's ``get()`` waits for the outcome.
 
-    oops = proxy_method(MachineActor.oops)
-    lock = proxy_method(MachineActor.lock)
-    clear = proxy_method(MachineActor.clear)
-    unoops = proxy_method(MachineActor.unoops)
-    unlock = proxy_method(MachineActor.unlock)
-    snapshot = proxy_method(MachineActor.snapshot)
+    It may be kept: each call finds the machine's present actor.
+    """
+
+    if TYPE_CHECKING:  # what runs is __getattr__, which attributes of this class would hide
+        oops = proxy_method(MachineActor.oops)
+        lock = proxy_method(MachineActor.lock)
+        clear = proxy_method(MachineActor.clear)
+        unoops = proxy_method(MachineActor.unoops)
+        unlock = proxy_method(MachineActor.unlock)
+        snapshot = proxy_method(MachineActor.snapshot)
+
+    def __init__(self, name: str, ref: LiveRef[MachineActor]) -> None:
+        # Not the base's own: that would pin one actor.
+        self._name = name
+        self._ref = ref
+
+    @property
+    def actor_ref(self) -> pykka.ActorRef[MachineActor]:  # type: ignore[override]
+        """The ref of the machine's present actor."""
+        return self._ref.present
+
+    def __getattr__(self, name: str) -> Any:
+        """Return one of the machine's calls, or anything else that pykka's proxies have."""
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        if name in CALLS:
+            return pykka.CallableProxy(actor_ref=self._ref, attr_path=(name,))
+        return getattr(self.actor_ref.proxy(), name)
+
+    def __repr__(self) -> str:
+        """Return which machine it is."""
+        return f"<{type(self).__name__} of {self._name}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are of one machine."""
+        return isinstance(other, MachineProxy) and self._name == other._name
+
+    def __hash__(self) -> int:
+        """Return a hash that equal ones share."""
+        return hash(self._name)
+
+    def __dir__(self) -> list[str]:
+        """Return what a person would call; completion shows it."""
+        return ["actor_ref", *CALLS]
+
+
+CALLS = ("clear", "lock", "oops", "snapshot", "unlock", "unoops")
+"""What scripts call on a machine."""
 
 
 def _now() -> datetime:

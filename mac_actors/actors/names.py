@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from rapidfuzz import fuzz, process
 
-from mac_actors.core.config import MachineConfig, fold_name
+from mac_actors.core.config import fold_name
 from mac_actors.errors import UnknownMachine
 
 LONGEST = 200
 """Characters of a wrong name that are looked at for suggestions."""
 
 
+class Named(Protocol):
+    """A machine's configuration, or a snapshot."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def alias(self) -> str | None: ...
+
+
 class Names:
     """Finds machines by name or alias, without regard to case, exactly: a near miss is only ever suggested."""
 
-    def __init__(self, machines: Iterable[MachineConfig]) -> None:
+    def __init__(self, machines: Iterable[Named]) -> None:
         self._exact: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         for machine in machines:

@@ -79,6 +79,10 @@ class Reply(pykka.Future[Any]):
 
     LOOK_SECONDS = 0.02
 
+    def __repr__(self) -> str:
+        """Say what to do with it: in a REPL it is what one sees first."""
+        return "<Future: .get() waits for its result>"
+
     def __init__(self) -> None:
         super().__init__()
         self._gate = Gate()
@@ -112,6 +116,19 @@ class Reply(pykka.Future[Any]):
         """Set what ``get`` is to raise: the exception being handled, unless given."""
         self._failure = exc_info or sys.exc_info()
         self._gate.open()
+
+
+class Left(Exception):  # noqa: N818 - a state of affairs
+    """Somebody else's code raised ``SystemExit`` or its like, which would have stopped every actor of the process."""
+
+
+class contained(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a function
+    """Turns what pykka takes for the end of the process into the failure of one call."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
+        """Raise :class:`Left` in the place of what is no ``Exception``."""
+        if kind is not None and not issubclass(kind, Exception):
+            raise Left(f"{kind.__name__}: {error}") from error
 
 
 class MacActor(pykka.ThreadingActor):

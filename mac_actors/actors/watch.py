@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mac_actors.actors.absence import Absences, Watched
 from mac_actors.actors.retention import Retention
 from mac_actors.core.wording import Channel, count
+from mac_actors.errors import FleetClosed
 
 if TYPE_CHECKING:
     from mac_actors.actors.fleet import MachineFleet
@@ -71,6 +72,8 @@ class Watch:
                 self._retention.step()
                 # a slice of the machines each time: all of them at once would hold up the readers
                 self._fleet.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
+            except FleetClosed:
+                return
             except Exception:
                 log.exception("the watch over the fleet failed once; it goes on")
             turn += 1

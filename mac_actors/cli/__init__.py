@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mac_actors.cli import history, init, migration, remote, server, simulate, slack, storage, users
+from mac_actors.cli import history, init, migration, remote, server, shell, simulate, slack, storage, users
 from mac_actors.cli.common import Commands
 from mac_actors.version import VERSION
 
@@ -14,8 +14,8 @@ from mac_actors.version import VERSION
 def main() -> None:
     """Decide who may run which machine in a makerspace.
 
-    init, serve, check, demo, slack, backup, restore, verify, users and import-dm-mac work on this computer; the others
-    talk to a running server.
+    init, serve, check, demo, slack, shell, backup, restore, verify, users and import-dm-mac work on this computer; the
+    others talk to a running server.
     """
 
 
@@ -25,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     server.check,
     server.demo,
     slack.slack,
+    shell.shell,
     *storage.COMMANDS,
     users.users,
     migration.import_dm_mac,

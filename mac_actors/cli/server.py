@@ -18,6 +18,7 @@ from mac_actors import demo as demo_module
 from mac_actors import logs
 from mac_actors import settings as settings_module
 from mac_actors.bootstrap import Service
+from mac_actors.cli import shell as shell_command
 from mac_actors.cli.common import raise_file_limit, read_settings
 from mac_actors.cli.signals import Signals
 from mac_actors.core.config import Configuration
@@ -43,8 +44,9 @@ def _log_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.option("--host", help="Address to listen on (MAC_HOST).  [default: 0.0.0.0]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
+@click.option("--shell", is_flag=True, help="Give a Python prompt on the running server; leaving it stops the server.")
 @_log_options
-def serve(host: str | None, port: int | None, log_level: str, log_format: str) -> None:
+def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_format: str) -> None:
     """Run the server, until SIGTERM or Ctrl-C.
 
     The environment says where the configuration is and what the server may do (docs/configuration.rst). SIGHUP has
@@ -57,16 +59,33 @@ def serve(host: str | None, port: int | None, log_level: str, log_format: str) -
     raise_file_limit()
     os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
     service = Service(settings)
+    log_file = shell_command.log_file(settings.state_dir) if shell else None
+    if log_file:
+        logs.set_up(log_level, log_format, log_file)
     service.fleet.subscribe(logs.log_outcome)
     service.start()
     logs.log.info("mac-actors %s at %s: %s", VERSION, service.server.url, _summary(service.configuration))
     watchdog = Watchdog(service, Systemd())
     watchdog.start()
+    try:
+        if shell:
+            shell_command.run_with(service, log_file)
+        else:
+            _wait(service, signals, watchdog)
+    finally:
+        watchdog.stop()
+        _stop(service)
+
+
+def _wait(service: Service, signals: Signals, watchdog: Watchdog) -> None:
+    """Wait for the signal to stop; meanwhile reload when one asks for that."""
     while signals.wait_for_reload():
         watchdog.reloading()
         watchdog.reloaded(good=_reload(service))
+
+
+def _stop(service: Service) -> None:
     logs.log.info("stopping: requests under way are answered, everything is written")
-    watchdog.stop()
     service.stop()
     logs.log.info("stopped")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 
 
@@ -22,8 +24,8 @@ class EndReason(StrEnum):
     """The database was restored from a backup in which the session ran."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+@dataclass(frozen=True, slots=True, repr=False)
+class Person(Readable):
     """Who held the card."""
 
     account_id: str
@@ -34,8 +36,8 @@ FORGOTTEN = Person("", "")
 """Stands where a name was removed. Empty, so that what is on disk never grows by it (:mod:`mac_actors.core.forget`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+@dataclass(frozen=True, slots=True, repr=False)
+class Ended(Readable):
     """A session that is over: whose, of what kind, from when, for how many seconds, why."""
 
     user: Person
@@ -45,8 +47,8 @@ class Ended:
     reason: EndReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Outcome(Readable):
     """Base of all outcomes: which machine, when."""
 
     machine: str
@@ -54,7 +56,7 @@ class Outcome:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionStarted(Outcome):
     """A card opened a session."""
 
@@ -64,7 +66,7 @@ class SessionStarted(Outcome):
     fob: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionRefused(Outcome):
     """A card was inserted and got no session. ``user`` is ``None`` for an unknown fob."""
 
@@ -73,7 +75,7 @@ class SessionRefused(Outcome):
     fob: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CardSeen(Outcome):
     """A card was inserted on an always enabled machine: noted, nothing more."""
 
@@ -81,14 +83,14 @@ class CardSeen(Outcome):
     fob: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(Outcome):
     """A session ended because its card went, or its machine was removed from the configuration."""
 
     ended: Ended
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rebooted(Outcome):
     """The reader restarted; ``ended`` is the session that this cut, ``card_blocked`` whether a card is in it."""
 
@@ -96,7 +98,7 @@ class Rebooted(Outcome):
     card_blocked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OopsSet(Outcome):
     """The machine was oopsed; ``ended`` is the session that this cut."""
 
@@ -104,7 +106,7 @@ class OopsSet(Outcome):
     ended: Ended | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LockSet(Outcome):
     """The machine was locked out; ``ended`` is the session that this cut."""
 
@@ -112,7 +114,7 @@ class LockSet(Outcome):
     ended: Ended | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cleared(Outcome):
     """Oops, lock or both were lifted: the flags that were, and who did it.
 
@@ -130,8 +132,33 @@ class Cleared(Outcome):
     power_on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PowerChanged(Outcome):
     """A change of configuration turned the machine's power on or off."""
 
     on: bool
+
+
+MEMBER = Person("", "a member")
+"""Whoever it was, where names are hidden."""
+
+
+def without_fob(outcome: Outcome) -> Outcome:
+    """Return the outcome without the code of the fob, which is told to nobody outside."""
+    hidden: dict[str, Any] = {"fob": ""} if hasattr(outcome, "fob") else {}
+    return replace(outcome, **hidden)
+
+
+def without_names(outcome: Outcome) -> Outcome:
+    """Return the outcome without fob, and without saying which member or admin it was."""
+    hidden: dict[str, Any] = {}
+    if getattr(outcome, "user", None):
+        hidden["user"] = MEMBER
+    if ended := getattr(outcome, "ended", None):
+        hidden["ended"] = replace(ended, user=MEMBER)
+    for name in ("flag", "oops", "lock"):
+        if flag := getattr(outcome, name, None):
+            hidden[name] = replace(flag, by=None)
+    if hasattr(outcome, "by"):
+        hidden["by"] = None
+    return without_fob(replace(outcome, **hidden))

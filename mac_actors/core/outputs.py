@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mac_actors.core.config import MachineConfig
+from mac_actors.core.readable import Readable
 from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind
 
 LCD_COLUMNS = 16
@@ -26,8 +27,8 @@ REFUSED: dict[Refusal, tuple[str, str, RGB]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+@dataclass(frozen=True, slots=True, repr=False)
+class Outputs(Readable):
     """The reply to a reader, field by field as its firmware reads it (brightness 0 to 1, display two lines of 16)."""
 
     relay: bool

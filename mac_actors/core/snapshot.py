@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.outputs import relay_on, second_relay_on
+from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, MachineState, Session, Status, Telemetry
 
 ONLINE_WITHIN = timedelta(seconds=60)
 """A machine is online while its reader's last report is no older than this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+@dataclass(frozen=True, slots=True, repr=False)
+class Snapshot(Readable):
     """One machine, as boards, APIs and scripts see it."""
 
     name: str
     alias: str | None
-    display_name: str
+    display_name: str = field(repr=False)
     status: Status
     status_since: datetime
     online: bool
@@ -51,3 +54,20 @@ class Snapshot:
             last_checkin=state.last_checkin,
             last_update=state.last_update,
         )
+
+
+def tally(machines: Iterable[Snapshot]) -> str:
+    """Say how many machines there are and what they do: ``8 machines: 2 in use, 1 oopsed``."""
+    counts = Counter(machine.status for machine in machines)
+    idle = counts.pop(Status.IDLE, 0)
+    total = idle + counts.total()
+    busy = ", ".join(f"{counts[status]} {_TALLIED[status]}" for status in Status if counts[status]) or "all idle"
+    return f"{total} machine{'' if total == 1 else 's'}" + (f": {busy}" if total else "")
+
+
+_TALLIED = {
+    Status.IN_USE: "in use",
+    Status.OOPSED: "oopsed",
+    Status.LOCKED_OUT: "locked out",
+    Status.OOPSED_LOCKED_OUT: "oopsed and locked out",
+}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mac_actors.core.readable import Readable
+
 
 class Source(StrEnum):
     """Where an oops, a lock or a clear came from."""
@@ -70,8 +72,8 @@ class Status(StrEnum):
     OOPSED_LOCKED_OUT = "oopsed_locked_out"
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+@dataclass(frozen=True, slots=True, repr=False)
+class Flag(Readable):
     """An oops or a lock that is set: since when, from where, by whom, why."""
 
     since: datetime
@@ -80,8 +82,8 @@ class Flag:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+@dataclass(frozen=True, slots=True, repr=False)
+class Card(Readable):
     """The fob in the reader. A blocked one opens no session until it is taken out."""
 
     fob: str = field(repr=False)
@@ -90,8 +92,8 @@ class Card:
     refusal: Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+@dataclass(frozen=True, slots=True, repr=False)
+class Session(Readable):
     """A running session. The names are those of the user at its start; a later users file does not change them."""
 
     account_id: str
@@ -102,8 +104,8 @@ class Session:
     second: SecondDecision = SecondDecision.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Telemetry:
+@dataclass(frozen=True, slots=True, repr=False)
+class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading"."""
 
     uptime: float | None = None
@@ -117,8 +119,8 @@ class Telemetry:
 NO_TELEMETRY = Telemetry()
 
 
-@dataclass(frozen=True, slots=True)
-class MachineState:
+@dataclass(frozen=True, slots=True, repr=False)
+class MachineState(Readable):
     """All that is remembered of one machine.
 
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration

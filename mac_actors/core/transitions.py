@@ -47,6 +47,7 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.outputs import relay_on
+from mac_actors.core.readable import Readable
 from mac_actors.core.state import (
     KEPT_REFUSALS,
     Card,
@@ -70,8 +71,8 @@ class Already(StrEnum):
     NOT_LOCKED_OUT = "not_locked_out"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+@dataclass(frozen=True, slots=True, repr=False)
+class Decision(Readable):
     """The new state, what came of the event, and what was already so.
 
     ``changed`` is whether there is an outcome, or anything but telemetry and the time of the last check-in

@@ -6,13 +6,13 @@ import fcntl
 import os
 from pathlib import Path
 
-from mac_actors.errors import StorageError
+from mac_actors.errors import DirectoryInUse, StorageError
 
 
 class DirectoryLock:
     """Hold ``DIRECTORY/lock`` until :meth:`release` (or the end of the process, however it ends).
 
-    Raises :class:`StorageError` with the pid of the process that has it.
+    Raises :class:`DirectoryInUse` with the pid of the process that has it.
     """
 
     NAME = "lock"
@@ -31,9 +31,10 @@ class DirectoryLock:
         except OSError as error:
             owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
-            raise StorageError(
+            raise DirectoryInUse(
                 f"the state directory {directory} is in use by process {owner}: stop that server first, "
-                "or set MACHINE_STATE_DIR to another directory."
+                "or set MACHINE_STATE_DIR to another directory.",
+                owner,
             ) from error
         try:
             os.ftruncate(self._fd, 0)

@@ -13,11 +13,15 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.reloads import ReloadSummary
 from mac_actors.core.config import Configuration
 from mac_actors.core.events import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
+from mac_actors.core.wording import kind as kind_of
 from mac_actors.web.access import Access
+from mac_actors.web.details import outcome_details, wants_details
 from mac_actors.web.errors import Refused, parse_body, read_body
 from mac_actors.web.models import (
     AdminBody,
     MachinesChangeBody,
+    OutcomeBody,
+    OutputsBody,
     ReloadBody,
     SuccessBody,
     UsersChangeBody,
@@ -60,7 +64,15 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
             answer = fleet.ask(fleet.find(name), event)
             if answer.already:
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
-            return _json(SuccessBody(durable=None if answer.durable else False))
+            success = SuccessBody(durable=None if answer.durable else False)
+            if wants_details():
+                names = access.shows_names(bottle.request.environ)
+                success.outcomes = [
+                    OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(outcome, names=names))
+                    for outcome in answer.outcomes
+                ]
+                success.outputs = OutputsBody.of(answer.outputs)
+            return _json(success)
 
         return carry_out
 

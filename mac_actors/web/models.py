@@ -182,6 +182,9 @@ class EventBody(BaseModel):
     reason: str | None
     user: str | None = Field(description="whose session or card it was")
     seconds: float | None = Field(description="length of the session that ended")
+    outcome: dict[str, Any] | None = Field(
+        None, description="with `?details=1` alone: what happened, field by field, as the Python API has it"
+    )
 
 
 class EventsBody(BaseModel):
@@ -252,13 +255,27 @@ class ForgottenBody(BaseModel):
     configured: bool = Field(default=False, description="they are still in users.json")
 
 
+class OutcomeBody(BaseModel):
+    """What came of a command: its kind, and the rest as an event's ``outcome``."""
+
+    model_config = ConfigDict(title="Outcome")
+
+    kind: str
+    outcome: dict[str, Any]
+
+
 class SuccessBody(BaseModel):
-    """The command was carried out. ``durable`` is there, false, when it is not on disk yet."""
+    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
+
+    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
+    """
 
     model_config = ConfigDict(title="Success")
 
     success: bool = True
     durable: bool | None = None
+    outcomes: list[OutcomeBody] | None = None
+    outputs: OutputsBody | None = None
 
 
 class UsersChangeBody(BaseModel):

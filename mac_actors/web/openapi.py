@@ -27,7 +27,14 @@ _FORCE = {
     "description": "`1`: reload also where it was refused as unsafe (409)",
     "schema": {"type": "string"},
 }
+_DETAILS = {
+    "name": "details",
+    "in": "query",
+    "description": "`1`: tell outcomes field by field too",
+    "schema": {"type": "string"},
+}
 _PAGING = [
+    _DETAILS,
     {
         "name": "cursor",
         "in": "query",
@@ -210,7 +217,7 @@ def _command(summary: str) -> dict[str, Any]:
         "SuccessBody",
         errors=(400, 401, 403, 404, 413, 422, 503),
         body="AdminBody",
-        parameters=[_NAME],
+        parameters=[_NAME, _DETAILS],
         security="admin",
     )
 

@@ -18,6 +18,7 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.storage.store import Entry
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access
+from mac_actors.web.details import outcome_details, wants_details
 from mac_actors.web.errors import Refused
 from mac_actors.web.models import (
     EventBody,
@@ -83,7 +84,14 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
         )
         shown = names()
         lines = [event_body(entry, names=shown) for entry in page.entries]
-        return _json(EventsBody(events=lines, next=None if page.next is None else str(page.next)))
+        hidden: Any = None
+        if wants_details():
+            for line, entry in zip(lines, page.entries, strict=True):
+                line.outcome = outcome_details(entry.outcome, names=shown)
+        else:
+            hidden = {"events": {"__all__": {"outcome"}}}
+        body = EventsBody(events=lines, next=None if page.next is None else str(page.next))
+        return _json(body, exclude=hidden)
 
     @app.get("/healthz")
     def healthz() -> bytes:
@@ -135,6 +143,7 @@ def event_body(entry: Entry, *, names: bool) -> EventBody:
         reason=origin.reason if origin else None,
         user=(user.full_name or None) if user and names else None,
         seconds=ended.seconds if ended else None,
+        outcome=None,
     )
 
 
@@ -179,6 +188,6 @@ def _kind(value: str | None) -> str | None:
     return value
 
 
-def _json(body: Any) -> bytes:
+def _json(body: Any, exclude: Any = None) -> bytes:
     bottle.response.content_type = "application/json"
-    return bytes(body.model_dump_json().encode())
+    return bytes(body.model_dump_json(exclude=exclude).encode())

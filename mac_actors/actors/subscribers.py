@@ -1,0 +1,81 @@
+"""Who is told of outcomes, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pykka
+
+from mac_actors.actors.runtime import contained
+from mac_actors.core.outcomes import Outcome
+
+log = logging.getLogger(__name__)
+
+Subscriber = Callable[[Outcome], object]
+
+
+class _Subscription:
+    """One subscriber; calling it ends it."""
+
+    def __init__(self, subscriber: Subscriber | pykka.ActorRef[Any], remove: Callable[[_Subscription], None]) -> None:
+        self._remove = remove
+        if isinstance(subscriber, pykka.ActorRef):
+            self._tell: Subscriber = subscriber.tell
+        elif callable(subscriber):
+            self._tell = subscriber
+        else:
+            raise TypeError(
+                f"subscribe() takes a function of one argument, the outcome, not {subscriber!r}: "
+                "for example fleet.subscribe(print)"
+            )
+        self._called = getattr(subscriber, "__qualname__", None) or repr(subscriber)
+        self._failed: set[type[BaseException]] = set()
+
+    def __call__(self) -> None:
+        self._remove(self)
+
+    def __repr__(self) -> str:
+        return f"<subscription of {self._called}: call it to end it>"
+
+    def tell(self, outcome: Outcome) -> None:
+        try:
+            with contained():
+                self._tell(outcome)
+        except Exception as error:
+            if type(error) not in self._failed:
+                self._failed.add(type(error))
+                log.exception(
+                    "the subscriber %s failed on %r; it goes on being told, and this is said once: mend it",
+                    self._called,
+                    outcome,
+                )
+
+
+class Subscribers:
+    """Tells each of them of an outcome, one after the other. None that fails keeps the others from being told."""
+
+    def __init__(self) -> None:
+        self._all: tuple[_Subscription, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anybody."""
+        return bool(self._all)
+
+    def add(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
+        """Add a function, or the ref of an actor; returns the function that takes it away again.
+
+        Raises ``TypeError`` for anything else.
+        """
+        subscription = _Subscription(subscriber, self._remove)
+        self._all += (subscription,)
+        return subscription
+
+    def _remove(self, subscription: _Subscription) -> None:
+        self._all = tuple(other for other in self._all if other is not subscription)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Tell all of them. Never raises."""
+        for subscription in self._all:
+            subscription.tell(outcome)

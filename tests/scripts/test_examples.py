@@ -1,0 +1,170 @@
+"""The worked examples of docs/python.rst: at any time of day, in this process and beside a server, and as scripts."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mac_actors import Fleet
+from mac_actors.core.events import Report
+from mac_actors.core.state import Telemetry
+from tests.e2e.processes import PATIENCE, ROOT, SAMPLES, ServerProcess, environment
+from tests.fakes import ANN, BOB, sample_machines, sample_users, wait_until
+from tests.scripts.shop import TOKEN, serving, shop_remote
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+def example(name: str) -> Any:
+    """The names of an example, without running it."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    with Fleet.open(sample_machines(), sample_users(), state=None) as fleet:
+        yield fleet
+
+
+def report(fleet: Fleet, machine: str, fob: str | None, at: datetime) -> None:
+    """A reader's report at any time."""
+    fleet.report(machine, Report(at, fob, telemetry=Telemetry(uptime=at.timestamp())), time.monotonic())
+
+
+def test_every_example_is_in_the_documentation_and_short() -> None:
+    page = (ROOT / "docs" / "python.rst").read_text(encoding="utf-8")
+    examples = sorted(EXAMPLES.glob("*.py"))
+    assert len(examples) == 3
+    for path in examples:
+        assert f".. literalinclude:: examples/{path.name}" in page
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 65
+
+
+def test_opening_hours_lock_what_is_idle_and_unlock_their_own_alone(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = example("opening_hours")["look"]
+
+    def at(hour: int) -> str:
+        look(fleet, 9, 22, datetime(2026, 11, 24, hour, 30))
+        return capsys.readouterr().out
+
+    def locked() -> set[str]:
+        return {machine.name for machine in fleet.snapshots() if machine.lock}
+
+    fleet["bandsaw"].lock(by="Grace", reason="new blade").get()
+    fleet["laser"].oops(reason="smoke").get()
+    report(fleet, "metal-mill", ANN, datetime.now(UTC))
+    assert at(21) == ""
+    assert at(22) == "vent is locked.\nrouter is locked.\n"
+    assert locked() == {"vent", "router", "bandsaw"}, "nobody's session is cut, an oops stays"
+    assert at(23) == at(3) == ""
+    report(fleet, "metal-mill", None, datetime.now(UTC))
+    assert at(4) == "Metal Mill is locked.\n"
+    fleet["router"].unlock(by="Grace").get()
+    fleet["router"].lock(by="Grace", reason="belt").get()
+    assert at(9) == "Metal Mill is unlocked.\nvent is unlocked.\n"
+    assert locked() == {"router", "bandsaw"}
+    assert at(10) == ""
+
+
+def test_left_running_says_it_once_and_again_when_it_is_off(fleet: Fleet) -> None:
+    said: list[str] = []
+    now = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
+    reminder = fleet.start(example("left_running")["LeftRunning"], fleet, hours=4, say=said.append).proxy()
+    report(fleet, "metal-mill", ANN, now - timedelta(hours=5))
+    report(fleet, "laser", BOB, now - timedelta(hours=3))
+    for _ in range(3):
+        reminder.look(now).get()
+    assert said == ["Metal Mill still runs: Ann Able, since 15:00 UTC."]
+    report(fleet, "metal-mill", None, now)
+    report(fleet, "laser", None, now)
+    wait_until(lambda: len(said) == 2)
+    assert said[1] == "Metal Mill is off, after 5.0 hours."
+    report(fleet, "metal-mill", ANN, now)
+    reminder.look(now + timedelta(hours=1)).get()
+    assert len(said) == 2
+
+
+def test_left_running_beside_a_server(tmp_path: Path) -> None:
+    said: list[str] = []
+    with serving(tmp_path, MAC_ADMIN_TOKEN=TOKEN) as server, shop_remote(server) as shop:
+        reminder = shop.fleet.start(example("left_running")["LeftRunning"], shop.fleet, hours=4, say=said.append)
+        shop.report("metal-mill", ANN)
+        reminder.proxy().look(datetime.now(UTC) + timedelta(hours=5)).get()
+        assert "Metal Mill still runs: Ann Able" in said[0]
+        shop.report("metal-mill", "")
+        wait_until(lambda: len(said) == 2)
+
+
+def test_the_usage_report_counts_each_machines_hours(fleet: Fleet) -> None:
+    now = datetime.now(UTC)
+    for days, machine, fob, hours in (
+        (9, "laser", BOB, 8.0),
+        (3, "laser", BOB, 1.0),
+        (2, "metal-mill", ANN, 0.5),
+        (1, "metal-mill", ANN, 2.0),
+    ):
+        begun = now - timedelta(days=days)
+        report(fleet, machine, fob, begun)
+        report(fleet, machine, None, begun + timedelta(hours=hours))
+    lines = example("usage_report")["report"](fleet, now - timedelta(days=7)).splitlines()
+    assert [line.split() for line in lines] == [
+        ["Machine", "Sessions", "Hours"],
+        ["Metal", "Mill", "2", "2.5"],
+        ["Größe", "100%", "/", "Laser", "#1?", "1", "1.0"],
+    ]
+
+
+def run_example(name: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    """Run an example as its first lines say."""
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
+        cwd=cwd,
+        env=environment(**SAMPLES, PYTHONPATH=str(ROOT), **variables),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def interrupted(script: subprocess.Popen[str]) -> int:
+    """Press Ctrl-C; return the exit status."""
+    script.send_signal(2)
+    return script.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("beside_a_server", [False, True])
+def test_the_examples_run_as_scripts(tmp_path: Path, beside_a_server: bool) -> None:
+    server = ServerProcess(tmp_path) if beside_a_server else None
+    variables = {"MAC_URL": server.url} if server else {}
+    try:
+        with run_example("opening_hours", "0", "0", cwd=tmp_path, **variables) as closed:  # never open
+            assert closed.stdout
+            assert closed.stdout.readline() == "Metal Mill is locked.\n"
+            assert interrupted(closed) == 0
+        with run_example("opening_hours", "0", "24", cwd=tmp_path, **variables) as opened:  # always
+            assert opened.stdout
+            assert opened.stdout.readline() == "Metal Mill is unlocked.\n"
+            assert interrupted(opened) == 0
+        with run_example("usage_report", "7", cwd=tmp_path, **variables) as usage:
+            said, _ = usage.communicate(timeout=PATIENCE)
+            assert (usage.returncode, said.split()) == (0, ["Machine", "Sessions", "Hours"])
+        if server:
+            server.report("metal-mill", "1000001")
+            with run_example("left_running", "0", cwd=tmp_path, **variables) as left:
+                assert left.stdout
+                assert "Metal Mill still runs: a member" in left.stdout.readline()
+                server.report("metal-mill", "")
+                assert left.stdout.readline() == "Metal Mill is off, after 0.0 hours.\n"
+                assert interrupted(left) == 0
+    finally:
+        if server:
+            server.kill()
