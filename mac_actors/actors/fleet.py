@@ -199,7 +199,7 @@ class MachineFleet:
                 f"{self._shown(name)} has not answered within {ANSWER_SECONDS:g} s: it may still do what it was told; "
                 "look at its status, then try again"
             ) from error
-        if not answer.durable:
+        if isinstance(answer, Answer) and not answer.durable:
             with self._counting:
                 self.over_budget += 1
         return answer
