@@ -281,6 +281,7 @@
     form.elements.reason.focus();
   });
   dialog.addEventListener('close', () => {
+    if (dialog.open) return;  // the event is late: another order has been begun
     const item = ordered && ordered.item;
     ordered = null;
     if (!item || !item.isConnected) return;
@@ -298,7 +299,8 @@
       const body = new URLSearchParams(new FormData(by('orders')));
       body.set('action', ordered.action);
       body.set('reason', form.elements.reason.value);
-      const reply = await fetch(ordered.path, {method: 'POST', body, headers: {Accept: 'application/json'}});
+      const reply = await fetch(ordered.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
+        .catch(() => { throw new Error('The server does not answer: look at the board before you try again.'); });
       const answer = await reply.json();
       if (!reply.ok) throw new Error(answer.error);
       said.textContent = answer.said;
@@ -306,8 +308,7 @@
       dialog.close();
       ask();
     } catch (problem) {
-      error.textContent = problem instanceof TypeError ? 'The server does not answer: look at the board before you try again.'
-        : problem.message;
+      error.textContent = problem.message;
     } finally {
       go.disabled = false;
     }
