@@ -3,7 +3,7 @@
     python -m benchmarks.history [--rows 1000000] [--machines 500] [--users 10000] [--years 2] [--rounds 5]
 
 Times are wall clock: the first call, and the median of the others.
-Writes: batches of 16 transitions, as many as go into 10 s, on a copy with the history's indices and one without.
+Writes: batches of 16 transitions, on a copy with the history's indices and one without.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -172,12 +173,34 @@ def get(url: str) -> int:
         return len(answer.read())
 
 
-def writes(directory: Path, seconds: float) -> float:
-    """Return durable transitions a second, in batches of 16: half of them begin a session, half end one."""
+def latencies(url: str, paths: tuple[str, ...]) -> str:
+    """Return what 50 simulated readers find in 10 s, while two clients load these pages one after the other."""
+    stop = threading.Event()
+
+    def load(number: int) -> None:
+        while not stop.is_set():
+            for path in paths[number:] + paths[:number]:
+                get(url + path)
+
+    clients = [threading.Thread(target=load, args=(n,)) for n in range(2 if paths else 0)]
+    for client in clients:
+        client.start()
+    command = [sys.executable, "-m", "mac_actors", "simulate", "--readers", "50", "--seconds", "10", "--url", url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    stop.set()
+    for client in clients:
+        client.join()
+    return "  ".join(
+        " ".join(line.split()) for line in done.stdout.splitlines() if "latency" in line or "errors" in line
+    )
+
+
+def writes(directory: Path, seconds: float) -> tuple[float, float]:
+    """Return durable transitions a second, and a second of CPU: batches of 16, half begin a session, half end one."""
     now = datetime.now(UTC)
     done = 0
     with closing(Store.open(directory)) as store:
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         while time.perf_counter() - begun < seconds:
             batch = []
             for n in range(16):
@@ -193,7 +216,7 @@ def writes(directory: Path, seconds: float) -> float:
                 batch.append(Record(record_state(name, MachineState(at)), ((journal_row(outcome), ()),)))
             store.commit(batch)
             done += 16
-        return done / (time.perf_counter() - begun)
+        return done / (time.perf_counter() - begun), done / (time.process_time() - spent)
 
 
 def main() -> None:
@@ -253,6 +276,9 @@ def main() -> None:
                         print(path, error)
                         continue
                     timed(f"GET {path} ({size / 1000:.0f} kB)", lambda p=path, u=url: get(u + p), given.rounds)
+                pages = (f"/machines/{busiest}", "/shop", "/api/usage?from=2026-01-01", f"/machines/{middle}")
+                print("readers, nobody looks:  ", latencies(url, ()))
+                print("readers, two look on:   ", latencies(url, pages))
                 status = Path(f"/proc/{process.pid}/status").read_text()
                 print("memory after that:", next(x for x in status.splitlines() if "VmRSS" in x).split()[1], "kB")
             process.send_signal(signal.SIGTERM)
@@ -266,12 +292,16 @@ def main() -> None:
         with closing(sqlite3.connect(without / DATABASE)) as connection_:
             for index in INDICES:
                 connection_.execute(f"DROP INDEX {index}")
-        rates = [(writes(both, 5), writes(without, 5)) for _ in range(3)]
-        ours, theirs = (statistics.median(column) for column in zip(*rates, strict=True))
-        ratio = statistics.median(a / b for a, b in rates)
-        print(
-            f"durable transitions/s in batches of 16: {ours:.0f} with the indices, {theirs:.0f} without ({ratio:.2f})"
-        )
+        rates = []
+        for number in range(6):  # by turns, each time the other one first
+            order = (both, without) if number % 2 else (without, both)
+            measured = {copy: writes(copy, 2) for copy in order}
+            rates.append((measured[both], measured[without]))
+        for what, column in (("second", 0), ("second of CPU", 1)):
+            pairs = [(ours[column], theirs[column]) for ours, theirs in rates]
+            mine, other = (statistics.median(one) for one in zip(*pairs, strict=True))
+            ratio = statistics.median(a / b for a, b in pairs)
+            print(f"durable transitions a {what}: {mine:.0f} with the indices, {other:.0f} without ({ratio:.2f})")
 
 
 if __name__ == "__main__":

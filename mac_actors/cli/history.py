@@ -55,7 +55,7 @@ def _print_tables(found: dict[str, Any]) -> None:
     out.print(_table("Machine", [(one["display_name"], one) for one in found["machines"]]))
     click.echo()
     if found["users"] is None:
-        click.echo("Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN to the server's.")
+        click.echo("Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN, for the server and here.")
     elif found["users"]:
         out.print(_table("User", [(one["name"], one) for one in found["users"]]))
     else:

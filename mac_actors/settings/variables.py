@@ -73,6 +73,11 @@ SERVER: Final = (
         "and once more when they are back.",
         "seen",
     ),
+    Variable(
+        "MAC_RETENTION_DAYS",
+        "A whole number from 1: names and fobs are removed from events that are older than so many days "
+        "(:doc:`history`). Not set: they are kept.",
+    ),
 )
 """How the server serves."""
 

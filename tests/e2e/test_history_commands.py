@@ -46,7 +46,9 @@ def test_usage_is_a_table_for_people(server: ServerProcess, tmp_path: Path) -> N
     assert "Metal Mill 1 0.0 1" in lines
     assert "unknown fobs 0 0.0 1" in lines
     hidden = run("usage", cwd=tmp_path, MAC_URL=server.url)
-    assert "Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN" in hidden.stdout
+    assert (
+        "Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN, for the server and here." in hidden.stdout
+    )
 
 
 def test_usage_is_one_flat_table_for_a_spreadsheet(server: ServerProcess, tmp_path: Path) -> None:

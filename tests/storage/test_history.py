@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ from mac_actors.storage import codec, history
 from mac_actors.storage.history import DAYS, WEEKS, History, Running, Use
 from mac_actors.storage.migrations import m0001_initial
 from mac_actors.storage.store import DATABASE, Record, Store, record_state
+from tests.fakes import wait_until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -275,6 +277,21 @@ def test_the_shop_is_looked_at_once_a_minute(store: Store, monkeypatch: pytest.M
     assert looker.shop() is first
     monkeypatch.setattr(history, "SHOP_SECONDS", -1.0)
     assert looker.shop().machines == {"saw": Use(0, 0, 1)}
+
+
+def test_so_many_may_wait_for_the_whole_shop_and_the_next_is_sent_away(store: Store) -> None:
+    asked = past(store)
+    waiting = [threading.Thread(target=asked.shop) for _ in range(history.MOST_ASKING)]
+    with asked._busy:
+        for thread in waiting:
+            thread.start()
+        wait_until(lambda: asked._asking._value == 0)
+        with pytest.raises(StorageError, match="try again in a while"):
+            asked.usage(TODAY, TODAY, users=False)
+        assert asked.machine("mill").first is None, "one machine is looked at all the same"
+    for thread in waiting:
+        thread.join()
+    assert asked.usage(TODAY, TODAY, users=False)[0] == {}
 
 
 def test_what_the_database_refuses_is_a_storage_error(store: Store, tmp_path: Path) -> None:
