@@ -65,7 +65,8 @@ class Systemd:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
                 sock.settimeout(SEND_SECONDS)
-                sock.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), self._address)
+                sock.connect(self._address)  # so that a wait for room in the other's queue is one
+                sock.send("\n".join(line.replace("\n", " ") for line in lines).encode())
             self._failed = False
         except OSError as error:
             if not self._failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import pty
@@ -135,6 +136,24 @@ def test_a_manager_that_cannot_be_told_is_said_once_and_harms_nothing(address: s
         assert server.report("metal-mill")["relay"] is False
         assert server.terminate() == 0
     assert len([line for line in server.lines if "NOTIFY_SOCKET" in line]) == 1
+
+
+def test_a_signal_that_another_thread_than_the_first_gets_is_obeyed_too(shop: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    with ServerProcess(shop, **SHOP) as server:
+        pid = server.process.pid
+        threads = sorted(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
+        assert libc.tgkill(pid, threads[-1], signal.SIGHUP) == 0
+        server.wait_for("read again")
+        assert libc.tgkill(pid, threads[-1], signal.SIGTERM) == 0
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_manager_that_does_not_read_holds_nothing_up(manager: Manager, tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, NOTIFY_SOCKET=manager.name, WATCHDOG_USEC="30000") as server:
+        server.wait_for("can't be told.*timed out")
+        assert server.report("metal-mill", "1000001")["relay"] is True
+        assert server.terminate() == 0
 
 
 def test_sighup_has_both_files_read_again(manager: Manager, shop: Path) -> None:
