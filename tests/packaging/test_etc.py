@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mac_actors.cli import main
 from mac_actors.settings import Settings, from_environment
 from tests.e2e.processes import ROOT
 from tests.test_docs import _variables
@@ -96,3 +98,28 @@ def test_systemd_finds_no_mistake_in_the_units_and_little_that_is_exposed(
     figure = re.search(r"Overall exposure level for \S+: ([\d.]+)", rated.stdout)
     assert figure, rated.stdout + rated.stderr
     assert float(figure[1]) <= most
+
+
+def test_the_container_runs_as_a_user_without_rights_and_asks_after_its_life_with_a_command_that_there_is() -> None:
+    text = (ETC / "Containerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    last = text[text.rindex("\nFROM ") :]
+    user = re.search(r"^USER (\d+):(\d+)$", last, flags=re.MULTILINE)
+    assert user
+    assert min(int(number) for number in user.groups()) >= 1000
+    assert "STOPSIGNAL SIGTERM" in last
+    for what in ("HEALTHCHECK", "CMD"):
+        (line,) = re.findall(rf"^{what}.*?(\[.*\])$", last, flags=re.MULTILINE)
+        name, *options = json.loads(line)[1:]
+        command = main.commands[name]
+        assert command.make_context(name, options)
+    variables = re.findall(r"\b((?:MAC|MACHINES?|USERS|SLACK)_[A-Z_]+)=", last)
+    assert {"MACHINES_CONFIG", "USERS_CONFIG", "MACHINE_STATE_DIR"} <= set(variables) <= set(_variables())
+
+
+def test_what_the_container_is_built_from_is_let_through_and_nothing_secret() -> None:
+    text = (ETC / "Containerfile").read_text(encoding="utf-8")
+    needed = {name for line in re.findall(r"^COPY (?!--)(.*) \S+$", text, flags=re.MULTILINE) for name in line.split()}
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignored[1] == "*"
+    assert {line[1:] for line in ignored if line.startswith("!")} == needed
+    assert all((ROOT / name).exists() for name in needed)
