@@ -293,6 +293,12 @@ def test_a_reader_that_is_silent_is_offline_and_keeps_what_it_last_said(fleet: M
     assert shown.value("machine_uptime_seconds", machine_name="router") == 7
 
 
+def test_a_shop_of_many_machines_is_told_whole() -> None:
+    machines = {f"m{number}": MachineConfig(f"m{number}") for number in range(45)}
+    with MachineFleet(Configuration(machines, Directory(), datetime.now(UTC)), Store.open(None)) as fleet:
+        assert list(Scrape.of(Metrics(fleet)).by("machine_relay_state", "machine_name")) == list(machines)
+
+
 @settings(max_examples=25)
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=2, max_size=2))
 def test_any_alias_can_be_read_back(aliases: list[str]) -> None:
