@@ -301,7 +301,8 @@
       body.set('reason', form.elements.reason.value);
       const reply = await fetch(ordered.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
         .catch(() => { throw new Error('The server does not answer: look at the board before you try again.'); });
-      const answer = await reply.json();
+      const answer = await reply.json()
+        .catch(() => { throw new Error(`Something between here and the server answered with ${reply.status}.`); });
       if (!reply.ok) throw new Error(answer.error);
       said.textContent = answer.said;
       said.className = answer.good ? 'say good' : 'say note';
