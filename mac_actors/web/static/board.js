@@ -192,9 +192,13 @@
   function loadAnew() {
     // Not location.reload(): that would repeat where the visit came from, and after a link from another site
     // the browser would go on keeping the login back. Not twice in ten seconds, whatever the server says.
-    const last = Number(sessionStorage.getItem('loaded') || 0);
-    if (Date.now() - last < 10000) return false;
-    sessionStorage.setItem('loaded', String(Date.now()));
+    try {
+      const last = Number(sessionStorage.getItem('loaded') || 0);
+      if (Date.now() - last < 10000) return false;
+      sessionStorage.setItem('loaded', String(Date.now()));
+    } catch {
+      return false;  // a browser that keeps nothing
+    }
     location.replace(location.pathname + location.search);
     return true;
   }
