@@ -110,15 +110,16 @@
       const wide = columns > 3;  // room for the reasons
       const rows = Math.ceil((count + (wide ? flagged : 0)) / columns);
       const w = (width - gap * (columns - 1)) / columns, h = (height - gap * (rows - 1)) / rows;
-      const size = Math.min(w / 14, h / 9);
+      const size = Math.min(w / 14, h / 9.5);
       if (size > best.size) best = {size, columns, h, wide};
     }
-    const enough = best.size >= 10;  // else it is scrolled
+    const side = Math.min(innerWidth, innerHeight), smallest = Math.max(10, side / 108), largest = Math.max(44, side / 24);
+    const enough = best.size >= smallest;  // else it is scrolled
     list.classList.add('fitted');
     list.classList.toggle('wide', Boolean(best.wide));
-    list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / 160)));
+    list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / (16 * smallest))));
     list.style.setProperty('--row', enough ? `${best.h}px` : 'auto');
-    list.style.setProperty('--size', `${Math.min(44, Math.max(10, best.size))}px`);
+    list.style.setProperty('--size', `${Math.min(largest, Math.max(smallest, best.size))}px`);
   }
   function tick() {
     const clock = by('clock');
