@@ -157,7 +157,7 @@ def test_a_hidden_page_does_not_ask_and_asks_at_once_when_it_is_seen_again(page:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     shop.report("laser", ANN)
-    page.evaluate("() => new Promise(done => setTimeout(done, 2500))")  # what must not come can't be waited for
+    page.evaluate("() => new Promise(done => setTimeout(done, 1500))")  # what must not come can't be waited for
     assert len(asked) <= 1  # one may have been due
     state(page, "laser", "free")
     page.evaluate(hide, False)
