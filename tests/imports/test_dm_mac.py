@@ -22,8 +22,9 @@ from mac_actors.imports.dm_mac import OldState, Plan, carry_out, make_plan, read
 from mac_actors.settings import parse
 from mac_actors.storage.store import Store, Unreadable
 from mac_actors.storage.verify import verify
-from tests.e2e.processes import COMMAND, PATIENCE, ServerProcess, environment, run
+from tests.e2e.processes import COMMAND, PATIENCE, ServerProcess, environment
 from tests.fakes import ANN, BOB, open_fleet, sample_machines, sample_users
+from tests.imports.conftest import Here
 from tests.imports.old_server import CORPUS, hostile, old_state, pickled, pickled_with_user, write_old
 
 NOW = datetime.now(UTC)
@@ -286,8 +287,8 @@ def shop(tmp_path: Path, old: Path) -> Path:
     return tmp_path
 
 
-def test_the_command_shows_what_it_does_and_does_it_once(shop: Path) -> None:
-    dry = run("import-dm-mac", "old", "--dry-run", cwd=shop)
+def test_the_command_shows_what_it_does_and_does_it_once(shop: Path, here: Here) -> None:
+    dry = here("import-dm-mac", "old", "--dry-run", cwd=shop)
     assert (dry.returncode, dry.stderr) == (0, "")
     assert [line.split()[:3] for line in dry.stdout.splitlines()[1:4]] == [
         ["Metal", "Mill", "OOPSED"],
@@ -299,56 +300,56 @@ def test_the_command_shows_what_it_does_and_does_it_once(shop: Path) -> None:
     assert "the old server has nothing of them: vent." in dry.stdout
     assert not (shop / "machine_state").exists()
 
-    asked = run("import-dm-mac", "old", cwd=shop)
+    asked = here("import-dm-mac", "old", cwd=shop)
     assert asked.returncode == 1
     assert "there is no terminal to ask at. --yes agrees beforehand" in asked.stderr
     assert states(shop / "machine_state") == {}
 
-    done = run("import-dm-mac", "old", "--yes", cwd=shop)
+    done = here("import-dm-mac", "old", "--yes", cwd=shop)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Taken over into machine_state: 4 machines, 2 of them oopsed, 2 locked out." in done.stdout
-    assert run("verify", cwd=shop).returncode == 0
-    again = run("import-dm-mac", "old", "--yes", cwd=shop)
+    assert here("verify", cwd=shop).returncode == 0
+    again = here("import-dm-mac", "old", "--yes", cwd=shop)
     assert (again.returncode, again.stdout.splitlines()[-1]) == (
         0,
         "machine_state has all of this already; nothing was changed.",
     )
-    dry = run("import-dm-mac", "old", "--dry-run", cwd=shop)
+    dry = here("import-dm-mac", "old", "--dry-run", cwd=shop)
     assert dry.returncode == 0
     assert "nothing to do" in dry.stdout
 
 
-def test_a_file_that_cannot_be_read_is_named_and_the_exit_status_says_so(shop: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named_and_the_exit_status_says_so(shop: Path, here: Here) -> None:
     (shop / "old/laser-state.pickle").write_bytes(pickled([1, 2]))
-    done = run("import-dm-mac", "old", "--yes", "--state", "elsewhere", cwd=shop)
+    done = here("import-dm-mac", "old", "--yes", "--state", "elsewhere", cwd=shop)
     assert done.returncode == 1
     assert done.stderr == "Locked out, because the old state can't be read: laser (it is not a machine's state).\n"
     assert "Taken over into elsewhere: 4 machines, 2 of them oopsed, 2 locked out." in done.stdout
     assert states(shop / "elsewhere")["laser"].lock
 
 
-def test_a_running_server_keeps_its_directory(shop: Path) -> None:
+def test_a_running_server_keeps_its_directory(shop: Path, here: Here) -> None:
     config = {"MACHINES_CONFIG": "machines.json", "USERS_CONFIG": "users.json"}
     with ServerProcess(shop, **config) as server:
-        refused = run("import-dm-mac", "old", "--yes", cwd=shop)
+        refused = here("import-dm-mac", "old", "--yes", cwd=shop)
         assert refused.returncode == 1
         assert f"is in use by process {server.process.pid}: stop that server first" in refused.stderr
         server.terminate()
-    conflict = run("import-dm-mac", "old", "--yes", cwd=shop)
+    conflict = here("import-dm-mac", "old", "--yes", cwd=shop)
     assert conflict.returncode == 1
     assert "metal-mill is not oopsed here" in conflict.stderr
-    assert run("import-dm-mac", "old", "--dry-run", cwd=shop).returncode == 1
-    forced = run("import-dm-mac", "old", "--yes", "--force", cwd=shop)
+    assert here("import-dm-mac", "old", "--dry-run", cwd=shop).returncode == 1
+    forced = here("import-dm-mac", "old", "--yes", "--force", cwd=shop)
     assert (forced.returncode, forced.stderr) == (0, "")
-    assert run("verify", cwd=shop).returncode == 0
+    assert here("verify", cwd=shop).returncode == 0
     with ServerProcess(shop, **config) as server:
         assert server.machine("metal-mill")["status"] == "oopsed"
         assert datetime.fromisoformat(server.machine("metal-mill")["oops"]["since"]) == LONG_AGO
         assert server.report("laser", "1234567")["display"] == "Down for\nmaintenance"
 
 
-def test_the_wrong_directory_is_said(shop: Path) -> None:
-    done = run("import-dm-mac", "nowhere", cwd=shop)
+def test_the_wrong_directory_is_said(shop: Path, here: Here) -> None:
+    done = here("import-dm-mac", "nowhere", cwd=shop)
     assert (done.returncode, done.stdout) == (1, "")
     assert "cannot read the old server's state directory nowhere: No such file or directory." in done.stderr
 

@@ -16,7 +16,7 @@ from mac_actors.imports.neon_config import URL, Access, NeonConfig
 from mac_actors.imports.people import gather
 from mac_actors.imports.source import checked, fob_problem
 from mac_actors.settings.files import UserEntry
-from tests.e2e.processes import run
+from tests.imports.conftest import Here
 from tests.imports.neon_server import KEY, ORGANIZATION, NeonServer, account, busy, cut, hang_up, neon_server, says
 
 CONFIG: dict[str, Any] = {
@@ -351,7 +351,7 @@ def test_a_variable_that_is_missing_or_wrong_is_named(environ: dict[str, str], s
 # the command
 
 
-def test_the_command_writes_the_users_of_neon(neon: NeonServer, tmp_path: Path) -> None:
+def test_the_command_writes_the_users_of_neon(neon: NeonServer, tmp_path: Path, here: Here) -> None:
     (tmp_path / "neon.toml").write_text(
         '[fields]\nfob_codes = ["Fob10Digit"]\n[authorizations]\ndone = "Training Complete"\n'
     )
@@ -378,21 +378,21 @@ def test_the_command_writes_the_users_of_neon(neon: NeonServer, tmp_path: Path) 
         "NEON_API_URL": neon.url,
         "MAC_URL": "http://127.0.0.1:1",
     }
-    done = run("users", "import", "neon", "--extra", "extra.json", "--yes", cwd=tmp_path, **secrets)
+    done = here("users", "import", "neon", "--extra", "extra.json", "--yes", cwd=tmp_path, **secrets)
     assert done.returncode == 0, done.stderr
     assert "0 users → 4 users: 4 added, 0 removed, 0 changed." in done.stdout
     assert "No server was told" in done.stderr
     assert KEY not in done.stdout + done.stderr
     written = json.loads((tmp_path / "users.json").read_text())
     assert [user["account_id"] for user in written] == ["1", "2", "3", "guest"]
-    again = run("users", "import", "neon", "--extra", "extra.json", "--yes", cwd=tmp_path, **secrets)
+    again = here("users", "import", "neon", "--extra", "extra.json", "--yes", cwd=tmp_path, **secrets)
     assert again.stdout == "users.json has these 4 users already; nothing was changed.\n"
 
-    wrong = run("users", "import", "neon", "--yes", cwd=tmp_path, **{**secrets, "NEON_API_KEY": "wrong"})
+    wrong = here("users", "import", "neon", "--yes", cwd=tmp_path, **{**secrets, "NEON_API_KEY": "wrong"})
     assert (wrong.returncode, wrong.stderr) == (
         1,
         "Error: nothing was changed: Neon does not take NEON_ORG_ID and NEON_API_KEY. Are they right?\n",
     )
-    unset = run("users", "import", "neon", cwd=tmp_path)
+    unset = here("users", "import", "neon", cwd=tmp_path)
     assert unset.returncode == 2
     assert "NEON_API_KEY is not set" in unset.stderr

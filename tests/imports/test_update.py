@@ -14,8 +14,9 @@ import pytest
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.update import Change, Update, compare, present_users, write
 from mac_actors.settings.files import UserEntry, users_of
-from tests.e2e.processes import ServerProcess, run
+from tests.e2e.processes import ServerProcess
 from tests.fakes import user
+from tests.imports.conftest import Here
 
 
 def entries(*users: dict[str, Any]) -> list[UserEntry]:
@@ -206,113 +207,113 @@ FILES = {"MACHINES_CONFIG": "machines.json", "USERS_CONFIG": "users.json"}
 NOBODY = {"MAC_URL": "http://127.0.0.1:1"}
 
 
-def test_a_running_server_takes_the_new_users_at_once(shop: Path) -> None:
+def test_a_running_server_takes_the_new_users_at_once(shop: Path, here: Here) -> None:
     with ServerProcess(shop, **FILES, MAC_ADMIN_TOKEN="secret") as server:
         assert server.report("mill", "31", 10)["display"] == "Unknown RFID"
         assert server.report("mill", "", 20)["relay"] is False
         where = {"MAC_URL": server.url, "MAC_ADMIN_TOKEN": "secret"}
-        done = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
+        done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == "The server has taken it: 1 added, 30 updated."
         assert server.report("mill", "31", 30)["relay"] is True
-        again = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
+        again = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert again.stdout == "users.json has these 31 users already; nothing was changed.\n"
 
         # A server that does not take it says so, and the file is written all the same.
         members(shop, range(1, 33))
-        refused = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **{**where, "MAC_ADMIN_TOKEN": "x"})
+        refused = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **{**where, "MAC_ADMIN_TOKEN": "x"})
         assert refused.returncode == 1
         assert "users.json is written" in refused.stdout
         assert "Set MAC_ADMIN_TOKEN to the server's token." in refused.stderr
-        later = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
+        later = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert later.stdout.splitlines()[-1] == "The server has taken it: 1 added."
 
         members(shop, range(1, 5))
-        lost = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
+        lost = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert lost.returncode == 1
         assert lost.stderr == (
             "Error: nothing was changed: 28 of 32 users would go. Is the source whole? --force takes it all the same\n"
         )
-        forced = run("users", "import", "csv", "members.csv", "--yes", "--force", cwd=shop, **where)
+        forced = here("users", "import", "csv", "members.csv", "--yes", "--force", cwd=shop, **where)
         assert forced.stdout.splitlines()[-1] == "The server has taken it: 28 removed."
         assert len(users_of(shop / "users.json")) == 4
 
 
-def test_a_server_that_refuses_what_the_file_lost_says_how_to_force_it(shop: Path) -> None:
+def test_a_server_that_refuses_what_the_file_lost_says_how_to_force_it(shop: Path, here: Here) -> None:
     with ServerProcess(shop, **FILES) as server:
         everybody = (shop / "users.json").read_text()
         (shop / "users.json").write_text(json.dumps(json.loads(everybody)[:4]))  # by hand, and the server was not told
         members(shop, range(1, 6))
-        done = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, MAC_URL=server.url)
+        done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, MAC_URL=server.url)
         assert done.returncode == 1
         assert "users.json is written" in done.stdout
         assert "the users file has lost 25 of 30 users" in done.stderr
         assert "?force=1" in done.stderr
-        forced = run("users", "import", "csv", "members.csv", "--yes", "--force", cwd=shop, MAC_URL=server.url)
+        forced = here("users", "import", "csv", "members.csv", "--yes", "--force", cwd=shop, MAC_URL=server.url)
         assert forced.stdout.splitlines()[-1] == "The server has taken it: 25 removed, 5 updated."
 
 
-def test_without_a_server_the_file_is_written_and_that_is_said(shop: Path) -> None:
-    dry = run("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
+def test_without_a_server_the_file_is_written_and_that_is_said(shop: Path, here: Here) -> None:
+    dry = here("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
     assert (dry.returncode, dry.stderr) == (0, "")
     assert dry.stdout.splitlines()[-2:] == [
         "30 users → 31 users: 1 added, 0 removed, 30 changed.",
         "Nothing was changed (--dry-run).",
     ]
-    asked = run("users", "import", "csv", "members.csv", cwd=shop, **NOBODY)
+    asked = here("users", "import", "csv", "members.csv", cwd=shop, **NOBODY)
     assert (asked.returncode, asked.stderr) == (
         1,
         "Error: nothing was changed: there is no terminal to ask at. --yes agrees beforehand\n",
     )
     assert not (shop / "users.json.previous").exists()
-    done = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **NOBODY)
+    done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **NOBODY)
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1].endswith("users.json.previous.")
     assert done.stderr.startswith("No server was told (no answer from http://127.0.0.1:1 (")
     assert done.stderr.endswith("It reads the file when it starts.\n")
-    same = run("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
+    same = here("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
     assert (same.stdout, same.stderr) == ("users.json has these 31 users already; nothing was changed.\n", "")
 
 
-def test_mistakes_are_listed_and_nothing_is_written(shop: Path) -> None:
+def test_mistakes_are_listed_and_nothing_is_written(shop: Path, here: Here) -> None:
     before = (shop / "users.json").read_bytes()
     (shop / "members.csv").write_text(HEAD + "1,Ada,1,soon,\n2,,2,2099-12-31,\n")
-    done = run("users", "import", "csv", "members.csv", "--yes", cwd=shop, **NOBODY)
+    done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **NOBODY)
     assert (done.returncode, done.stdout) == (2, "")
     assert [line.partition(" column")[0] for line in done.stderr.splitlines()] == [
         "members.csv: line 2,",
         "members.csv: line 3,",
     ]
     assert (shop / "users.json").read_bytes() == before
-    bad = run("users", "import", "csv", "members.csv", "--column", "Fob", cwd=shop)
+    bad = here("users", "import", "csv", "members.csv", "--column", "Fob", cwd=shop)
     assert (bad.returncode, bad.stderr) == (2, "--column: expected NAME=VALUE, not 'Fob'\n")
-    bad = run("users", "import", "csv", "members.csv", "--column", "fob=x", cwd=shop)
+    bad = here("users", "import", "csv", "members.csv", "--column", "fob=x", cwd=shop)
     assert bad.returncode == 2
     assert bad.stderr.startswith("options: fob: is not a field of a user")
 
 
-def test_a_mapping_file_and_options_say_the_same_and_options_come_first(shop: Path) -> None:
+def test_a_mapping_file_and_options_say_the_same_and_options_come_first(shop: Path, here: Here) -> None:
     (shop / "members.csv").write_text("Nr;Name;Fob;Until;Laser ok\n1;Ada Example;1;31.12.2099;x\n")
     (shop / "mapping.toml").write_text(
         'date_format = "%d.%m.%Y"\n[columns]\naccount_id = "Nr"\nfull_name = "Name"\nfob_codes = "Nothing"\n'
         'expiration_ymd = "Until"\n[authorization_columns]\n"Laser ok" = "Laser"\n'
     )
     options = ["--mapping", "mapping.toml", "--column", "fob_codes=Fob", "--default", "email=a@b", "--yes", "--force"]
-    done = run("users", "import", "csv", "members.csv", *options, cwd=shop, **NOBODY)
+    done = here("users", "import", "csv", "members.csv", *options, cwd=shop, **NOBODY)
     assert done.returncode == 0, done.stderr
     (written,) = users_of(shop / "users.json")
     assert (written.account_id, written.fob_codes, written.authorizations) == ("1", ["0000000001"], ["Laser"])
     assert (written.email, written.expiration_ymd) == ("a@b", "2099-12-31")
-    wrong = run("users", "import", "csv", "members.csv", "--mapping", "machines.json", cwd=shop)
+    wrong = here("users", "import", "csv", "members.csv", "--mapping", "machines.json", cwd=shop)
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("machines.json: not TOML: ")
 
 
-def test_a_long_list_is_cut_in_the_table_and_who_has_no_fob_is_counted(shop: Path) -> None:
+def test_a_long_list_is_cut_in_the_table_and_who_has_no_fob_is_counted(shop: Path, here: Here) -> None:
     members(shop, range(1, 101))
     with (shop / "members.csv").open("a") as file:
         file.write("x,No Fob,,,\n")
-    done = run("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
+    done = here("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
     lines = done.stdout.splitlines()
     assert lines[0] == "Left out, because they have no fob: 1."
     assert "… and 50 more." in lines
