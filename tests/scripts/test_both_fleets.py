@@ -163,7 +163,7 @@ def test_what_can_not_be_told_is_refused_with_an_example(fleet: AnyFleet) -> Non
     with pytest.raises(TypeError, match=r"fleet\.subscribe\(print\)"):
         fleet.subscribe("print")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"fleet\.start\("):
-        fleet.start(print)  # type: ignore[arg-type]
+        fleet.start(print)  # type: ignore[arg-type, type-var]
 
 
 class Listener(pykka.ThreadingActor):
