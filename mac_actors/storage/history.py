@@ -3,7 +3,7 @@
 Everything is read from the journal's rows, by read connections, and nothing is kept beside it, so that it can't
 disagree with it. It is fast with a million rows because partial indices hold just what is asked for
 (``journal_use``, ``journal_long``, ``journal_refused``, ``journal_flags``; migration 0002); and because sums are made
-by SQLite, which lets the readers' threads run meanwhile. docs/decisions/0010-history.rst says more.
+by SQLite, which lets the readers' threads run meanwhile. docs/decisions/0012-history.rst says more.
 
 A session is one row, at its end: it ran from ``at - seconds`` to ``at``. It counts in the days in which it began;
 its hours count in those in which they passed. (The sessions that a restore has ended stand at the time of the

@@ -75,7 +75,9 @@ def test_a_script_that_forgets_close_does_not_hang_and_loses_nothing(tmp_path: P
 
 
 def test_ctrl_c_ends_a_script_at_once_and_loses_nothing(tmp_path: Path) -> None:
-    with _script(tmp_path, OPEN + "print('ready', flush=True)\nthreading.Event().wait()") as script:
+    # In short waits: a signal that comes just before a thread lies down to wait does not wake it.
+    wait = "print('ready', flush=True)\nwhile True: threading.Event().wait(0.1)"
+    with _script(tmp_path, OPEN + wait) as script:
         assert script.stdout
         assert script.stdout.readline() == "ready\n"
         script.send_signal(signal.SIGINT)

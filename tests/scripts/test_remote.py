@@ -17,7 +17,7 @@ import pytest
 from mac_actors import ConfigError, MachineUnavailable, RemoteFleet, ServerError, UnknownMachine
 from mac_actors.core.outcomes import OopsSet, SessionRefused, SessionStarted
 from mac_actors.follow import read_outcome
-from tests.e2e.processes import free_port, run
+from tests.e2e.processes import free_port
 from tests.fakes import ANN, NOBODY, RecordingSubscriber, wait_until
 from tests.scripts.shop import TOKEN, serving
 
@@ -51,27 +51,6 @@ def test_a_restart_of_the_server_is_said_once_and_nothing_is_missed_or_told_twic
         assert fleet["router"].lock().get().durable
         fleet.close()
     assert sum("is told when it is back" in record.getMessage() for record in warnings.records) == 1
-
-
-def test_a_restored_backup_is_no_flood_of_old_outcomes(tmp_path: Path, warnings: pytest.LogCaptureFixture) -> None:
-    port = free_port()
-    told = RecordingSubscriber()
-    state = {"MACHINE_STATE_DIR": str(tmp_path / "machine_state")}
-    with serving(tmp_path, port) as server:
-        assert run("backup", "old.sqlite3", cwd=tmp_path, **state).returncode == 0
-        fleet = RemoteFleet(server.url)
-        fleet.subscribe(told)
-        server.report("metal-mill", ANN)
-        server.report("metal-mill", "")
-        told.wait_for(2)
-        server.terminate()
-    done = run("restore", "old.sqlite3", cwd=tmp_path, **state)
-    assert done.returncode == 0, done.stderr
-    with serving(tmp_path, port):
-        wait_until(lambda: "a backup was restored" in warnings.text)
-        fleet["router"].oops().get()
-        assert [type(outcome) for outcome in told.wait_for(3)[2:]] == [OopsSet]
-        fleet.close()
 
 
 def test_without_the_token_no_name_and_never_a_fob_is_told(tmp_path: Path) -> None:
@@ -199,6 +178,29 @@ def test_an_unwell_or_older_server_gives_plain_errors(odd: str, warnings: pytest
         _Odd.answers["GET /api/events"] = (200, {"events": [{}], "next": None})
         wait_until(lambda: "it goes on" in warnings.text)
     assert told.outcomes == []
+
+
+def test_a_restored_backup_is_no_flood_of_old_outcomes(odd: str, warnings: pytest.LogCaptureFixture) -> None:
+    at = "2026-11-24T18:00:00Z"
+    flag = {"since": at, "source": "repl", "by": None, "reason": None}
+    outcome = {"machine": "mill", "display_name": "mill", "at": at, "flag": flag, "ended": None}
+
+    def journal(newest: int) -> None:
+        ids = range(newest, 0, -1)
+        events = [{"id": number, "kind": "oops_set", "outcome": outcome | {"machine": str(number)}} for number in ids]
+        _Odd.answers["GET /api/events"] = (200, {"events": events, "next": None})
+
+    _Odd.answers = {"GET /api/machines": (200, {"machines": [MACHINE]})}
+    journal(5)
+    told = RecordingSubscriber()
+    with RemoteFleet(odd) as fleet:
+        fleet.subscribe(told)
+        journal(6)
+        told.wait_for(1)
+        journal(2)
+        wait_until(lambda: "a backup was restored" in warnings.text)
+        journal(3)
+        assert [outcome.machine for outcome in told.wait_for(2)] == ["6", "3"]
 
 
 def test_a_follower_that_can_not_begin_says_so(odd: str) -> None:

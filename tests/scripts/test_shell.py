@@ -169,8 +169,10 @@ def test_a_script_on_standard_input_is_run(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [], "a copy of nothing leaves nothing behind"
 
 
-@pytest.mark.parametrize("kind", ["python", "ipython"])
-@pytest.mark.parametrize("ending", ["leaving", "SIGTERM", "SIGTERM while it works"])
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("python", "leaving"), ("ipython", "leaving"), ("ipython", "SIGTERM"), ("python", "SIGTERM while it works")],
+)
 def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, kind: str, ending: str) -> None:
     port = str(free_port())
     with terminal(kind, "serve", "--shell", "--host", "127.0.0.1", "--port", port, cwd=tmp_path) as shell:
