@@ -152,10 +152,13 @@ class Day:
         paths = {path.replace("{name}", name) for path in templates for name in names}
         paths |= {f"/api/events?kind={kind}" for kind in KINDS} | {"/api/events?limit=2", "/api/events?kind=x&since=y"}
         paths |= {f"/api/events?token={ADMIN}", "/api", "/", "/docs", "/metrics", "/openapi.json", "/users.json"}
+        paths |= {"/board/changes", "/?kiosk=1", "/login"}
         paths |= {"/static/../users.json", "/static/%2e%2e%2fusers.json", "/static/docs.html", "/nothing", "/api/users"}
         for authorization in ("", f"Bearer {ADMIN}", f"Bearer {READER}", f"Bearer {WRONG}", f"Basic {ADMIN}"):
             for path in sorted(paths):
                 assert self.call("GET", path, authorization=authorization) < 500 or path == "/readyz"
+        for token, status in ((WRONG, 401), (READER, 401), (ADMIN, 303)):
+            assert self.call("POST", "/login", f"token={token}&by=Grace&next=/") == status
 
 
 @pytest.fixture(scope="module")

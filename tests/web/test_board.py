@@ -375,6 +375,12 @@ def test_a_token_gives_no_orders_to_the_board_nor_a_cookie_to_the_api(guarded: R
     assert guarded.fleet.snapshot("laser").status == "idle"
 
 
+def test_a_browser_whose_login_is_over_is_led_to_the_login(guarded: Running) -> None:
+    reply = Admin(guarded).order("laser", "lock", {"Cookie": "", **BROWSER})
+    assert reply.status == 401
+    assert b'<a class="button" href="/login">Log in</a>' in reply.body
+
+
 def test_an_order_to_a_machine_that_is_not_there_names_the_nearest(guarded: Running) -> None:
     admin = Admin(guarded)
     reply = admin.order("metal-mil", "lock", BROWSER)

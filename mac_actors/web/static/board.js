@@ -110,15 +110,16 @@
       const wide = columns > 3;  // room for the reasons
       const rows = Math.ceil((count + (wide ? flagged : 0)) / columns);
       const w = (width - gap * (columns - 1)) / columns, h = (height - gap * (rows - 1)) / rows;
-      const size = Math.min(w / 14, h / 9);
+      const size = Math.min(w / 14, h / 9.5);
       if (size > best.size) best = {size, columns, h, wide};
     }
-    const enough = best.size >= 10;  // else it is scrolled
+    const side = Math.min(innerWidth, innerHeight), smallest = Math.max(10, side / 108), largest = Math.max(44, side / 24);
+    const enough = best.size >= smallest;  // else it is scrolled
     list.classList.add('fitted');
     list.classList.toggle('wide', Boolean(best.wide));
-    list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / 160)));
+    list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / (16 * smallest))));
     list.style.setProperty('--row', enough ? `${best.h}px` : 'auto');
-    list.style.setProperty('--size', `${Math.min(44, Math.max(10, best.size))}px`);
+    list.style.setProperty('--size', `${Math.min(largest, Math.max(smallest, best.size))}px`);
   }
   function tick() {
     const clock = by('clock');
@@ -192,9 +193,13 @@
   function loadAnew() {
     // Not location.reload(): that would repeat where the visit came from, and after a link from another site
     // the browser would go on keeping the login back. Not twice in ten seconds, whatever the server says.
-    const last = Number(sessionStorage.getItem('loaded') || 0);
-    if (Date.now() - last < 10000) return false;
-    sessionStorage.setItem('loaded', String(Date.now()));
+    try {
+      const last = Number(sessionStorage.getItem('loaded') || 0);
+      if (Date.now() - last < 10000) return false;
+      sessionStorage.setItem('loaded', String(Date.now()));
+    } catch {
+      return false;  // a browser that keeps nothing
+    }
     location.replace(location.pathname + location.search);
     return true;
   }
@@ -281,6 +286,7 @@
     form.elements.reason.focus();
   });
   dialog.addEventListener('close', () => {
+    if (dialog.open) return;  // the event is late: another order has been begun
     const item = ordered && ordered.item;
     ordered = null;
     if (!item || !item.isConnected) return;
@@ -298,16 +304,17 @@
       const body = new URLSearchParams(new FormData(by('orders')));
       body.set('action', ordered.action);
       body.set('reason', form.elements.reason.value);
-      const reply = await fetch(ordered.path, {method: 'POST', body, headers: {Accept: 'application/json'}});
-      const answer = await reply.json();
+      const reply = await fetch(ordered.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
+        .catch(() => { throw new Error('The server does not answer: look at the board before you try again.'); });
+      const answer = await reply.json()
+        .catch(() => { throw new Error(`Something between here and the server answered with ${reply.status}.`); });
       if (!reply.ok) throw new Error(answer.error);
       said.textContent = answer.said;
       said.className = answer.good ? 'say good' : 'say note';
       dialog.close();
       ask();
     } catch (problem) {
-      error.textContent = problem instanceof TypeError ? 'The server does not answer: look at the board before you try again.'
-        : problem.message;
+      error.textContent = problem.message;
     } finally {
       go.disabled = false;
     }

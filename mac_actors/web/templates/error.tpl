@@ -12,5 +12,9 @@
 %   end
   </ul>
 % end
-  <p><a class="button" href="/">To the board</a> <span class="muted">Error {{status}}</span></p>
+  <p>
+% if status == 401:
+    <a class="button" href="/login">Log in</a>
+% end
+    <a class="button" href="/">To the board</a> <span class="muted">Error {{status}}</span></p>
 </section>

@@ -51,7 +51,8 @@
 % elif viewer.login == 'local':
     <span class="who" title="MAC_ADMIN_TOKEN is not set, so this computer alone may oops, lock and clear">Admin: this computer</span>
 % else:
-    <a class="quiet" href="/login"{{!' aria-current="page"' if page == 'login' else ''}}>Admin login</a>
+%   after = '' if page in ('board', 'login', 'error', '') else '?next=' + url(path)[1:]
+    <a class="quiet" href="/login{{after}}"{{!' aria-current="page"' if page == 'login' else ''}}>Admin login</a>
 % end
   </div>
 </header>
