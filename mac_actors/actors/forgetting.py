@@ -59,6 +59,7 @@ def find(called: str, directory: Directory, journal: Journal) -> Candidate:
     """
     store = journal.store
     known = {**forget.accounts(store), **{user.account_id: user.full_name for user in directory.users}}
+    called = called.strip()
     if called in known:
         return Candidate(called, known[called])
     folded = " ".join(called.split()).casefold()

@@ -123,7 +123,7 @@ def _use(use: Use) -> dict[str, Any]:
 
 
 def _day(field: str, value: str | None) -> date | None:
-    if not value:
+    if value is None:
         return None
     try:
         day = datetime.strptime(value, "%Y-%m-%d").date()

@@ -236,7 +236,7 @@ class ForgetBody(BaseModel):
 
     model_config = ConfigDict(title="Forget")
 
-    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, strip_whitespace=True)]
+    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     only_look: StrictBool = False
 
 

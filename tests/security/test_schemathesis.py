@@ -53,8 +53,11 @@ CHECKS: dict[str, Any] = {check.__name__: check for check in schemathesis.checks
 
 
 def positive_data_acceptance(context: CheckContext, response: Response, case: AnyCase) -> bool | None:
-    """What the description allows is accepted (but no pattern can say what is printable in all of Unicode)."""
-    if "rfid_value: expected a fob code without control characters" in response.text:
+    """What the description allows is accepted.
+
+    But no pattern can say what is printable in all of Unicode, nor which day is before another or too far away.
+    """
+    if any(said in response.text for said in ("fob code without control characters", "expected a day")):
         return None
     accepted: bool | None = CHECKS["positive_data_acceptance"](context, response, case)
     return accepted
@@ -115,9 +118,10 @@ def test_any_request_without_token_is_answered_as_described(case: AnyCase, close
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_every_operation_is_carried_out_as_described(shared_server: Running, method: str, path: str) -> None:
+    bodies = {"/api/machine/update": report_body("router", "1234567"), "/api/forget": {"user": "1", "only_look": True}}
     case = SCHEMA[path][method].Case(
         path_parameters={"name": "router"} if "{name}" in path else {},
-        body=report_body("router", "1234567") if path.endswith("/update") else {"by": "Ann", "reason": "belt"},
+        body=bodies.get(path, {"by": "Ann", "reason": "belt"}),
         media_type="application/json",
     )
     assert ask(shared_server, case) == 200

@@ -44,6 +44,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "enforce_expiration": False,
         "commit_budget": 0.25,
         "missing_readers": "seen",
+        "retention_days": None,
         "slack": None,
     }
 
@@ -68,6 +69,8 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         ("MAC_COMMIT_BUDGET", "1.5", "commit_budget", 1.5),
         ("MAC_COMMIT_BUDGET", "0", "commit_budget", 0.0),
         ("MAC_COMMIT_BUDGET", ".1", "commit_budget", 0.1),
+        ("MAC_RETENTION_DAYS", "1", "retention_days", 1),
+        ("MAC_RETENTION_DAYS", "365", "retention_days", 365),
     ],
 )
 def test_each_variable_sets_its_setting_alone(variable: str, value: str, field: str, expected: Any) -> None:
@@ -89,6 +92,7 @@ def test_each_variable_sets_its_setting_alone(variable: str, value: str, field: 
         "MAC_TLS_KEY",
         "MAC_ENFORCE_EXPIRATION",
         "MAC_COMMIT_BUDGET",
+        "MAC_RETENTION_DAYS",
         "SLACK_APP_TOKEN",
         "SLACK_BOT_TOKEN",
         "SLACK_API_URL",
@@ -119,6 +123,10 @@ def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
         *(
             ("MAC_COMMIT_BUDGET", value, "a number from 0 to 60")
             for value in ("nan", "inf", "-0.1", "-1", "60.01", "61", "1,5", "1e-3", "fast", "½", "9" * 40)
+        ),
+        *(
+            ("MAC_RETENTION_DAYS", value, "a whole number from 1 to 36500")
+            for value in ("0", "-1", "1.5", "a year", "36501", "٣")
         ),
         ("MAC_TLS_CERT", "/nowhere/cert.pem", "the path of a file"),
         ("MAC_TLS_KEY", "/nowhere/key.pem", "the path of a file"),
