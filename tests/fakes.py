@@ -13,7 +13,8 @@ from mac_actors.core.state import MachineState
 from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.settings import parse
-from mac_actors.storage.store import Record, Store, Unreadable, Waiting
+from mac_actors.storage.records import Record, Unreadable, Waiting
+from mac_actors.storage.store import Store
 
 PATIENCE = 20.0
 """Seconds that a test waits for what must come, before it fails."""

@@ -15,7 +15,8 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.notifier import PrintedChat
 from mac_actors.core.wording import Channel
 from mac_actors.settings import Tokens, parse
-from mac_actors.storage.store import Store, Waiting
+from mac_actors.storage.records import Waiting
+from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
 

@@ -45,7 +45,8 @@ from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState, Source
 from mac_actors.core.wording import Channel, Notice, count
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
-from mac_actors.storage.store import Record, Store, Unreadable, record_state
+from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.store import Store
 
 log = logging.getLogger(__name__)
 

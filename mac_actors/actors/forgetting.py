@@ -15,7 +15,7 @@ from mac_actors.core.forget import Whom
 from mac_actors.errors import StorageError, UnknownPerson
 from mac_actors.storage import forget
 from mac_actors.storage.forget import BATCH
-from mac_actors.storage.store import Record
+from mac_actors.storage.records import Record
 
 WRITE_SECONDS = 30.0
 """How long a batch may take to be on disk."""

@@ -19,7 +19,9 @@ import pykka
 from mac_actors.actors.runtime import Gate, MacActor, Ping
 from mac_actors.core.wording import Channel
 from mac_actors.errors import StorageError
-from mac_actors.storage.store import BadRecordError, Record, Store
+from mac_actors.storage.engine import BadRecordError
+from mac_actors.storage.records import Record
+from mac_actors.storage.store import Store
 
 log = logging.getLogger(__name__)
 

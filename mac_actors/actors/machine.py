@@ -30,7 +30,7 @@ from mac_actors.core.twins import Twins
 from mac_actors.core.wording import Notice, notices
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.store import Record, record_state
+from mac_actors.storage.records import Record, record_state
 
 LATE_SECONDS = 5.0
 """A report that has waited longer than this in the server starts no session: its reader has hung up."""

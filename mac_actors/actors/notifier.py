@@ -22,7 +22,7 @@ from mac_actors.actors.journal import Journal, Wake
 from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, StorageError
-from mac_actors.storage.store import Record, Waiting
+from mac_actors.storage.records import Record, Waiting
 
 log = logging.getLogger(__name__)
 

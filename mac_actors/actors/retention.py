@@ -12,7 +12,7 @@ from mac_actors.core.wording import count
 from mac_actors.errors import StorageError
 from mac_actors.storage import forget
 from mac_actors.storage.forget import NOTE, Batch, Progress
-from mac_actors.storage.store import Record
+from mac_actors.storage.records import Record
 
 log = logging.getLogger(__name__)
 

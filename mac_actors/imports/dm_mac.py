@@ -22,7 +22,8 @@ from mac_actors.errors import StorageError
 from mac_actors.imports import plain_pickle
 from mac_actors.imports.plain_pickle import PickleError
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.store import Record, Store, Unreadable, record_state
+from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.store import Store
 
 SUFFIX = "-state.pickle"
 """What follows the machine's name in the name of its file."""

@@ -25,7 +25,7 @@ from mac_actors.slack import posts
 from mac_actors.slack.commands import CHANGING, Command, Target, Verb, find_quoted, parse, plain, resolve
 from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, tell
 from mac_actors.slack.people import People
-from mac_actors.storage.store import Record
+from mac_actors.storage.records import Record
 
 log = logging.getLogger(__name__)
 

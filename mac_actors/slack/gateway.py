@@ -17,7 +17,7 @@ from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError
 from mac_actors.settings import SlackSettings
 from mac_actors.slack.posts import notice_blocks, notice_text
-from mac_actors.storage.store import Waiting
+from mac_actors.storage.records import Waiting
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag
 from mac_actors.core.transitions import Already
 from mac_actors.core.wording import Channel, count, duration, full_text, origin
-from mac_actors.storage.store import Waiting
+from mac_actors.storage.records import Waiting
 
 LATE = timedelta(seconds=60)
 """A notice older than this is posted with the time at which it happened."""

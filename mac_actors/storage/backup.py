@@ -18,8 +18,10 @@ from mac_actors.core.outcomes import Ended, EndReason, Person, SessionEnded
 from mac_actors.core.state import MachineState
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
+from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.lock import DirectoryLock
-from mac_actors.storage.store import DATABASE, Record, Store, Unreadable, record_state
+from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.store import Store
 from mac_actors.storage.verify import Progress, damage_told, integrity, is_damage, reading, schema, states
 
 PAGES = 256

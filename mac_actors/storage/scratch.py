@@ -6,7 +6,9 @@ import sqlite3
 from pathlib import Path
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.store import DATABASE, Record, Store
+from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.records import Record
+from mac_actors.storage.store import Store
 from mac_actors.storage.verify import reading
 
 

@@ -21,8 +21,9 @@ from mac_actors.core.state import Flag, MachineState, Session, Source
 from mac_actors.core.wording import origin
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
+from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.migrations import MIGRATIONS
-from mac_actors.storage.store import DATABASE, Unreadable
+from mac_actors.storage.records import Unreadable
 
 Progress = Callable[[int, int], None]
 """Is told how much is done and how much there is: pages of a copy, lines of the journal."""

@@ -15,7 +15,7 @@ from mac_actors.core.outcomes import Cleared, Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session
 from mac_actors.errors import UnknownMachine
-from mac_actors.storage.store import Entry
+from mac_actors.storage.records import Entry
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access
 from mac_actors.web.details import outcome_details, wants_details

@@ -17,7 +17,8 @@ from mac_actors.core.events import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, SessionStarted
 from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
 from mac_actors.errors import MachineUnavailable
-from mac_actors.storage.store import Record, Store
+from mac_actors.storage.records import Record
+from mac_actors.storage.store import Store
 from tests.fakes import (
     ANN,
     OLGA,

@@ -22,8 +22,10 @@ from mac_actors.core.state import MachineState, Refusal, SecondDecision, Session
 from mac_actors.core.wording import Channel, Notice, full_text
 from mac_actors.errors import StorageError, UnknownPerson
 from mac_actors.storage import codec, forget
+from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.forget import Progress
-from mac_actors.storage.store import DATABASE, Record, Store, record_state
+from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.store import Store
 from mac_actors.storage.verify import verify
 from tests.fakes import ANN, BOB, RefusingStore, open_fleet, wait_until, written
 

@@ -25,7 +25,8 @@ from mac_actors.actors.notifier import (
 from mac_actors.actors.runtime import Ping
 from mac_actors.core.wording import Channel, Notice
 from mac_actors.errors import ChatError, StorageError
-from mac_actors.storage.store import Record, Store, Waiting
+from mac_actors.storage.records import Record, Waiting
+from mac_actors.storage.store import Store
 from tests.fakes import PATIENCE, HangingStore, wait_until
 
 CONTROL, OOPS = Channel.CONTROL, Channel.OOPS

@@ -14,7 +14,8 @@ from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import Flag, MachineState, SessionKind, Source
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.store import Record, Store, record_state
+from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.store import Store
 from tests.browser.conftest import ANN, MARKUP, TOKEN, NewPage, admin, log_in, start_shop, violations
 from tests.e2e.processes import ServerProcess
 

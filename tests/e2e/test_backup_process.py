@@ -22,7 +22,8 @@ import pytest
 from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.state import MachineState
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.store import Record, Store, record_state
+from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.store import Store
 from tests.e2e.processes import COMMAND, PATIENCE, SAMPLES, ServerProcess, environment, run
 from tests.fakes import wait_until
 

@@ -20,7 +20,8 @@ from mac_actors.core.state import Card, MachineState, Source, Status, Telemetry
 from mac_actors.errors import StorageError
 from mac_actors.imports.dm_mac import OldState, Plan, carry_out, make_plan, read_directory
 from mac_actors.settings import parse
-from mac_actors.storage.store import Store, Unreadable
+from mac_actors.storage.records import Unreadable
+from mac_actors.storage.store import Store
 from mac_actors.storage.verify import verify
 from tests.e2e.processes import COMMAND, PATIENCE, ServerProcess, environment
 from tests.fakes import ANN, BOB, open_fleet, sample_machines, sample_users

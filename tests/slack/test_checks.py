@@ -13,7 +13,7 @@ from mac_actors.errors import ChatError
 from mac_actors.slack.checks import Check, check_all, check_channels
 from mac_actors.slack.gateway import LASTING_RETRY_SECONDS, REMEDIES, SlackChat, explain, make_client
 from mac_actors.slack.people import People, Person
-from mac_actors.storage.store import Waiting
+from mac_actors.storage.records import Waiting
 from tests.fakes import PATIENCE
 
 from .shop import slack_settings

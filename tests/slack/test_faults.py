@@ -14,7 +14,8 @@ import pytest
 
 from mac_actors.core.state import Status
 from mac_actors.core.wording import Channel, Notice
-from mac_actors.storage.store import Record, Store
+from mac_actors.storage.records import Record
+from mac_actors.storage.store import Store
 from tests.fakes import PATIENCE, RefusingStore, wait_until
 
 from .conftest import MakeShop

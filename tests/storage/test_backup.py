@@ -18,7 +18,9 @@ from mac_actors.core.state import Flag, MachineState, Source, Telemetry
 from mac_actors.errors import StorageError
 from mac_actors.storage import backup as module
 from mac_actors.storage.backup import backup, restore
-from mac_actors.storage.store import DATABASE, Record, Store, record_state
+from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.store import Store
 from mac_actors.storage.verify import verify
 from tests.fakes import ANN, open_fleet
 

@@ -9,34 +9,45 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.state import Flag, Source
 from mac_actors.core.wording import Channel, Notice, notices
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.store import Record, Store
+from mac_actors.storage.lock import DirectoryLock
+from mac_actors.storage.records import Record
+from mac_actors.storage.store import Store
+from mac_actors.storage.writer import Writer
 
 T0 = datetime(2026, 11, 24, 18, tzinfo=UTC)
 
 
-class FailingStore(Store):
+class FailingWriter(Writer):
     """Fails the next commit: after it is in the database (``landed``), or before."""
 
     fail: str | None = None
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> Iterator[DBAPICursor]:
         fail, self.fail = self.fail, None
-        error = OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
-        with super()._writing() as connection:
-            yield connection
+        error = sqlite3.OperationalError("disk I/O error")
+        with super()._writing() as cursor:
+            yield cursor
             if fail == "lost":
                 raise error
         if fail == "landed":
             raise error
+
+
+class FailingStore(Store):
+    """A store with such a writer."""
+
+    def __init__(self, engine: Engine, lock: DirectoryLock | None) -> None:
+        super().__init__(engine, lock)
+        self._writer = self.writer = FailingWriter(engine, None)
 
 
 @pytest.fixture
@@ -59,7 +70,7 @@ def _reasons(store: Store) -> list[str | None]:
 
 
 def _fail(store: FailingStore, how: str, records: list[Record]) -> None:
-    store.fail = how
+    store.writer.fail = how
     with pytest.raises(StorageError, match="disk I/O error"):
         store.commit(records)
 

@@ -20,9 +20,11 @@ from mac_actors.core.spans import Zone, midnight, overlap
 from mac_actors.core.state import Flag, MachineState, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec, history
+from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.history import DAYS, WEEKS, History, Running, Use
 from mac_actors.storage.migrations import m0001_initial
-from mac_actors.storage.store import DATABASE, Record, Store, record_state
+from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.store import Store
 from tests.fakes import wait_until
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -34,9 +34,11 @@ from mac_actors.core.state import (
 from mac_actors.core.wording import KINDS, Channel, Notice, kind
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
+from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.migrations import MIGRATIONS, migrate
+from mac_actors.storage.records import Record, Unreadable, record_state
 from mac_actors.storage.schema import metadata
-from mac_actors.storage.store import DATABASE, Record, Store, Unreadable, record_state
+from mac_actors.storage.store import Store
 
 NOW = datetime(2026, 11, 24, 18, 0, 0, 123456, tzinfo=UTC)
 
@@ -381,8 +383,9 @@ def test_a_commit_is_seen_by_another_process_at_once(store: Store, tmp_path: Pat
 def test_commits_are_synchronous_and_readers_do_not_wait(store: Store, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    with store._writing() as connection_:
-        assert connection_.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    with store._writer._writing() as cursor:
+        cursor.execute("PRAGMA synchronous")
+        assert cursor.fetchone() == (2,)
         assert store.page().entries == ()
 
 

@@ -16,7 +16,8 @@ import pytest
 from mac_actors.core.events import Clear, Event, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.errors import StorageError
-from mac_actors.storage.store import DATABASE, Store
+from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.store import Store
 from mac_actors.storage.verify import Verified, verify
 from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, open_fleet
 

@@ -1,0 +1,78 @@
+"""The engine: how the database file is opened, and how its errors are called."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from mac_actors.errors import StorageError
+
+DATABASE = "mac.sqlite3"
+"""The database's file name in the state directory."""
+
+BUSY_SECONDS = 5.0
+"""How long a connection waits for another one that has the database."""
+
+
+class BadRecordError(StorageError):
+    """A record that the database refuses whatever the state of the disk: a mistake of ours, no use to try again."""
+
+
+def open_engine(directory: Path | None) -> Engine:
+    """Return the engine of the database in ``directory``; ``None``: in memory, on one connection for everybody."""
+    if directory is None:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _take_over_transactions)
+    else:
+        url = URL.create("sqlite", database=str(directory / DATABASE))
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _take_over_transactions)
+        event.listen(engine, "connect", _durable)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextlib.contextmanager
+def as_storage_error(what: str) -> Iterator[None]:
+    """Turn what the database refuses into a :class:`StorageError`: cannot ``what``."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        ours = isinstance(error, _OURS)
+        kind = BadRecordError if ours else StorageError
+        raise kind(f"cannot {what}: {' '.join(str(cause).split())}") from error
+
+
+_OURS = (
+    IntegrityError,
+    DataError,
+    ProgrammingError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+)
+
+
+def _take_over_transactions(connection: Any, _record: object) -> None:
+    # sqlite3 begins transactions by rules of its own (never before DDL): we do it, in _begin.
+    connection.isolation_level = None
+
+
+def _durable(connection: Any, _record: object) -> None:
+    # WAL lets readers go on while the writer writes; FULL puts a commit on disk before it is acknowledged.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    # What is deleted or written over is overwritten with zeroes. Debian's SQLite does that anyway, others do not.
+    connection.execute("PRAGMA secure_delete=ON")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

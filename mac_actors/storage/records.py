@@ -1,0 +1,86 @@
+"""What goes to the database and what comes back: plain values, without any SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.state import MachineState
+from mac_actors.core.wording import Channel, Notice
+from mac_actors.storage import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one decision wants on disk, already encoded: all of it is written, or none.
+
+    ``state`` is a row of machine_state; ``rows`` are journal rows, each with the notices that go with
+    it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
+    ``threads`` where it put those that begin one: key, channel, post. ``seen`` is the chat event that
+    asked for all this, with its time.
+
+    Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
+    ``reworded`` texts of the outbox by id, ``notes`` what tasks write down (name, value). ``scrub`` has the small
+    tables written anew, because copies of what was in them may be left in the unused parts of their pages.
+    """
+
+    state: tuple[str, str] | None = None
+    rows: tuple[tuple[dict[str, Any], tuple[Notice, ...]], ...] = ()
+    notices: tuple[tuple[datetime, Notice], ...] = ()
+    sent: tuple[int, ...] = ()
+    threads: tuple[tuple[str, str, str], ...] = ()
+    seen: tuple[str, datetime] | None = None
+    rewrites: tuple[tuple[int, str | None, str], ...] = ()
+    reworded: tuple[tuple[int, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    scrub: bool = False
+
+    def posts(self) -> Iterator[Notice]:
+        """Iterate over all notices in it."""
+        for _, notices in self.rows:
+            yield from notices
+        for _, notice in self.notices:
+            yield notice
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A machine's row that can't be understood; ``why`` is for the log and for the lock's reason."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal."""
+
+    id: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines of the journal, newest first; ``next`` is the cursor of the following page, if there is one."""
+
+    entries: tuple[Entry, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A notice that waits for the chat."""
+
+    id: int
+    at: datetime
+    channel: Channel
+    text: str
+    opens: str | None = None
+    closes: tuple[str, ...] = ()
+
+
+def record_state(name: str, state: MachineState) -> tuple[str, str]:
+    """Encode a state for :attr:`Record.state`."""
+    return name, codec.dump_state(state)
