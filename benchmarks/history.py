@@ -295,9 +295,9 @@ def main() -> None:
             for index in INDICES:
                 connection_.execute(f"DROP INDEX {index}")
         rates = []
-        for number in range(6):  # by turns, each time the other one first
+        for number in range(14):  # by turns, each time the other one first
             order = (both, without) if number % 2 else (without, both)
-            measured = {copy: writes(copy, 2) for copy in order}
+            measured = {copy: writes(copy, 1) for copy in order}
             rates.append((measured[both], measured[without]))
         for what, column in (("second", 0), ("second of CPU", 1)):
             pairs = [(ours[column], theirs[column]) for ours, theirs in rates]
