@@ -48,10 +48,13 @@ def shell(code: str | None, scratch: bool, url: str | None) -> None:
 
 def _open(url: str | None, scratch: bool) -> tuple[AnyFleet, str]:
     """Return the fleet, and a sentence on where its calls go."""
-    if url:
+    settings = read_settings()
+    # Where there is no shop at all, MAC_URL alone can be meant.
+    elsewhere = "MAC_URL" in os.environ and not scratch and not settings.machines_config.exists()
+    if url or elsewhere:
         remote = RemoteFleet(url)
         return remote, f"Attached to the server at {remote.url}."
-    directory = read_settings().state_dir
+    directory = settings.state_dir
     if scratch:
         copy = Fleet.open(scratch=True)
         return copy, f"On a copy of the states in {directory}, in memory: no real machine is switched."

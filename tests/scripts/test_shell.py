@@ -129,6 +129,10 @@ def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Pat
         assert server.machine("welder")["status"] == "oopsed"
         done = run("shell", "--url", server.url, "-c", "print(m.welder.snapshot().get().status)", cwd=tmp_path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "oopsed\n", "")
+        (elsewhere := tmp_path / "elsewhere").mkdir()
+        done = run("shell", "-c", "print(fleet)", cwd=elsewhere, **options)
+        assert (done.returncode, done.stdout) == (0, f"<RemoteFleet at {server.url}>\n")
+        assert list(elsewhere.iterdir()) == []
 
 
 def test_a_directory_in_use_without_a_server_to_attach_to_is_said(tmp_path: Path) -> None:
