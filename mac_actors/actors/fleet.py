@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from mac_actors.actors.absence import Watched
 from mac_actors.actors.herald import Herald
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.live import LiveRef
+from mac_actors.actors.lives import Lives
 from mac_actors.actors.machine import (
     Answer,
     Arrived,
@@ -25,8 +25,6 @@ from mac_actors.actors.machine import (
     MachineActor,
     MachineProxy,
     Reconfigure,
-    SaveTelemetry,
-    Surroundings,
 )
 from mac_actors.actors.names import Names
 from mac_actors.actors.notifier import Chat, Notifier
@@ -34,18 +32,18 @@ from mac_actors.actors.own import OwnActor, OwnActors
 from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.retention import Retention
-from mac_actors.actors.runtime import Ping, Reply, prove_alive
+from mac_actors.actors.runtime import Reply
 from mac_actors.actors.signals import Signals
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
 from mac_actors.core.config import Configuration, MachineConfig
-from mac_actors.core.events import AdminEvent, Event, Lock, Removed, Report
+from mac_actors.core.events import AdminEvent, Event, Removed, Report
 from mac_actors.core.outcomes import Outcome, PowerChanged
 from mac_actors.core.snapshot import Snapshot, tally
-from mac_actors.core.state import MachineState, Source
+from mac_actors.core.state import MachineState
 from mac_actors.core.wording import Channel, Notice, count
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
-from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -98,12 +96,9 @@ class MachineFleet:
         self.over_budget = 0
         """Answers that went out before their change was on disk, because the commit budget was over."""
         self.store = store
+        self._commit_budget = commit_budget
         self._restarts = Restarts()
-        self._board: dict[str, tuple[MachineConfig, MachineState]] = {}
-        self._refs: dict[str, pykka.ActorRef[MachineActor]] = {}
-        self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._names = Names(configuration.machines.values())
-        self._lock = threading.RLock()  # reloads and restarts, one at a time
         self._counting = threading.Lock()
         self._closed = threading.Event()
         self.journal = Journal(store)
@@ -115,12 +110,18 @@ class MachineFleet:
             for channel, lane in self.notifier.lanes.items():
                 self._parts[f"{channel} notifier"] = lane
             self.journal.on_commit = self.notifier.wake
-        self._around = Surroundings(
-            self.journal, commit_budget, chat is not None, self._publish, self._announce, self.notify
+        self.lives = Lives(
+            self.journal,
+            self._restarts,
+            lambda: self.configuration,
+            commit_budget=commit_budget,
+            chat=chat is not None,
+            announce=self._announce,
+            tell=self.notify,
         )
         stored = store.load_states()
         for machine in configuration.machines.values():
-            self._start_machine(machine, stored.get(machine.name))
+            self.lives.begin(machine, stored.get(machine.name))
         self._configure(list(configuration.machines))
         self.signals = Signals()
         self._watch = Watch(self, missing, Retention(self.journal, retention_days))
@@ -192,7 +193,7 @@ class MachineFleet:
 
     def _settle(self, name: str, reply: Reply) -> Answer:
         try:
-            answer = cast(Answer, reply.get(timeout=ANSWER_SECONDS + self._around.commit_budget))
+            answer = cast(Answer, reply.get(timeout=ANSWER_SECONDS + self._commit_budget))
         except pykka.ActorDeadError as error:
             raise ActorGone(f"{self._shown(name)} is being restarted: nothing was done, try again") from error
         except pykka.Timeout as error:
@@ -211,10 +212,7 @@ class MachineFleet:
 
     def _live(self, name: str) -> pykka.ActorRef[MachineActor]:
         self._check_open()
-        ref = self._refs.get(name)
-        if ref is None:
-            raise UnknownMachine(name)
-        return ref if ref.is_alive() else self._revive(name, ref)
+        return self.lives.find(name)
 
     def _check_open(self) -> None:
         if self._closed.is_set():
@@ -225,7 +223,7 @@ class MachineFleet:
     def snapshot(self, called: str) -> Snapshot:
         """Return one machine as it is now, by name or alias, without asking its actor."""
         self._check_open()
-        config, state = self._board[self.find(called)]
+        config, state = self.lives.board[self.find(called)]
         return Snapshot.of(config, state, datetime.now(UTC))
 
     def snapshots(self) -> list[Snapshot]:
@@ -238,7 +236,7 @@ class MachineFleet:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them
         must leave fobs out, and names where they are hidden.
         """
-        return [entry for name in self.configuration.machines if (entry := self._board.get(name))]
+        return [entry for name in self.configuration.machines if (entry := self.lives.board.get(name))]
 
     def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
         """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
@@ -298,30 +296,11 @@ class MachineFleet:
         if self.journal.lost:
             lost = count(self.journal.lost, "change")
             ill["journal"] = f"{lost} could not be written: the log says which; look, then restart the server"
-        dead = [name for name, ref in list(self._refs.items()) if not ref.is_alive()]
-        if dead:
+        if dead := self.lives.dead():
             ill["machines"] = f"being restarted: {', '.join(dead[:10])}"
         if storms := self._restarts.storms():
             ill["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
         return ill
-
-    def unresponsive(self, seconds: float) -> list[str]:
-        """Return the machines whose actor lives but has not answered after ``seconds``, all together.
-
-        An actor never waits for anything, so this is one that will not answer any more. A dead one is not
-        among them: it is restarted.
-        """
-        deadline = time.monotonic() + seconds
-        asked = [(name, ref.ask(Ping(), block=False)) for name, ref in list(self._refs.items())]
-        silent = []
-        for name, reply in asked:
-            try:
-                reply.get(timeout=max(0.0, deadline - time.monotonic()))
-            except pykka.Timeout:
-                silent.append(name)
-            except pykka.ActorDeadError:
-                pass
-        return silent
 
     @property
     def restarts(self) -> Counter[str]:
@@ -342,7 +321,7 @@ class MachineFleet:
         would go, or a machine on which a session runs, unless ``force``.
         """
         self._check_open()
-        with self._lock:
+        with self.lives.lock:
             old = self.configuration
             users = compare_users(old.directory, new.directory)
             after = new.machines if machines else old.machines
@@ -350,16 +329,18 @@ class MachineFleet:
             added = tuple(name for name in after if name not in old.machines)
             changed = tuple(n for n, m in after.items() if n in old.machines and m != old.machines[n])
             if not force:
-                refuse_harm(len(old.directory.users), users, [n for n in gone if self._board[n][1].session])
-            stored = {name: self._retired.get(name) or self.store.load_state(name) for name in added}
+                refuse_harm(len(old.directory.users), users, [n for n in gone if self.lives.board[n][1].session])
+            stored = {name: self.store.load_state(name) for name in added}
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
             if machines:
                 self.machines_loaded_at = new.loaded_at
             self._names = Names(after.values())
             for name in gone:
-                self._retire(name)
+                with contextlib.suppress(MachineUnavailable):
+                    self.ask(name, Removed(datetime.now(UTC)))
+                self.lives.retire(name)
             for name in added:
-                self._start_machine(after[name], stored[name])
+                self.lives.begin(after[name], stored[name])
             powered = self._configure(list(after))
             return ReloadSummary(users, added, changed, gone, powered)
 
@@ -375,79 +356,14 @@ class MachineFleet:
             if isinstance(outcome, PowerChanged) and outcome.on
         )
 
-    def _retire(self, name: str) -> None:
-        with contextlib.suppress(MachineUnavailable):
-            self.ask(name, Removed(datetime.now(UTC)))
-        self._refs.pop(name).stop(block=False)
-        self._retired[name] = self._board.pop(name)[1]
-
-    # actors' lives
-
-    def _start_machine(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
-        now = datetime.now(UTC)
-        first: Lock | None = None
-        match stored:
-            case None:
-                state = MachineState(status_since=now)
-                self.journal.record(Record(record_state(config.name, state)))
-            case Unreadable(why=why):
-                log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
-                reason = "its stored state could not be read; check the machine, then clear it"
-                state, first = MachineState(status_since=now), Lock(now, Source.SERVER, None, reason)
-            case _:
-                state = stored
-        self._publish(config, state)
-        ref = MachineActor.start(config, self.configuration.directory, state, self._around)
-        if first is not None:
-            ref.tell(first)  # before anybody else can send it anything
-        self._refs[config.name] = ref
-
-    def _revive(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
-        """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""
-        with self._lock:
-            ref = self._refs.get(name)
-            if ref is None or self._closed.is_set():
-                raise MachineUnavailable(f"{name} is stopped: the server is stopping, or the machine was removed")
-            if ref is not dead and ref.is_alive():
-                return ref
-            config, state = self._board[name]
-            config = self.configuration.machines.get(name, config)  # a reload may be under way
-            if not self._restarts.allow(name):
-                raise MachineUnavailable(f"{config.display_name} fails again and again: the server's log says why")
-            self._restarted("machine", name, f"The actor of {config.display_name}")
-            directory = self.configuration.directory
-            ref = MachineActor.start(config, directory, state, self._around)
-            ref.tell(Reconfigure(directory, config, datetime.now(UTC)))
-            prove_alive(ref)
-            self._refs[name] = ref
-            return ref
-
-    def _restarted(self, kind: str, actor: str, shown: str) -> None:
-        if self._restarts.note(kind, actor):
-            storm = actor in self._restarts.storms()
-            more = "; it fails again and again, and is tried less often from now on" if storm else ""
-            self.notify(f"{shown} had stopped and was restarted{more}. The log says why.")
-
-    def save_telemetry(self, turn: int, turns: int) -> None:
-        """Have every ``turns``-th machine, from number ``turn`` on, write what heartbeats have changed."""
-        for ref in list(self._refs.values())[turn % turns :: turns]:
-            with contextlib.suppress(pykka.ActorDeadError):
-                ref.tell(SaveTelemetry())
-
     def revive_the_dead(self) -> None:
         """Restart every actor that has died, and say so once for each."""
-        for name, ref in list(self._refs.items()):
-            if not ref.is_alive():
-                with contextlib.suppress(MachineUnavailable):
-                    self._revive(name, ref)
+        self.lives.revive_the_dead()
         for what, part in self._parts.items():
             if not part.ref.is_alive() and self._restarts.allow(what):
                 part.restart()
-                self._restarted(what, what, f"The {what} actor")
+                self.lives.restarted(what, what, f"The {what} actor")
         self.own.revive()
-
-    def _publish(self, config: MachineConfig, state: MachineState) -> None:
-        self._board[config.name] = (config, state)
 
     # the end
 
@@ -461,14 +377,7 @@ class MachineFleet:
         self._closed.set()
         atexit.unregister(self.close)
         self._watch.stop()
-        stopping = []
-        for ref in self._refs.values():
-            with contextlib.suppress(pykka.ActorDeadError):
-                ref.tell(SaveTelemetry())
-            stopping.append(ref.stop(block=False))
-        for stopped in stopping:
-            with contextlib.suppress(pykka.Timeout):
-                stopped.get(timeout=ANSWER_SECONDS)
+        self.lives.end(ANSWER_SECONDS)
         self.own.close()
         self.herald.close()
         if self.notifier:

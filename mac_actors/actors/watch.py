@@ -71,7 +71,7 @@ class Watch:
                     self._fleet.signals.look(snapshots, now)
                 self._retention.step()
                 # a slice of the machines each time: all of them at once would hold up the readers
-                self._fleet.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
+                self._fleet.lives.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
             except FleetClosed:
                 return
             except Exception:

@@ -71,11 +71,11 @@ class _Unknown:
 
 
 def _stop_machine(shop: Inside, name: str) -> None:
-    shop.service.fleet._refs[name].stop(block=False)
+    shop.service.fleet.lives.refs[name].stop(block=False)
 
 
 def _raise_in_machine(shop: Inside, name: str) -> None:
-    shop.service.fleet._refs[name].tell(_Unknown())
+    shop.service.fleet.lives.refs[name].tell(_Unknown())
 
 
 def _stop_journal(shop: Inside, _: str) -> None:
@@ -127,7 +127,7 @@ def storm(directory: Path, chance: random.Random) -> Result:
             until(partial(_restarted, fleet, restarts), "the actor is restarted", 10)
         _stop_machine(shop, sick)
         restarts = fleet.restarts["machine"]
-        until(lambda: not fleet._refs[sick].is_alive(), "the actor is stopped for the last time", 10)
+        until(lambda: not fleet.lives.refs[sick].is_alive(), "the actor is stopped for the last time", 10)
         run_for(2.0)
         result.worst = f"given up after {restarts} restarts"
         result.require(fleet.restarts["machine"] == restarts, "it is restarted in a loop")

@@ -534,7 +534,7 @@ def test_an_outbox_that_cannot_be_read_leaves_all_other_numbers(
 @pytest.mark.actor_dies
 def test_restarts_of_actors_are_counted_by_kind(fleet: MachineFleet) -> None:
     metrics = Metrics(fleet)
-    fleet._refs["router"].tell("no event at all")
+    fleet.lives.refs["router"].tell("no event at all")
     wait_until(lambda: fleet.restarts["machine"] == 1)
     assert Scrape.of(metrics).by("mac_actor_restarts_total", "kind") == {"machine": 1, "journal": 0, "herald": 0}
 
