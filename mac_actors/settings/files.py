@@ -127,6 +127,9 @@ class MachineEntry(_Strict):
 class UserEntry(_Strict):
     """One user of users.json."""
 
+    fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
+        description="Codes shorter than 10 characters get zeroes at the left. A fob belongs to one user."
+    )
     account_id: Annotated[str, StringConstraints(min_length=1)] = Field(
         description="It is the user's own: no two users have the same."
     )
@@ -138,9 +141,6 @@ class UserEntry(_Strict):
         "written with plain ones: Frøya becomes Froya."
     )
     email: str = Field(description="It is never shown.")
-    fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
-        description="Codes shorter than 10 characters get zeroes at the left. A fob belongs to one user."
-    )
     expiration_ymd: Annotated[str, AfterValidator(_day)] = Field(
         description="The last day of the membership, as ``YYYY-MM-DD``."
     )

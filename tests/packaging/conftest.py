@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import bottle
+import pykka
 import pytest
 
 from tests.e2e.processes import PATIENCE, ROOT
@@ -50,5 +50,5 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Distribution:
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", venv / "bin" / "python")
     _run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=built)
     (packages,) = (venv / "lib").glob("python*/site-packages")
-    (packages / "dependencies.pth").write_text(f"{Path(bottle.__file__).parent}\n")
+    (packages / "dependencies.pth").write_text(f"{Path(pykka.__file__).parents[1]}\n")
     return Distribution(sdist, wheel, venv / "bin" / "mac-actors")
