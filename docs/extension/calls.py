@@ -19,12 +19,13 @@ def calls(tag: str) -> list[str]:
     return lines
 
 
-def models(names: str) -> list[str]:
-    """The fields of the named models; ``*``: of all that are answered."""
+def models(which: str) -> list[str]:
+    """The fields of all models that are ``sent``, or that are ``answered``."""
     schemas = description()["components"]["schemas"]
     lines: list[str] = []
-    answers = [name for name in schemas if name not in INPUT]
-    for name in answers if names == "*" else names.split():
+    for name in schemas:
+        if (name in INPUT) is not (which == "sent"):
+            continue
         schema = schemas[name]
         lines += [f".. _model-{name.lower()}:", "", f".. rubric:: {schema['title']}", ""]
         lines += [_sentence(schema.get("description", "").replace("\n", " ")), "", *_fields(schema), ""]
