@@ -40,7 +40,7 @@ def test_a_server_without_any_rights_writes_its_state_directory_alone_and_for_it
     command = processes.COMMAND
     monkeypatch.setattr(processes, "COMMAND", [*CONFINE, command[0], "-c", attempt])
     refused = run(cwd=tmp_path, **variables)
-    assert refused.stderr.endswith(f"Read-only file system: '{tmp_path / 'x'}'\n"), "the confinement confines"
+    assert f"Read-only file system: '{tmp_path / 'x'}'" in refused.stderr, "the confinement confines"
     (state / "x").unlink()
 
     monkeypatch.setattr(processes, "COMMAND", [*CONFINE, *command])

@@ -125,6 +125,7 @@ def storm(directory: Path, chance: random.Random) -> Result:
             restarts = fleet.restarts["machine"]
             _stop_machine(shop, sick)
             until(partial(_restarted, fleet, restarts), "the actor is restarted", 10)
+            until(lambda: sick not in fleet.lives.dead(), "the new one is in its place", 10)
         _stop_machine(shop, sick)
         restarts = fleet.restarts["machine"]
         until(lambda: not fleet.lives.refs[sick].is_alive(), "the actor is stopped for the last time", 10)
