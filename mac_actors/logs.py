@@ -15,6 +15,15 @@ from mac_actors.core.wording import full_text, kind
 log = logging.getLogger("mac_actors.outcomes")
 
 
+class TextFormatter(logging.Formatter):
+    """Readable lines. What callers sent can't look like another line, nor give orders to a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line with control characters written out, and lines that belong to it indented."""
+        line = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in super().formatMessage(record))
+        return line.replace("\n", "\n    ")
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: at, level, logger, message, and machine and kind where there are."""
 
@@ -38,7 +47,7 @@ def set_up(level: str = "info", style: str = "text", file: Path | None = None) -
     handler.setFormatter(
         JsonFormatter()
         if style == "json"
-        else logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+        else TextFormatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("pykka").setLevel(logging.WARNING)

@@ -121,7 +121,7 @@ def import_csv(
     data |= {key: value for key, value in single.items() if value is not None}
     mapped = checked(Mapped, data, "options")
     if str(file) == "-":
-        source = CsvSource("standard input", sys.stdin.buffer.read(), mapped)
+        source = CsvSource.read("standard input", sys.stdin.buffer, mapped)
     else:
         source = CsvSource.open(file, mapped)
     _import(source, options, lambda: source.notes)

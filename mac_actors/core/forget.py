@@ -7,6 +7,8 @@ an empty text, which wording shows as "someone", so that no line is ever longer 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,11 +38,17 @@ class Whom:
 
     def out_of(self, text: str) -> str:
         """Return the text with "someone" where one of their names was, or less where that would be longer."""
-        for name in sorted(filter(None, self.names), key=len, reverse=True):
+        for name in sorted(spellings(self.names), key=len, reverse=True):
             size = len(name.encode())
             word = "someone" if size >= 7 else "…" if size >= 3 else "?"
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", word, text, flags=re.IGNORECASE)
         return text
+
+
+def spellings(names: Iterable[str]) -> set[str]:
+    """Return the names as they may be written beside upper and lower case: ``Strauß`` and ``STRAUSS``, é and e´."""
+    cases = {form for name in names if name for form in (name, name.casefold())}
+    return {unicodedata.normalize(form, name) for name in cases for form in ("NFC", "NFD")}
 
 
 class Everybody(Whom):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 from pydantic import BeforeValidator, Field
 
@@ -31,6 +31,9 @@ NEEDED: Final = {
 """What there must be a column for, and how to say which."""
 
 DELIMITERS = ",;\t|"
+
+MAX_BYTES = 32 * 1024 * 1024
+"""More than a hundred thousand members; what is larger is another file, and would take the computer's memory."""
 
 ISO_DAY = "%Y-%m-%d"
 
@@ -99,9 +102,18 @@ class CsvSource:
     def open(cls, path: Path, mapped: Mapped) -> CsvSource:
         """Read the file. Raises :class:`ConfigError` when it can't be read."""
         try:
-            return cls(str(path), path.read_bytes(), mapped)
+            with path.open("rb") as file:
+                return cls.read(str(path), file, mapped)
         except OSError as error:
             raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+
+    @classmethod
+    def read(cls, name: str, file: BinaryIO, mapped: Mapped) -> CsvSource:
+        """Read an open file. Raises :class:`ConfigError` when it is too large."""
+        data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ConfigError([f"{name}: is larger than {MAX_BYTES // 2**20} MiB: is it the list of members?"])
+        return cls(name, data, mapped)
 
     @property
     def overrides(self) -> bool:

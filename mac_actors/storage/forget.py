@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
 
-from mac_actors.core.forget import EVERYBODY, Whom, without
+from mac_actors.core.forget import EVERYBODY, Whom, spellings, without
 from mac_actors.core.outcomes import FORGOTTEN, LockSet, OopsSet, Outcome, SessionStarted
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
@@ -146,7 +146,7 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
 
 def orders_of(store: Store, whom: Whom) -> list[int]:
     """Return the lines of oops, lock and clear that were ordered by them, or name them in a reason."""
-    needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in whom.names if name]
+    needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(whom.names)]
     with store.reading("look for orders in the journal") as connection:
         rows = connection.execute(_FLAGS).all()
     return [int(number) for number, data in rows if any(needle in data.casefold() for needle in needles)]

@@ -100,6 +100,7 @@ class Access:
 
     def log_out(self, environ: dict[str, Any], csrf: str) -> None:
         """End the login of this browser, if the order comes from a form of ours; raises :class:`Refused` if not."""
+        _check_origin(environ, local_only=False)
         if self.viewer(environ).login == "in":
             self.check_form(environ, csrf)
             self.logins.close(cookies(environ)[COOKIE])

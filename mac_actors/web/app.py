@@ -13,6 +13,7 @@ from mac_actors.storage.history import History
 from mac_actors.web import admin, assets, board, history, login, metrics, openapi, pages, readers, reading
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
+from mac_actors.web.heavy import Heavy
 from mac_actors.web.html import error_page
 
 
@@ -25,6 +26,7 @@ class Application(bottle.Bottle):
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
         self.install(Errors(self.answer_error))
+        self.install(Heavy())
 
     def count_refusal(self, status: str) -> None:
         """Count an error reply."""

@@ -37,7 +37,7 @@ def fingerprint(name: str) -> str:
 def send(name: str) -> bytes:
     """Answer with a file; one that the browser has already is not sent again."""
     suffix = name[name.rfind(".") :]
-    if "/" in name or suffix not in STATIC_TYPES or not _file(name).is_file():
+    if "/" in name or suffix not in STATIC_TYPES or not _exists(name):
         raise bottle.HTTPError(404)
     request, response = bottle.request, bottle.response
     known = fingerprint(name)
@@ -49,6 +49,13 @@ def send(name: str) -> bytes:
         return b""
     response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
     return _file(name).read_bytes()
+
+
+def _exists(name: str) -> bool:
+    try:
+        return _file(name).is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte in it
+        return False
 
 
 def _file(name: str) -> Traversable:

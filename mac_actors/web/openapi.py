@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from mac_actors.core.wording import KINDS
 from mac_actors.version import VERSION
 from mac_actors.web import assets
+from mac_actors.web.html import PAGE_HEADERS
 from mac_actors.web.models import ALL_MODELS
 
 _NAME = {
@@ -78,6 +79,10 @@ def routes(app: bottle.Bottle) -> None:
 
     @app.get("/docs")
     def docs() -> bytes:
+        bottle.response.set_header("Referrer-Policy", PAGE_HEADERS["Referrer-Policy"])
+        # Swagger UI's styles hold their pictures within them
+        policy = f"{PAGE_HEADERS['Content-Security-Policy']}; img-src 'self' data:"
+        bottle.response.set_header("Content-Security-Policy", policy)
         return assets.send("docs.html")
 
 
@@ -164,13 +169,13 @@ def _paths() -> dict[str, Any]:
             "get": _operation(
                 "The journal of one machine, newest first",
                 "EventsBody",
-                errors=(404, 422),
+                errors=(404, 422, 503),
                 parameters=[_NAME, *_PAGING],
             )
         },
         "/api/events": {
             "get": _operation(
-                "The journal of all machines, newest first", "EventsBody", errors=(422,), parameters=_PAGING
+                "The journal of all machines, newest first", "EventsBody", errors=(422, 503), parameters=_PAGING
             )
         },
         "/metrics": {

@@ -47,7 +47,7 @@ class Hour:
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
     """Add the pages."""
 
-    @app.get("/machines/<name:path>")
+    @app.get("/machines/<name:path>", heavy=True)
     def machine(name: str) -> bytes:
         viewer = access.viewer(bottle.request.environ)
         seen = fleet.snapshot(name)

@@ -53,7 +53,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
         shown = names()
         return _json(MachinesBody(machines=[machine_body(s, names=shown) for s in fleet.snapshots()]))
 
-    @app.get("/api/machines/<name:path>/events")
+    @app.get("/api/machines/<name:path>/events", heavy=True)
     def machine_events(name: str) -> bytes:
         with suppress(UnknownMachine):
             return show(f"{name}/events")  # an alias may end like this path
@@ -66,7 +66,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
     def show(name: str) -> bytes:
         return _json(machine_body(fleet.snapshot(name), names=names()))
 
-    @app.get("/api/events")
+    @app.get("/api/events", heavy=True)
     def events() -> bytes:
         return page_of_events(None)
 

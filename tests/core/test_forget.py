@@ -128,3 +128,13 @@ def test_a_name_is_taken_out_of_a_text_where_it_stands_alone(text: str, expected
 @pytest.mark.parametrize(("name", "word"), [("Bo Li", "…"), ("Bo", "?"), ("Bo Liang", "someone")])
 def test_what_stands_for_a_short_name_is_not_longer(name: str, word: str) -> None:
     assert Whom(names=frozenset({name})).out_of(f"it was {name}!") == f"it was {word}!"
+
+
+@pytest.mark.parametrize("written", ["Anna Strauß", "ANNA STRAUSS", "anna strauss", "anna STRAUß"])
+def test_a_name_is_taken_out_however_its_letters_are_written(written: str) -> None:
+    assert Whom(names=frozenset({"Anna Strauß"})).out_of(f"ask {written}.") == "ask someone."
+
+
+def test_a_name_is_taken_out_whether_or_not_its_accents_stand_apart() -> None:
+    assert Whom(names=frozenset({"Zoe\u0301 Able"})).out_of("ask Zo\u00e9 Able.") == "ask someone."
+    assert Whom(names=frozenset({"Zo\u00e9 Able"})).out_of("ask Zoe\u0301 Able.") == "ask someone."

@@ -30,6 +30,19 @@ def test_text_lines_have_time_level_and_a_sentence(tmp_path: Path) -> None:
     assert [line for line in server.lines if "WARNING Wood Lathe: Chidi Placeholder logged in WITHOUT" in line]
 
 
+def test_what_a_caller_sent_looks_like_no_other_line_and_gives_no_orders_to_a_terminal(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, MAC_ADMIN_TOKEN=ADMIN) as server:
+        for sent in ("%0d2026-01-01 00:00:00 INFO    forged", "%1b[2J", "%c2%9b2J", "%08", "%e2%80%a8x", "%0a"):
+            status, _ = server.call("POST", f"/api/machine/oops/x{sent.replace(' ', '%20')}")
+            assert status == 401
+        assert server.terminate() == 0
+    assert all(line.isprintable() for line in server.lines)
+    refused = [line for line in server.lines if "refused POST" in line]
+    assert len(refused) == 6
+    assert r"/api/machine/oops/x\r2026-01-01 00:00:00 INFO    forged from 127.0.0.1: 401" in refused[0]
+    assert r"/api/machine/oops/x\x1b[2J from" in refused[1]
+
+
 def test_json_lines_are_one_object_each(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, "--log-format", "json") as server:
         server.call("POST", "/api/machine/oops/kiln", {"by": "Frøya", "reason": "smells"})

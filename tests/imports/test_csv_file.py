@@ -349,3 +349,8 @@ def test_whatever_stands_in_the_cells_it_arrives_as_it_stands(
     got = people(target.getvalue()).users
     assert [user.full_name for user in got] == [" ".join(f"N {name}".split()) for name, _, _ in cells]
     assert [user.authorizations for user in got] == [[" ".join(a.split())] if a.split() else [] for _, a, _ in cells]
+
+
+def test_a_file_that_is_far_too_large_is_not_read_into_memory() -> None:
+    with pytest.raises(ConfigError, match="larger than 32 MiB: is it the list of members"):
+        CsvSource.open(Path("/dev/zero"), Mapped())

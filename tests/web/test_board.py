@@ -264,6 +264,13 @@ def test_logging_out_ends_the_login_everywhere(guarded: Running) -> None:
     assert post_form(guarded, "/logout").status == 303
 
 
+def test_a_page_of_another_origin_logs_nobody_out(guarded: Running) -> None:
+    # Strict as the cookie is, it does not come along; so whoever asks looks like one who is not logged in.
+    reply = post_form(guarded, "/logout", {"Origin": "http://evil.example"})
+    assert reply.status == 403
+    assert "Set-Cookie" not in reply.headers
+
+
 def test_without_a_token_nobody_logs_in_from_elsewhere(server: Running) -> None:
     proxied = {"X-Forwarded-For": "10.0.0.1", **BROWSER}
     page = server.get("/login", headers=proxied).body.decode()
@@ -438,6 +445,18 @@ def test_a_person_gets_a_page_and_a_program_json(shared_server: Running, path: s
     assert reply.headers["Content-Type"].startswith("text/html" if page else "application/json")
     assert ("Content-Security-Policy" in reply.headers) == page
     assert shared_server.get(path).error
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".js", "%C3%A4" * 200 + ".css", "board%00.css", "..%00.js", "...js"])
+def test_a_name_that_no_file_can_have_is_not_there(shared_server: Running, name: str) -> None:
+    assert shared_server.get(f"/static/{name}").status == 404
+
+
+def test_the_page_of_the_api_keeps_to_what_is_shipped_with_it_too(shared_server: Running) -> None:
+    policy = shared_server.get("/docs", headers=BROWSER).headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "script-src" not in policy
+    assert "frame-ancestors 'self'" in policy
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(shared_server: Running) -> None:
