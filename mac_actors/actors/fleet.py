@@ -51,11 +51,10 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5.0
 """How long an edge waits for a machine's actor, beside the commit budget. A healthy one takes a millisecond."""
 
-
-A = TypeVar("A", bound=pykka.Actor)
-
 EVENTS_AT_ONCE = 500
 """Lines of the journal that :meth:`MachineFleet.events` reads in one go."""
+
+A = TypeVar("A", bound=pykka.Actor)
 
 
 class ActorGone(MachineUnavailable):
@@ -334,13 +333,14 @@ class MachineFleet:
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
             if machines:
                 self.machines_loaded_at = new.loaded_at
+            # whoever finds a machine by its name finds its actor too
+            for name in added:
+                self.lives.begin(after[name], stored[name])
             self._names = Names(after.values())
             for name in gone:
                 with contextlib.suppress(MachineUnavailable):
                     self.ask(name, Removed(datetime.now(UTC)))
                 self.lives.retire(name)
-            for name in added:
-                self.lives.begin(after[name], stored[name])
             powered = self._configure(list(after))
             return ReloadSummary(users, added, changed, gone, powered)
 

@@ -323,7 +323,7 @@ class Reception(ConnectionManager):
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
-        self.server.refused(str(status))
+        self.server.refusals.add(str(status))
         conn.buffer.clear()
         conn.lingering = True
         conn.deadline = time.monotonic() + LINGER_SECONDS

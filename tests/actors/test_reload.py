@@ -14,7 +14,7 @@ import pytest
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.reloads import UsersChange
-from mac_actors.core.config import Configuration
+from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import Report
 from mac_actors.core.outcomes import PowerChanged, SessionEnded
 from mac_actors.core.state import Status, Telemetry
@@ -293,3 +293,22 @@ def test_a_whole_shop_may_be_swapped(fleet: MachineFleet) -> None:
     assert fleet.snapshots() == []
     fleet.reload(configured())
     assert len(fleet) == 5
+
+
+def test_an_added_machine_has_its_actor_before_it_has_its_name(
+    fleet: MachineFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for it at that moment gets an answer, not a mistake of the server."""
+    begin = fleet.lives.begin
+    seen: list[str] = []
+
+    def looked_at(config: MachineConfig, stored: Any) -> None:
+        with pytest.raises(UnknownMachine):
+            fleet.snapshot(config.name)
+        begin(config, stored)
+        seen.append(config.name)
+
+    monkeypatch.setattr(fleet.lives, "begin", looked_at)
+    fleet.reload(configured(without(kiln={"authorizations_or": []})))
+    assert seen == ["kiln"]
+    assert fleet.snapshot("kiln").name == "kiln"

@@ -188,7 +188,7 @@ def test_with_a_token_set_every_admin_call_needs_it(make_server: MakeServer, met
         assert reply.status == 401, headers
         assert TOKEN not in reply.error
         assert reply.headers["WWW-Authenticate"] == "Bearer"
-    assert server.service.app.refusals["401"] == 12
+    assert server.service.app.refusals.so_far()["401"] == 12
     assert server.machine("metal-mill")["status"] == "idle"
     assert server.request(method, path, token=TOKEN).status == 200
     assert server.request(method, path, headers={"Authorization": f"bearer {TOKEN}"}).status == 200

@@ -202,7 +202,7 @@ def test_a_wrong_token_is_refused_said_counted_and_after_five_not_even_looked_at
     assert late.status == 429
     assert 0 < int(late.headers["Retry-After"]) <= 60
     assert b"Too many wrong tokens: try again in" in late.body
-    assert guarded.service.app.refusals == {"401": 5, "429": 1}
+    assert guarded.service.app.refusals.so_far() == {"401": 5, "429": 1}
     assert guarded.post("/api/machine/oops/laser", token="wr0ng").status == 401
     assert guarded.post("/api/machine/oops/laser", token=TOKEN).status == 200
 
@@ -364,7 +364,7 @@ def test_an_order_that_is_not_right_changes_nothing(
     assert reply.status == status
     assert reply.error
     assert guarded.fleet.snapshot("laser").status == "idle"
-    assert guarded.service.app.refusals == {str(status): 1}
+    assert guarded.service.app.refusals.so_far() == {str(status): 1}
 
 
 def test_a_token_gives_no_orders_to_the_board_nor_a_cookie_to_the_api(guarded: Running) -> None:
