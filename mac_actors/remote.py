@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Reply
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.actors.watch import WATCH_SECONDS
-from mac_actors.client import Client, check_url, default_url
+from mac_actors.client import Client
 from mac_actors.core.outcomes import MEMBER, Outcome
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.snapshot import Snapshot
@@ -48,8 +47,8 @@ class RemoteFleet:
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self.url = check_url(url, "url") if url else default_url()
-        self._client = Client(self.url, token or os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None)
+        self._client = Client.at(url, "url", token)
+        self.url = self._client.url
         self._closed = threading.Event()
         self._lock = threading.Lock()
         # one thread: orders arrive in the order in which they were given, as with an actor

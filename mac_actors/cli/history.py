@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextlib import closing
 from datetime import datetime
 from typing import Any
 
 import click
 from rich.table import Table
 
-from mac_actors.cli.common import connect, out, url_option
+from mac_actors.cli.common import agree, connect, out, url_option
 from mac_actors.core.wording import count
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -98,12 +97,11 @@ def forget(user: str, yes: bool, url: str | None) -> None:
 
     The events stay, and count, as somebody's. It can't be undone.
     """
-    with closing(connect(url)) as client:
-        who = client.forget(user, only_look=True)
-        called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
-        if not yes:
-            click.confirm(f"Forget {called}? This can't be undone.", abort=True)
-        done = client.forget(who["account_id"] or who["name"])
+    client = connect(url)
+    who = client.forget(user, only_look=True)
+    called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
+    agree(f"Forget {called}? This can't be undone.", yes)
+    done = client.forget(who["account_id"] or who["name"])
     click.echo(f"{called} is forgotten: {count(done['events'], 'event')} changed.")
     if done["notices"]:
         waiting = "a notice that waits" if done["notices"] == 1 else f"{done['notices']} notices that wait"

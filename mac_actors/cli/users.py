@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,8 +190,7 @@ def _row(change: Change) -> tuple[str, ...]:
 def _reload(options: Options) -> None:
     """Have a running server take the file; one that does not run reads it at its start."""
     try:
-        with closing(connect(options.url)) as client:
-            answer = client.reload_users(force=options.force)
+        answer = connect(options.url).reload_users(force=options.force)
     except NoServer as error:
         click.echo(f"No server was told ({error}). It reads the file when it starts.", err=True)
         return

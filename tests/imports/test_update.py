@@ -263,7 +263,8 @@ def test_without_a_server_the_file_is_written_and_that_is_said(shop: Path, here:
     asked = here("users", "import", "csv", "members.csv", cwd=shop, **NOBODY)
     assert (asked.returncode, asked.stderr) == (
         1,
-        "Error: nothing was changed: there is no terminal to ask at. --yes agrees beforehand\n",
+        "Error: nothing was changed: there is no terminal to ask at: Write this to users.json? "
+        "--yes agrees beforehand\n",
     )
     assert not (shop / "users.json.previous").exists()
     done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **NOBODY)
