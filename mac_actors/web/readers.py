@@ -16,8 +16,9 @@ from mac_actors.core.events import Report
 from mac_actors.core.outputs import Outputs
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.web.access import Access
-from mac_actors.web.errors import Refused, parse_body, read_body
-from mac_actors.web.models import OutputsBody, ReportBody
+from mac_actors.web.errors import Refused
+from mac_actors.web.models import OutputsBody
+from mac_actors.web.requests import ReportBody, parse_body, read_body
 
 TELL_AT_MOST, TELL_WITHIN_SECONDS = 3, 3600.0
 """So often in this time a machine's refused reports are told of, however often one is accepted in between."""
