@@ -13,7 +13,8 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.core.outcomes import FORGOTTEN
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.errors import UnknownPerson
-from mac_actors.storage.history import History, Running, Use, UserUse
+from mac_actors.storage.figures import Running, Use, UserUse
+from mac_actors.storage.history import History
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Refused, refusals_in_log
 from mac_actors.web.models import ForgottenBody, MachineUseBody, UsageBody, UserUseBody, json_of

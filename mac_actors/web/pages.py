@@ -11,7 +11,8 @@ import bottle
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.core.wording import duration
-from mac_actors.storage.history import DAYS, WEEKS, History, Use
+from mac_actors.storage.figures import DAYS, WEEKS, Use
+from mac_actors.storage.history import History
 from mac_actors.web.access import Access
 from mac_actors.web.history import running_sessions
 from mac_actors.web.html import render
