@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from mac_actors.core.config import normalize_fob
 from mac_actors.errors import ConfigError
 from mac_actors.imports.source import Record, Source
-from mac_actors.settings.files import UserEntry, explain, printed, user_clashes
+from mac_actors.settings.entries import UserEntry, user_clashes
+from mac_actors.settings.problems import explain, printed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 from mac_actors.actors.reloads import has_shrunk
 from mac_actors.errors import MacError
 from mac_actors.imports.people import masked
-from mac_actors.settings.files import UserEntry, users_of
+from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.files import users_of
 
 PREVIOUS = ".previous"
 """What is added to the name of the users file for the one before."""

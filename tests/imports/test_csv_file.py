@@ -16,7 +16,7 @@ from mac_actors.errors import ConfigError
 from mac_actors.imports.csv_file import CsvSource, Mapped
 from mac_actors.imports.people import People, gather
 from mac_actors.imports.source import checked, fob_problem, read_toml
-from mac_actors.settings.files import UserEntry
+from mac_actors.settings.entries import UserEntry
 
 HEAD = "account_id,full_name,fob_codes,expiration_ymd,authorizations\n"
 ROUNDED = fob_problem(["1e9"])

@@ -13,7 +13,8 @@ import pytest
 
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.update import Change, Update, compare, present_users, write
-from mac_actors.settings.files import UserEntry, users_of
+from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.files import users_of
 from tests.e2e.processes import ServerProcess
 from tests.fakes import user
 from tests.imports.conftest import Here
