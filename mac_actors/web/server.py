@@ -21,9 +21,10 @@ from cheroot.wsgi import Gateway_10
 from cheroot.wsgi import Server as WSGIServer
 
 from mac_actors.errors import ConfigError, MacError
+from mac_actors.web.connection import Connection
 from mac_actors.web.counts import Counts
 from mac_actors.web.fairness import FairQueue
-from mac_actors.web.reception import MAX_BODY, Connection, Reception
+from mac_actors.web.reception import MAX_BODY, Reception
 
 log = logging.getLogger(__name__)
 
