@@ -79,7 +79,7 @@ def test_a_server_that_nobody_talks_to_does_not_hang(server: Running) -> None:
         let_it_move(server)
         watchdog.look()
         assert told.signs_of_life == signs
-    assert watchdog.status() == "5 machines; no Slack"
+    assert watchdog.status() == "5 machines: all idle; no Slack"
 
 
 def test_requests_that_no_worker_takes_are_a_hang_until_one_does(
@@ -166,7 +166,7 @@ def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(
         wait_until(lambda: "store" in running.fleet.health())
         watchdog.look()
         assert told.signs_of_life == 1
-        assert "5 machines, 1 oopsed; store: the disk has not answered for" in watchdog.status()
+        assert "5 machines: 1 oopsed; store: the disk has not answered for" in watchdog.status()
         with all_workers_blocked(running):
             for signs in (2, 3, 4):
                 watchdog.look()

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.table import Table
 
-from mac_actors.cli.common import agree, connect, out, url_option
+from mac_actors.cli.common import agree, connect, out, plain, table, url_option
 from mac_actors.core.wording import count
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -62,24 +62,24 @@ def _print_tables(found: dict[str, Any]) -> None:
 
 
 def _table(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
-    table = Table(what, box=None, pad_edge=False, header_style="bold")
+    shown = table(what)
     for title in ("Sessions", "Hours", "Refusals"):
-        table.add_column(title, justify="right")
+        shown.add_column(title, justify="right")
     for name, one in rows:
         hours = f"{one['seconds'] / 3600:.1f}"
-        table.add_row(name.replace("[", r"\["), str(one["sessions"]), hours, str(one["refusals"]))
-    return table
+        shown.add_row(plain(name), str(one["sessions"]), hours, str(one["refusals"]))
+    return shown
 
 
 def _csv(found: dict[str, Any]) -> str:
     text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(["from", "to", "what", "id", "name", "sessions", "hours", "refusals"])
+    rows = csv.writer(text)
+    rows.writerow(["from", "to", "what", "id", "name", "sessions", "hours", "refusals"])
     for what, key, name in (("machine", "machine", "display_name"), ("user", "account_id", "name")):
         for one in found[f"{what}s"] or ():
             hours = f"{one['seconds'] / 3600:.2f}"
             labels = [what, _cell(one[key] or ""), _cell(one[name])]
-            table.writerow([found["from"], found["to"], *labels, one["sessions"], hours, one["refusals"]])
+            rows.writerow([found["from"], found["to"], *labels, one["sessions"], hours, one["refusals"]])
     return text.getvalue()
 
 

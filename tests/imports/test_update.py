@@ -145,7 +145,7 @@ def test_the_owner_stays_who_it_is(path: Path) -> None:
     assert [(a.st_uid, a.st_gid) for a in about] == [expected] * 2
 
 
-@pytest.mark.parametrize("step", ["fsync", "fchmod", "replace"])
+@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
 def test_whatever_fails_the_old_file_stays_and_nothing_lies_about(
     path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
