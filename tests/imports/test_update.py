@@ -151,7 +151,7 @@ def test_whatever_fails_the_old_file_stays_and_nothing_lies_about(
 ) -> None:
     update, before = planned(path, EVE, BOB), path.read_bytes()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if step == "replace":
