@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from mac_actors.storage.store import Store
 from mac_actors.systemd import Systemd
 from mac_actors.watchdog import Watchdog
 from mac_actors.web.server import THREADS
 from tests.conftest import MakeServer
-from tests.fakes import HangingStore, wait_until
+from tests.fakes import hanging_disk, wait_until, written
 from tests.web.client import Running
 
 
@@ -151,17 +150,12 @@ def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(
     make_server: MakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A restart would lose what waits in memory."""
-    monkeypatch.setattr(Store, "commit", HangingStore.commit)
     monkeypatch.setattr("mac_actors.actors.fleet.SLOW_SECONDS", 0.1)
-    disk = threading.Event()
-    disk.set()
-    monkeypatch.setattr(Store, "gate", disk, raising=False)
-    monkeypatch.setattr(Store, "entered", threading.Event(), raising=False)
     running = make_server()
     told = Told()
     watchdog = Watchdog(running.service, told)
-    disk.clear()
-    try:
+    written(running.fleet)
+    with hanging_disk(monkeypatch):
         running.post("/api/machine/oops/laser")
         wait_until(lambda: "store" in running.fleet.health())
         watchdog.look()
@@ -172,8 +166,6 @@ def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(
                 watchdog.look()
                 assert told.signs_of_life == signs
         assert any("It is not restarted, because changes wait in memory" in r.message for r in caplog.records)
-    finally:
-        disk.set()
     wait_until(lambda: "store" not in running.fleet.health())
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ import pytest
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.reloads import UsersChange
 from mac_actors.core.config import Configuration, MachineConfig
-from mac_actors.core.events import Report
 from mac_actors.core.outcomes import PowerChanged, SessionEnded
-from mac_actors.core.state import Status, Telemetry
+from mac_actors.core.state import Status
 from mac_actors.errors import ReloadRefused, StorageError, UnknownMachine
 from mac_actors.settings import parse
 from mac_actors.storage.store import Store
@@ -28,6 +25,7 @@ from tests.fakes import (
     RefusingStore,
     UnreadableStore,
     open_fleet,
+    report,
     sample_machines,
     sample_users,
     user,
@@ -56,8 +54,7 @@ def without(*names: str, **changes: dict[str, Any]) -> dict[str, Any]:
 
 def relay(fleet: MachineFleet, name: str, fob: str | None = None) -> bool:
     """Send a report; return whether the relay is on."""
-    event = Report(datetime.now(UTC), fob, telemetry=Telemetry(uptime=1000.0))
-    return fleet.report(name, event, time.monotonic()).outputs.relay
+    return report(fleet, name, fob).outputs.relay
 
 
 def test_the_same_configuration_changes_nothing(fleet: MachineFleet) -> None:

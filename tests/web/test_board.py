@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +11,9 @@ import pytest
 
 from mac_actors.core.state import Flag, Source
 from mac_actors.settings import Tokens
-from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from tests.conftest import MakeServer
-from tests.fakes import ANN, ODD_ALIAS, written
+from tests.fakes import ANN, ODD_ALIAS, hanging_disk, written
 from tests.web.client import Reply, Running
 
 TOKEN = "s3cret-admin"
@@ -325,18 +323,8 @@ def test_an_order_that_is_not_on_disk_yet_says_so(make_server: MakeServer, monke
     server = make_server(tokens=Tokens(admin=TOKEN), commit_budget=0.05)
     admin = Admin(server)
     written(server.fleet)
-    gate = threading.Event()
-    commit = Store.commit
-
-    def hang(self: Store, records: Any) -> None:
-        assert gate.wait(30)
-        commit(self, records)
-
-    monkeypatch.setattr(Store, "commit", hang)
-    try:
+    with hanging_disk(monkeypatch):
         answer = admin.order("laser", "lock").json
-    finally:
-        gate.set()
     assert answer["good"] is False
     assert "It is not on disk yet" in answer["said"]
 
