@@ -33,9 +33,9 @@ from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.retention import Retention
 from mac_actors.actors.runtime import Reply
-from mac_actors.actors.signals import Signals
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
+from mac_actors.actors.wifi import Wifi
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import AdminEvent, Event, Removed, Report
 from mac_actors.core.outcomes import Outcome, PowerChanged
@@ -122,7 +122,7 @@ class MachineFleet:
         for machine in configuration.machines.values():
             self.lives.begin(machine, stored.get(machine.name))
         self._configure(list(configuration.machines))
-        self.signals = Signals()
+        self.wifi = Wifi()
         self._watch = Watch(self, missing, Retention(self.journal, retention_days))
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 

@@ -68,7 +68,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             week=week(past.week),
             busiest=busiest(past.week),
             weekdays=WEEKDAYS,
-            signals=hourly(fleet.signals.of(seen.name)),
+            signals=hourly(fleet.wifi.of(seen.name)),
             events=[_without_machine(event_body(entry, names=viewer.names)) for entry in page.entries],
             before=before,
             older=page.next,
