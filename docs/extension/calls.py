@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mac_actors.web.openapi import INPUT, description
+from mac_actors.web.openapi import description
+from mac_actors.web.requests import INPUTS
 
 _PLAIN = {"string": "string", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 
@@ -23,7 +24,8 @@ def models(names: str) -> list[str]:
     """The fields of the named models; ``*``: of all that are answered."""
     schemas = description()["components"]["schemas"]
     lines: list[str] = []
-    answers = [name for name in schemas if name not in INPUT]
+    sent = {model.__name__ for model in INPUTS}
+    answers = [name for name in schemas if name not in sent]
     for name in answers if names == "*" else names.split():
         schema = schemas[name]
         lines += [f".. _model-{name.lower()}:", "", f".. rubric:: {schema['title']}", ""]
