@@ -105,10 +105,6 @@ class RemoteFleet:
             self.snapshots()  # it may be new
             return self._names.find(called)
 
-    def nearest(self, called: str) -> list[str]:
-        """Return the names and aliases that look most like ``called``."""
-        return self._names.nearest(called)
-
     def order(self, call: Callable[[], Any]) -> pykka.Future[Any]:
         """Have ``call`` done after all that was ordered before; for :class:`RemoteMachine`."""
         reply = Reply()
@@ -221,7 +217,7 @@ class RemoteFleet:
             yield
         except ServerError as error:
             if error.status == 404:
-                raise UnknownMachine(name, self.nearest(name)) from error
+                raise UnknownMachine(name, self._names.nearest(name)) from error
             if error.status == 503:
                 raise MachineUnavailable(str(error)) from error
             raise

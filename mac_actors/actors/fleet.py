@@ -163,10 +163,6 @@ class MachineFleet:
         """
         return self._names.find(called)
 
-    def nearest(self, called: str) -> list[str]:
-        """Return the names and aliases that look most like ``called``."""
-        return self._names.nearest(called)
-
     def ask(self, name: str, event: Event, chat_event: str | None = None) -> Answer:
         """Send an event to the machine with exactly this name, and wait for what came of it.
 

@@ -60,13 +60,15 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     if not first and not last:
         first, _, last = full.rpartition(" ")
         first, last = (first, last) if first else (last, "")
-    names = {"full_name": full, "first_name": first, "last_name": last}
-    return (
-        {"email": "", "authorizations": []}
-        | fields
-        | names
-        | {"preferred_name": fields.get("preferred_name") or first or full}
-    )
+    return {
+        "email": "",
+        "authorizations": [],
+        **fields,
+        "full_name": full,
+        "first_name": first,
+        "last_name": last,
+        "preferred_name": fields.get("preferred_name") or first or full,
+    }
 
 
 def _problems(record: Record, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
