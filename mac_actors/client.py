@@ -28,12 +28,12 @@ PATIENT_SECONDS = 600.0
 """How long an answer may take for which a small computer has to look at the whole journal."""
 
 
-def default_url(environ: Mapping[str, str] | None = None) -> str:
+def default_url() -> str:
     """Return where the server is: MAC_URL, else this computer at MAC_PORT, with HTTPS if MAC_TLS_CERT is set.
 
     Raises :class:`ConfigError`.
     """
-    env = os.environ if environ is None else environ
+    env = os.environ
     url = env.get("MAC_URL", "").strip()
     if url:
         return check_url(url, "MAC_URL")
@@ -43,9 +43,9 @@ def default_url(environ: Mapping[str, str] | None = None) -> str:
     return f"{'https' if env.get('MAC_TLS_CERT', '').strip() else 'http'}://127.0.0.1:{port}"
 
 
-def own_certificate(environ: Mapping[str, str] | None = None) -> str | None:
+def own_certificate() -> str | None:
     """Return the file of this computer's own certificate, if the server that is meant is the one that has it."""
-    env = os.environ if environ is None else environ
+    env = os.environ
     return None if env.get("MAC_URL", "").strip() else env.get("MAC_TLS_CERT", "").strip() or None
 
 
@@ -72,8 +72,17 @@ class Client:
         # No proxy of the environment's; the system's certificates, those of SSL_CERT_FILE, or just this one.
         trust = _trust(certificate) if url.startswith("https") else True
         self._http = httpx.Client(base_url=url, headers=headers, timeout=10.0, trust_env=False, verify=trust)
-        self._url = url
+        self.url = url
         self._patience = httpx.Timeout(70.0, connect=10.0)  # a commit budget may be a minute
+
+    @classmethod
+    def at(cls, url: str | None, called: str, token: str | None = None) -> Client:
+        """Return a client of the server at ``url`` (``None``: where the environment says it is).
+
+        ``token`` is MAC_ADMIN_TOKEN unless given. Raises :class:`ConfigError`, which calls ``url`` as ``called``.
+        """
+        token = token or os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None
+        return cls(check_url(url, called), token) if url else cls(default_url(), token, own_certificate())
 
     def command(self, command: str, name: str, reason: str | None, by: str | None) -> tuple[bool, list[str]]:
         """Carry out ``oops``, ``unoops``, ``lock``, ``unlock`` or ``clear``.
@@ -178,7 +187,7 @@ class Client:
                 if certificate
                 else "is the server running there? --url (MAC_URL) says where it is"
             )
-            raise NoServer(f"no answer from {self._url} ({error}): {hint}") from error
+            raise NoServer(f"no answer from {self.url} ({error}): {hint}") from error
         except ValueError:
             raise self._foreign() from None
         if not isinstance(body, dict):
@@ -186,7 +195,7 @@ class Client:
         return response, body
 
     def _foreign(self) -> ServerError:
-        return ServerError(f"{self._url} is not a mac-actors server: its answer is not one. Look at --url (MAC_URL)")
+        return ServerError(f"{self.url} is not a mac-actors server: its answer is not one. Look at --url (MAC_URL)")
 
 
 _END = "-----END CERTIFICATE-----"

@@ -36,6 +36,38 @@ def read_outcome(kind: str, fields: Any) -> Outcome:
         ) from error
 
 
+class News:
+    """What is new in a running server's journal behind line number ``last``, of all machines or of one.
+
+    ``more`` are parameters of the call.
+    """
+
+    def __init__(self, client: Client, last: int, machine: str | None = None, **more: str) -> None:
+        self._client = client
+        self._last = last
+        self._machine = machine
+        self._more = more
+
+    def look(self) -> list[dict[str, Any]]:
+        """Return the events that have come since the last look, oldest first. Raises :class:`ServerError`."""
+        new: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self._client.events(self._machine, EVENTS_AT_ONCE if cursor else 20, cursor, **self._more)
+            events = page["events"]
+            newest = events[0]["id"] if events else 0
+            if cursor is None and newest < self._last:
+                log.warning("the server's journal is an older one now (a backup was restored): going on from its end")
+                self._last = newest
+                return []
+            fresh = [event for event in events if event["id"] > self._last]
+            new += fresh
+            cursor = page["next"]
+            if cursor is None or len(fresh) < len(events):
+                self._last = new[0]["id"] if new else self._last
+                return new[::-1]
+
+
 class Follower:
     """Calls ``tell(outcome)`` for whatever happens from now on, in a thread, until :meth:`stop`.
 
@@ -43,10 +75,9 @@ class Follower:
     """
 
     def __init__(self, client: Client, tell: Callable[[Outcome], None]) -> None:
-        self._client = client
         self._tell = tell
         newest = client.events(limit=1)["events"]
-        self._last: int = newest[0]["id"] if newest else 0
+        self._news = News(client, newest[0]["id"] if newest else 0, details="1")
         self._error = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="remote-fleet-follower", daemon=True)
@@ -61,7 +92,7 @@ class Follower:
     def _run(self) -> None:
         while not self._stopping.wait(FOLLOW_SECONDS):
             try:
-                new = self._newer()
+                new = self._news.look()
             except ServerError as error:
                 if not self._error:
                     log.warning("%s; what happens meanwhile is told when it is back", error)
@@ -74,7 +105,6 @@ class Follower:
                 log.warning("the server answers again")
                 self._error = ""
             for event in new:
-                self._last = event["id"]
                 self._tell_of(event)
 
     def _tell_of(self, event: dict[str, Any]) -> None:
@@ -84,19 +114,3 @@ class Follower:
             log.warning("%s", error)
         else:
             self._tell(outcome)
-
-    def _newer(self) -> list[dict[str, Any]]:
-        """Return what is newer than the last, oldest first."""
-        new: list[dict[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            page = self._client.events(limit=EVENTS_AT_ONCE if cursor else 20, cursor=cursor, details="1")
-            if cursor is None and (page["events"][0]["id"] if page["events"] else 0) < self._last:
-                log.warning("the server's journal is an older one now (a backup was restored): going on from its end")
-                self._last = page["events"][0]["id"] if page["events"] else 0
-                return []
-            fresh = [event for event in page["events"] if event["id"] > self._last]
-            new += fresh
-            cursor = page["next"]
-            if cursor is None or len(fresh) < len(page["events"]):
-                return new[::-1]

@@ -57,9 +57,6 @@ class AnyFleet(Protocol):
     def find(self, called: str) -> str:
         """Return the name of the machine with this name or alias."""
 
-    def nearest(self, called: str) -> list[str]:
-        """Return the names and aliases that look most like ``called``."""
-
     def snapshot(self, called: str) -> Snapshot:
         """Return one machine as it is now."""
 

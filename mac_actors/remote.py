@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Reply
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.actors.watch import WATCH_SECONDS
-from mac_actors.client import Client, check_url, default_url
+from mac_actors.client import Client
 from mac_actors.core.outcomes import MEMBER, Outcome
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.snapshot import Snapshot
@@ -48,8 +47,8 @@ class RemoteFleet:
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self.url = check_url(url, "url") if url else default_url()
-        self._client = Client(self.url, token or os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None)
+        self._client = Client.at(url, "url", token)
+        self.url = self._client.url
         self._closed = threading.Event()
         self._lock = threading.Lock()
         # one thread: orders arrive in the order in which they were given, as with an actor
@@ -105,10 +104,6 @@ class RemoteFleet:
         except UnknownMachine:
             self.snapshots()  # it may be new
             return self._names.find(called)
-
-    def nearest(self, called: str) -> list[str]:
-        """Return the names and aliases that look most like ``called``."""
-        return self._names.nearest(called)
 
     def order(self, call: Callable[[], Any]) -> pykka.Future[Any]:
         """Have ``call`` done after all that was ordered before; for :class:`RemoteMachine`."""
@@ -222,7 +217,7 @@ class RemoteFleet:
             yield
         except ServerError as error:
             if error.status == 404:
-                raise UnknownMachine(name, self.nearest(name)) from error
+                raise UnknownMachine(name, self._names.nearest(name)) from error
             if error.status == 503:
                 raise MachineUnavailable(str(error)) from error
             raise

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 
 from mac_actors.bootstrap import Service
-from mac_actors.core.state import Status
+from mac_actors.core.snapshot import tally
 from mac_actors.core.wording import count
 from mac_actors.systemd import Systemd
 
@@ -27,13 +26,6 @@ STATUS_SECONDS = 10.0
 
 ANSWER_SECONDS = 5.0
 """How long the machines' actors may take to answer, all together; healthy ones take milliseconds."""
-
-_SHOWN = (
-    (Status.IN_USE, "in use"),
-    (Status.OOPSED, "oopsed"),
-    (Status.LOCKED_OUT, "locked out"),
-    (Status.OOPSED_LOCKED_OUT, "oopsed and locked out"),
-)
 
 
 class Watchdog:
@@ -124,10 +116,7 @@ class Watchdog:
     def status(self) -> str:
         """Return how the shop is, in one line without names of people."""
         fleet, slack = self._service.fleet, self._service.slack
-        states = Counter(snapshot.status for snapshot in fleet.snapshots())
-        machines = [count(len(fleet), "machine")]
-        machines += [f"{states[status]} {word}" for status, word in _SHOWN if states[status]]
-        parts = [", ".join(machines)]
+        parts = [tally(fleet.snapshots())]
         parts += [f"{what}: {text}" for what, text in fleet.health().items()]
         if slack is None:
             parts.append("no Slack")

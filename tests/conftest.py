@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from mac_actors.actors.notifier import Chat
@@ -21,12 +23,23 @@ from tests.web.client import Running
 
 MakeServer = Callable[..., Running]
 
+# On a busy machine one example may take any time: what hangs is ended by the timeout of the test.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # Started in the background of a script, Ctrl-C is ignored, and the commands under test would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "actor_dies: an actor dies in this test, and pykka may say so in the log")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names of tests that differ from process to process: tests are divided among several by their names."""
+    for item in items:
+        assert "frozenset(" not in item.nodeid, f"{item.nodeid}: give its parameters ids that hold no set"
+        assert not re.search(r" at 0x[0-9a-f]{6}", item.nodeid), f"{item.nodeid}: give its parameters ids"
 
 
 class _Errors(logging.Handler):

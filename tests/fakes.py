@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from mac_actors.actors.fleet import MachineFleet
+from mac_actors.actors.machine import Answer
+from mac_actors.core.events import Report
 from mac_actors.core.outcomes import Outcome
-from mac_actors.core.state import MachineState
+from mac_actors.core.state import MachineState, Telemetry
 from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.settings import parse
@@ -21,6 +27,9 @@ PATIENCE = 20.0
 
 ANN, BOB, OLGA, EVE, NOBODY = "0001234567", "2222222222", "3333333333", "4444444444", "9999999999"
 """Fobs: Ann may use mill and laser with its tube, Bob the laser alone, Olga may override, Eve has expired."""
+
+TELEMETRY = Telemetry(uptime=1000.0)
+"""What a reader says of itself that was booted a while ago."""
 
 ODD_ALIAS = "Größe 100% / Laser #1?"
 
@@ -79,6 +88,21 @@ def open_fleet(store: Store | None = None, **options: Any) -> MachineFleet:
     """Return a fleet of the sample shop, in memory unless a store is given."""
     configuration = parse(sample_machines(), sample_users())
     return MachineFleet(configuration, store or Store.open(None), **options)
+
+
+def report(
+    fleet: MachineFleet,
+    name: str,
+    fob: str | None = None,
+    *,
+    oops: bool = False,
+    telemetry: Telemetry = TELEMETRY,
+    at: datetime | None = None,
+    ago: float = 0.0,
+) -> Answer:
+    """Report as a reader does, now or at another time; the report arrived ``ago`` seconds ago."""
+    event = Report(at or datetime.now(UTC), fob, oops=oops, telemetry=telemetry)
+    return fleet.report(name, event, time.monotonic() - ago)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -156,6 +180,22 @@ class HangingStore(Store):
         self.entered.set()
         assert self.gate.wait(60), "the test never opened the gate"
         super().commit(records)
+
+
+@contextmanager
+def hanging_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Have the disk hang at the next commit, whichever store it is of, until the block ends or the event is set."""
+    gate, commit = threading.Event(), Store.commit
+
+    def hang(self: Store, records: Sequence[Record]) -> None:
+        assert gate.wait(60), "the test never opened the gate"
+        commit(self, records)
+
+    monkeypatch.setattr(Store, "commit", hang)
+    try:
+        yield gate
+    finally:
+        gate.set()
 
 
 class RecordingChat:

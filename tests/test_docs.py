@@ -16,7 +16,7 @@ import mac_actors
 from mac_actors.cli import main
 from mac_actors.core.wording import KINDS
 from mac_actors.settings import from_environment, variables
-from mac_actors.settings.files import MachineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.variables import VARIABLES
 from mac_actors.web.openapi import description
 from tests.e2e.processes import PATIENCE, environment, free_port

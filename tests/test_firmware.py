@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mac_actors.web.models import OutputsBody, ReportBody
+from mac_actors.web.models import OutputsBody
+from mac_actors.web.requests import ReportBody
 
 FIRMWARE = Path(__file__).parents[1] / "etc/reader"
 CORE = (FIRMWARE / "core.yaml").read_text(encoding="utf-8")

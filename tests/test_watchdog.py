@@ -11,19 +11,18 @@ from typing import Any
 
 import pytest
 
-from mac_actors.storage.store import Store
 from mac_actors.systemd import Systemd
 from mac_actors.watchdog import Watchdog
 from mac_actors.web.server import THREADS
 from tests.conftest import MakeServer
-from tests.fakes import HangingStore, wait_until
+from tests.fakes import hanging_disk, wait_until, written
 from tests.web.client import Running
 
 
 class Told(Systemd):
-    """A manager that keeps what it is told."""
+    """A manager that keeps what it is told. Its patience is that of a busy computer, unless said otherwise."""
 
-    def __init__(self, watchdog_seconds: float | None = 0.3) -> None:
+    def __init__(self, watchdog_seconds: float | None = 60.0) -> None:
         super().__init__({})
         self.watchdog_seconds = watchdog_seconds
         self.lines: list[str] = []
@@ -79,7 +78,7 @@ def test_a_server_that_nobody_talks_to_does_not_hang(server: Running) -> None:
         let_it_move(server)
         watchdog.look()
         assert told.signs_of_life == signs
-    assert watchdog.status() == "5 machines; no Slack"
+    assert watchdog.status() == "5 machines: all idle; no Slack"
 
 
 def test_requests_that_no_worker_takes_are_a_hang_until_one_does(
@@ -126,7 +125,7 @@ def test_an_accepting_thread_that_stands_still_or_has_ended_is_a_hang(server: Ru
 
 
 def test_a_machine_whose_actor_does_not_answer_is_a_hang(server: Running) -> None:
-    told = Told()
+    told = Told(3.0)
     watchdog = Watchdog(server.service, told)
     gate = threading.Event()
     actor: Any = server.fleet.lives.refs["laser"]._actor_weakref()
@@ -151,29 +150,22 @@ def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(
     make_server: MakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A restart would lose what waits in memory."""
-    monkeypatch.setattr(Store, "commit", HangingStore.commit)
     monkeypatch.setattr("mac_actors.actors.fleet.SLOW_SECONDS", 0.1)
-    disk = threading.Event()
-    disk.set()
-    monkeypatch.setattr(Store, "gate", disk, raising=False)
-    monkeypatch.setattr(Store, "entered", threading.Event(), raising=False)
     running = make_server()
     told = Told()
     watchdog = Watchdog(running.service, told)
-    disk.clear()
-    try:
+    written(running.fleet)
+    with hanging_disk(monkeypatch):
         running.post("/api/machine/oops/laser")
         wait_until(lambda: "store" in running.fleet.health())
         watchdog.look()
         assert told.signs_of_life == 1
-        assert "5 machines, 1 oopsed; store: the disk has not answered for" in watchdog.status()
+        assert "5 machines: 1 oopsed; store: the disk has not answered for" in watchdog.status()
         with all_workers_blocked(running):
             for signs in (2, 3, 4):
                 watchdog.look()
                 assert told.signs_of_life == signs
         assert any("It is not restarted, because changes wait in memory" in r.message for r in caplog.records)
-    finally:
-        disk.set()
     wait_until(lambda: "store" not in running.fleet.health())
 
 

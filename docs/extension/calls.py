@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mac_actors.web.openapi import INPUT, description
+from mac_actors.web.openapi import description
+from mac_actors.web.requests import INPUTS
 
 _PLAIN = {"string": "string", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 
@@ -23,8 +24,9 @@ def models(which: str) -> list[str]:
     """The fields of all models that are ``sent``, or that are ``answered``."""
     schemas = description()["components"]["schemas"]
     lines: list[str] = []
+    sent = {model.__name__ for model in INPUTS}
     for name in schemas:
-        if (name in INPUT) is not (which == "sent"):
+        if (name in sent) is not (which == "sent"):
             continue
         schema = schemas[name]
         lines += [f".. _model-{name.lower()}:", "", f".. rubric:: {schema['title']}", ""]

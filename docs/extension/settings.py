@@ -8,7 +8,7 @@ import typing
 from pydantic import BaseModel
 
 from mac_actors.settings import variables as known
-from mac_actors.settings.files import MachineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 
 MODELS: dict[str, type[BaseModel]] = {"machine": MachineEntry, "second_relay": SecondRelayEntry, "user": UserEntry}
 

@@ -33,9 +33,9 @@ from mac_actors.actors.reloads import ReloadSummary, compare_users, refuse_harm
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.retention import Retention
 from mac_actors.actors.runtime import Reply
-from mac_actors.actors.signals import Signals
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.watch import SLOW_SECONDS, Watch
+from mac_actors.actors.wifi import Wifi
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.events import AdminEvent, Event, Removed, Report
 from mac_actors.core.outcomes import Outcome, PowerChanged
@@ -51,11 +51,10 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5.0
 """How long an edge waits for a machine's actor, beside the commit budget. A healthy one takes a millisecond."""
 
-
-A = TypeVar("A", bound=pykka.Actor)
-
 EVENTS_AT_ONCE = 500
 """Lines of the journal that :meth:`MachineFleet.events` reads in one go."""
+
+A = TypeVar("A", bound=pykka.Actor)
 
 
 class ActorGone(MachineUnavailable):
@@ -123,7 +122,7 @@ class MachineFleet:
         for machine in configuration.machines.values():
             self.lives.begin(machine, stored.get(machine.name))
         self._configure(list(configuration.machines))
-        self.signals = Signals()
+        self.wifi = Wifi()
         self._watch = Watch(self, missing, Retention(self.journal, retention_days))
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 
@@ -163,10 +162,6 @@ class MachineFleet:
         Raises :class:`UnknownMachine` with the nearest names.
         """
         return self._names.find(called)
-
-    def nearest(self, called: str) -> list[str]:
-        """Return the names and aliases that look most like ``called``."""
-        return self._names.nearest(called)
 
     def ask(self, name: str, event: Event, chat_event: str | None = None) -> Answer:
         """Send an event to the machine with exactly this name, and wait for what came of it.
@@ -334,13 +329,14 @@ class MachineFleet:
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
             if machines:
                 self.machines_loaded_at = new.loaded_at
+            # whoever finds a machine by its name finds its actor too
+            for name in added:
+                self.lives.begin(after[name], stored[name])
             self._names = Names(after.values())
             for name in gone:
                 with contextlib.suppress(MachineUnavailable):
                     self.ask(name, Removed(datetime.now(UTC)))
                 self.lives.retire(name)
-            for name in added:
-                self.lives.begin(after[name], stored[name])
             powered = self._configure(list(after))
             return ReloadSummary(users, added, changed, gone, powered)
 

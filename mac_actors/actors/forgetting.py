@@ -92,9 +92,8 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         numbers = sorted(ids)
         for at in range(0, len(numbers), BATCH):
             batch = forget.again(store, numbers[at : at + BATCH], whom)
-            rewrites = tuple((one.id, one.account_id, one.data) for one in batch.rewrites)
-            _write(journal, Record(rewrites=rewrites))
-            events += len(rewrites)
+            _write(journal, Record(rewrites=batch.rewrites))
+            events += len(batch.rewrites)
             current += batch.left
             time.sleep(PAUSE_SECONDS)
         notices = store.notices_with(whom.out_of)

@@ -1,8 +1,8 @@
 """Actors of a script's own, beside the machines: supervised, fed with outcomes, and unable to disturb anybody.
 
 They run for as long as the fleet is open. One that dies is started anew from its class and arguments, and
-finds the outcomes that waited for it. One that dies again and again is tried once a minute
-(:mod:`mac_actors.actors.restarts`), and :meth:`OwnActors.ill` says so.
+finds the outcomes that waited for it. One that dies again and again is tried once a minute, and the fleet's health
+says so (:mod:`mac_actors.actors.restarts`).
 """
 
 from __future__ import annotations
@@ -127,8 +127,7 @@ class OwnActors:
         self._restarts = restarts
         self._notify = notify
         self._all: dict[str, OwnActor[Any]] = {}
-        self._failures: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # an actor's __init__ may start another one
 
     def start(self, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any]) -> OwnActor[A]:
         """Start one. Raises ``TypeError`` for what is no actor class, and what its ``__init__`` raises."""
@@ -144,10 +143,6 @@ class OwnActors:
                 name = f"{actor_class.__name__} {number}"
             own = self._all[name] = OwnActor(name, actor_class, args, kwargs)
         return own
-
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._all)
 
     def feed(self, outcomes: tuple[Outcome, ...]) -> None:
         """Give outcomes to all of them."""

@@ -81,14 +81,10 @@ class Retention:
     def _write(self, batch: Batch, through: int) -> None:
         self._changed += len(batch.rewrites)
         self._progress = Progress(through, self._left)
-        self._gate = self._journal.record(Record(rewrites=_rows(batch), notes=((NOTE, self._progress.dump()),)))
+        self._gate = self._journal.record(Record(rewrites=batch.rewrites, notes=((NOTE, self._progress.dump()),)))
 
     def _end(self) -> None:
         if self._changed:
             log.info("names and fobs were removed from %s over %s days old", count(self._changed, "event"), self._days)
         self._due = time.monotonic() + EVERY_SECONDS
         self._progress, self._changed, self._emptying = None, 0, False
-
-
-def _rows(batch: Batch) -> tuple[tuple[int, str | None, str], ...]:
-    return tuple((one.id, one.account_id, one.data) for one in batch.rewrites)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +58,10 @@ class Subscribers:
     """Tells each of them of an outcome, one after the other. None that fails keeps the others from being told."""
 
     def __init__(self) -> None:
-        self._all: tuple[_Subscription, ...] = ()
+        self._all: tuple[
+            _Subscription, ...
+        ] = ()  # replaced, never changed: whoever is telling goes on with the old one
+        self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
         """Whether there is anybody."""
@@ -69,11 +73,13 @@ class Subscribers:
         Raises ``TypeError`` for anything else.
         """
         subscription = _Subscription(subscriber, self._remove)
-        self._all += (subscription,)
+        with self._lock:
+            self._all += (subscription,)
         return subscription
 
     def _remove(self, subscription: _Subscription) -> None:
-        self._all = tuple(other for other in self._all if other is not subscription)
+        with self._lock:
+            self._all = tuple(other for other in self._all if other is not subscription)
 
     def tell(self, outcome: Outcome) -> None:
         """Tell all of them. Never raises."""

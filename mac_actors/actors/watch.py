@@ -68,7 +68,7 @@ class Watch:
                     now, snapshots = datetime.now(UTC), self._fleet.snapshots()
                     for sentence in self._absences.look(snapshots, now):
                         self._fleet.notify(sentence)
-                    self._fleet.signals.look(snapshots, now)
+                    self._fleet.wifi.look(snapshots, now)
                 self._retention.step()
                 # a slice of the machines each time: all of them at once would hold up the readers
                 self._fleet.lives.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 from collections.abc import Callable
@@ -11,14 +10,25 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.table import Table
 
 from mac_actors import settings as settings_module
-from mac_actors.client import Client, check_url, default_url, own_certificate
+from mac_actors.client import Client
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.settings import Settings
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
 """Where tables go; a machine is one line where the output is read by a program."""
+
+
+def table(*titles: str) -> Table:
+    """Return an empty table as all commands show them."""
+    return Table(*titles, box=None, pad_edge=False, header_style="bold")
+
+
+def plain(text: str) -> str:
+    """Return text for a cell in which no bracket is a style."""
+    return text.replace("[", r"\[")
 
 
 class Commands(click.Group):
@@ -60,7 +70,7 @@ def agree(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise MacError("nothing was changed: there is no terminal to ask at. --yes agrees beforehand")
+        raise MacError(f"nothing was changed: there is no terminal to ask at: {question} --yes agrees beforehand")
     if not click.confirm(question):
         raise MacError("nothing was changed")
 
@@ -71,8 +81,7 @@ def url_option(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def connect(url: str | None) -> Client:
-    """Return a client of the server at ``url``, or where the environment says it is."""
-    token = os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None
-    if url:
-        return Client(check_url(url, "--url"), token)
-    return Client(default_url(), token, own_certificate())
+    """Return a client of the server at ``url``, or where the environment says it is; the command's end closes it."""
+    client = Client.at(url, "--url")
+    click.get_current_context().call_on_close(client.close)
+    return client

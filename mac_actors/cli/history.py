@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from contextlib import closing
 from datetime import datetime
 from typing import Any
 
 import click
 from rich.table import Table
 
-from mac_actors.cli.common import connect, out, url_option
+from mac_actors.cli.common import agree, connect, out, plain, table, url_option
 from mac_actors.core.wording import count
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -63,24 +62,24 @@ def _print_tables(found: dict[str, Any]) -> None:
 
 
 def _table(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
-    table = Table(what, box=None, pad_edge=False, header_style="bold")
+    shown = table(what)
     for title in ("Sessions", "Hours", "Refusals"):
-        table.add_column(title, justify="right")
+        shown.add_column(title, justify="right")
     for name, one in rows:
         hours = f"{one['seconds'] / 3600:.1f}"
-        table.add_row(name.replace("[", r"\["), str(one["sessions"]), hours, str(one["refusals"]))
-    return table
+        shown.add_row(plain(name), str(one["sessions"]), hours, str(one["refusals"]))
+    return shown
 
 
 def _csv(found: dict[str, Any]) -> str:
     text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(["from", "to", "what", "id", "name", "sessions", "hours", "refusals"])
+    rows = csv.writer(text)
+    rows.writerow(["from", "to", "what", "id", "name", "sessions", "hours", "refusals"])
     for what, key, name in (("machine", "machine", "display_name"), ("user", "account_id", "name")):
         for one in found[f"{what}s"] or ():
             hours = f"{one['seconds'] / 3600:.2f}"
             labels = [what, _cell(one[key] or ""), _cell(one[name])]
-            table.writerow([found["from"], found["to"], *labels, one["sessions"], hours, one["refusals"]])
+            rows.writerow([found["from"], found["to"], *labels, one["sessions"], hours, one["refusals"]])
     return text.getvalue()
 
 
@@ -98,12 +97,11 @@ def forget(user: str, yes: bool, url: str | None) -> None:
 
     The events stay, and count, as somebody's. It can't be undone.
     """
-    with closing(connect(url)) as client:
-        who = client.forget(user, only_look=True)
-        called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
-        if not yes:
-            click.confirm(f"Forget {called}? This can't be undone.", abort=True)
-        done = client.forget(who["account_id"] or who["name"])
+    client = connect(url)
+    who = client.forget(user, only_look=True)
+    called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
+    agree(f"Forget {called}? This can't be undone.", yes)
+    done = client.forget(who["account_id"] or who["name"])
     click.echo(f"{called} is forgotten: {count(done['events'], 'event')} changed.")
     if done["notices"]:
         waiting = "a notice that waits" if done["notices"] == 1 else f"{done['notices']} notices that wait"

@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from mac_actors import settings as settings_module
-from mac_actors.cli.common import agree, out, read_settings
+from mac_actors.cli.common import agree, out, plain, read_settings, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
 from mac_actors.core.wording import count
 from mac_actors.imports.dm_mac import Plan, Step, carry_out, make_plan, read_directory
-from mac_actors.storage.backup import hand_over
 from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.files import hand_over
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
@@ -81,10 +80,10 @@ def _states(directory: Path) -> dict[str, MachineState | Unreadable]:
 
 
 def _show(plan: Plan) -> None:
-    table = Table("Machine", "State", "Since", "Last seen", "", box=None, pad_edge=False, header_style="bold")
+    shown = table("Machine", "State", "Since", "Last seen", "")
     for step in plan.steps:
-        table.add_row(*_row(step))
-    out.print(table)
+        shown.add_row(*_row(step))
+    out.print(shown)
     if plan.unknown:
         click.echo(f"New, because the old server has nothing of them: {', '.join(plan.unknown)}.")
     if plan.foreign:
@@ -95,7 +94,7 @@ def _row(step: Step) -> tuple[str, ...]:
     name, old = step.machine.display_name, step.old
     what = "" if step.changed else "nothing to do"
     if isinstance(old, Unreadable):
-        return name, "[yellow]LOCKED OUT[/]", "", "", what or f"can't be read: {old.why}".replace("[", r"\[")
+        return name, "[yellow]LOCKED OUT[/]", "", "", what or plain(f"can't be read: {old.why}")
     flags = [word for word, is_set in (("OOPSED", old.oopsed), ("LOCKED OUT", old.locked)) if is_set]
     card = "its card must be taken out and put in again" if old.fob else ""
     since = _local(old.since) if flags else ""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import getpass
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.table import Table
 
-from mac_actors.cli.common import connect, out, url_option
-from mac_actors.client import Client
+from mac_actors.cli.common import connect, out, plain, table, url_option
 from mac_actors.core.wording import duration
 from mac_actors.errors import ServerError
+from mac_actors.follow import News
 
 FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""
@@ -28,11 +28,11 @@ def status(name: str | None, url: str | None) -> None:
     """Show all machines (or the one called NAME) as they are now."""
     client = connect(url)
     machines = client.machines() if name is None else [client.machine(name)]
-    table = Table("Machine", "State", "Since", "Who, why", "Reader", box=None, pad_edge=False, header_style="bold")
+    found = table("Machine", "State", "Since", "Who, why", "Reader")
     now = datetime.now(UTC)
     for machine in machines:
-        table.add_row(*_row(machine, now))
-    out.print(table)
+        found.add_row(*_row(machine, now))
+    out.print(found)
 
 
 _STYLES = {
@@ -55,16 +55,12 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     seen = machine["last_checkin"]
     reader = "online" if machine["online"] else f"silent for {_ago(seen, now)}" if seen else "never seen"
     return (
-        _plain(machine["display_name"]),
+        plain(machine["display_name"]),
         _STYLES.get(machine["status"], machine["status"]) + (", power on" if machine["relay"] and not session else ""),
         _ago(machine["status_since"], now),
-        _plain("; ".join(filter(None, (who, why)))),
+        plain("; ".join(filter(None, (who, why)))),
         reader,
     )
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _ago(when: str, now: datetime) -> str:
@@ -149,42 +145,28 @@ def events(name: str | None, follow: bool, limit: int, url: str | None) -> None:
     client = connect(url)
     with suppress(KeyboardInterrupt):
         shown = client.events(name, limit)["events"]
-        _print_events(shown)
+        _print_events(reversed(shown))
         if follow:
-            _follow(client, name, shown[0]["id"] if shown else 0)
+            _follow(News(client, shown[0]["id"] if shown else 0, name))
 
 
-def _follow(client: Client, name: str | None, last: int) -> None:
+def _follow(news: News) -> None:
     """Print what is new, until Ctrl-C; a server that is away is waited for."""
     lost = False
     while True:
         time.sleep(FOLLOW_SECONDS)
         try:
-            new = _newer_than(client, name, last)
+            _print_events(news.look())
         except ServerError as error:
             if not lost:
                 click.echo(f"{error}; trying again", err=True)
             lost = True
-            continue
-        lost = False
-        _print_events(new)
-        last = new[0]["id"] if new else last
+        else:
+            lost = False
 
 
-def _newer_than(client: Client, name: str | None, last: int) -> list[dict[str, Any]]:
-    new: list[dict[str, Any]] = []
-    cursor = None
-    while True:
-        page = client.events(name, 100, cursor)
-        fresh = [event for event in page["events"] if event["id"] > last]
-        new += fresh
-        cursor = page["next"]
-        if cursor is None or len(fresh) < len(page["events"]):
-            return new
-
-
-def _print_events(newest_first: list[dict[str, Any]]) -> None:
-    for event in reversed(newest_first):
+def _print_events(events: Iterable[dict[str, Any]]) -> None:
+    for event in events:
         at = datetime.fromisoformat(event["at"]).astimezone()
         click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
 

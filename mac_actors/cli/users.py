@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
 
-from mac_actors.cli.common import agree, connect, out, read_settings, url_option
+from mac_actors.cli.common import agree, connect, out, plain, read_settings, table, url_option
 from mac_actors.core.wording import count
 from mac_actors.errors import ConfigError, NoServer
 from mac_actors.imports.people import gather
@@ -174,10 +172,10 @@ def _import(source: Source, options: Options, notes: Callable[[], Iterable[str]]
 
 
 def _show(update: Update) -> None:
-    table = Table("", "Account", "Name", "What", box=None, pad_edge=False, header_style="bold")
+    shown = table("", "Account", "Name", "What")
     for change in update.changes[:SHOWN]:
-        table.add_row(*(text.replace("[", r"\[") for text in _row(change)))
-    out.print(table)
+        shown.add_row(*map(plain, _row(change)))
+    out.print(shown)
     if len(update.changes) > SHOWN:
         click.echo(f"… and {len(update.changes) - SHOWN} more.")
     numbers = ", ".join(f"{update.count(what)} {what}" for what in ("added", "removed", "changed"))
@@ -191,8 +189,7 @@ def _row(change: Change) -> tuple[str, ...]:
 def _reload(options: Options) -> None:
     """Have a running server take the file; one that does not run reads it at its start."""
     try:
-        with closing(connect(options.url)) as client:
-            answer = client.reload_users(force=options.force)
+        answer = connect(options.url).reload_users(force=options.force)
     except NoServer as error:
         click.echo(f"No server was told ({error}). It reads the file when it starts.", err=True)
         return

@@ -44,7 +44,7 @@ class Snapshot(Readable):
             display_name=config.display_name,
             status=state.status,
             status_since=state.status_since,
-            online=state.last_checkin is not None and now - state.last_checkin <= ONLINE_WITHIN,
+            online=is_online(state, now),
             relay=relay_on(config, state),
             second_relay=second_relay_on(config, state),
             oops=state.oops,
@@ -54,6 +54,11 @@ class Snapshot(Readable):
             last_checkin=state.last_checkin,
             last_update=state.last_update,
         )
+
+
+def is_online(state: MachineState, now: datetime) -> bool:
+    """Whether the machine's reader has reported lately."""
+    return state.last_checkin is not None and now - state.last_checkin <= ONLINE_WITHIN
 
 
 def tally(machines: Iterable[Snapshot]) -> str:

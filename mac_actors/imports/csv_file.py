@@ -16,7 +16,8 @@ from pydantic import BeforeValidator, Field
 
 from mac_actors.errors import ConfigError
 from mac_actors.imports.source import Record, SourceSettings, fob_problem, listed, override, truth
-from mac_actors.settings.files import UserEntry, printed
+from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.problems import printed
 
 FIELDS: Final = tuple(UserEntry.model_fields)
 """The keys of a user in users.json."""

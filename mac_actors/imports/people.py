@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from mac_actors.core.config import normalize_fob
 from mac_actors.errors import ConfigError
 from mac_actors.imports.source import Record, Source
-from mac_actors.settings.files import UserEntry, explain, printed, user_clashes
+from mac_actors.settings.entries import UserEntry, user_clashes
+from mac_actors.settings.problems import explain, printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,15 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     if not first and not last:
         first, _, last = full.rpartition(" ")
         first, last = (first, last) if first else (last, "")
-    names = {"full_name": full, "first_name": first, "last_name": last}
-    return (
-        {"email": "", "authorizations": []}
-        | fields
-        | names
-        | {"preferred_name": fields.get("preferred_name") or first or full}
-    )
+    return {
+        "email": "",
+        "authorizations": [],
+        **fields,
+        "full_name": full,
+        "first_name": first,
+        "last_name": last,
+        "preferred_name": fields.get("preferred_name") or first or full,
+    }
 
 
 def _problems(record: Record, fields: Mapping[str, Any]) -> list[tuple[str, str]]:

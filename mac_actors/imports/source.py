@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mac_actors.errors import ConfigError
-from mac_actors.settings.files import explain, printed
+from mac_actors.settings.problems import explain, printed
 
 YES: Final = frozenset({"1", "true", "yes", "y", "x", "✓", "✔"})
 NO: Final = frozenset({"", "0", "false", "no", "n", "-"})

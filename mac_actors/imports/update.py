@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,9 @@ from pathlib import Path
 from mac_actors.actors.reloads import has_shrunk
 from mac_actors.errors import MacError
 from mac_actors.imports.people import masked
-from mac_actors.settings.files import UserEntry, users_of
+from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.files import users_of
+from mac_actors.storage.files import hand_over, sync
 
 PREVIOUS = ".previous"
 """What is added to the name of the users file for the one before."""
@@ -123,7 +124,7 @@ def write(update: Update) -> Path | None:
                 with _beside(path, update.before) as copy:
                     copy.replace(kept)
             made.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
     except OSError as error:
         raise MacError(
             f"cannot write {path}: {error.strerror}. Is there room on the disk, and may this user write there? "
@@ -139,29 +140,11 @@ def _beside(path: Path, content: bytes) -> Iterator[Path]:
     made = Path(name)
     try:
         with os.fdopen(number, "wb") as file:
-            _hand_over(file.fileno(), path)
+            made.chmod(0o640)
+            hand_over(made, path if path.exists() else path.parent)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         yield made
     finally:
         made.unlink(missing_ok=True)
-
-
-def _hand_over(number: int, path: Path) -> None:
-    if path.exists():
-        model = path.stat()
-        mode = stat.S_IMODE(model.st_mode)
-    else:
-        model, mode = path.parent.stat(), 0o640
-    if os.geteuid() == 0:  # the server's user must be able to read what root writes
-        os.fchown(number, model.st_uid, model.st_gid)
-    os.fchmod(number, mode)
-
-
-def _sync(directory: Path) -> None:
-    number = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -7,173 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from anyascii import anyascii
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ValidationError
 
-from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User, fold_name, normalize_fob
-from mac_actors.core.outputs import lcd_line
+from mac_actors.core.config import Configuration, Directory
 from mac_actors.errors import ConfigError
+from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
+from mac_actors.settings.problems import printed, problem, shown
 
-Key = TypeVar("Key", str, int)
 Entry = TypeVar("Entry", bound=BaseModel)
-
-
-def _printable(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ValueError("a name that people can read: not blank, no control characters")
-    return text
-
-
-def _day(text: str) -> str:
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            date.fromisoformat(text)
-            return text
-    except ValueError:
-        pass
-    raise ValueError("a day as YYYY-MM-DD, for example 2027-03-31")
-
-
-def _fob(text: str) -> str:
-    code = normalize_fob(text)
-    if code is None or not code.isprintable():
-        raise ValueError("the number of a fob, not empty")
-    return code
-
-
-def _not_empty(values: list[str]) -> list[str]:
-    if not values:
-        raise ValueError("at least one authorization")
-    return values
-
-
-Shown = Annotated[str, AfterValidator(_printable)]
-Authorization = Annotated[str, StringConstraints(min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class SecondRelayEntry(_Strict):
-    """``second_relay`` of a machine in machines.json."""
-
-    authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)] = Field(
-        description="Not empty. A user with any one of them has the second relay too."
-    )
-    unauthorized_warn_only: bool = Field(
-        default=False,
-        description="``true``: a user without authorization has it all the same, and the admins are told.",
-    )
-    always_enabled: bool = Field(default=False, description="``true``: it is on whenever the first one is.")
-    alias: Shown | None = Field(default=None, description="The name that people see. It need not be unique.")
-
-    def relay(self) -> SecondRelay:
-        """Return the core's value for this entry."""
-        return SecondRelay(
-            authorizations_or=frozenset(self.authorizations_or),
-            unauthorized_warn_only=self.unauthorized_warn_only,
-            always_enabled=self.always_enabled,
-            alias=self.alias,
-        )
-
-
-class MachineEntry(_Strict):
-    """One machine of machines.json."""
-
-    authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
-    unauthorized_warn_only: bool = Field(
-        default=False,
-        description="``true``: a user without authorization may run the machine all the same, and the admins are told.",
-    )
-    always_enabled: bool = Field(
-        default=False, description="``true``: the machine has power without a fob, unless it is oopsed or locked."
-    )
-    alias: Shown | None = Field(
-        default=None,
-        description="The name that people see and may use. No two names or aliases may be equal; case does not count.",
-    )
-    second_relay: SecondRelayEntry | None = Field(
-        default=None,
-        description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
-    )
-
-    def config(self, name: str) -> MachineConfig:
-        """Return the core's value for this entry."""
-        return MachineConfig(
-            name=name,
-            authorizations_or=frozenset(self.authorizations_or),
-            unauthorized_warn_only=self.unauthorized_warn_only,
-            always_enabled=self.always_enabled,
-            alias=self.alias,
-            second_relay=self.second_relay.relay() if self.second_relay else None,
-        )
-
-
-class UserEntry(_Strict):
-    """One user of users.json."""
-
-    fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
-        description="Codes shorter than 10 characters get zeroes at the left. A fob belongs to one user."
-    )
-    account_id: Annotated[str, StringConstraints(min_length=1)] = Field(
-        description="It is the user's own: no two users have the same."
-    )
-    full_name: str = Field(description="It is in the journal and in the control channel.")
-    first_name: str = Field(description="Part of the name, as the membership software has it.")
-    last_name: str = Field(description="Likewise.")
-    preferred_name: str = Field(
-        description='It is on the reader\'s display after "Welcome,". Letters that the display does not have are '
-        "written with plain ones: Frøya becomes Froya."
-    )
-    email: str = Field(description="It is never shown.")
-    expiration_ymd: Annotated[str, AfterValidator(_day)] = Field(
-        description="The last day of the membership, as ``YYYY-MM-DD``."
-    )
-    authorizations: list[Authorization] = Field(description="What the user has been trained for.")
-    oops_override: bool = Field(
-        default=False, description="``true``: this user's fob runs oopsed and locked machines too, to repair them."
-    )
-
-    def user(self) -> User:
-        """Return the core's value for this entry."""
-        return User(
-            account_id=self.account_id,
-            full_name=self.full_name,
-            preferred_name=self.preferred_name,
-            lcd_name=lcd_line(anyascii(self.preferred_name)) or lcd_line(anyascii(self.full_name)),
-            fob_codes=tuple(dict.fromkeys(self.fob_codes)),
-            authorizations=frozenset(self.authorizations),
-            oops_override=self.oops_override,
-            expires_at=_end_of(date.fromisoformat(self.expiration_ymd)),
-            first_name=self.first_name,
-            last_name=self.last_name,
-            email=self.email,
-        )
-
-
-def _end_of(day: date) -> datetime:
-    """Return the first moment after ``day``, local time."""
-    try:
-        return datetime.combine(day + timedelta(days=1), time()).astimezone(UTC)
-    except (OverflowError, OSError, ValueError):
-        # The first and the last days of the calendar have no local midnight that can be told in UTC.
-        edge = datetime.max if day.year > 1 else datetime.min
-        return edge.replace(tzinfo=UTC)
 
 
 def parse(
@@ -217,12 +63,12 @@ def _collect(
 
 def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]:
     if not isinstance(data, Mapping):
-        raise ConfigError([f"expected an object: machine name → its settings, not {_shown(data)}"])
+        raise ConfigError([f"expected an object: machine name → its settings, not {shown(data)}"])
     for name in data:
         if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
             problems.append(f"{name}: a machine's name has only the characters a-z, 0-9, _ and -")
     entries = _validate(MachineEntry, data.items(), problems)
-    problems += _name_clashes(entries)
+    problems += name_clashes(entries)
     return entries
 
 
@@ -240,7 +86,7 @@ def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
 
 def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
-        raise ConfigError([f"expected a list of users, not {_shown(data)}"])
+        raise ConfigError([f"expected a list of users, not {shown(data)}"])
     entries = _validate(UserEntry, enumerate(data), problems)
     problems += [_clash_told(entries, clash) for clash in user_clashes(entries)]
     return entries
@@ -253,7 +99,7 @@ def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: li
         try:
             entries[key] = model.model_validate(value)
         except ValidationError as error:
-            problems += [_problem(key, details) for details in error.errors(include_url=False)]
+            problems += [problem(key, details) for details in error.errors(include_url=False)]
     return entries
 
 
@@ -286,89 +132,6 @@ def _read_json(path: Path) -> object:
     if doubled:
         raise ConfigError([f"the key {key!r} stands twice in the same object" for key in doubled])
     return data
-
-
-_EXPECTED = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known key; look for a typing error",
-    "string_type": "expected a string",
-    "bool_type": "expected true or false",
-    "list_type": "expected a list",
-    "model_type": "expected an object",
-    "model_attributes_type": "expected an object",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "string_unicode": "expected text that is valid Unicode",
-}
-
-
-_PRIVATE = {"fob_codes", "email"}
-"""What is wrong with these is said, but not what they are: errors go into replies, logs and terminals."""
-
-
-def _problem(key: str | int, details: ErrorDetails) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in (key, *details["loc"]))
-    return f"{path.removeprefix('.')}: {explain(details)}"
-
-
-def explain(details: ErrorDetails) -> str:
-    """Say what is expected instead of what the models refuse, and, unless it is private, what is there."""
-    kind = details["type"]
-    if kind == "value_error":
-        message = "expected " + str(details.get("ctx", {}).get("error", details["msg"]))
-    else:
-        message = _EXPECTED.get(kind, details["msg"])
-    hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}
-    given = "" if hidden else f", not {_shown(details['input'])}"
-    return message + given
-
-
-def _shown(value: object) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        return "something nested very deep"
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def printed(line: str) -> str:
-    """Return a problem as one line that can be printed, whatever characters the file has."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-
-
-def _name_clashes(machines: Mapping[str, MachineEntry]) -> Iterable[str]:
-    owner = {fold_name(name): name for name in machines}
-    for name, machine in machines.items():
-        if machine.alias is None:
-            continue
-        other = owner.setdefault(fold_name(machine.alias), name)
-        # A machine may have its own name, differently written, as its alias.
-        if other != name:
-            yield f"{name}.alias: expected a name of its own, but {machine.alias!r} also means {other}"
-
-
-@dataclass(frozen=True, slots=True)
-class Clash(Generic[Key]):
-    """Two users who have the same account id (``position`` is then ``None``) or the same fob."""
-
-    key: Key
-    other: Key
-    value: str
-    position: int | None = None
-
-
-def user_clashes(users: Mapping[Key, UserEntry]) -> Iterator[Clash[Key]]:
-    """Find what only one user may have: account ids, and fobs."""
-    accounts: dict[str, Key] = {}
-    fobs: dict[str, Key] = {}
-    for key, user in users.items():
-        first = accounts.setdefault(user.account_id, key)
-        if first != key:
-            yield Clash(key, first, user.account_id)
-        for position, code in enumerate(user.fob_codes):
-            first = fobs.setdefault(code, key)
-            if first != key:
-                yield Clash(key, first, code, position)
 
 
 def _clash_told(users: Mapping[int, UserEntry], clash: Clash[int]) -> str:

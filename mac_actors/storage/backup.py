@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +18,7 @@ from mac_actors.core.state import MachineState
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.files import hand_over, sync
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Record, Unreadable, record_state
 from mac_actors.storage.store import Store
@@ -70,12 +70,12 @@ def backup(directory: Path, file: Path, *, force: bool = False, progress: Progre
         try:
             _copy(source, partial, progress)
             _check(partial, f"{source} is damaged (mac-actors verify lists where), and no backup was made")
-            _sync(partial)
+            sync(partial)
             partial.replace(file)
         finally:
             for left in _with_companions(partial):
                 left.unlink(missing_ok=True)
-        _sync(file.parent)
+        sync(file.parent)
         return file.stat().st_size
 
 
@@ -104,10 +104,10 @@ def restore(directory: Path, file: Path, progress: Progress = lambda done, total
                 done = _settle(stage)
                 hand_over(stage / DATABASE, database if database.exists() else directory)
                 hand_over(lock.path, directory)
-                _sync(stage / DATABASE)
+                sync(stage / DATABASE)
                 kept, lifted = _keep(database, stage / DATABASE)
                 (stage / DATABASE).replace(database)
-                _sync(directory)
+                sync(directory)
             finally:
                 shutil.rmtree(stage)
         finally:
@@ -242,7 +242,7 @@ def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | Non
                     name.unlink(missing_ok=True)
                 with contextlib.suppress(StorageError, sqlite3.DatabaseError):
                     lifted = tuple(sorted(_flagged(kept) - _flagged(new)))
-        _sync(database.parent)
+        sync(database.parent)
     except BaseException:
         for name in _with_companions(kept):
             name.unlink(missing_ok=True)
@@ -267,22 +267,5 @@ def _fold(database: Path) -> bool:
         return False
 
 
-def hand_over(path: Path, like: Path) -> None:
-    """Let the user that runs the server have what root has made; a database keeps the former one's mode."""
-    model = like.stat()
-    if os.geteuid() == 0:
-        os.chown(path, model.st_uid, model.st_gid)
-    if like.is_file():
-        path.chmod(stat.S_IMODE(model.st_mode))
-
-
 def _with_companions(path: Path) -> tuple[Path, ...]:
     return (path, *(path.with_name(path.name + suffix) for suffix in COMPANIONS))
-
-
-def _sync(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

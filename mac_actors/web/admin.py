@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -16,18 +15,17 @@ from mac_actors.core.events import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
 from mac_actors.core.wording import kind as kind_of
 from mac_actors.web.access import Access
 from mac_actors.web.details import outcome_details, wants_details
-from mac_actors.web.errors import Refused, parse_body, read_body
+from mac_actors.web.errors import refusals_in_log
 from mac_actors.web.models import (
-    AdminBody,
     MachinesChangeBody,
     OutcomeBody,
     OutputsBody,
     ReloadBody,
     SuccessBody,
     UsersChangeBody,
+    json_of,
 )
-
-log = logging.getLogger(__name__)
+from mac_actors.web.requests import AdminBody, parse_body, read_body
 
 COMMANDS: tuple[tuple[str, str, type[AdminEvent]], ...] = (
     ("POST", "oops", Oops),
@@ -49,12 +47,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
     """Add the admins' routes."""
 
     def check_access() -> None:
-        try:
+        with refusals_in_log():
             access.check_admin(bottle.request.environ)
-        except Refused as refused:
-            request = bottle.request
-            log.warning("refused %s %s from %s: %s", request.method, request.path, request.remote_addr, refused.status)
-            raise
 
     def command(kind: type[AdminEvent]) -> Callable[[str], bytes]:
         def carry_out(name: str) -> bytes:
@@ -72,7 +66,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
                     for outcome in answer.outcomes
                 ]
                 success.outputs = OutputsBody.of(answer.outputs)
-            return _json(success)
+            return json_of(success, exclude_none=True)
 
         return carry_out
 
@@ -86,12 +80,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
     def reload_users() -> bytes:
         check_access()
         summary = fleet.reload(load(machines=False), machines=False, force=forced())
-        return _json(UsersChangeBody.model_validate(summary.users))
+        return json_of(UsersChangeBody.model_validate(summary.users))
 
     @app.post("/api/reload")
     def reload() -> bytes:
         check_access()
-        return _json(_reload_body(fleet.reload(load(), force=forced())))
+        return json_of(_reload_body(fleet.reload(load(), force=forced())))
 
 
 def _reload_body(summary: ReloadSummary) -> ReloadBody:
@@ -102,8 +96,3 @@ def _reload_body(summary: ReloadSummary) -> ReloadBody:
         ),
         powered_on=list(summary.powered_on),
     )
-
-
-def _json(body: Any) -> bytes:
-    bottle.response.content_type = "application/json"
-    return bytes(body.model_dump_json(exclude_none=True).encode())

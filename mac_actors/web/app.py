@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import bottle
@@ -12,6 +11,7 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.storage.history import History
 from mac_actors.web import admin, assets, board, history, login, metrics, openapi, pages, readers, reading
 from mac_actors.web.access import Access
+from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
 from mac_actors.web.heavy import Heavy
 from mac_actors.web.html import error_page
@@ -22,15 +22,11 @@ class Application(bottle.Bottle):
 
     def __init__(self, fleet: MachineFleet, access: Access) -> None:
         super().__init__()
-        self.refusals: Counter[str] = Counter()
+        self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
         self.install(Errors(self.answer_error))
         self.install(Heavy())
-
-    def count_refusal(self, status: str) -> None:
-        """Count an error reply."""
-        self.refusals[status] += 1
 
     def answer_error(self, status: int, message: str, error: Exception | None = None) -> bottle.HTTPResponse:
         """Return the answer that says what is wrong; ``error`` is what was raised."""
@@ -48,7 +44,7 @@ class Application(bottle.Bottle):
 
     def _explain(self, status: int, message: str, error: Exception | None = None) -> tuple[bytes, dict[str, str]]:
         """Return body and headers: JSON, or a page where a person looks."""
-        self.count_refusal(str(status))
+        self.refusals.add(str(status))
         environ = bottle.request.environ
         if not wants_page(environ):
             return error_body(message), {"Content-Type": "application/json"}
@@ -78,7 +74,7 @@ def create_app(
     past = History(fleet.store)
     history.routes(app, fleet, access, past)
     pages.routes(app, fleet, access, past)
-    login.routes(app, access, app.count_refusal)
+    login.routes(app, access, app.refusals.add)
     openapi.routes(app)
     assets.routes(app)
     return app

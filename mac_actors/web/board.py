@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import secrets
 import threading
 from collections import OrderedDict
@@ -15,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import bottle
-from pydantic import ValidationError
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.core import wording
@@ -25,12 +23,10 @@ from mac_actors.core.transitions import Already
 from mac_actors.version import VERSION
 from mac_actors.web.access import COOKIE, Access, Viewer
 from mac_actors.web.assets import fingerprint
-from mac_actors.web.errors import Refused, read_form
+from mac_actors.web.errors import Refused, refusals_in_log
 from mac_actors.web.html import render, see_other
-from mac_actors.web.models import AdminBody, describe
+from mac_actors.web.requests import AdminBody, parse_fields, read_form
 from mac_actors.web.tiles import ORDERS, STATES, Board, Look
-
-log = logging.getLogger(__name__)
 
 _OFF = "its power goes off at once, and a running session ends."
 
@@ -118,7 +114,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     @app.post("/board/machines/<name:path>")
     def order(name: str) -> Any:
         form = read_form(bottle.request.environ)
-        viewer = _admin(access, form.get("csrf", ""))
+        with refusals_in_log():
+            viewer = access.check_form(bottle.request.environ, form.get("csrf", ""))
         name = fleet.find(name)
         action = form.get("action", "")
         if action not in ORDERS:
@@ -150,21 +147,9 @@ def _cursor(board: Board, look: Look) -> str:
     return f"{board.epoch}-{look.version}"
 
 
-def _admin(access: Access, csrf: str) -> Viewer:
-    try:
-        return access.check_form(bottle.request.environ, csrf)
-    except Refused as refused:
-        request = bottle.request
-        log.warning("refused %s %s from %s: %s", request.method, request.path, request.remote_addr, refused.status)
-        raise
-
-
 def _carry_out(fleet: MachineFleet, name: str, action: str, reason: str, by: str | None) -> tuple[str, bool]:
     """Give the order; returns what came of it in words, and whether it is all as it was wished."""
-    try:
-        body = AdminBody.model_validate({"reason": reason, "by": by})
-    except ValidationError as error:
-        raise Refused(422, describe(error.errors(include_url=False))) from None
+    body = parse_fields(AdminBody, {"reason": reason, "by": by})
     event: Any = _EVENTS[action](datetime.now(UTC), Source.HTTP, body.by, body.reason)
     answer = fleet.ask(name, event)
     vain, words = _VAIN[action]

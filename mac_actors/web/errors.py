@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import bottle
-from pydantic import BaseModel, ValidationError
 
 from mac_actors.errors import ConfigError, MachineUnavailable, ReloadRefused, StorageError, UnknownMachine
-from mac_actors.web.models import describe
 
 log = logging.getLogger(__name__)
-
-Model = TypeVar("Model", bound=BaseModel)
 
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownMachine, 404),
@@ -96,31 +92,12 @@ def wants_page(environ: dict[str, Any]) -> bool:
     return "text/html" in environ.get("HTTP_ACCEPT", "") and not environ.get("PATH_INFO", "").startswith("/api")
 
 
-def read_body(environ: dict[str, Any]) -> bytes:
-    """Return the request's body, which is whole in memory by now."""
-    length = environ.get("CONTENT_LENGTH")
-    if length:
-        return bytes(environ["wsgi.input"].read(int(length)))
-    return bytes(environ["wsgi.input"].read()) if environ["wsgi.input_terminated"] else b""
-
-
-def parse_body(model: type[Model], body: bytes) -> Model:
-    """Check a body; raises :class:`Refused`: 400 for what is not JSON, 422 for a wrong or missing field."""
+@contextmanager
+def refusals_in_log() -> Iterator[None]:
+    """Write in the log who was refused what is for admins."""
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        if details[0]["type"] == "json_invalid":
-            raise Refused(400, f"the body is not JSON: {details[0]['ctx']['error']}") from None
-        raise Refused(422, describe(details)) from None
-
-
-def read_form(environ: dict[str, Any]) -> dict[str, str]:
-    """Return the fields of a form; raises :class:`Refused` (400) for what is none."""
-    try:
-        text = read_body(environ).decode("utf-8")
-        return dict(
-            parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=20)
-        )
-    except ValueError:
-        raise Refused(400, "the body is not a form: expected application/x-www-form-urlencoded in UTF-8") from None
+        yield
+    except Refused as refused:
+        request = bottle.request
+        log.warning("refused %s %s from %s: %s", request.method, request.path, request.remote_addr, refused.status)
+        raise

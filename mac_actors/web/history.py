@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import bottle
@@ -13,10 +13,12 @@ from mac_actors.actors.fleet import MachineFleet
 from mac_actors.core.outcomes import FORGOTTEN
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.errors import UnknownPerson
-from mac_actors.storage.history import History, Running, Use, UserUse
+from mac_actors.storage.figures import Running, Use, UserUse
+from mac_actors.storage.history import History
 from mac_actors.web.access import Access
-from mac_actors.web.errors import Refused, parse_body, read_body
-from mac_actors.web.models import ForgetBody, ForgottenBody, MachineUseBody, UsageBody, UserUseBody
+from mac_actors.web.errors import Refused, refusals_in_log
+from mac_actors.web.models import ForgottenBody, MachineUseBody, UsageBody, UserUseBody, json_of
+from mac_actors.web.requests import ForgetBody, day, parse_body, read_body, read_query
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +41,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
 
     @app.get("/api/usage")
     def usage() -> bytes:
-        try:
-            query = bottle.request.query.decode()
-        except UnicodeDecodeError:
-            raise Refused(422, "the query: expected UTF-8") from None
+        query = read_query()
         today = datetime.now().astimezone().date()
-        last = _day("to", query.get("to")) or today
-        first = _day("from", query.get("from")) or last - timedelta(DEFAULT_DAYS - 1)
+        last = day("to", query.get("to")) or today
+        first = day("from", query.get("from")) or last - timedelta(DEFAULT_DAYS - 1)
         if first > last:
             raise Refused(422, f"from: expected a day that is not after to ({last})")
         running = running_sessions(fleet.snapshots())
         machines, users = history.usage(first, last, running, users=is_admin())
         shown = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
-        return _json(
+        return json_of(
             UsageBody(
                 first=first,
                 last=last,
@@ -60,17 +59,14 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
                     for name in [*shown, *sorted(machines.keys() - shown.keys())]
                 ],
                 users=None if users is None else _users(users, fleet),
-            )
+            ),
+            by_alias=True,
         )
 
     @app.post("/api/forget")
     def forget() -> bytes:
-        try:
+        with refusals_in_log():
             access.check_admin(bottle.request.environ)
-        except Refused as refused:
-            request = bottle.request
-            log.warning("refused %s %s from %s: %s", request.method, request.path, request.remote_addr, refused.status)
-            raise
         body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
         directory = fleet.configuration.directory
         try:
@@ -78,10 +74,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         except UnknownPerson as error:
             raise Refused(409 if error.several else 404, str(error)) from None
         if body.only_look:
-            return _json(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
+            return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
         done = forgetting.carry_out(who, directory, fleet.journal)
         log.warning("a person was forgotten: %d events were changed", done.events)
-        return _json(
+        return json_of(
             ForgottenBody(
                 account_id=who.account_id,
                 name=who.full_name,
@@ -120,20 +116,3 @@ def _users(users: list[UserUse], fleet: MachineFleet) -> list[UserUseBody]:
 
 def _use(use: Use) -> dict[str, Any]:
     return {"sessions": use.sessions, "seconds": round(use.seconds, 3), "refusals": use.refusals}
-
-
-def _day(field: str, value: str | None) -> date | None:
-    if value is None:
-        return None
-    try:
-        day = datetime.strptime(value, "%Y-%m-%d").date()
-        if not 2000 <= day.year <= 2200:
-            raise ValueError
-    except ValueError:
-        raise Refused(422, f"{field}: expected a day as YYYY-MM-DD, for example 2026-11-24") from None
-    return day
-
-
-def _json(body: Any) -> bytes:
-    bottle.response.content_type = "application/json"
-    return bytes(body.model_dump_json(by_alias=True).encode())

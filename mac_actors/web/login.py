@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import bottle
-from pydantic import ValidationError
 
 from mac_actors.web.access import COOKIE, Access, TooMany
-from mac_actors.web.errors import Refused, read_form
+from mac_actors.web.errors import Refused
 from mac_actors.web.html import render, see_other
 from mac_actors.web.logins import LOGIN_SECONDS
-from mac_actors.web.models import AdminBody, describe
+from mac_actors.web.requests import AdminBody, parse_fields, read_form
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,9 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
         form = read_form(environ)
         after = _here(form.get("next", "/"))
         try:
-            login = access.log_in(environ, form.get("token", "").strip(), _name(form.get("by", "")))
+            login = access.log_in(
+                environ, form.get("token", "").strip(), parse_fields(AdminBody, {"by": form.get("by", "")}).by
+            )
         except Refused as refused:
             log.warning("refused a login from %s: %s", bottle.request.remote_addr, refused.status)
             count(str(refused.status))
@@ -73,10 +74,3 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
 
 def _here(path: str) -> str:
     return path if _HERE.fullmatch(path) else "/"
-
-
-def _name(by: str) -> str | None:
-    try:
-        return AdminBody.model_validate({"by": by}).by
-    except ValidationError as error:
-        raise Refused(422, describe(error.errors(include_url=False))) from None

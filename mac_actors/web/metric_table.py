@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.outputs import Outputs
-from mac_actors.core.snapshot import ONLINE_WITHIN
+from mac_actors.core.snapshot import is_online
 from mac_actors.core.state import MachineState, SessionKind, Status
 
 MACHINE = ("machine_name", "display_name")
@@ -69,11 +69,6 @@ def _gauge(
 
 def _time(at: datetime | None) -> Value:
     return None if at is None else at.timestamp()
-
-
-def _online(seen: Seen) -> bool:
-    checkin = seen.state.last_checkin
-    return checkin is not None and seen.now - checkin <= ONLINE_WITHIN
 
 
 def _light(seen: Seen) -> dict[str, float]:
@@ -166,7 +161,9 @@ MACHINE_GAUGES: tuple[MachineGauge, ...] = (
         lambda m: m.config.second_relay is not None and m.config.second_relay.always_enabled,
         SECOND,
     ),
-    _gauge("mac_machine_online", "Whether the reader reported within the last 60 s.", _online),
+    _gauge(
+        "mac_machine_online", "Whether the reader reported within the last 60 s.", lambda m: is_online(m.state, m.now)
+    ),
     _gauge(
         "mac_machine_in_use",
         "Whether a session runs on a machine that is neither oopsed nor locked.",

@@ -29,6 +29,7 @@ from mac_actors.core.wording import KINDS, Channel, kind
 from mac_actors.errors import StorageError
 from mac_actors.version import VERSION
 from mac_actors.web import metric_table as table
+from mac_actors.web.counts import Counts
 from mac_actors.web.machine_gauges import machine_text
 from mac_actors.web.metric_table import Metric
 
@@ -62,7 +63,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double 
 class Metrics:
     """All metrics of one server. ``refusals`` are counters of error answers by status."""
 
-    def __init__(self, fleet: MachineFleet, *refusals: Counter[str]) -> None:
+    def __init__(self, fleet: MachineFleet, *refusals: Counts) -> None:
         self._fleet = fleet
         self.refusals = list(refusals)
         self.slack_connected: Callable[[], bool] | None = None
@@ -112,8 +113,8 @@ class Metrics:
         yield _several(table.TRANSITIONS, _by_one(self._transitions))
         yield _several(table.REFUSED_LOGINS, _by_one(self._refused_logins))
         refused = Counter(dict.fromkeys(REASONS, 0))
-        for counter in self.refusals:
-            refused.update(counter.copy())
+        for counts in self.refusals:
+            refused.update(counts.so_far())
         yield _several(
             table.REFUSED_REQUESTS,
             [((status, REASONS.get(status, "other")), n) for status, n in sorted(refused.items())],

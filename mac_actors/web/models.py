@@ -1,61 +1,15 @@
-"""The JSON that comes in and goes out, as models: they check the input, and the OpenAPI description is made of them."""
+"""The JSON that goes out, as models: the OpenAPI description is made of them."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StringConstraints,
-    WithJsonSchema,
-)
+import bottle
+from pydantic import BaseModel, ConfigDict, Field
 
-from mac_actors.core.config import normalize_fob
 from mac_actors.core.outputs import Outputs
-from mac_actors.core.state import Source, Status, Telemetry
-
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-
-def _fob(value: str | None) -> str | None:
-    if value and not value.isprintable():
-        raise ValueError("a fob code without control characters")
-    return normalize_fob(value)
-
-
-class ReportBody(BaseModel):
-    """What a reader POSTs every 10 seconds and at each card or button event. Unknown fields are ignored."""
-
-    model_config = ConfigDict(title="Report")
-
-    machine_name: str = Field(strict=True, description="a name in machines.json, exactly")
-    oops: StrictBool = Field(description="whether the Oops button is pressed")
-    rfid_value: Annotated[str | None, Field(strict=True, max_length=64), AfterValidator(_fob)] = Field(
-        description='the fob in the reader, `""` or null for none; printable, left-padded to 10 characters with 0'
-    )
-    uptime: Number | None = Field(description="seconds since the reader's boot; null if it has no reading yet")
-    wifi_signal_db: Number | None = Field(None, description="dBm")
-    wifi_signal_percent: Number | None = Field(None, description="0 to 100")
-    internal_temperature_c: Number | None = Field(None, description="°C, of the reader's chip")
-    amps: Number | None = Field(0.0, description="current that the machine draws; null counts as 0")
-    second_relay_state: StrictBool | None = Field(None, description="observed only")
-
-    def telemetry(self) -> Telemetry:
-        """Return what the reader said of itself."""
-        return Telemetry(
-            self.uptime,
-            self.wifi_signal_db,
-            self.wifi_signal_percent,
-            self.internal_temperature_c,
-            self.amps or 0.0,
-            self.second_relay_state,
-        )
+from mac_actors.core.state import Source, Status
 
 
 class OutputsBody(BaseModel):
@@ -81,26 +35,6 @@ class OutputsBody(BaseModel):
             status_led_brightness=outputs.status_led_brightness,
             second_relay=outputs.second_relay,
         )
-
-
-def _one_line(text: str) -> str | None:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
-
-
-def _known_source(value: object) -> object:
-    return value if isinstance(value, str) and value in {Source.CLI, Source.REPL} else Source.HTTP
-
-
-class AdminBody(BaseModel):
-    """Who does it and why; optional. White space and control characters are folded."""
-
-    model_config = ConfigDict(title="Admin")
-
-    reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_one_line)] | None = None
-    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_one_line)] | None = None
-    source: Annotated[Source, BeforeValidator(_known_source), WithJsonSchema({})] = Field(
-        Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
-    )
 
 
 class FlagBody(BaseModel):
@@ -231,15 +165,6 @@ class UsageBody(BaseModel):
     users: list[UserUseBody] | None = Field(description="null without the admins' token")
 
 
-class ForgetBody(BaseModel):
-    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed."""
-
-    model_config = ConfigDict(title="Forget")
-
-    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
-    only_look: StrictBool = False
-
-
 class ForgottenBody(BaseModel):
     """Who it was, and what was done."""
 
@@ -343,35 +268,14 @@ class ReadyBody(BaseModel):
     notes: dict[str, str]
 
 
-ALL_MODELS: tuple[type[BaseModel], ...] = tuple(
+ANSWERS: tuple[type[BaseModel], ...] = tuple(
     value
     for value in list(globals().values())
     if isinstance(value, type) and issubclass(value, BaseModel) and value is not BaseModel
 )
 
 
-def describe(errors: list[Any]) -> str:
-    """Say in one line which fields are wrong and what was expected (of pydantic's list of errors)."""
-    return "; ".join(_describe(error) for error in errors[:5])
-
-
-_EXPECTED = {
-    "missing": "is required",
-    "string_type": "expected a string",
-    "bool_type": "expected true or false",
-    "float_type": "expected a number or null",
-    "finite_number": "expected a finite number",
-    "model_type": "expected an object",
-}
-
-
-def _describe(error: Any) -> str:
-    field = ".".join(str(part) for part in error["loc"])
-    kind = error["type"]
-    if kind == "value_error":
-        text = "expected " + str(error["ctx"]["error"])
-    elif kind == "string_too_long":
-        text = f"expected at most {error['ctx']['max_length']} characters"
-    else:
-        text = _EXPECTED.get(kind) or error["msg"][:1].lower() + error["msg"][1:]
-    return f"{field}: {text}" if field else f"the body: {text}"
+def json_of(body: BaseModel, **options: Any) -> bytes:
+    """Answer with a model; ``options`` are those of ``model_dump_json``."""
+    bottle.response.content_type = "application/json"
+    return body.model_dump_json(**options).encode()

@@ -13,7 +13,8 @@ from mac_actors.core.wording import KINDS
 from mac_actors.version import VERSION
 from mac_actors.web import assets
 from mac_actors.web.html import PAGE_HEADERS
-from mac_actors.web.models import ALL_MODELS
+from mac_actors.web.models import ANSWERS
+from mac_actors.web.requests import INPUTS
 
 _NAME = {
     "name": "name",
@@ -94,7 +95,7 @@ def _description_text() -> bytes:
 def description() -> dict[str, Any]:
     """Return the OpenAPI 3.1 description of the whole API."""
     _, schemas = models_json_schema(
-        [(model, "serialization" if model.__name__ not in INPUT else "validation") for model in ALL_MODELS],
+        [*((model, "validation") for model in INPUTS), *((model, "serialization") for model in ANSWERS)],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -114,9 +115,6 @@ def description() -> dict[str, Any]:
         },
     }
 
-
-INPUT = {"ReportBody", "AdminBody", "ForgetBody"}
-"""Models of what is sent; all others are answered."""
 
 _METRICS = {media: {"schema": {"type": "string"}} for media in ("text/plain", "application/openmetrics-text")}
 

@@ -11,13 +11,14 @@ import bottle
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.core.wording import duration
-from mac_actors.storage.history import DAYS, WEEKS, History, Use
+from mac_actors.storage.figures import DAYS, WEEKS, Use
+from mac_actors.storage.history import History
 from mac_actors.web.access import Access
-from mac_actors.web.errors import Refused
 from mac_actors.web.history import running_sessions
 from mac_actors.web.html import render
 from mac_actors.web.models import EventBody
 from mac_actors.web.reading import event_body
+from mac_actors.web.requests import number
 from mac_actors.web.tiles import Face
 
 EVENTS = 30
@@ -53,7 +54,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         seen = fleet.snapshot(name)
         running = next((one for one in running_sessions([seen])), None)
         past = history.machine(seen.name, running)
-        before = _before(bottle.request.query.get("before"))
+        before = number("before", bottle.request.query.get("before") or None)
         page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
         config = fleet.configuration.machines.get(seen.name)
         return render(
@@ -67,7 +68,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             week=week(past.week),
             busiest=busiest(past.week),
             weekdays=WEEKDAYS,
-            signals=hourly(fleet.signals.of(seen.name)),
+            signals=hourly(fleet.wifi.of(seen.name)),
             events=[_without_machine(event_body(entry, names=viewer.names)) for entry in page.entries],
             before=before,
             older=page.next,
@@ -139,11 +140,3 @@ def _without_machine(event: EventBody) -> EventBody:
     """Leave out the machine's name where the text begins with it and a colon: the page says it."""
     text = event.text.removeprefix(f"{event.display_name}: ")
     return event.model_copy(update={"text": text[:1].upper() + text[1:]})
-
-
-def _before(value: str | None) -> int | None:
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit() and int(value[:18]) > 0):
-        raise Refused(422, "before: expected a whole number from 1")
-    return int(value[:18])

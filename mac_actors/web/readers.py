@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,8 +16,9 @@ from mac_actors.core.events import Report
 from mac_actors.core.outputs import Outputs
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.web.access import Access
-from mac_actors.web.errors import Refused, parse_body, read_body
-from mac_actors.web.models import OutputsBody, ReportBody
+from mac_actors.web.errors import Refused
+from mac_actors.web.models import OutputsBody
+from mac_actors.web.requests import ReportBody, parse_body, read_body
 
 TELL_AT_MOST, TELL_WITHIN_SECONDS = 3, 3600.0
 """So often in this time a machine's refused reports are told of, however often one is accepted in between."""
@@ -70,18 +72,21 @@ class _RefusedReaders:
         self._notify = notify
         self._names: set[str] = set()
         self._told: dict[str, deque[float]] = {}
+        self._adding = threading.Lock()
 
     def add(self, name: str) -> None:
         now = time.monotonic()
-        told = self._told.setdefault(name, deque(maxlen=TELL_AT_MOST))
-        often = len(told) == TELL_AT_MOST and now - told[0] < TELL_WITHIN_SECONDS
-        if name not in self._names and not often:
+        with self._adding:
+            told = self._told.setdefault(name, deque(maxlen=TELL_AT_MOST))
+            often = len(told) == TELL_AT_MOST and now - told[0] < TELL_WITHIN_SECONDS
+            if name in self._names or often:
+                return
             self._names.add(name)
             told.append(now)
-            self._notify(
-                f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
-                "from here: give the reader MAC_READER_TOKEN."
-            )
+        self._notify(
+            f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
+            "from here: give the reader MAC_READER_TOKEN."
+        )
 
     def remove(self, name: str) -> None:
         if self._names:

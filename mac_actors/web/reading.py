@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 import bottle
@@ -31,7 +30,9 @@ from mac_actors.web.models import (
     ServiceBody,
     SessionBody,
     TelemetryBody,
+    json_of,
 )
+from mac_actors.web.requests import number, read_query, time
 
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
 """Lines of the journal in one answer."""
@@ -46,12 +47,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
     @app.get("/api/")
     @app.get("/api")
     def service() -> bytes:
-        return _json(ServiceBody(name="mac-actors", version=VERSION))
+        return json_of(ServiceBody(name="mac-actors", version=VERSION))
 
     @app.get("/api/machines")
     def machines() -> bytes:
         shown = names()
-        return _json(MachinesBody(machines=[machine_body(s, names=shown) for s in fleet.snapshots()]))
+        return json_of(MachinesBody(machines=[machine_body(s, names=shown) for s in fleet.snapshots()]))
 
     @app.get("/api/machines/<name:path>/events", heavy=True)
     def machine_events(name: str) -> bytes:
@@ -64,23 +65,20 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
         return show(name)
 
     def show(name: str) -> bytes:
-        return _json(machine_body(fleet.snapshot(name), names=names()))
+        return json_of(machine_body(fleet.snapshot(name), names=names()))
 
     @app.get("/api/events", heavy=True)
     def events() -> bytes:
         return page_of_events(None)
 
     def page_of_events(machine: str | None) -> bytes:
-        try:
-            query = bottle.request.query.decode()
-        except UnicodeDecodeError:
-            raise Refused(422, "the query: expected UTF-8") from None
+        query = read_query()
         page = fleet.store.page(
             machine=machine,
             kind=_kind(query.get("kind")),
-            since=_time("since", query.get("since")),
-            before=_number("cursor", query.get("cursor")),
-            limit=min(_number("limit", query.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT),
+            since=time("since", query.get("since")),
+            before=number("cursor", query.get("cursor")),
+            limit=min(number("limit", query.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT),
         )
         shown = names()
         lines = [event_body(entry, names=shown) for entry in page.entries]
@@ -91,18 +89,18 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
         else:
             hidden = {"events": {"__all__": {"outcome"}}}
         body = EventsBody(events=lines, next=None if page.next is None else str(page.next))
-        return _json(body, exclude=hidden)
+        return json_of(body, exclude=hidden)
 
     @app.get("/healthz")
     def healthz() -> bytes:
-        return _json(HealthBody(status="ok"))
+        return json_of(HealthBody(status="ok"))
 
     @app.get("/readyz")
     def readyz() -> bytes:
         problems = fleet.health()
         if problems:
             bottle.response.status = 503
-        return _json(ReadyBody(ready=not problems, problems=problems, notes=notes()))
+        return json_of(ReadyBody(ready=not problems, problems=problems, notes=notes()))
 
 
 def machine_body(snapshot: Snapshot, *, names: bool) -> MachineBody:
@@ -163,31 +161,7 @@ def _session(session: Session | None, names: bool) -> SessionBody | None:
     return SessionBody(since=session.since, kind=session.kind, user=session.full_name if names else None)
 
 
-def _number(field: str, value: str | None) -> int | None:
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdigit() and int(value[:18]) > 0):
-        raise Refused(422, f"{field}: expected a whole number from 1")
-    return int(value[:18])
-
-
-def _time(field: str, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        # In a query a + that was not encoded arrives as a space.
-        at = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Refused(422, f"{field}: expected a time in ISO 8601, for example 2026-11-24T18:00:00Z") from None
-
-
 def _kind(value: str | None) -> str | None:
     if value is not None and value not in wording.KINDS:
         raise Refused(422, f"kind: expected one of {', '.join(sorted(wording.KINDS))}")
     return value
-
-
-def _json(body: Any, exclude: Any = None) -> bytes:
-    bottle.response.content_type = "application/json"
-    return bytes(body.model_dump_json(exclude=exclude).encode())

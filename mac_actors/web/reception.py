@@ -8,7 +8,6 @@ gets a request that is complete in memory and never waits for a client's next by
 from __future__ import annotations
 
 import errno
-import io
 import json
 import re
 import selectors
@@ -17,12 +16,11 @@ import ssl
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import Any
 
 from cheroot.connections import ConnectionManager
-from cheroot.server import HTTPConnection
 
 from mac_actors.web.chunks import join_chunks
+from mac_actors.web.connection import Connection
 
 MAX_HEADER = 16 * 1024
 """Bytes of request line and headers. Readers send about 200; browsers with many cookies a few thousand."""
@@ -39,9 +37,6 @@ REQUEST_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
 """How long a client may take to read its answer. No worker waits for it."""
 
-SEND_BYTES = 256 * 1024
-"""Handed to the kernel in one go."""
-
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending (what it sends is dropped) so that it can read the answer."""
 
@@ -54,71 +49,6 @@ _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)
 _CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
-
-
-class Outgoing:
-    """Gathers an answer, so that headers and body leave in one packet. What the client is slow to take stays."""
-
-    __slots__ = ("_parts", "bytes_written")
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self.bytes_written = 0
-
-    def __bool__(self) -> bool:
-        """Whether there is something left to send."""
-        return bool(self._parts)
-
-    def write(self, data: bytes) -> int:
-        """Take a part of the answer."""
-        self._parts.append(data)
-        return len(data)
-
-    def send(self, sock: socket.socket) -> None:
-        """Send as much as the (non-blocking) socket takes at once."""
-        data = memoryview(b"".join(self._parts))
-        try:
-            while data:
-                sent = sock.send(data[:SEND_BYTES])
-                self.bytes_written += sent
-                data = data[sent:]
-        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            pass
-        self._parts = [bytes(data)] if data else []
-
-
-class Connection(HTTPConnection):
-    """One client's connection: what it has sent so far, and until when it may take its time."""
-
-    def __init__(self, server: Any, sock: Any, makefile: object = None) -> None:
-        # not super().__init__(): it opens a buffered reader on the socket, and ours reads from memory
-        self.server = server
-        self.socket = sock
-        self.rfile = io.BytesIO()
-        self.wfile = Outgoing()
-        self.stays_open = False
-        self.requests_seen = 0
-        self.buffer = bytearray()
-        self.needed = 0
-        self.chunked = False
-        self.deadline = time.monotonic() + REQUEST_SECONDS
-        self.received = 0.0
-        self.watched = False
-        self.lingering = False
-
-    def communicate(self) -> bool:
-        """Answer one request; true if the reception has more to do with the connection."""
-        self.stays_open = bool(super().communicate())
-        self.wfile.send(self.socket)
-        return self.stays_open or bool(self.wfile)
-
-    def take_request(self) -> None:
-        """Make the complete request in the buffer the one to be answered; what follows it stays."""
-        self.rfile = io.BytesIO(self.buffer[: self.needed])
-        del self.buffer[: self.needed]
-        self.needed = 0
-        self.chunked = False
-        self.received = time.monotonic()
 
 
 class Reception(ConnectionManager):
@@ -184,6 +114,7 @@ class Reception(ConnectionManager):
                     sock = self.server.ssl_adapter.wrap(sock)
                 conn = Connection(self.server, sock)
                 conn.remote_addr, conn.remote_port = address[0], address[1]
+                conn.deadline = time.monotonic() + REQUEST_SECONDS
             except (OSError, ValueError):
                 sock.close()
                 continue
@@ -323,7 +254,7 @@ class Reception(ConnectionManager):
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
-        self.server.refused(str(status))
+        self.server.refusals.add(str(status))
         conn.buffer.clear()
         conn.lingering = True
         conn.deadline = time.monotonic() + LINGER_SECONDS

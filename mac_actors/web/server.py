@@ -10,7 +10,6 @@ import re
 import socket
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,10 @@ from cheroot.wsgi import Gateway_10
 from cheroot.wsgi import Server as WSGIServer
 
 from mac_actors.errors import ConfigError, MacError
+from mac_actors.web.connection import Connection
+from mac_actors.web.counts import Counts
 from mac_actors.web.fairness import FairQueue
-from mac_actors.web.reception import MAX_BODY, Connection, Reception
+from mac_actors.web.reception import MAX_BODY, Reception
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Request(HTTPRequest):
     def simple_response(self, status: Any, msg: str = "") -> None:
         """Write a complete answer to a request that can't be passed on."""
         code = int(str(status)[:3])
-        self.server.refused(str(code))
+        self.server.refusals.add(str(code))
         body = json.dumps({"error": msg or http.HTTPStatus(code).phrase}).encode()
         self.close_connection = True
         self.sent_headers = True
@@ -177,7 +178,7 @@ class Server(WSGIServer):
         self.requests = _Workers(self, min=THREADS, max=THREADS)
         self.ssl_adapter = tls
         self._thread: threading.Thread | None = None
-        self.refusals: Counter[str] = Counter()
+        self.refusals = Counts()
         """Requests refused before the application saw them, by status."""
 
     def open(self) -> None:
@@ -241,10 +242,6 @@ class Server(WSGIServer):
     def waiting(self) -> int:
         """Requests that no worker has taken yet."""
         return int(self.requests.qsize)
-
-    def refused(self, reason: str) -> None:
-        """Count a request that was refused."""
-        self.refusals[reason] += 1
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """Pass cheroot's messages on to our log."""

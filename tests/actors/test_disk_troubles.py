@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ import pytest
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Answer
-from mac_actors.core.events import Clear, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.events import Clear, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, SessionStarted
-from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
+from mac_actors.core.state import MachineState, Refusal, Source, Status
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
@@ -27,18 +25,13 @@ from tests.fakes import (
     RecordingChat,
     RefusingStore,
     open_fleet,
+    report,
     wait_until,
     written,
 )
 
 WAIT = 10.0
 BUDGET = 0.05
-
-
-def report(fleet: MachineFleet, name: str, fob: str | None = None, *, oops: bool = False) -> Answer:
-    """Send a reader's report."""
-    event = Report(datetime.now(UTC), fob, oops=oops, telemetry=Telemetry(uptime=1000.0))
-    return fleet.report(name, event, time.monotonic())
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,9 @@ import pytest
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.reloads import UsersChange
-from mac_actors.core.config import Configuration
-from mac_actors.core.events import Report
+from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.outcomes import PowerChanged, SessionEnded
-from mac_actors.core.state import Status, Telemetry
+from mac_actors.core.state import Status
 from mac_actors.errors import ReloadRefused, StorageError, UnknownMachine
 from mac_actors.settings import parse
 from mac_actors.storage.store import Store
@@ -28,6 +25,7 @@ from tests.fakes import (
     RefusingStore,
     UnreadableStore,
     open_fleet,
+    report,
     sample_machines,
     sample_users,
     user,
@@ -56,8 +54,7 @@ def without(*names: str, **changes: dict[str, Any]) -> dict[str, Any]:
 
 def relay(fleet: MachineFleet, name: str, fob: str | None = None) -> bool:
     """Send a report; return whether the relay is on."""
-    event = Report(datetime.now(UTC), fob, telemetry=Telemetry(uptime=1000.0))
-    return fleet.report(name, event, time.monotonic()).outputs.relay
+    return report(fleet, name, fob).outputs.relay
 
 
 def test_the_same_configuration_changes_nothing(fleet: MachineFleet) -> None:
@@ -293,3 +290,22 @@ def test_a_whole_shop_may_be_swapped(fleet: MachineFleet) -> None:
     assert fleet.snapshots() == []
     fleet.reload(configured())
     assert len(fleet) == 5
+
+
+def test_an_added_machine_has_its_actor_before_it_has_its_name(
+    fleet: MachineFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for it at that moment gets an answer, not a mistake of the server."""
+    begin = fleet.lives.begin
+    seen: list[str] = []
+
+    def looked_at(config: MachineConfig, stored: Any) -> None:
+        with pytest.raises(UnknownMachine):
+            fleet.snapshot(config.name)
+        begin(config, stored)
+        seen.append(config.name)
+
+    monkeypatch.setattr(fleet.lives, "begin", looked_at)
+    fleet.reload(configured(without(kiln={"authorizations_or": []})))
+    assert seen == ["kiln"]
+    assert fleet.snapshot("kiln").name == "kiln"

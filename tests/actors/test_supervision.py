@@ -20,7 +20,7 @@ from mac_actors.core.state import MachineState, Source, Status, Telemetry
 from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, MachineUnavailable
 from mac_actors.storage.store import Store
-from tests.fakes import ANN, RecordingChat, RecordingSubscriber, open_fleet, wait_until, written
+from tests.fakes import ANN, RecordingChat, RecordingSubscriber, open_fleet, report, wait_until, written
 
 WAIT = 10.0
 
@@ -46,8 +46,7 @@ def ref_of(fleet: MachineFleet, name: str) -> pykka.ActorRef[MachineActor]:
 
 def insert(fleet: MachineFleet, name: str, fob: str | None) -> bool:
     """Send a report; return whether the relay is on."""
-    event = Report(datetime.now(UTC), fob, telemetry=Telemetry(uptime=1000.0))
-    return fleet.report(name, event, time.monotonic()).outputs.relay
+    return report(fleet, name, fob).outputs.relay
 
 
 def test_a_machine_whose_actor_was_stopped_comes_back_as_it_was(fleet: MachineFleet, chat: RecordingChat) -> None:

@@ -40,6 +40,22 @@ def laser(
     )
 
 
+def called(value: object) -> str:
+    """Name a card's user or a machine in the name of a test, the same in every process (a set is not)."""
+    if isinstance(value, User):
+        return value.lcd_name
+    if isinstance(value, MachineConfig):
+        second = value.second_relay
+        words = {
+            "always on": value.always_enabled,
+            "warn only": value.unauthorized_warn_only,
+            "second warn only": second is not None and second.unauthorized_warn_only,
+            "second always on": second is not None and second.always_enabled,
+        }
+        return f"{value.name} {' '.join(word for word, so in words.items() if so)}".strip()
+    return "no card" if value is None else str(value)
+
+
 def someone(first: str, last: str, *fobs: str, can: Iterable[str] = (), **more: object) -> User:
     user = User(
         account_id=f"id-{first.lower()}",

@@ -33,6 +33,7 @@ from tests.core.examples import (
     STRANGER,
     T0,
     after,
+    called,
     clear,
     fresh,
     lock,
@@ -120,7 +121,7 @@ def test_lock_ends_any_session_in_one_outcome_and_blocks_the_card(
 
 
 @pytest.mark.parametrize("make", [oops, lock])
-@pytest.mark.parametrize("card", [BEN, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [BEN, STRANGER], ids=called)
 def test_oops_and_lock_block_a_refused_card_too(card: User | str, make: Callable[[float], Event]) -> None:
     refused = with_card(MILL, card)
     state = decide(MILL, PEOPLE, refused, make(20)).state
@@ -128,7 +129,7 @@ def test_oops_and_lock_block_a_refused_card_too(card: User | str, make: Callable
     assert state.card == replace(refused.card, blocked=True)
 
 
-@pytest.mark.parametrize("card", [None, ANNA, OLGA, OTTO], ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, OLGA, OTTO], ids=called)
 @pytest.mark.parametrize(
     ("situation", "make", "already"),
     [
@@ -248,7 +249,7 @@ def test_clearing_starts_no_session_for_a_card_still_in_the_reader(
 
 
 @pytest.mark.parametrize(("make", "was", "then"), CLEARS)
-@pytest.mark.parametrize("user", [OLGA, OTTO], ids=str)
+@pytest.mark.parametrize("user", [OLGA, OTTO], ids=called)
 def test_an_override_session_goes_on_over_a_clear_until_its_card_is_taken_out(
     user: User, make: Callable[[float], Clearing], was: str, then: str
 ) -> None:
@@ -296,7 +297,7 @@ def test_clear_on_an_always_enabled_machine_with_a_card_turns_it_on() -> None:
 # configuration
 
 
-@pytest.mark.parametrize("card", [None, ANNA, BEN, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, BEN, STRANGER], ids=called)
 def test_a_machine_that_becomes_always_enabled_is_on_and_says_so_if_it_was_off(card: User | str | None) -> None:
     before = fresh(MILL) if card is None else with_card(MILL, card)
     decision = decide(MILL_ALWAYS_ON, PEOPLE, before, Configured(after(70)))
@@ -310,7 +311,7 @@ def test_a_machine_that_becomes_always_enabled_is_on_and_says_so_if_it_was_off(c
 
 
 @pytest.mark.parametrize("situation", [OOPSED, LOCKED, BOTH])
-@pytest.mark.parametrize("card", [None, ANNA, BEN], ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, BEN], ids=called)
 def test_a_flagged_machine_that_becomes_always_enabled_stays_off_and_says_nothing_of_power(
     card: User | None, situation: str
 ) -> None:
@@ -327,7 +328,7 @@ def test_a_flagged_machine_that_becomes_always_enabled_stays_off_and_says_nothin
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("card", [ANNA, BEN, OLGA, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [ANNA, BEN, OLGA, STRANGER], ids=called)
 def test_a_machine_no_longer_always_enabled_is_off_and_the_card_in_it_is_blocked(
     card: User | str, situation: str
 ) -> None:
@@ -342,7 +343,7 @@ def test_a_machine_no_longer_always_enabled_is_off_and_the_card_in_it_is_blocked
     assert decide(MILL, PEOPLE, decision.state, report(card, 80)).state.session is None
 
 
-@pytest.mark.parametrize("card", [BEN, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [BEN, STRANGER], ids=called)
 def test_a_card_refused_before_the_machine_was_always_enabled_is_blocked_when_it_no_longer_is(card: User | str) -> None:
     between = decide(MILL_ALWAYS_ON, PEOPLE, with_card(MILL, card), Configured(after(20))).state
     state = decide(MILL, PEOPLE, between, Configured(after(30))).state

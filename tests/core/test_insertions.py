@@ -37,6 +37,7 @@ from tests.core.examples import (
     TINA,
     TOM,
     after,
+    called,
     clear,
     fob_of,
     fresh,
@@ -133,7 +134,7 @@ def test_a_card_that_may_not_is_refused_with_the_reason(
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("directory", [PEOPLE, ENFORCED])
-@pytest.mark.parametrize("card", [ANNA, BEN, OLGA, OTTO, EVE, EMIL, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [ANNA, BEN, OLGA, OTTO, EVE, EMIL, STRANGER], ids=called)
 def test_on_an_always_enabled_machine_any_card_is_tracked_for_the_log_only(
     card: User | str, directory: Directory, situation: str
 ) -> None:
@@ -229,7 +230,7 @@ def test_a_refusal_is_kept_until_the_card_is_out(card: User | str, refusal: Refu
 
 
 @pytest.mark.parametrize("situation", FLAGGED)
-@pytest.mark.parametrize("card", [ANNA, BEN, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [ANNA, BEN, STRANGER], ids=called)
 def test_a_card_refused_on_a_flagged_machine_stays_blocked_after_the_clear_until_it_is_out(
     card: User | str, situation: str
 ) -> None:

@@ -388,4 +388,4 @@ class History(RuleBasedStateMachine):
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, database=None)
+TestHistory.settings = settings(max_examples=100, stateful_step_count=40, database=None)

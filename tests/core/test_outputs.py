@@ -39,6 +39,7 @@ from tests.core.examples import (
     TOM,
     TUBE,
     after,
+    called,
     clear,
     fresh,
     laser,
@@ -162,7 +163,7 @@ def fits_the_display(display: str) -> bool:
     return len(lines) <= 2 and all(len(line) <= 16 for line in lines) and drawable
 
 
-@settings(deadline=None, database=None)
+@settings(database=None)
 @given(name=st.text() | st.text("\\~\n\r\t\x00\x7f äß€\u2028 x", max_size=40))
 def test_whatever_a_name_holds_the_display_is_two_lines_of_16_drawable_characters(name: str) -> None:
     directory = named(name)
@@ -212,7 +213,7 @@ def test_the_display_keeps_the_name_that_the_user_had_at_the_start_of_the_sessio
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("config", [MILL, SAW, LAMP], ids=lambda config: config.name)
-@pytest.mark.parametrize("card", [None, ANNA, BEN, OLGA, OTTO, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, BEN, OLGA, OTTO, STRANGER], ids=called)
 def test_the_relay_follows_its_formula(config: MachineConfig, card: User | str | None, situation: str) -> None:
     state = fresh(config, situation) if card is None else with_card(config, card, situation)
     flagged = situation in FLAGGED
@@ -239,8 +240,8 @@ LASERS = [
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("card", [None, ANNA, BEN, OLGA, TINA, TOM, STRANGER], ids=str)
-@pytest.mark.parametrize("config", LASERS, ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, BEN, OLGA, TINA, TOM, STRANGER], ids=called)
+@pytest.mark.parametrize("config", LASERS, ids=called)
 def test_the_second_relay_follows_its_formula(config: MachineConfig, card: User | str | None, situation: str) -> None:
     state = fresh(config, situation) if card is None else with_card(config, card, situation)
     second = config.second_relay
@@ -295,7 +296,7 @@ def test_the_second_relay_stays_off_when_it_becomes_always_enabled_until_the_ses
     assert second_relay_on(now, again)
 
 
-@pytest.mark.parametrize("user", [OLGA, OTTO], ids=str)
+@pytest.mark.parametrize("user", [OLGA, OTTO], ids=called)
 def test_the_second_relay_of_an_override_session_goes_on_over_the_clear(user: User) -> None:
     config = laser(second_warn=True)
     running = with_card(config, user, OOPSED)
@@ -306,7 +307,7 @@ def test_the_second_relay_of_an_override_session_goes_on_over_the_clear(user: Us
 # nothing else
 
 
-@settings(deadline=None, database=None)
+@settings(database=None)
 @given(
     uptime=st.none() | st.floats(allow_nan=False),
     amps=st.floats(allow_nan=False),

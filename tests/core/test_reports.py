@@ -43,6 +43,7 @@ from tests.core.examples import (
     T0,
     UP,
     after,
+    called,
     clear,
     fresh,
     oops,
@@ -56,7 +57,7 @@ from tests.core.examples import (
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("card", [None, ANNA, BEN, OLGA, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, BEN, OLGA, STRANGER], ids=called)
 def test_a_heartbeat_moves_telemetry_and_check_in_and_nothing_else(card: User | str | None, situation: str) -> None:
     before = fresh(MILL, situation) if card is None else with_card(MILL, card, situation)
     event = replace(report(card, 20), telemetry=Telemetry(UP + 20, -50.0, 80.0, 31.5, 2.5, second_relay_state=True))
@@ -145,7 +146,7 @@ def test_a_reboot_ends_the_session_in_one_outcome_and_blocks_its_card(
 
 
 @pytest.mark.parametrize("situation", FLAGGED)
-@pytest.mark.parametrize("user", [OLGA, OTTO], ids=str)
+@pytest.mark.parametrize("user", [OLGA, OTTO], ids=called)
 def test_a_reboot_ends_an_override_session_too_and_leaves_oops_and_lock(user: User, situation: str) -> None:
     running = with_card(MILL, user, situation)
     decision = decide(MILL, PEOPLE, running, report(user, 70, uptime=None))
@@ -160,8 +161,8 @@ def test_a_reboot_ends_an_override_session_too_and_leaves_oops_and_lock(user: Us
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("old", [None, ANNA], ids=str)
-@pytest.mark.parametrize("new", [BEN, OTTO, STRANGER], ids=str)
+@pytest.mark.parametrize("old", [None, ANNA], ids=called)
+@pytest.mark.parametrize("new", [BEN, OTTO, STRANGER], ids=called)
 def test_a_card_that_comes_in_the_report_of_a_reboot_is_blocked_whoevers_it_is(
     new: User | str, old: User | None, situation: str
 ) -> None:
@@ -285,7 +286,7 @@ def test_the_oops_button_on_an_oopsed_machine_leaves_the_override_session_runnin
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("user", [ANNA, BEN, OLGA, OTTO], ids=str)
+@pytest.mark.parametrize("user", [ANNA, BEN, OLGA, OTTO], ids=called)
 def test_a_card_that_comes_in_a_report_with_oops_is_blocked_whoevers_it_is(user: User, situation: str) -> None:
     decision = decide(MILL, PEOPLE, fresh(MILL, situation), report(user, 10, oops=True))
     assert decision.state.session is None
@@ -381,7 +382,7 @@ def test_a_card_replaced_with_no_empty_report_between_ends_the_old_session_first
     assert (decision.state.session.account_id, decision.state.session.since) == (OTTO.account_id, after(20))
 
 
-@pytest.mark.parametrize("new", [BEN, OLGA, STRANGER], ids=str)
+@pytest.mark.parametrize("new", [BEN, OLGA, STRANGER], ids=called)
 def test_an_authorized_card_replaced_by_one_that_may_not_stops_the_machine(new: User | str) -> None:
     decision = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(new, 20))
     assert [type(outcome) for outcome in decision.outcomes] == [SessionEnded, SessionRefused]
@@ -478,7 +479,7 @@ def test_an_always_enabled_machine_says_power_is_on_when_it_is_configured_first_
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("card", [None, ANNA, BEN, OTTO, STRANGER], ids=str)
+@pytest.mark.parametrize("card", [None, ANNA, BEN, OTTO, STRANGER], ids=called)
 def test_the_same_report_twice_gives_the_state_of_once(card: User | str | None, situation: str) -> None:
     before = with_card(MILL, OLGA, situation)
     events: list[Report] = [

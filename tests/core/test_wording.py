@@ -384,7 +384,7 @@ def test_a_length_of_time_is_said_as_people_do(seconds: float, text: str) -> Non
     assert duration(seconds) == text
 
 
-@settings(deadline=None, database=None)
+@settings(database=None)
 @given(name=st.text(st.characters(codec="utf-8", categories=["L", "Nd"]), min_size=8), reason=st.none() | st.just("x"))
 def test_no_name_whatever_it_is_gets_into_a_public_wording(name: str, reason: str | None) -> None:
     """Eight letters or more, so that the name is not a word of the sentence by chance."""

@@ -89,7 +89,7 @@ def reloaded(server: ServerProcess, pattern: str) -> str:
 def test_the_manager_is_told_when_the_server_is_up_and_when_it_goes_down(manager: Manager, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, NOTIFY_SOCKET=manager.name) as server:
         message = manager.next("READY")
-        assert message == {"READY": "1", "STATUS": "8 machines; no Slack"}
+        assert message == {"READY": "1", "STATUS": "8 machines: all idle; no Slack"}
         assert server.call("GET", "/healthz")[0] == 200, "it said that it was up"
         assert server.terminate() == 0
         assert manager.next("STOPPING")["STOPPING"] == "1"
@@ -110,12 +110,12 @@ def test_signs_of_life_and_the_state_of_the_shop_keep_coming(manager: Manager, t
         server.report("metal-mill", "1000001")
         while "in use" not in (status := manager.next("STATUS")["STATUS"]):
             pass
-        assert status == "8 machines, 1 in use; no Slack"
+        assert status == "8 machines: 1 in use; no Slack"
         server.call("POST", "/api/machine/oops/metal-mill")
         server.call("POST", "/api/machine/locked_out/table-saw")
         while "locked" not in (status := manager.next("STATUS")["STATUS"]):
             pass
-        assert status == "8 machines, 1 oopsed, 1 locked out; no Slack"
+        assert status == "8 machines: 1 oopsed, 1 locked out; no Slack"
         server.process.send_signal(signal.SIGSTOP)
         assert manager.quiet(1.0)
         server.process.send_signal(signal.SIGCONT)
@@ -171,7 +171,7 @@ def test_sighup_has_both_files_read_again(manager: Manager, shop: Path) -> None:
         assert server.report("band-saw")["relay"] is True
         message = manager.next("RELOADING")
         assert int(message["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
-        assert manager.next("READY")["STATUS"] == "8 machines; no Slack"
+        assert manager.next("READY")["STATUS"] == "8 machines: all idle; no Slack"
         assert server.terminate() == 0
 
 

@@ -16,7 +16,7 @@ from mac_actors.errors import ConfigError
 from mac_actors.imports.csv_file import CsvSource, Mapped
 from mac_actors.imports.people import People, gather
 from mac_actors.imports.source import checked, fob_problem, read_toml
-from mac_actors.settings.files import UserEntry
+from mac_actors.settings.entries import UserEntry
 
 HEAD = "account_id,full_name,fob_codes,expiration_ymd,authorizations\n"
 ROUNDED = fob_problem(["1e9"])
@@ -323,7 +323,7 @@ def test_a_mapping_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 # anything
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_users_or_a_list_of_what_is_wrong(data: bytes) -> None:
     for content in (data, HEAD.encode() + data):
@@ -336,7 +336,7 @@ def test_any_bytes_are_users_or_a_list_of_what_is_wrong(data: bytes) -> None:
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0;,\r\n"), max_size=15)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=8), st.sampled_from([",", ";", "\t"]))
 def test_whatever_stands_in_the_cells_it_arrives_as_it_stands(
     cells: list[tuple[str, str, str]], delimiter: str

@@ -303,7 +303,7 @@ def test_the_command_shows_what_it_does_and_does_it_once(shop: Path, here: Here)
 
     asked = here("import-dm-mac", "old", cwd=shop)
     assert asked.returncode == 1
-    assert "there is no terminal to ask at. --yes agrees beforehand" in asked.stderr
+    assert "there is no terminal to ask at: Take this over into machine_state? --yes agrees beforehand" in asked.stderr
     assert states(shop / "machine_state") == {}
 
     done = here("import-dm-mac", "old", "--yes", cwd=shop)

@@ -15,7 +15,7 @@ from mac_actors.imports.neon import PAUSE_SECONDS, TRIES, Neon
 from mac_actors.imports.neon_config import URL, Access, NeonConfig
 from mac_actors.imports.people import gather
 from mac_actors.imports.source import checked, fob_problem
-from mac_actors.settings.files import UserEntry
+from mac_actors.settings.entries import UserEntry
 from tests.imports.conftest import Here
 from tests.imports.neon_server import KEY, ORGANIZATION, NeonServer, account, busy, cut, hang_up, neon_server, says
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mac_actors import AnyFleet, Fleet, RemoteFleet
-from mac_actors.core.events import Report
-from mac_actors.core.state import Telemetry
 from tests.e2e.processes import ServerProcess
-from tests.fakes import sample_machines, sample_users
+from tests.fakes import report, sample_machines, sample_users
 
 TOKEN = "the-admins-token"
 
@@ -31,12 +27,7 @@ class Shop:
 def shop_here() -> Iterator[Shop]:
     """The sample shop in this process, in memory."""
     with Fleet.open(sample_machines(), sample_users(), state=None) as fleet:
-
-        def report(machine: str, fob: str) -> object:
-            event = Report(datetime.now(UTC), fob or None, telemetry=Telemetry(uptime=100.0))
-            return fleet.report(machine, event, time.monotonic())
-
-        yield Shop(fleet, report)
+        yield Shop(fleet, lambda machine, fob: report(fleet, machine, fob or None))
 
 
 @contextmanager

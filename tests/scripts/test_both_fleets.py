@@ -65,7 +65,7 @@ def test_an_unknown_name_is_an_unknown_machine_with_the_nearest_names(fleet: Any
         eval(look, {"fleet": fleet, "n": "Metl Mill"})
     assert isinstance(caught.value, LookupError)
     assert str(caught.value) == "No such machine: Metl Mill. Did you mean Metal Mill?"
-    assert caught.value.suggestions == ("Metal Mill",) == tuple(fleet.nearest("Metl Mill"))
+    assert caught.value.suggestions == ("Metal Mill",)
 
 
 def test_each_command_answers_with_what_came_of_it(fleet: AnyFleet) -> None:

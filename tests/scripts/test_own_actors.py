@@ -233,3 +233,35 @@ def test_a_proxy_stays_good_when_its_actor_is_replaced(fleet: Fleet) -> None:
     assert machine.lock(reason="belt").get().outcomes
     assert machine.actor_ref is not before
     logging.getLogger("pykka").setLevel(logging.NOTSET)
+
+
+def test_one_may_start_another_when_it_is_made(fleet: Fleet) -> None:
+    lives: list[str] = []
+
+    class Parent(pykka.ThreadingActor):
+        def __init__(self) -> None:
+            super().__init__()
+            fleet.start(Counting, lives)
+
+    made = threading.Thread(target=lambda: fleet.start(Parent), daemon=True)
+    made.start()
+    made.join(WAIT)
+    assert not made.is_alive()
+    assert lives == ["alive"]
+
+
+def test_subscribers_that_come_and_go_at_the_same_moment_are_all_there(fleet: Fleet) -> None:
+    told = RecordingSubscriber()
+
+    def come_and_go() -> None:
+        for _ in range(200):
+            fleet.subscribe(print)()
+        fleet.subscribe(told)
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    fleet["router"].lock().get(timeout=WAIT)
+    assert len(told.wait_for(8)) == 8

@@ -18,9 +18,10 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.slack.commands import CHANGING, LONGEST_REASON, Command, Verb, find_quoted, parse, plain, resolve
 from mac_actors.slack.posts import escape
 from mac_actors.web.chunks import join_chunks
-from mac_actors.web.errors import Refused, error_body, parse_body, read_body
-from mac_actors.web.models import AdminBody, ReportBody
-from mac_actors.web.reception import MAX_BODY, Connection, Reception
+from mac_actors.web.connection import Connection
+from mac_actors.web.errors import Refused, error_body
+from mac_actors.web.reception import MAX_BODY, Reception
+from mac_actors.web.requests import AdminBody, ReportBody, parse_body, read_body
 from mac_actors.web.server import Server
 from tests.fakes import ODD_ALIAS
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,10 @@ from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person
 from mac_actors.core.spans import Zone, midnight, overlap
 from mac_actors.core.state import Flag, MachineState, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.errors import StorageError
-from mac_actors.storage import codec, history
+from mac_actors.storage import codec, flags, history, use
 from mac_actors.storage.engine import DATABASE
-from mac_actors.storage.history import DAYS, WEEKS, History, Running, Use
+from mac_actors.storage.figures import DAYS, WEEKS, Running, Use
+from mac_actors.storage.history import History
 from mac_actors.storage.migrations import m0001_initial
 from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.store import Store
@@ -169,6 +171,17 @@ def test_a_lock_because_the_state_was_lost_ends_the_oops(store: Store) -> None:
     write(store, oopsed("mill", NOW - timedelta(hours=5)), locked("mill", NOW - timedelta(hours=2), Source.SERVER))
     today = past(store).machine("mill").days[-1]
     assert (today.oopsed, today.locked) == (3 * 3600, 2 * 3600)
+
+
+def test_the_shop_says_the_same_of_such_a_machine_as_its_page(store: Store) -> None:
+    write(
+        store,
+        oopsed("mill", NOW - timedelta(hours=5)),
+        locked("mill", NOW - timedelta(hours=4), Source.SERVER),
+        cleared("mill", NOW - timedelta(hours=2), oops=False, lock=True),
+    )
+    assert past(store).machine("mill").seconds("unavailable") == 3 * 3600
+    assert past(store).shop().unavailable["mill"] == 3 * 3600
 
 
 # all machines
@@ -320,8 +333,20 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
         assert past(store).usage(TODAY, TODAY, users=False)[0] == {"mill": Use(1, 3600, 0)}
 
 
-@pytest.mark.parametrize("query", ["_PIECES", "_BY_MACHINE", "_TOTAL", "_REFUSALS", "_REFUSALS_BY_MACHINE", "_FLAGS"])
-def test_no_page_looks_at_the_whole_journal(store: Store, query: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "query"),
+    [
+        (history, "_PIECES"),
+        (use, "_BY_MACHINE"),
+        (use, "_TOTAL"),
+        (use, "_REFUSALS"),
+        (use, "_REFUSALS_BY_MACHINE"),
+        (flags, "_OF_MACHINE"),
+        (flags, "_OF_ALL"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2],
+)
+def test_no_page_looks_at_the_whole_journal(store: Store, module: ModuleType, query: str) -> None:
     write(store, *(session("mill", NOW, NOW) for _ in range(3)))
     given = {
         "machine": "mill",
@@ -332,7 +357,7 @@ def test_no_page_looks_at_the_whole_journal(store: Store, query: str) -> None:
         "end": 2,
         "step": 900,
     }
-    statement = getattr(history, query)
+    statement = getattr(module, query)
     with store.reading("explain") as connection:
         compiled = statement.compile(connection)
         plan = connection.exec_driver_sql(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -11,11 +10,21 @@ from urllib.parse import quote
 import pytest
 
 from mac_actors.settings import Tokens
-from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.errors import Refused
 from tests.conftest import MakeServer, start_server
-from tests.fakes import ANN, ODD_ALIAS, OLGA, RecordingChat, sample_machines, sample_users, user, wait_until, written
+from tests.fakes import (
+    ANN,
+    ODD_ALIAS,
+    OLGA,
+    RecordingChat,
+    hanging_disk,
+    sample_machines,
+    sample_users,
+    user,
+    wait_until,
+    written,
+)
 from tests.web.client import Running
 
 TOKEN = "s3cret-admin"
@@ -188,7 +197,7 @@ def test_with_a_token_set_every_admin_call_needs_it(make_server: MakeServer, met
         assert reply.status == 401, headers
         assert TOKEN not in reply.error
         assert reply.headers["WWW-Authenticate"] == "Bearer"
-    assert server.service.app.refusals["401"] == 12
+    assert server.service.app.refusals.so_far()["401"] == 12
     assert server.machine("metal-mill")["status"] == "idle"
     assert server.request(method, path, token=TOKEN).status == 200
     assert server.request(method, path, headers={"Authorization": f"bearer {TOKEN}"}).status == 200
@@ -487,20 +496,10 @@ def test_a_command_that_is_slow_to_reach_the_disk_says_so(
 ) -> None:
     server = make_server(commit_budget=0.05)
     written(server.fleet)
-    gate = threading.Event()
-    commit = Store.commit
-
-    def hang(self: Store, records: Any) -> None:
-        assert gate.wait(30)
-        commit(self, records)
-
-    monkeypatch.setattr(Store, "commit", hang)
-    try:
+    with hanging_disk(monkeypatch):
         assert server.post("/api/machine/oops/router").json == {"success": True, "durable": False}
         assert server.outputs("metal-mill", ANN)["relay"] is True
         assert server.machine("router")["status"] == "oopsed"
-    finally:
-        gate.set()
     wait_until(lambda: server.fleet.journal.depth == 0)
     assert server.post("/api/machine/oops/router").json == {"success": True}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,10 +11,9 @@ import pytest
 
 from mac_actors.core.state import Flag, Source
 from mac_actors.settings import Tokens
-from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from tests.conftest import MakeServer
-from tests.fakes import ANN, ODD_ALIAS, written
+from tests.fakes import ANN, ODD_ALIAS, hanging_disk, written
 from tests.web.client import Reply, Running
 
 TOKEN = "s3cret-admin"
@@ -202,7 +200,7 @@ def test_a_wrong_token_is_refused_said_counted_and_after_five_not_even_looked_at
     assert late.status == 429
     assert 0 < int(late.headers["Retry-After"]) <= 60
     assert b"Too many wrong tokens: try again in" in late.body
-    assert guarded.service.app.refusals == {"401": 5, "429": 1}
+    assert guarded.service.app.refusals.so_far() == {"401": 5, "429": 1}
     assert guarded.post("/api/machine/oops/laser", token="wr0ng").status == 401
     assert guarded.post("/api/machine/oops/laser", token=TOKEN).status == 200
 
@@ -332,18 +330,8 @@ def test_an_order_that_is_not_on_disk_yet_says_so(make_server: MakeServer, monke
     server = make_server(tokens=Tokens(admin=TOKEN), commit_budget=0.05)
     admin = Admin(server)
     written(server.fleet)
-    gate = threading.Event()
-    commit = Store.commit
-
-    def hang(self: Store, records: Any) -> None:
-        assert gate.wait(30)
-        commit(self, records)
-
-    monkeypatch.setattr(Store, "commit", hang)
-    try:
+    with hanging_disk(monkeypatch):
         answer = admin.order("laser", "lock").json
-    finally:
-        gate.set()
     assert answer["good"] is False
     assert "It is not on disk yet" in answer["said"]
 
@@ -371,7 +359,7 @@ def test_an_order_that_is_not_right_changes_nothing(
     assert reply.status == status
     assert reply.error
     assert guarded.fleet.snapshot("laser").status == "idle"
-    assert guarded.service.app.refusals == {str(status): 1}
+    assert guarded.service.app.refusals.so_far() == {str(status): 1}
 
 
 def test_a_token_gives_no_orders_to_the_board_nor_a_cookie_to_the_api(guarded: Running) -> None:

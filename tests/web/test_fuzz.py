@@ -19,7 +19,7 @@ anything = st.recursive(
 )
 fields = st.sampled_from([*report_body("x"), "amps", "second_relay_state", "new"])
 pieces = st.sampled_from([b"\r\n", b"PUT /x HTTP/1.1\r\n", b": ", b"\n", b"0\r\n\r\n"])
-patient = settings(deadline=None, max_examples=150)
+patient = settings(max_examples=150)
 
 
 @patient

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +34,7 @@ from tests.fakes import (
     RecordingChat,
     RefusingStore,
     open_fleet,
+    report,
     wait_until,
     written,
 )
@@ -55,13 +56,6 @@ def scrape(server: Running, **options: Any) -> Scrape:
     assert reply.status == 200, reply
     assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     return Scrape(reply.body)
-
-
-def report(fleet: MachineFleet, name: str, fob: str | None = None, telemetry: Telemetry | None = None) -> datetime:
-    """Report as a reader does; returns when."""
-    now = datetime.now(UTC)
-    fleet.report(name, Report(now, fob, telemetry=telemetry or Telemetry(1000.5)), time.monotonic())
-    return now
 
 
 # --- the whole ----------------------------------------------------------------------------------------
@@ -177,8 +171,10 @@ def test_no_name_of_a_member_and_no_fob_is_ever_in_it(make_server: MakeServer, p
 
 
 def test_a_machine_in_use(fleet: MachineFleet) -> None:
-    since = report(fleet, "laser", ANN, Telemetry(1000.5, -54.0, 92.0, 53.9, 4.2, True))
-    last = report(fleet, "laser", ANN, Telemetry(1010.5, -55.0, 91.0, 54.0, 4.3, True))
+    since = datetime.now(UTC)
+    last = since + timedelta(seconds=1)
+    report(fleet, "laser", ANN, telemetry=Telemetry(1000.5, -54.0, 92.0, 53.9, 4.2, True), at=since)
+    report(fleet, "laser", ANN, telemetry=Telemetry(1010.5, -55.0, 91.0, 54.0, 4.3, True), at=last)
     shown = Scrape.of(Metrics(fleet))
     found = {name: value for (name, labels), value in shown.samples.items() if ("machine_name", "laser") in labels}
     assert {dict(labels)["display_name"] for _, labels in shown.samples if ("machine_name", "laser") in labels} == {
@@ -408,7 +404,7 @@ def test_refused_requests_are_counted_by_status_wherever_they_were_refused(serve
 
 
 def test_a_status_that_is_not_in_the_list_is_counted_all_the_same(server: Running) -> None:
-    server.service.app.count_refusal("418")
+    server.service.app.refusals.add("418")
     assert scrape(server).value("mac_refused_requests_total", status="418", reason="other") == 1
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mac_actors import RemoteFleet
 from mac_actors.errors import ConfigError
 from tests.conftest import start_server
 from tests.fakes import ANN
@@ -120,3 +121,14 @@ def test_a_certificate_with_another_key_stops_the_start(pair: tuple[Path, Path],
     with pytest.raises(ConfigError, match="MAC_TLS_CERT"):
         start_server(tmp_path, tls_cert=pair[0], tls_key=pair[0])
     start_server(tmp_path).stop()
+
+
+def test_a_script_on_this_computer_reaches_it_by_its_own_certificate(
+    tls: Running, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"MAC_PORT": str(tls.port), "MAC_TLS_CERT": str(pair[0])}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MAC_URL", raising=False)
+    with RemoteFleet() as fleet:
+        assert fleet.url == f"https://127.0.0.1:{tls.port}"
+        assert "router" in fleet

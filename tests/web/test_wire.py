@@ -342,7 +342,7 @@ def test_a_request_that_does_not_go_on_is_a_408_and_closed(hasty: Running, data:
         assert reply.status == 408
         assert reply.error
         assert raw.rest() == b""
-    assert hasty.service.server.refusals["408"] == 1
+    assert hasty.service.server.refusals.so_far()["408"] == 1
 
 
 def test_a_request_that_drips_in_byte_by_byte_is_cut_off_too(hasty: Running) -> None:

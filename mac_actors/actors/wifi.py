@@ -23,7 +23,7 @@ NONE = 127
 """Stands for no sample: the reader was silent, or has no reading. No signal is as strong as that (in dBm)."""
 
 
-class Signals:
+class Wifi:
     """The samples of all readers. The watch takes them; any thread reads them."""
 
     def __init__(self) -> None:
