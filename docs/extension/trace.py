@@ -33,7 +33,7 @@ STATIONS = {
             "outputs",
             "notices",
             "Journal.record",
-            "MachineFleet._publish",
+            "Lives._publish",
             "Herald.announce",
         ],
     ),
