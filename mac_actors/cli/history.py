@@ -12,13 +12,13 @@ from typing import Any
 import click
 from rich.table import Table
 
-from mac_actors.cli.common import connect, out, url_option
+from mac_actors.cli.common import agree, connect, out, url_option
 from mac_actors.core.wording import count
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command(short_help="Show sessions, hours and refusals.")
+@click.command(short_help="Show sessions, hours and refusals, by machine and by user.")
 @click.option("--from", "first", type=_DAY, metavar="DAY", help="The first day.  [default: 30 days up to --to]")
 @click.option("--to", "last", type=_DAY, metavar="DAY", help="The last day; it counts too.  [default: today]")
 @click.option(
@@ -89,7 +89,7 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r"} else text
 
 
-@click.command(short_help="Remove a person's name and fobs from the journal.")
+@click.command(short_help="Remove a person's name and fobs from all events.")
 @click.argument("user")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @url_option
@@ -101,8 +101,7 @@ def forget(user: str, yes: bool, url: str | None) -> None:
     with closing(connect(url)) as client:
         who = client.forget(user, only_look=True)
         called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
-        if not yes:
-            click.confirm(f"Forget {called}? This can't be undone.", abort=True)
+        agree(f"Forget {called}? This can't be undone.", yes)
         done = client.forget(who["account_id"] or who["name"])
     click.echo(f"{called} is forgotten: {count(done['events'], 'event')} changed.")
     if done["notices"]:
