@@ -132,7 +132,8 @@ def check() -> None:
 def demo(port: int | None) -> None:
     """Try it: a server on a sample configuration, with simulated readers and no Slack.
 
-    It needs no files and leaves none behind. Members come and go, somebody presses Oops, an admin clears it; what Slack would be told is printed.
+    It needs no files and leaves none behind. Members come and go, somebody presses Oops, an admin clears it; what
+    Slack would be told is printed.
     """
     settings = read_settings(port=port)
     if not os.environ.get("MAC_HOST"):
