@@ -172,9 +172,13 @@ class Client:
         response, body = self._send(method, path, **arguments)
         if response.is_error:
             message = str(body.get("error", response.reason_phrase)).rstrip(".")
-            hint = ". Set MAC_ADMIN_TOKEN to the server's token." if response.status_code in {401, 403} else ""
-            raise ServerError(message + hint, response.status_code)
+            raise ServerError(message + self._token_hint(response.status_code), response.status_code)
         return body, response.headers
+
+    def _token_hint(self, status: int) -> str:
+        if status == 401 and "Authorization" in self._http.headers:
+            return ". The MAC_ADMIN_TOKEN that is set here is not the server's."
+        return ". Set MAC_ADMIN_TOKEN to the server's token." if status in {401, 403} else ""
 
     def _send(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, dict[str, Any]]:
         try:

@@ -51,6 +51,8 @@ class LeftRunning(pykka.ThreadingActor):
 
 def main() -> None:
     """Look every minute, until Ctrl-C."""
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     fleet: AnyFleet = RemoteFleet() if "MAC_URL" in os.environ else Fleet.open()
     with fleet, suppress(KeyboardInterrupt):
         reminder = fleet.start(LeftRunning, fleet, hours=float(sys.argv[1]))

@@ -32,6 +32,8 @@ def look(fleet: AnyFleet, opens: int, closes: int, now: datetime) -> None:
 
 def main() -> None:
     """Look every half minute, until Ctrl-C."""
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     opens, closes = int(sys.argv[1]), int(sys.argv[2])
     fleet: AnyFleet = RemoteFleet() if "MAC_URL" in os.environ else Fleet.open()
     with fleet, suppress(KeyboardInterrupt):

@@ -29,6 +29,8 @@ def report(fleet: AnyFleet, since: datetime) -> str:
 
 def main() -> None:
     """Print the report."""
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     days = int(sys.argv[1])
     fleet: AnyFleet = RemoteFleet() if "MAC_URL" in os.environ else Fleet.open()
     with fleet:

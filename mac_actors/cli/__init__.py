@@ -5,17 +5,17 @@ from __future__ import annotations
 import click
 
 from mac_actors.cli import history, init, migration, remote, server, shell, simulate, slack, storage, users
-from mac_actors.cli.common import Commands
+from mac_actors.cli.sections import MainCommands
 from mac_actors.version import VERSION
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=MainCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="mac-actors")
 def main() -> None:
     """Decide who may run which machine in a makerspace.
 
-    init, serve, check, demo, slack, shell, backup, restore, verify, users and import-dm-mac work on this computer; the
-    others talk to a running server.
+    "mac-actors COMMAND --help" explains a command. Those that ask a running server look for it on this computer, unless
+    --url or MAC_URL says where it is.
     """
 
 

@@ -17,7 +17,7 @@ from mac_actors.core.wording import count
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command(short_help="Show sessions, hours and refusals.")
+@click.command(short_help="Show sessions, hours and refusals, by machine and by user.")
 @click.option("--from", "first", type=_DAY, metavar="DAY", help="The first day.  [default: 30 days up to --to]")
 @click.option("--to", "last", type=_DAY, metavar="DAY", help="The last day; it counts too.  [default: today]")
 @click.option(
@@ -88,7 +88,7 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r"} else text
 
 
-@click.command(short_help="Remove a person's name and fobs from the journal.")
+@click.command(short_help="Remove a person's name and fobs from all events.")
 @click.argument("user")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @url_option

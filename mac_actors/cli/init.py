@@ -31,7 +31,7 @@ NOT_FOR_A_SERVICE = ("/home/", "/root/", "/tmp/", "/var/tmp/", "/run/")  # noqa:
 """Where a service of systemd's with our unit can't look."""
 
 
-@click.command(short_help="Write the files of a new makerspace.")
+@click.command(short_help="Write the files of a new makerspace, and say what comes next.")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--missing", is_flag=True, help="Write the files that are not there, and leave the others as they are.")
 def init(directory: Path, missing: bool) -> None:

@@ -26,7 +26,7 @@ from mac_actors.storage.verify import reading, states
 _DIRECTORY = click.Path(path_type=Path)
 
 
-@click.command("import-dm-mac", short_help="Take over oops and lock-outs from dm_mac.")
+@click.command("import-dm-mac", short_help="Take over oopses and lock-outs from dm_mac.")
 @click.argument("state_dir", type=_DIRECTORY)
 @click.option("--state", type=_DIRECTORY, help="The state directory of this server (MACHINE_STATE_DIR).")
 @click.option("--dry-run", is_flag=True, help="Show what would be taken over, and do nothing.")

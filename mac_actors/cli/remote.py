@@ -21,7 +21,7 @@ FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""
 
 
-@click.command()
+@click.command(short_help="Show all machines, or one, as they are now.")
 @click.argument("name", required=False)
 @url_option
 def status(name: str | None, url: str | None) -> None:
@@ -95,7 +95,7 @@ _VAIN = {
 
 
 def _command(command: str) -> click.Command:
-    @click.command(command, help=_HELP[command], short_help=_HELP[command].partition(":")[0])
+    @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
     @click.argument("name")
     @click.option("--reason", help="Why; shown to everybody.")
     @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")

@@ -114,7 +114,7 @@ def _files(service: Service) -> tuple[Path, Path]:
     return service.settings.machines_config, service.settings.users_config
 
 
-@click.command(short_help="Check the environment and the configuration.")
+@click.command(short_help="Check settings and both files, and start nothing.")
 def check() -> None:
     """Check the environment and both configuration files, without starting anything.
 
@@ -127,12 +127,13 @@ def check() -> None:
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
 
 
-@click.command(short_help="Show the main job, with simulated readers.")
+@click.command(short_help="Try it: a server with sample machines, readers and people.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
 def demo(port: int | None) -> None:
-    """Show the main job: a server on a sample configuration, with simulated readers and no Slack.
+    """Try it: a server on a sample configuration, with simulated readers and no Slack.
 
-    Members come and go, somebody presses Oops, an admin clears it; what Slack would be told is printed.
+    It needs no files and leaves none behind. Members come and go, somebody presses Oops, an admin clears it; what
+    Slack would be told is printed.
     """
     settings = read_settings(port=port)
     if not os.environ.get("MAC_HOST"):

@@ -21,7 +21,7 @@ from mac_actors.simulate import Plan, Tally
 from mac_actors.simulate import simulate as run
 
 
-@click.command(short_help="Play a shop full of readers.")
+@click.command(short_help="Play a shop full of readers, against a server of your own.")
 @click.option("--readers", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many readers.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=30, show_default=True, help="For how long.")
 @click.option("--fast", is_flag=True, help="Heartbeats as fast as the server answers, instead of one every 10 s.")

@@ -10,7 +10,7 @@ from mac_actors.cli.common import read_settings
 from mac_actors.errors import ConfigError
 
 
-@click.group()
+@click.group(short_help="slack check: are tokens, scopes and channels right?")
 def slack() -> None:
     """Look after the Slack side."""
 

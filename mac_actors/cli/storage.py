@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Copy the database, while the server runs or not.")
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def backup(file: Path, force: bool) -> None:
@@ -38,7 +38,7 @@ def backup(file: Path, force: bool) -> None:
     click.echo(f"{file} is a whole copy of the database in {directory} ({size / 1e6:.1f} MB).")
 
 
-@click.command()
+@click.command(short_help="Put a backup in the place of the database.")
 @click.argument("file", type=_FILE)
 def restore(file: Path) -> None:
     """Put the backup FILE in the place of the database. Stop the server first.
@@ -66,7 +66,7 @@ def restore(file: Path) -> None:
     click.echo("Start the server now.")
 
 
-@click.command()
+@click.command(short_help="Check the database, and change nothing.")
 def verify() -> None:
     """Check the state directory, while the server runs or not; nothing is changed.
 

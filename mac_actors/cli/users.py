@@ -24,7 +24,7 @@ SHOWN = 50
 _FILE = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(short_help="users import: make users.json from a spreadsheet or a CRM.")
 def users() -> None:
     """Look after the users file."""
 
@@ -69,7 +69,7 @@ def _pairs(called: str, given: Iterable[str], *, alone: bool = False) -> list[tu
     return pairs
 
 
-@import_.command("csv")
+@import_.command("csv", short_help="From a CSV file, as spreadsheets save it.")
 @click.argument("file", type=_FILE)
 @click.option("--mapping", type=_FILE, help="A TOML file that says all of the following.")
 @click.option("--column", multiple=True, metavar="FIELD=COLUMN", help="Which column is which field of users.json.")
@@ -125,7 +125,7 @@ def import_csv(
     _import(source, options, lambda: source.notes)
 
 
-@import_.command("neon")
+@import_.command("neon", short_help="From the accounts in the Neon CRM.")
 @click.option(
     "--config", type=_FILE, default=Path("neon.toml"), show_default=True, help="Which of Neon's fields is which."
 )

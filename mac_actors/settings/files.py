@@ -107,9 +107,11 @@ def _read_json(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(
-            ["there is no such file; MACHINES_CONFIG and USERS_CONFIG say where the two files are"]
-        ) from None
+        missing = (
+            "there is no such file; MACHINES_CONFIG and USERS_CONFIG say where the two files are "
+            f"(looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
+        )
+        raise ConfigError([missing]) from None
     except OSError as error:
         raise ConfigError([f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError as error:
@@ -124,7 +126,8 @@ def _read_json(path: Path) -> object:
     try:
         data: object = json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise ConfigError([f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]) from None
+        hint = _json_hint(text, error.pos)
+        raise ConfigError([f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}{hint}"]) from None
     except RecursionError:
         raise ConfigError(["not JSON that can be read: nested too deep"]) from None
     except ValueError as error:  # a number of thousands of digits
@@ -148,3 +151,14 @@ def _mtime(path: Path) -> datetime | None:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
         return None
+
+
+def _json_hint(text: str, place: int) -> str:
+    """What a person most likely did, where the parser says no more than what it expected."""
+    if not text.strip():
+        return " (the file is empty)"
+    if text[:place].rstrip().endswith(",") and text[place : place + 1] in {"}", "]"}:
+        return " (the comma before it is one too many)"
+    if text[place : place + 1] == '"' and text[:place].rstrip()[-1:] in {'"', "]", "}"}:
+        return " (a comma is missing at the end of what stands before it)"
+    return ""

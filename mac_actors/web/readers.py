@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -20,16 +21,22 @@ from mac_actors.web.errors import Refused
 from mac_actors.web.models import OutputsBody
 from mac_actors.web.requests import ReportBody, parse_body, read_body
 
+log = logging.getLogger(__name__)
+
 TELL_AT_MOST, TELL_WITHIN_SECONDS = 3, 3600.0
 """So often in this time a machine's refused reports are told of, however often one is accepted in between."""
 
 LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
 
+UNKNOWN_AT_MOST = 100
+"""So many wrong machine names are logged, once each: whoever invents more must not fill the log."""
+
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
     """Add the readers' routes; ``observe`` takes the seconds from each whole report to its answer."""
     refused_readers = _RefusedReaders(fleet.notify)
+    unknown: set[str] = set()
 
     @app.post("/api/machine/update")
     def update() -> bytes:
@@ -45,7 +52,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
         try:
             answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
         except UnknownMachine:
-            raise Refused(404, f"No such machine: {name[:LONGEST_NAME]}") from None
+            called = name[:LONGEST_NAME]
+            if called not in unknown and len(unknown) < UNKNOWN_AT_MOST:
+                unknown.add(called)
+                log.warning(
+                    "a reader at %s reports for %r, which is not in the machines file", environ["REMOTE_ADDR"], called
+                )
+            raise Refused(404, f"No such machine: {called}") from None
         except MachineUnavailable:
             observe(time.monotonic() - received)  # the slowest of all: they belong in the picture
             raise

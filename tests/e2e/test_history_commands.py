@@ -106,14 +106,16 @@ def test_other_names_stay_as_they_are(text: str) -> None:
 # forget
 
 
-def test_forget_asks_does_it_and_says_what_is_left_to_do(tmp_path: Path) -> None:
+def test_forget_asks_does_it_and_says_what_is_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ServerProcess(tmp_path, **ADMIN) as server:
         server.report("metal-mill", "1000001")
         server.report("metal-mill", "")
         server.report("metal-mill", "1000001")
         name = server.call("GET", "/api/events", headers={"Authorization": "Bearer secret"})[1]["events"][0]["user"]
         url = ["--url", server.url]
+        monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
         asked = CliRunner().invoke(main, ["forget", name, *url], input="n\n", env=ADMIN)
+        monkeypatch.undo()
         assert asked.exit_code == 1
         assert f"nothing was changed: there is no terminal to ask at: Forget {name} (" in asked.output
         done = run("forget", name.upper(), "--yes", *url, cwd=tmp_path, **ADMIN)

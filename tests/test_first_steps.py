@@ -1,0 +1,116 @@
+"""What somebody meets who has never seen the program: its help, and what it says to the usual mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from mac_actors.cli import main
+from mac_actors.cli.sections import SECTIONS
+from mac_actors.errors import ConfigError
+from mac_actors.settings import parse
+from tests.e2e.processes import PATIENCE, ServerProcess, environment, run
+from tests.web.client import Running
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_help_lists_every_command_once_under_a_heading_with_its_whole_line() -> None:
+    said = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    lines = said.splitlines()
+    for name in main.commands:
+        assert len([line for line in lines if line.split()[:1] == [name] and line.startswith("  ")]) == 1, name
+    assert [heading for heading in SECTIONS if f"{heading}:" not in lines] == []
+    assert "..." not in said.partition("Options:")[2]
+    assert {name for names in SECTIONS.values() for name in names} <= set(main.commands)
+
+
+def test_a_command_without_a_heading_is_listed_last() -> None:
+    try:
+        main.add_command(click.Command("aaa", help="Something new."))
+        said = CliRunner().invoke(main, ["--help"]).output
+    finally:
+        del main.commands["aaa"]
+    assert said.partition("\nMore:\n")[2].split() == ["aaa", "Something", "new."]
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("", "(the file is empty)"),
+        (" \n", "(the file is empty)"),
+        ('{"saw": {"authorizations_or": [],}}', "(the comma before it is one too many)"),
+        ('{"saw": {"authorizations_or": ["a", ]}}', "(the comma before it is one too many)"),
+        (
+            '{"saw": {"alias": "Saw"\n "authorizations_or": []}}',
+            "(a comma is missing at the end of what stands before it)",
+        ),
+        ("{'saw': {}}", ""),
+    ],
+)
+def test_broken_json_says_what_was_most_likely_done(tmp_path: Path, content: str, hint: str) -> None:
+    path = tmp_path / "machines.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        parse(path, ROOT / "etc" / "users.json")
+    [line] = caught.value.problems
+    assert ": not JSON: " in line
+    assert line.endswith(hint)
+    assert hint or not line.endswith(")")
+
+
+def test_a_missing_file_says_where_it_was_looked_for_and_how_to_begin(tmp_path: Path) -> None:
+    done = run("check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"(looked in {tmp_path}; 'mac-actors init DIRECTORY' writes first ones)" in done.stderr
+
+
+def test_a_wrong_token_is_not_taken_for_a_missing_one(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, MAC_ADMIN_TOKEN="right") as server:
+        without = run("oops", "kiln", "--url", server.url, cwd=tmp_path)
+        wrong = run("oops", "kiln", "--url", server.url, cwd=tmp_path, MAC_ADMIN_TOKEN="wrong")
+    assert (without.returncode, wrong.returncode) == (1, 1)
+    assert without.stderr.endswith("Set MAC_ADMIN_TOKEN to the server's token.\n")
+    assert wrong.stderr.endswith("The MAC_ADMIN_TOKEN that is set here is not the server's.\n")
+
+
+def test_forget_without_a_terminal_says_how_to_agree(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, MAC_ADMIN_TOKEN="right") as server:
+        server.report("metal-mill", "1000001")
+        done = run("forget", "1001", "--url", server.url, cwd=tmp_path, MAC_ADMIN_TOKEN="right")
+    assert done.returncode == 1
+    assert done.stderr == "Error: nothing was changed: there is no terminal to ask at. --yes agrees beforehand\n"
+
+
+def test_a_reader_with_a_name_that_is_in_no_file_is_logged_once_and_a_flood_of_names_ends(
+    server: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        assert server.report("tablesaw").status == 404
+    for number in range(150):
+        server.report(f"invented\n{number}")
+    said = [r.getMessage() for r in caplog.records if "not in the machines file" in r.getMessage()]
+    assert said[0] == "a reader at 127.0.0.1 reports for 'tablesaw', which is not in the machines file"
+    assert len(said) == 100
+    assert not any("\n" in line for line in said)
+
+
+@pytest.mark.parametrize("name", ["left_running", "opening_hours", "usage_report"])
+def test_an_example_without_its_numbers_says_how_it_is_called(tmp_path: Path, name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "examples" / f"{name}.py")],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"python {name}.py" in done.stderr
+    assert "Traceback" not in done.stderr
