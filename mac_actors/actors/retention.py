@@ -44,6 +44,11 @@ class Retention:
         self._upto = 0
         self._emptying = False
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there is anything to do, ever."""
+        return self._days is not None
+
     def step(self) -> None:
         """Do the next piece, if there is one; never waits for the disk to write."""
         if self._days is None or time.monotonic() < self._due or (self._gate and not self._gate.wait(0)):

@@ -1,6 +1,6 @@
 """The watch: a thread that, four times a second, revives dead actors, looks at the disk and saves telemetry.
 
-It also takes the samples of the readers' Wi-Fi, and has retention go on.
+It also takes the samples of the readers' Wi-Fi. Where names are removed from old lines, a second thread does that.
 """
 
 from __future__ import annotations
@@ -49,13 +49,18 @@ class Watch:
         self._lost_told = 0
         self._chat_told: set[Channel] = set()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fleet-watch", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name="fleet-watch", daemon=True)]
+        if retention.is_on:
+            # It reads the disk, which may hang: not in the thread that revives actors.
+            self._threads.append(threading.Thread(target=self._remove_names, name="fleet-retention", daemon=True))
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """End the watch."""
         self._stopping.set()
-        self._thread.join(timeout=5)
+        for thread in self._threads:
+            thread.join(timeout=5)
 
     def _run(self) -> None:
         turn = 0
@@ -69,7 +74,6 @@ class Watch:
                     for sentence in self._absences.look(snapshots, now):
                         self._fleet.notify(sentence)
                     self._fleet.wifi.look(snapshots, now)
-                self._retention.step()
                 # a slice of the machines each time: all of them at once would hold up the readers
                 self._fleet.lives.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
             except FleetClosed:
@@ -77,6 +81,13 @@ class Watch:
             except Exception:
                 log.exception("the watch over the fleet failed once; it goes on")
             turn += 1
+
+    def _remove_names(self) -> None:
+        while not self._stopping.wait(WATCH_SECONDS):
+            try:
+                self._retention.step()
+            except Exception:
+                log.exception("the removal of names from old lines of the journal failed once; it goes on")
 
     def _look_at_disk(self) -> None:
         journal = self._fleet.journal

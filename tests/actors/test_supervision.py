@@ -14,6 +14,7 @@ import pytest
 
 from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.machine import MachineActor
+from mac_actors.actors.retention import Retention
 from mac_actors.actors.runtime import MacActor, prove_alive
 from mac_actors.core.events import Clear, Oops, Report
 from mac_actors.core.state import MachineState, Source, Status, Telemetry
@@ -85,6 +86,21 @@ def test_a_machine_that_is_asked_while_it_is_dead_is_revived_for_it(fleet: Machi
         assert fleet["router"].oops(reason=str(round_)).get(timeout=WAIT).outcomes
         assert fleet["router"].clear().get(timeout=WAIT).outcomes
         assert fleet.restarts["machine"] == round_
+
+
+def test_a_removal_of_names_that_hangs_at_the_disk_holds_up_no_revival(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Retention) -> None:
+        reached.set()
+        go_on.wait(WAIT)
+
+    monkeypatch.setattr(Retention, "step", hang)
+    with open_fleet(retention_days=30) as fleet:
+        assert reached.wait(WAIT)
+        ref_of(fleet, "metal-mill").stop(timeout=WAIT)
+        wait_until(lambda: fleet.restarts["machine"] == 1)
+        go_on.set()
 
 
 def test_an_exception_under_ask_goes_to_the_caller_and_the_actor_lives(fleet: MachineFleet) -> None:
