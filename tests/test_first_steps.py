@@ -84,7 +84,8 @@ def test_forget_without_a_terminal_says_how_to_agree(tmp_path: Path) -> None:
         server.report("metal-mill", "1000001")
         done = run("forget", "1001", "--url", server.url, cwd=tmp_path, MAC_ADMIN_TOKEN="right")
     assert done.returncode == 1
-    assert done.stderr == "Error: nothing was changed: there is no terminal to ask at. --yes agrees beforehand\n"
+    assert done.stderr.startswith("Error: nothing was changed: there is no terminal to ask at: Forget ")
+    assert done.stderr.endswith("? This can't be undone. --yes agrees beforehand\n")
 
 
 def test_a_reader_with_a_name_that_is_in_no_file_is_logged_once_and_a_flood_of_names_ends(

@@ -225,7 +225,7 @@ def test_a_running_server_takes_the_new_users_at_once(shop: Path, here: Here) ->
         refused = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **{**where, "MAC_ADMIN_TOKEN": "x"})
         assert refused.returncode == 1
         assert "users.json is written" in refused.stdout
-        assert "Set MAC_ADMIN_TOKEN to the server's token." in refused.stderr
+        assert "The MAC_ADMIN_TOKEN that is set here is not the server's." in refused.stderr
         later = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert later.stdout.splitlines()[-1] == "The server has taken it: 1 added."
 

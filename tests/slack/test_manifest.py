@@ -90,9 +90,9 @@ def test_the_variables_were_found_in_the_source() -> None:
     assert set(environment.SLACK_VARIABLES.values()) | {"SLACK_API_URL"} == set(VARIABLES)
 
 
-@pytest.mark.parametrize("variable", VARIABLES)
-def test_the_document_explains_every_slack_variable(variable: str) -> None:
-    assert re.search(rf"^\s+\* - ``{variable}``$", DOCUMENT, re.MULTILINE)
+@pytest.mark.parametrize("variable", sorted(environment.SLACK_VARIABLES.values()))
+def test_the_document_says_where_every_needed_variable_comes_from(variable: str) -> None:
+    assert f"``{variable}``" in DOCUMENT
 
 
 @pytest.mark.parametrize("verb", list(Verb))
