@@ -27,11 +27,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
 from mac_actors import Fleet
-from mac_actors.core.events import Report
+from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import outputs
 from mac_actors.core.state import Telemetry
-from mac_actors.web.metric_table import MACHINE, MACHINE_GAUGES, Seen
-from mac_actors.web.metrics import Metrics
+from mac_actors.web.metrics.metrics import Metrics
+from mac_actors.web.metrics.table import MACHINE, MACHINE_GAUGES, Seen
 from tests.e2e.processes import ServerProcess
 
 

@@ -8,9 +8,10 @@ The public names, for scripts; the server is built of the same ones::
         fleet["Metal Mill"].lock(by="me", reason="belt").get()
 """
 
+from mac_actors.actors.custom import OwnActor
 from mac_actors.actors.machine import Answer, MachineProxy
-from mac_actors.actors.own import OwnActor
 from mac_actors.bootstrap import Fleet
+from mac_actors.client.remote import RemoteFleet
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Source, Status
@@ -25,8 +26,7 @@ from mac_actors.errors import (
     StorageError,
     UnknownMachine,
 )
-from mac_actors.protocol import AnyFleet, Machine
-from mac_actors.remote import RemoteFleet
+from mac_actors.fleet.protocol import AnyFleet, Machine
 
 __all__ = [
     "Answer",

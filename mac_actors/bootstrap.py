@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mac_actors import settings as settings_module
-from mac_actors.actors.absence import Watched
-from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.notifier import Chat
-from mac_actors.actors.reloads import ReloadSummary
 from mac_actors.core.config import Configuration
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.missing_readers import Watched
+from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.settings import Settings
-from mac_actors.storage.scratch import scratch_store
 from mac_actors.storage.store import Store
+from mac_actors.storage.upkeep.scratch import scratch_store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
-from mac_actors.web.server import Server, Tls
+from mac_actors.web.server.server import Server, Tls
 
 if TYPE_CHECKING:
-    from mac_actors.slack.side import SlackSide
+    from mac_actors.slack.connection import SlackSide
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _path_or_data(given: Any) -> Any:
 def _slack_side(settings: Settings) -> SlackSide | None:
     if settings.slack is None:
         return None
-    from mac_actors.slack.side import SlackSide  # 8 MB that a server without Slack need not load
+    from mac_actors.slack.connection import SlackSide  # 8 MB that a server without Slack need not load
 
     return SlackSide(settings.slack)
 

@@ -18,7 +18,7 @@ from typing import Any
 import mac_actors
 from mac_actors.core.snapshot import tally
 from mac_actors.errors import MacError
-from mac_actors.protocol import AnyFleet, Machine
+from mac_actors.fleet.protocol import AnyFleet, Machine
 from mac_actors.version import VERSION
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.machine import Answer
-from mac_actors.core.events import Report
+from mac_actors.core.inputs import Report
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState, Telemetry
 from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, StorageError
+from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import parse
 from mac_actors.storage.records import Record, Unreadable, Waiting
 from mac_actors.storage.store import Store

@@ -18,7 +18,7 @@ from mac_actors.core.wording import KINDS
 from mac_actors.settings import from_environment, variables
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.variables import VARIABLES
-from mac_actors.web.openapi import description
+from mac_actors.web.api.openapi import description
 from tests.e2e.processes import PATIENCE, environment, free_port
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from tests.e2e.processes import PATIENCE, ROOT, environment
-from tests.imports.neon_server import KEY, ORGANIZATION, account, neon_server
-from tests.imports.old_server import write_old
+from tests.imports.dm_mac.old_server import write_old
+from tests.imports.users.neon_server import KEY, ORGANIZATION, account, neon_server
 from tests.test_docs import PAGES, _normalised
 
 BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n(?: *:caption: (\S+)\n)?\n((?:\1   .*\n|\n)+)", re.MULTILINE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mac_actors.web.models import OutputsBody
+from mac_actors.web.api.response_models import OutputsBody
 from mac_actors.web.requests import ReportBody
 
 FIRMWARE = Path(__file__).parents[1] / "etc/reader"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mac_actors.web.openapi import description
+from mac_actors.web.api.openapi import description
 from mac_actors.web.requests import INPUTS
 
 _PLAIN = {"string": "string", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}

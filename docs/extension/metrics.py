@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mac_actors.web.metric_table import TABLE
+from mac_actors.web.metrics.table import TABLE
 
 
 def metrics(which: str) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import mac_actors
 from docs.extension.trace import trace_report
-from mac_actors.core.events import Clear, Event, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Event, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.state import MachineState, SessionKind, Source, Telemetry
 from mac_actors.core.transitions import decide
 from mac_actors.settings import parse

@@ -24,8 +24,8 @@ from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from mac_actors.web import metric_table as table
-from mac_actors.web.metric_table import MACHINE_GAUGES, TABLE
+from mac_actors.web.metrics import table as table
+from mac_actors.web.metrics.table import MACHINE_GAUGES, TABLE
 
 FILE = Path(__file__).with_name("mac-actors.json")
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")

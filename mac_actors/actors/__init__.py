@@ -1,1 +1,1 @@
-"""Who does what, one message at a time: pykka actors, and the fleet that finds and mends them."""
+"""Who does what, one message at a time: the pykka actors, and what actors need."""

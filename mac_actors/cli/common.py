@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mac_actors import settings as settings_module
-from mac_actors.client import Client
+from mac_actors.client.http import Client
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.settings import Settings
 

@@ -15,13 +15,13 @@ from mac_actors.cli.common import agree, out, plain, read_settings, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
 from mac_actors.core.wording import count
-from mac_actors.imports.dm_mac import Plan, Step, carry_out, make_plan, read_directory
+from mac_actors.imports.dm_mac.states import Plan, Step, carry_out, make_plan, read_directory
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.files import hand_over
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
-from mac_actors.storage.verify import reading, states
+from mac_actors.storage.upkeep.verify import reading, states
 
 _DIRECTORY = click.Path(path_type=Path)
 

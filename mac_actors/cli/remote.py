@@ -13,9 +13,9 @@ from typing import Any
 import click
 
 from mac_actors.cli.common import connect, out, plain, table, url_option
+from mac_actors.client.follow import News
 from mac_actors.core.wording import duration
 from mac_actors.errors import ServerError
-from mac_actors.follow import News
 
 FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""

@@ -14,11 +14,11 @@ from rich.table import Table
 
 from mac_actors import settings as settings_module
 from mac_actors.cli.common import connect, out, raise_file_limit, url_option
-from mac_actors.client import default_url
+from mac_actors.client.http import default_url
 from mac_actors.core.wording import count
 from mac_actors.errors import ServerError
-from mac_actors.simulate import Plan, Tally
-from mac_actors.simulate import simulate as run
+from mac_actors.simulation.readers import Plan, Tally
+from mac_actors.simulation.readers import simulate as run
 
 
 @click.command(short_help="Play a shop full of readers, against a server of your own.")

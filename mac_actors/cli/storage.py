@@ -17,7 +17,7 @@ from mac_actors.cli.common import read_settings
 from mac_actors.core.wording import count
 
 if TYPE_CHECKING:
-    from mac_actors.storage.verify import Progress as Told
+    from mac_actors.storage.upkeep.verify import Progress as Told
 
 _FILE = click.Path(path_type=Path)
 
@@ -30,7 +30,7 @@ def backup(file: Path, force: bool) -> None:
 
     The copy is checked, and FILE is there only when it is whole. MACHINE_STATE_DIR says where the database is.
     """
-    from mac_actors.storage.backup import backup as run
+    from mac_actors.storage.upkeep.backup import backup as run
 
     directory = read_settings().state_dir
     with _progress("copying") as progress:
@@ -46,7 +46,7 @@ def restore(file: Path) -> None:
     FILE is checked before anything is changed, and the present database is kept beside it. No machine starts by
     this: sessions of the backup are over, and a card in a reader must be taken out and put in again.
     """
-    from mac_actors.storage.backup import restore as run
+    from mac_actors.storage.upkeep.backup import restore as run
 
     os.umask(0o077)  # as the server's: for its user alone
     directory = read_settings().state_dir
@@ -73,7 +73,7 @@ def verify() -> None:
     Looks at every page of the database, every machine's state and every event, and whether the states are what the
     events say. Exit status 0: all is well; 1: it is not, and a line says each thing that is wrong.
     """
-    from mac_actors.storage.verify import verify as run
+    from mac_actors.storage.upkeep.verify import verify as run
 
     directory = read_settings().state_dir
     with _progress("checking") as progress:

@@ -13,9 +13,9 @@ import click
 from mac_actors.cli.common import agree, connect, out, plain, read_settings, table, url_option
 from mac_actors.core.wording import count
 from mac_actors.errors import ConfigError, NoServer
-from mac_actors.imports.people import gather
-from mac_actors.imports.source import Source, checked, read_toml
-from mac_actors.imports.update import Change, Update, compare, present_users, write
+from mac_actors.imports.users.people import gather
+from mac_actors.imports.users.source import Source, checked, read_toml
+from mac_actors.imports.users.update import Change, Update, compare, present_users, write
 from mac_actors.settings.files import users_of
 
 SHOWN = 50
@@ -101,7 +101,7 @@ def import_csv(
 
     A column that is called as a field of users.json (case does not count) need not be named.
     """
-    from mac_actors.imports.csv_file import CsvSource, Mapped
+    from mac_actors.imports.users.csv_file import CsvSource, Mapped
 
     data: dict[str, Any] = read_toml(mapping) if mapping else {}
     if mapping:
@@ -135,8 +135,8 @@ def import_neon(options: Options, config: Path) -> None:
 
     NEON_ORG_ID and NEON_API_KEY are the organization's id and API key.
     """
-    from mac_actors.imports.neon import Neon
-    from mac_actors.imports.neon_config import Access, NeonConfig
+    from mac_actors.imports.users.neon import Neon
+    from mac_actors.imports.users.neon_config import Access, NeonConfig
 
     settings = checked(NeonConfig, read_toml(config), str(config))
     told: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if sys.stderr.isatty() else (lambda _: None)

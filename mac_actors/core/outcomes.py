@@ -33,7 +33,7 @@ class Person(Readable):
 
 
 FORGOTTEN = Person("", "")
-"""Stands where a name was removed. Empty, so that what is on disk never grows by it (:mod:`mac_actors.core.forget`)."""
+"""Stands where a name was removed. Empty, so that what is on disk never grows by it (:mod:`mac_actors.core.redaction`)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -19,18 +19,7 @@ from typing import Any
 
 from mac_actors.core.access import Granted, Refused, judge
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.events import (
-    AdminEvent,
-    Clear,
-    Configured,
-    Event,
-    Lock,
-    Oops,
-    Removed,
-    Report,
-    Unlock,
-    Unoops,
-)
+from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,

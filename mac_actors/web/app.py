@@ -6,15 +6,20 @@ from collections.abc import Callable
 
 import bottle
 
-from mac_actors.actors.fleet import MachineFleet
 from mac_actors.errors import UnknownMachine
-from mac_actors.storage.history import History
-from mac_actors.web import admin, assets, board, history, login, metrics, openapi, pages, readers, reading
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access
+from mac_actors.web.api import admin, openapi, readers
+from mac_actors.web.api import machines as reading
+from mac_actors.web.api import usage as history
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
-from mac_actors.web.heavy import Heavy
-from mac_actors.web.html import error_page
+from mac_actors.web.limiter import Heavy
+from mac_actors.web.metrics import metrics
+from mac_actors.web.pages import assets, board, login
+from mac_actors.web.pages import history as pages
+from mac_actors.web.pages.html import error_page
 
 
 class Application(bottle.Bottle):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mac_actors.actors.fleet import MachineFleet
 from mac_actors.actors.journal import Journal
-from mac_actors.core.events import Clear, Lock, Oops, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, SessionStarted
 from mac_actors.core.state import MachineState, Refusal, Source, Status
 from mac_actors.errors import MachineUnavailable
+from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 from tests.fakes import (
@@ -209,7 +209,7 @@ def test_with_a_full_backlog_no_session_starts(
 def test_a_disk_that_is_slow_for_long_is_said_once_and_so_is_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mac_actors.actors.watch.SLOW_SECONDS", 1.0)
+    monkeypatch.setattr("mac_actors.fleet.watch.SLOW_SECONDS", 1.0)
     chat = RecordingChat()
     store = RefusingStore.open(tmp_path / "chatty")
     assert isinstance(store, RefusingStore)

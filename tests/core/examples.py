@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import EllipsisType
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
-from mac_actors.core.events import Clear, Configured, Event, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Configured, Event, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import MachineState, Refusal, Source, Telemetry
 from mac_actors.core.transitions import Already, Decision, decide

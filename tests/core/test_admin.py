@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.events import AdminEvent, Clear, Configured, Event, Removed, Unlock, Unoops
+from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Removed, Unlock, Unoops
 from mac_actors.core.outcomes import Cleared, Ended, EndReason, LockSet, OopsSet, PowerChanged, SessionEnded
 from mac_actors.core.outputs import outputs, relay_on
 from mac_actors.core.state import Card, Flag, MachineState, SessionKind, Source, Status

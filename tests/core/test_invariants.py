@@ -17,18 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.events import (
-    AdminEvent,
-    Clear,
-    Configured,
-    Event,
-    Lock,
-    Oops,
-    Removed,
-    Report,
-    Unlock,
-    Unoops,
-)
+from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Cleared, PowerChanged, Rebooted, SessionStarted
 from mac_actors.core.outputs import outputs, relay_on, second_relay_on
 from mac_actors.core.state import Flag, MachineState, Refusal, SessionKind, Source, Telemetry

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
-from mac_actors.core.events import Configured, Event
+from mac_actors.core.inputs import Configured, Event
 from mac_actors.core.outputs import LCD_COLUMNS, Outputs, lcd_line, outputs, relay_on, second_relay_on
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Card, MachineState, Refusal, SecondDecision, SessionKind, Telemetry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from mac_actors.core.events import Report
+from mac_actors.core.inputs import Report
 from mac_actors.core.outcomes import MEMBER, LockSet, SessionStarted, without_fob, without_names
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import Flag, MachineState, Session, SessionKind, Source, Telemetry

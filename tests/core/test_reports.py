@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.events import Configured, Report
+from mac_actors.core.inputs import Configured, Report
 from mac_actors.core.outcomes import (
     CardSeen,
     Ended,

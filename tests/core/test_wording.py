@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mac_actors.core import outcomes, wording
-from mac_actors.core.events import Event
+from mac_actors.core.inputs import Event
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,

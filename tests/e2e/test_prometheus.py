@@ -16,12 +16,12 @@ import yaml  # type: ignore[import-untyped]
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from mac_actors.web.metric_table import TABLE
+from mac_actors.web.metrics.table import TABLE
 from tests.e2e.processes import PATIENCE, ROOT, ServerProcess
 from tests.e2e.prometheus import ETC, Prometheus, needs_prometheus, promtool
 from tests.e2e.test_slack_process import variables
 from tests.slack.workspace import Workspace
-from tests.web.scrape import Scrape
+from tests.web.metrics.scrape import Scrape
 
 GRAFANA = ROOT / "etc/grafana"
 DASHBOARD = json.loads((GRAFANA / "mac-actors.json").read_text(encoding="utf-8"))

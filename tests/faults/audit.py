@@ -18,7 +18,7 @@ from typing import Any
 
 from mac_actors.core.wording import notices
 from mac_actors.storage.codec import load_outcome
-from mac_actors.storage.verify import verify
+from mac_actors.storage.upkeep.verify import verify
 from tests.faults.load import ALWAYS, MACHINES, Entry, Ledger
 from tests.faults.shop import CONTROL, OOPS, Shop, until
 

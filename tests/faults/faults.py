@@ -466,7 +466,7 @@ def two_boards(shop: Shop, _: random.Random, seconds: float) -> Result:
     return result
 
 
-SILENCE = {"mac_actors.actors.absence:ONLINE_WITHIN": 1.5, "mac_actors.actors.absence:GATHER": 1.5}
+SILENCE = {"mac_actors.fleet.missing_readers:ONLINE_WITHIN": 1.5, "mac_actors.fleet.missing_readers:GATHER": 1.5}
 """For a shop in which readers fall silent: constants that are a minute otherwise."""
 
 

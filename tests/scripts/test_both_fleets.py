@@ -221,8 +221,8 @@ def test_the_journal_is_read_newest_first(shop: Shop) -> None:
 
 
 def test_many_events_come_page_by_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mac_actors.actors.fleet.EVENTS_AT_ONCE", 3)
-    monkeypatch.setattr("mac_actors.remote.EVENTS_AT_ONCE", 3)
+    monkeypatch.setattr("mac_actors.fleet.fleet.EVENTS_AT_ONCE", 3)
+    monkeypatch.setattr("mac_actors.client.remote.EVENTS_AT_ONCE", 3)
     begun = datetime.now(UTC)
     for number in range(4):
         shop.fleet["router"].lock(reason=str(number)).get()

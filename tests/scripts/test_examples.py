@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mac_actors import Fleet
-from mac_actors.core.events import Report
+from mac_actors.core.inputs import Report
 from mac_actors.core.state import Telemetry
 from tests.e2e.processes import PATIENCE, ROOT, SAMPLES, ServerProcess, environment
 from tests.fakes import ANN, BOB, sample_machines, sample_users, wait_until

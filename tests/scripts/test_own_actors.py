@@ -12,7 +12,7 @@ import pykka
 import pytest
 
 from mac_actors import Fleet
-from mac_actors.actors import own as module
+from mac_actors.actors import custom as module
 from mac_actors.actors.restarts import LIMIT
 from tests.fakes import RecordingSubscriber, sample_machines, sample_users, wait_until
 
@@ -193,7 +193,7 @@ def test_outcomes_wait_for_the_herald_while_it_is_dead(fleet: Fleet) -> None:
 def test_a_slow_subscriber_does_not_fill_the_memory(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mac_actors.actors.herald.WAITING_LIMIT", 4)
+    monkeypatch.setattr("mac_actors.actors.publisher.WAITING_LIMIT", 4)
     gate, entered, told = threading.Event(), threading.Event(), RecordingSubscriber()
 
     def slow(outcome: object) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from mac_actors import ConfigError, MachineUnavailable, RemoteFleet, ServerError, UnknownMachine
+from mac_actors.client.follow import read_outcome
 from mac_actors.core.outcomes import OopsSet, SessionRefused, SessionStarted
-from mac_actors.follow import read_outcome
 from tests.e2e.processes import free_port
 from tests.fakes import ANN, NOBODY, RecordingSubscriber, wait_until
 from tests.scripts.shop import TOKEN, serving

@@ -12,17 +12,17 @@ from typing import Any
 
 import h11
 
-from mac_actors.actors.names import Names
 from mac_actors.core.config import MachineConfig, fold_name
 from mac_actors.errors import UnknownMachine
+from mac_actors.fleet.names import Names
+from mac_actors.slack.answers import escape
 from mac_actors.slack.commands import CHANGING, LONGEST_REASON, Command, Verb, find_quoted, parse, plain, resolve
-from mac_actors.slack.posts import escape
-from mac_actors.web.chunks import join_chunks
-from mac_actors.web.connection import Connection
 from mac_actors.web.errors import Refused, error_body
-from mac_actors.web.reception import MAX_BODY, Reception
 from mac_actors.web.requests import AdminBody, ReportBody, parse_body, read_body
-from mac_actors.web.server import Server
+from mac_actors.web.server.chunks import join_chunks
+from mac_actors.web.server.connection import Connection
+from mac_actors.web.server.request_buffer import MAX_BODY, Reception
+from mac_actors.web.server.server import Server
 from tests.fakes import ODD_ALIAS
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -15,7 +15,7 @@ from schemathesis.core.transport import Response
 
 from mac_actors.core.wording import kind
 from mac_actors.settings import Tokens
-from mac_actors.web.openapi import description
+from mac_actors.web.api.openapi import description
 from tests.conftest import start_server
 from tests.web.client import Running, report_body
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mac_actors.bootstrap import Service
-from mac_actors.core.events import Clear
+from mac_actors.core.inputs import Clear
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Source
 from mac_actors.settings import Settings, SlackSettings
@@ -32,11 +32,11 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("mac_actors.slack.gateway.SlackChat.seconds_per_post", 0.0)
     patch.setattr("mac_actors.slack.gateway.LASTING_RETRY_SECONDS", 0.3)
     patch.setattr("mac_actors.slack.people.RETRY_SECONDS", 0.0)
-    patch.setattr("mac_actors.slack.side.PING_SECONDS", 0.2)
-    patch.setattr("mac_actors.slack.side.FIRST_RETRY", 0.05)
-    patch.setattr("mac_actors.slack.side.LAST_RETRY", 0.2)
-    patch.setattr("mac_actors.slack.side.LOOK_SECONDS", 0.05)
-    patch.setattr("mac_actors.slack.side.CHECK_SECONDS", 0.2)
+    patch.setattr("mac_actors.slack.connection.PING_SECONDS", 0.2)
+    patch.setattr("mac_actors.slack.connection.FIRST_RETRY", 0.05)
+    patch.setattr("mac_actors.slack.connection.LAST_RETRY", 0.2)
+    patch.setattr("mac_actors.slack.connection.LOOK_SECONDS", 0.05)
+    patch.setattr("mac_actors.slack.connection.CHECK_SECONDS", 0.2)
     patch.setattr("mac_actors.actors.notifier.FIRST_RETRY", 0.05)
     patch.setattr("mac_actors.actors.notifier.LAST_RETRY", 0.2)
     for name in ("http_proxy", "https_proxy", "all_proxy"):

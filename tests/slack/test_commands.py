@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mac_actors.actors.names import Names
 from mac_actors.core.config import MachineConfig
 from mac_actors.errors import UnknownMachine
+from mac_actors.fleet.names import Names
 from mac_actors.slack.commands import (
     CHANGING,
     LONGEST_REASON,

@@ -11,7 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from mac_actors.settings import environment
-from mac_actors.slack import app
+from mac_actors.slack import dispatcher as app
 from mac_actors.slack.checks import SCOPES
 from mac_actors.slack.commands import Verb
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.fakes import wait_until
 from tests.slack.conftest import MakeShop
 from tests.slack.workspace import Workspace
-from tests.web.scrape import Scrape
+from tests.web.metrics.scrape import Scrape
 
 
 def test_metrics_say_whether_slack_is_connected(make_shop: MakeShop, workspace: Workspace) -> None:

@@ -25,7 +25,7 @@ from mac_actors.core.state import (
 )
 from mac_actors.core.transitions import Already
 from mac_actors.core.wording import Channel
-from mac_actors.slack import posts
+from mac_actors.slack import answers as posts
 from mac_actors.storage.records import Waiting
 
 from .checks import complaints_about_blocks, complaints_about_view

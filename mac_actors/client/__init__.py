@@ -1,0 +1,1 @@
+"""A running server from outside: its HTTP API, its journal as it grows, its machines as a fleet."""

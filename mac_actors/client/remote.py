@@ -1,0 +1,313 @@
+"""The fleet of a running server, over HTTP, with the calls of :class:`mac_actors.Fleet`."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, Self, TypeVar
+
+import pykka
+from pydantic import TypeAdapter
+
+from mac_actors.actors.custom import OwnActor, OwnActors
+from mac_actors.actors.machine import CALLS, Answer
+from mac_actors.actors.restarts import Restarts
+from mac_actors.actors.runtime import Reply
+from mac_actors.actors.subscribers import Subscriber, Subscribers
+from mac_actors.client.follow import EVENTS_AT_ONCE, Follower, read_outcome
+from mac_actors.client.http import Client
+from mac_actors.core.outcomes import MEMBER, Outcome
+from mac_actors.core.outputs import Outputs
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.transitions import Already
+from mac_actors.errors import FleetClosed, MachineUnavailable, ServerError, UnknownMachine
+from mac_actors.fleet.names import Names
+from mac_actors.fleet.watch import WATCH_SECONDS
+
+log = logging.getLogger(__name__)
+
+A = TypeVar("A", bound=pykka.Actor)
+
+_OUTPUTS = TypeAdapter(Outputs)
+_SNAPSHOT = TypeAdapter(Snapshot)
+_MACHINES = TypeAdapter(list[Snapshot])
+
+
+class RemoteFleet:
+    """All machines of a running server.
+
+    ``url`` is where it is (``None``: MAC_URL, else this computer at MAC_PORT); ``token`` is its admins'
+    (``None``: MAC_ADMIN_TOKEN). Without the token, members' names are not told. Raises
+    :class:`~mac_actors.ServerError` when no server answers there.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self._client = Client.at(url, "url", token)
+        self.url = self._client.url
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        # one thread: orders arrive in the order in which they were given, as with an actor
+        self._orders = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
+        self._names = Names(())
+        self._subscribers = Subscribers()
+        self._own = OwnActors(Restarts(), log.warning)
+        self._follower: Follower | None = None
+        self._supervisor: threading.Thread | None = None
+        try:
+            self.snapshots()
+        except BaseException:
+            self.close()
+            raise
+        atexit.register(self.close)
+
+    @classmethod
+    def open(cls, url: str | None = None, token: str | None = None) -> Self:
+        """Attach to a running server; the same as ``RemoteFleet(url, token)``."""
+        return cls(url, token)
+
+    # looking up and asking
+
+    def __getitem__(self, called: str) -> RemoteMachine:
+        """Return the machine with this name or alias; raises :class:`~mac_actors.UnknownMachine`."""
+        return RemoteMachine(self, self.find(called))
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the machines' names."""
+        return iter([machine.name for machine in self.snapshots()])
+
+    def __len__(self) -> int:
+        """Return how many machines there are."""
+        return len(self.snapshots())
+
+    def __contains__(self, called: object) -> bool:
+        """Whether there is a machine with this name or alias."""
+        with contextlib.suppress(UnknownMachine):
+            return isinstance(called, str) and bool(self.find(called))
+        return False
+
+    def __repr__(self) -> str:
+        """Return where the server is."""
+        return f"<{type(self).__name__}{', closed' if self._closed.is_set() else ' at ' + self.url}>"
+
+    def find(self, called: str) -> str:
+        """Return the name of the machine with this name or alias (without regard to case).
+
+        Raises :class:`~mac_actors.UnknownMachine` with the nearest names.
+        """
+        try:
+            return self._names.find(called)
+        except UnknownMachine:
+            self.snapshots()  # it may be new
+            return self._names.find(called)
+
+    def order(self, call: Callable[[], Any]) -> pykka.Future[Any]:
+        """Have ``call`` done after all that was ordered before; for :class:`RemoteMachine`."""
+        reply = Reply()
+
+        def carry_out() -> None:
+            try:
+                reply.set(call())
+            except Exception:
+                reply.set_exception()
+
+        try:
+            self._orders.submit(carry_out)
+        except RuntimeError:
+            raise self._is_closed() from None
+        return reply
+
+    def command(self, command: str, name: str, by: str | None, reason: str | None) -> Answer:
+        """Carry out a command, and wait for its answer; for :class:`RemoteMachine`."""
+        with self._errors_of(name):
+            body = {"by": by, "reason": reason, "source": "repl"}
+            answer, already = self._client.order(command, name, body, details=True)
+        if "outputs" not in answer:
+            raise ServerError(
+                f"{self.url} carried it out, but has an older version of mac-actors and does not tell what came of it: "
+                "update it"
+            )
+        return Answer(
+            _OUTPUTS.validate_python(answer["outputs"]),
+            tuple(read_outcome(entry["kind"], entry["outcome"]) for entry in answer["outcomes"]),
+            tuple(map(Already, already)),
+            bool(answer.get("durable", True)),
+        )
+
+    # seeing
+
+    def snapshot(self, called: str) -> Snapshot:
+        """Return one machine as it is now, by name or alias."""
+        self._check_open()
+        name = self.find(called)
+        with self._errors_of(name):
+            return _SNAPSHOT.validate_python(_machine(self._client.machine(name)))
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all machines as they are now, in the configuration's order."""
+        self._check_open()
+        machines = _MACHINES.validate_python([_machine(machine) for machine in self._client.machines()])
+        self._names = Names(machines)
+        return machines
+
+    def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
+        """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
+        name = None if machine is None else self.find(machine)
+        more = {"since": since.isoformat()} if since else {}
+        cursor: str | None = None
+        while True:
+            self._check_open()
+            page = self._client.events(name, EVENTS_AT_ONCE, cursor, details="1", **more)
+            yield from (read_outcome(event["kind"], event.get("outcome")) for event in page["events"])
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    # being told
+
+    def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
+        """Call ``subscriber(outcome)`` for every outcome of every machine; or tell it to an actor.
+
+        The server is asked twice a second what is new. The calls come from one thread, in order, each outcome
+        once, also when the server was away in between. Returns the function that ends it.
+        """
+        self._check_open()
+        end = self._subscribers.add(subscriber)
+        try:
+            self._follow()
+        except BaseException:
+            end()
+            raise
+        return end
+
+    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> OwnActor[A]:
+        """Start an actor of one's own, in this process; as :meth:`mac_actors.Fleet.start`."""
+        self._check_open()
+        self._follow()
+        own = self._own.start(actor_class, args, kwargs)
+        with self._lock:
+            if self._supervisor is None:
+                self._supervisor = threading.Thread(target=self._supervise, name="own-actors-watch", daemon=True)
+                self._supervisor.start()
+        return own
+
+    def _follow(self) -> None:
+        with self._lock:
+            if self._follower is None:
+                self._follower = Follower(self._client, self._tell)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._own.feed((outcome,))
+        self._subscribers.tell(outcome)
+
+    def _supervise(self) -> None:
+        while not self._closed.wait(WATCH_SECONDS):
+            self._own.revive()
+
+    # errors and the end
+
+    @contextlib.contextmanager
+    def _errors_of(self, name: str) -> Iterator[None]:
+        """Raise what a fleet in this process would raise."""
+        try:
+            yield
+        except ServerError as error:
+            if error.status == 404:
+                raise UnknownMachine(name, self._names.nearest(name)) from error
+            if error.status == 503:
+                raise MachineUnavailable(str(error)) from error
+            raise
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise self._is_closed()
+
+    @staticmethod
+    def _is_closed() -> FleetClosed:
+        return FleetClosed("the fleet is closed: open it anew with RemoteFleet()")
+
+    def close(self) -> None:
+        """Finish what was ordered, and let go of the server, which runs on. May be called again."""
+        if self._closed.is_set():
+            return
+        self._orders.shutdown()
+        self._closed.set()
+        atexit.unregister(self.close)
+        if self._follower:
+            self._follower.stop()
+        if self._supervisor:
+            self._supervisor.join(timeout=5)
+        self._own.close()
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        """Return the fleet itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the fleet."""
+        self.close()
+
+
+def _machine(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a machine of the API with its session as the core has it: what the API does not tell is empty."""
+    session = body["session"]
+    if session is None:
+        return body
+    user = session["user"] or MEMBER.full_name
+    return body | {"session": {"account_id": "", "full_name": user, "lcd_name": "", **session}}
+
+
+class RemoteMachine:
+    """A machine of a running server. Every call is on its way at once; its future's ``get()`` waits for the outcome."""
+
+    def __init__(self, fleet: RemoteFleet, name: str) -> None:
+        self._fleet = fleet
+        self._name = name
+
+    def oops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Mark the machine as broken: relay off at once, session over."""
+        return self._command("oops", by, reason)
+
+    def lock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lock the machine out for maintenance: relay off at once, session over."""
+        return self._command("lock", by, reason)
+
+    def clear(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lift oops and lock-out, whichever are set."""
+        return self._command("clear", by, reason)
+
+    def unoops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lift the oops alone."""
+        return self._command("unoops", by, reason)
+
+    def unlock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lift the lock-out alone."""
+        return self._command("unlock", by, reason)
+
+    def snapshot(self) -> pykka.Future[Snapshot]:
+        """Return what can be seen of the machine now."""
+        return self._fleet.order(lambda: self._fleet.snapshot(self._name))
+
+    def _command(self, command: str, by: str | None, reason: str | None) -> pykka.Future[Answer]:
+        return self._fleet.order(lambda: self._fleet.command(command, self._name, by, reason))
+
+    def __repr__(self) -> str:
+        """Return which machine it is, and where."""
+        return f"<{type(self).__name__} of {self._name} at {self._fleet.url}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same machine of the same server."""
+        return isinstance(other, RemoteMachine) and (self._fleet, self._name) == (other._fleet, other._name)
+
+    def __hash__(self) -> int:
+        """Return a hash that equal ones share."""
+        return hash(self._name)
+
+    def __dir__(self) -> list[str]:
+        """Return what a person would call; completion shows it."""
+        return list(CALLS)

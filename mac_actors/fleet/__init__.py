@@ -1,0 +1,1 @@
+"""The house-keeping around the actors: finding, supervising, reloading and watching them."""

@@ -1,0 +1,127 @@
+"""``forget``: one person's name and fobs are removed from the whole journal, at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+from mac_actors.actors.journal import Journal
+from mac_actors.core.config import Directory, User
+from mac_actors.core.redaction import Whom
+from mac_actors.errors import StorageError, UnknownPerson
+from mac_actors.storage import redaction as forget
+from mac_actors.storage.records import Record
+from mac_actors.storage.redaction import BATCH
+
+WRITE_SECONDS = 30.0
+"""How long a batch may take to be on disk."""
+
+PAUSE_SECONDS = 0.02
+"""Between two batches, so that what readers cause is never far behind in the queue."""
+
+LOG_SECONDS = 10.0
+"""How long to try to empty the write-ahead log, where copies are, while others read the database."""
+
+_one = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who may be meant: ``account_id`` is ``None`` for one who has only given orders."""
+
+    account_id: str | None
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was done: who it was, how many lines were changed, which were left, how many notices were changed.
+
+    ``emptied``: no copy is left in the write-ahead log. ``configured``: they are still in the users file.
+    """
+
+    who: Candidate
+    events: int
+    current: tuple[int, ...]
+    notices: int
+    emptied: bool
+    configured: bool
+
+
+def find(called: str, directory: Directory, journal: Journal) -> Candidate:
+    """Return who is called so: by account id, e-mail address or full name (without regard to case).
+
+    Raises :class:`UnknownPerson`, with those who may be meant.
+    """
+    store = journal.store
+    known = {**forget.accounts(store), **{user.account_id: user.full_name for user in directory.users}}
+    called = called.strip()
+    if called in known:
+        return Candidate(called, known[called])
+    folded = " ".join(called.split()).casefold()
+    mails = {user.account_id for user in directory.users if user.email and user.email.casefold() == folded}
+    found = sorted(mails | {account for account, name in known.items() if name.casefold() == folded})
+    if len(found) == 1:
+        return Candidate(found[0], known[found[0]])
+    if found:
+        raise UnknownPerson(called, [f"{account} ({known[account]})" for account in found], several=True)
+    if folded and forget.orders_by(store, folded):
+        return Candidate(None, called)
+    near = process.extract(folded, {a: n.casefold() for a, n in known.items()}, scorer=fuzz.WRatio, score_cutoff=75)
+    raise UnknownPerson(called, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
+
+
+def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgotten:
+    """Forget this person. Interrupted at any moment, it is begun again and does the rest.
+
+    Raises :class:`StorageError` when the disk does not take it; what was done until then is done.
+    """
+    with _one:
+        store = journal.store
+        user = next((one for one in directory.users if one.account_id == who.account_id), None)
+        lines = list(forget.lines_of(store, who.account_id)) if who.account_id else []
+        whom = _whom(who, user, lines)
+        ids = {number for number, _, _ in lines}
+        ids |= {*forget.orders_of(store, whom), *forget.unknown_fobs_of(store, whom)}
+        events = 0
+        current: list[int] = []
+        numbers = sorted(ids)
+        for at in range(0, len(numbers), BATCH):
+            batch = forget.again(store, numbers[at : at + BATCH], whom)
+            _write(journal, Record(rewrites=batch.rewrites))
+            events += len(batch.rewrites)
+            current += batch.left
+            time.sleep(PAUSE_SECONDS)
+        notices = store.notices_with(whom.out_of)
+        _write(journal, Record(reworded=notices, scrub=True))
+        emptied = _empty_log(journal)
+        return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
+
+
+def _whom(who: Candidate, user: User | None, lines: Iterable[tuple[int, str, str]]) -> Whom:
+    lines = list(lines)
+    names = {who.full_name, *(name for _, name, _ in lines)}
+    fobs = {fob for _, _, fob in lines}
+    if user is not None:
+        names |= {user.full_name, user.email}
+        fobs |= set(user.fob_codes)
+    accounts = frozenset({who.account_id} if who.account_id else ())
+    return Whom(accounts, frozenset(names - {""}), frozenset(fobs - {""}))
+
+
+def _write(journal: Journal, record: Record) -> None:
+    if not journal.record(record).wait(WRITE_SECONDS):
+        raise StorageError("the disk does not take the changes (yet): look at it, then forget them once more")
+
+
+def _empty_log(journal: Journal) -> bool:
+    until = time.monotonic() + LOG_SECONDS
+    while not journal.store.empty_log():
+        if time.monotonic() > until:
+            return False
+        time.sleep(PAUSE_SECONDS)
+    return True

@@ -1,0 +1,82 @@
+"""What a script can count on, whether the machines' actors run in its own process or in a server's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Protocol, Self, TypeVar
+
+import pykka
+
+from mac_actors.actors.custom import OwnActor
+from mac_actors.actors.machine import Answer
+from mac_actors.actors.subscribers import Subscriber
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.snapshot import Snapshot
+
+A = TypeVar("A", bound=pykka.Actor)
+
+
+class Machine(Protocol):
+    """One machine. Every call is on its way at once; the future's ``get()`` waits until it is on disk."""
+
+    def oops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Mark the machine as broken: relay off at once, session over."""
+
+    def lock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lock the machine out for maintenance: relay off at once, session over."""
+
+    def clear(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lift oops and lock-out, whichever are set."""
+
+    def unoops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lift the oops alone."""
+
+    def unlock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
+        """Lift the lock-out alone."""
+
+    def snapshot(self) -> pykka.Future[Snapshot]:
+        """Return what can be seen of the machine now."""
+
+
+class AnyFleet(Protocol):
+    """All machines of a shop: :class:`~mac_actors.Fleet` or :class:`~mac_actors.RemoteFleet`."""
+
+    def __getitem__(self, called: str, /) -> Machine:
+        """Return the machine with this name or alias; raises :class:`~mac_actors.UnknownMachine`."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the machines' names."""
+
+    def __len__(self) -> int:
+        """Return how many machines there are."""
+
+    def __contains__(self, called: object, /) -> bool:
+        """Whether there is a machine with this name or alias."""
+
+    def find(self, called: str) -> str:
+        """Return the name of the machine with this name or alias."""
+
+    def snapshot(self, called: str) -> Snapshot:
+        """Return one machine as it is now."""
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return all machines as they are now."""
+
+    def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
+        """Iterate over what is in the journal, newest first."""
+
+    def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
+        """Tell of every outcome as it happens; returns the function that ends it."""
+
+    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> OwnActor[A]:
+        """Start an actor of one's own, supervised and told of every outcome."""
+
+    def close(self) -> None:
+        """Finish what is under way, and let go."""
+
+    def __enter__(self) -> Self:
+        """Return the fleet itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """Close the fleet."""

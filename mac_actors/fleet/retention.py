@@ -1,0 +1,95 @@
+"""Retention: once a day names and fobs are removed from lines of the journal that are older than is allowed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+from mac_actors.actors.journal import Journal
+from mac_actors.actors.runtime import Gate
+from mac_actors.core.wording import count
+from mac_actors.errors import StorageError
+from mac_actors.storage import redaction as forget
+from mac_actors.storage.records import Record
+from mac_actors.storage.redaction import NOTE, Batch, Progress
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 24 * 3600.0
+"""How often it is looked for old lines."""
+
+MOST_LEFT = 1000
+"""With so many lines left behind, which have to be looked at each day, it goes no further until they are old too."""
+
+AGAIN_SECONDS = 600.0
+"""How long to wait when the disk has refused."""
+
+
+class Retention:
+    """Goes on by one small batch at each :meth:`step`; killed at any moment it goes on from there at the next start.
+
+    ``days``: from which age on, ``None``: never.
+    """
+
+    def __init__(self, journal: Journal, days: int | None) -> None:
+        self._journal = journal
+        self._store = journal.store
+        self._days = days
+        self._due = time.monotonic()
+        self._gate: Gate | None = None
+        self._progress: Progress | None = None
+        self._changed = 0
+        self._left: tuple[int, ...] = ()
+        self._upto = 0
+        self._emptying = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is anything to do, ever."""
+        return self._days is not None
+
+    def step(self) -> None:
+        """Do the next piece, if there is one; never waits for the disk to write."""
+        if self._days is None or time.monotonic() < self._due or (self._gate and not self._gate.wait(0)):
+            return
+        self._gate = None
+        try:
+            self._go_on(datetime.now(UTC) - timedelta(days=self._days))
+        except StorageError as error:
+            log.warning("names in old lines of the journal are removed later: %s", error)
+            self._due = time.monotonic() + AGAIN_SECONDS
+
+    def _go_on(self, before: datetime) -> None:
+        if self._emptying:
+            if self._store.empty_log():
+                self._end()
+            return
+        if self._progress is None:
+            self._progress = forget.progress(self._store)
+            self._upto = forget.last_older(self._store, before)
+            batch = forget.again(self._store, self._progress.left, before=before)  # what was so may be over by now
+            self._left = batch.left
+            if batch.rewrites or batch.left != self._progress.left:
+                self._write(batch, self._progress.through)
+            return
+        batch = forget.older(self._store, before, self._progress.through, self._upto)
+        if batch.last is not None and len(self._left) < MOST_LEFT:
+            self._left += batch.left
+            self._write(batch, batch.last)
+        elif self._changed:
+            self._emptying = True
+            self._gate = self._journal.record(Record(scrub=True))
+        else:
+            self._end()
+
+    def _write(self, batch: Batch, through: int) -> None:
+        self._changed += len(batch.rewrites)
+        self._progress = Progress(through, self._left)
+        self._gate = self._journal.record(Record(rewrites=batch.rewrites, notes=((NOTE, self._progress.dump()),)))
+
+    def _end(self) -> None:
+        if self._changed:
+            log.info("names and fobs were removed from %s over %s days old", count(self._changed, "event"), self._days)
+        self._due = time.monotonic() + EVERY_SECONDS
+        self._progress, self._changed, self._emptying = None, 0, False

@@ -1,0 +1,1 @@
+"""States of the old server, dm_mac."""

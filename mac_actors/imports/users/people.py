@@ -1,0 +1,106 @@
+"""From a source's records to users as users.json has them: completed, checked, and no two with the same fob."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from mac_actors.core.config import normalize_fob
+from mac_actors.errors import ConfigError
+from mac_actors.imports.users.source import Record, Source
+from mac_actors.settings.entries import UserEntry, user_clashes
+from mac_actors.settings.problems import explain, printed
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The users of a source, and how many people were left out because they have no fob."""
+
+    users: tuple[UserEntry, ...]
+    without_fob: int = 0
+
+
+def gather(source: Source, extra: Sequence[UserEntry] = (), present: Sequence[UserEntry] = ()) -> People:
+    """Read the source and check everybody in it; ``extra`` are users that it does not have.
+
+    Where the source does not know who has ``oops_override``, that stays as it is in ``present``. Raises
+    :class:`ConfigError` with a line for each mistake: where it is, and what is expected.
+    """
+    overriders = {user.account_id for user in present if user.oops_override and not source.overrides}
+    problems: list[str] = []
+    records: dict[int, Record] = {}
+    users: dict[int, UserEntry] = {}
+    without_fob = 0
+    for number, record in enumerate(source.records()):
+        if not record.fields.get("fob_codes") and "fob_codes" not in record.problems:
+            without_fob += 1
+            continue
+        fields = _completed(record.fields)
+        if fields.get("account_id") in overriders:
+            fields["oops_override"] = True
+        records[number] = record
+        found = _problems(record, fields)
+        problems += [f"{source.name}: {record.where(name)}: {message}" for name, message in found]
+        if not found:
+            users[number] = UserEntry.model_validate(fields)
+    problems += _clashes(source, records, users, extra)
+    if problems:
+        raise ConfigError([printed(line) for line in problems])
+    return People((*users.values(), *extra), without_fob)
+
+
+def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Derive what a source need not have: one name from the others, and an empty e-mail address."""
+    fields = {name: " ".join(value.split()) if isinstance(value, str) else value for name, value in given.items()}
+    first, last = fields.get("first_name", ""), fields.get("last_name", "")
+    full = fields.get("full_name") or f"{first} {last}".strip()
+    if not first and not last:
+        first, _, last = full.rpartition(" ")
+        first, last = (first, last) if first else (last, "")
+    return {
+        "email": "",
+        "authorizations": [],
+        **fields,
+        "full_name": full,
+        "first_name": first,
+        "last_name": last,
+        "preferred_name": fields.get("preferred_name") or first or full,
+    }
+
+
+def _problems(record: Record, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say what is wrong with one record, by field."""
+    found = list(record.problems.items())
+    if not fields["full_name"] and not {"full_name", "first_name", "last_name"} & record.problems.keys():
+        found.append(("full_name", "a name is required, in one field or in several"))
+    try:
+        UserEntry.model_validate(fields)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            name = str(details["loc"][0])
+            if name not in record.problems:
+                found.append((name, explain(details)))
+    return found
+
+
+def _clashes(
+    source: Source, records: Mapping[int, Record], users: Mapping[int, UserEntry], extra: Sequence[UserEntry]
+) -> Iterable[str]:
+    """Say who has what only one may have."""
+    everybody = {**users, **{-1 - number: user for number, user in enumerate(extra)}}
+    for clash in user_clashes(everybody):
+        name, what = ("account_id", "an account id") if clash.position is None else ("fob_codes", "a fob")
+        shown = f"{clash.value!r}" if clash.position is None else f"ending in {clash.value[-4:]!r}"
+        one, other = (
+            records.get(key, Record(f"extra user {everybody[key].account_id}", {})) for key in (clash.key, clash.other)
+        )
+        both = f"{other.origin} ({everybody[clash.other].full_name}) has the one {shown} too"
+        yield f"{source.name}: {one.where(name)}: expected {what} of their own, but {both}"
+
+
+def masked(fob: str) -> str:
+    """Show a fob without giving it away: its last four characters."""
+    return f"…{(normalize_fob(fob) or '')[-4:]}"

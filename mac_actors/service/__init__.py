@@ -1,0 +1,1 @@
+"""A server as a process: what is started and stopped, what systemd is told, signals, the log."""

@@ -1,0 +1,129 @@
+"""Keeps the service manager informed: signs of life while the server works, and one line on how the shop is.
+
+A server that hangs gives no sign and is restarted. Hanging means that nothing moves: requests wait and no worker
+takes one, the thread that accepts connections stands still, or a machine's actor does not answer. A server that is
+merely slow, flooded or without a disk does not hang. While changes wait for the disk it is never restarted, whatever
+else is wrong: they are in memory alone, and a restart would lose them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from mac_actors.bootstrap import Service
+from mac_actors.core.snapshot import tally
+from mac_actors.core.wording import count
+from mac_actors.service.systemd import Systemd
+
+log = logging.getLogger(__name__)
+
+LOOKS = 3
+"""So often the server is looked at in the time that the manager gives it: one bad look alone restarts nothing."""
+
+STATUS_SECONDS = 10.0
+"""How often the status line is brought up to date, unless the watchdog wants to look more often."""
+
+ANSWER_SECONDS = 5.0
+"""How long the machines' actors may take to answer, all together; healthy ones take milliseconds."""
+
+
+class Watchdog:
+    """Looks after one service for one manager, in a thread of its own, from :meth:`start` to :meth:`stop`."""
+
+    def __init__(self, service: Service, systemd: Systemd) -> None:
+        self._service = service
+        self._systemd = systemd
+        limit = systemd.watchdog_seconds
+        self.seconds = STATUS_SECONDS if limit is None else min(STATUS_SECONDS, limit / LOOKS)
+        """How often it looks."""
+        self._before: tuple[int, int | None] = (-1, None)
+        self._told: str | None = None
+        self._reload_failed = False
+        self._shown = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Say that the server is up, and go on looking after it."""
+        self._shown = self.status()
+        self._systemd.ready(self._shown)
+        if self._systemd:
+            self._thread.start()
+
+    def reloading(self) -> None:
+        """Say that a reload has begun."""
+        self._systemd.reloading()
+
+    def reloaded(self, *, good: bool) -> None:
+        """Say that a reload is over; one that was refused is in the status line until one is not."""
+        self._reload_failed = not good
+        self._shown = self.status()
+        self._systemd.ready(self._shown)
+
+    def stop(self) -> None:
+        """Say that the server is on its way down; the signs of life end."""
+        self._stopping.set()
+        self._systemd.stopping()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                log.exception("looking after the server failed once; it goes on")
+            if self._stopping.wait(self.seconds):
+                return
+
+    def look(self) -> None:
+        """Look once, and tell the manager; a server that hangs has no sign of life given for it."""
+        hangs = self.hangs()
+        if hangs and (waiting := self._service.fleet.health().get("store")):
+            self._tell(f"{hangs}. It is not restarted, because changes wait in memory: {waiting}")
+            hangs = None
+        elif hangs:
+            self._tell(f"{hangs}. No sign of life is given to the service manager: it restarts the server")
+        else:
+            self._tell(None)
+        if hangs is None:
+            self._systemd.alive()
+        shown = self.status()
+        if shown != self._shown and not self._stopping.is_set():
+            self._shown = shown
+            self._systemd.status(shown)
+
+    def _tell(self, hangs: str | None) -> None:
+        if hangs and self._told is None:
+            log.critical("the server hangs: %s", hangs)
+        elif hangs is None and self._told is not None:
+            log.warning("the server no longer hangs")
+        self._told = hangs
+
+    def hangs(self) -> str | None:
+        """Return what has not moved since the last look, in a sentence; ``None`` when all is well."""
+        server = self._service.server
+        if not server.accepting:
+            return "the thread that accepts connections has ended"
+        (turns, taken), self._before = self._before, (server.turns, server.taken if server.waiting else None)
+        if turns == server.turns:
+            return "the thread that accepts connections stands still"
+        if server.waiting and taken == server.taken:
+            return f"{count(server.waiting, 'request')} waited for a worker and none took one"
+        if silent := self._service.fleet.lives.unresponsive(min(ANSWER_SECONDS, self.seconds)):
+            return f"these machines' actors do not answer: {', '.join(silent[:10])}"
+        return None
+
+    def status(self) -> str:
+        """Return how the shop is, in one line without names of people."""
+        fleet, slack = self._service.fleet, self._service.slack
+        parts = [tally(fleet.snapshots())]
+        parts += [f"{what}: {text}" for what, text in fleet.health().items()]
+        if slack is None:
+            parts.append("no Slack")
+        elif troubles := slack.troubles():
+            parts.append("Slack: " + "; ".join(troubles.values()))
+        else:
+            parts.append("Slack connected")
+        if self._reload_failed:
+            parts.append("the last reload was refused (the log says why)")
+        return "; ".join(parts)

@@ -1,0 +1,306 @@
+"""What Bolt calls: the listeners. They check who asks from where, send the machine's actor a message, and answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt import App
+from slack_sdk import WebClient
+from slack_sdk.webhook import WebhookClient
+
+from mac_actors.actors.machine import Answer
+from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops
+from mac_actors.core.outcomes import Cleared
+from mac_actors.core.state import Source
+from mac_actors.core.wording import SOURCES, count, duration
+from mac_actors.errors import MacError, StorageError, UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.settings import SlackSettings
+from mac_actors.slack import answers as posts
+from mac_actors.slack.commands import CHANGING, Command, Target, Verb, find_quoted, parse, plain, resolve
+from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, tell
+from mac_actors.slack.people import People
+from mac_actors.storage.records import Record
+
+log = logging.getLogger(__name__)
+
+HISTORY_LINES = 15
+"""Events that ``history`` shows."""
+
+EVENTS: dict[Verb, type[AdminEvent]] = {Verb.OOPS: Oops, Verb.LOCK: Lock, Verb.CLEAR: Clear}
+
+
+def register(app: App, dispatcher: Dispatcher) -> None:
+    """Have Bolt call ``dispatcher``. Mentions are acknowledged by Bolt before the listener is done; the rest here."""
+
+    @app.event("app_mention")
+    def on_mention(body: dict[str, Any], event: dict[str, Any], context: dict[str, Any]) -> None:
+        dispatcher.mention(str(body.get("event_id", "")), event, context.get("bot_user_id"))
+
+    @app.event("message")
+    def on_message() -> None:
+        """Nothing: only mentions are commands. (An app may be subscribed to more than it needs.)"""
+
+    @app.command("/oops-clear")
+    def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:
+        ack()
+        dispatcher.oops_clear(body)
+
+    @app.view(posts.CLEAR_VIEW)
+    def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
+        ack()
+        dispatcher.clear_view(body)
+
+    for action, verb in ((posts.CLEAR_ACTION, Verb.CLEAR), (posts.LOCK_ACTION, Verb.LOCK)):
+        _register_button(app, dispatcher, action, verb)
+
+
+def _register_button(app: App, dispatcher: Dispatcher, action: str, verb: Verb) -> None:
+    @app.action(action)
+    def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
+        ack()
+        dispatcher.button(verb, body, str(action.get("value", "")))
+
+
+class Dispatcher:
+    """From Slack's payloads to the machines, and back to an answer. Every command gets one."""
+
+    def __init__(self, fleet: MachineFleet, client: WebClient, settings: SlackSettings) -> None:
+        self._fleet = fleet
+        self._client = client
+        self._control = settings.control_channel
+        self._people = People(client)
+        self._once = _Once(fleet)
+
+    @property
+    def people(self) -> People:
+        """Who is who."""
+        return self._people
+
+    # mentions
+
+    def mention(self, event_id: str, event: dict[str, Any], bot_user: str | None) -> None:
+        """Carry out what somebody who mentioned the bot wants; the same event only once."""
+        user, channel = event.get("user"), event.get("channel")
+        if event.get("bot_id") or event.get("subtype") or event.get("edited") or not user or not channel:
+            return
+        if not self._once.begin(event_id):
+            return
+        command = parse(str(event.get("text", "")), bot_user)
+        if channel != self._control and command.verb is not Verb.STATUS:
+            word = command.unknown or command.verb.value
+            self._tell_alone(channel, user, posts.elsewhere_text(posts.escape(word)))
+            return
+        if command.verb in CHANGING and not self._people.get(user).active:
+            log.warning("a command of the deactivated user or bot %s was not carried out", user)
+            return
+        try:
+            texts = self._carry_out(command, user, channel, event_id)
+        except UnknownMachine as error:
+            texts = [posts.unknown_text(error.name, error.suggestions)]
+        except MacError as error:
+            texts = [posts.escape(str(error))]
+        except Exception:
+            log.exception("a Slack command failed")
+            texts = ["The server made a mistake; its log says which. Look at the status, then try again."]
+        self._once.remember(event_id)
+        for text in texts:  # where the question was: in its thread, or in the channel
+            thread = event.get("thread_ts")
+            tell(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
+
+    def _carry_out(self, command: Command, user: str, channel: str, event_id: str) -> list[str]:
+        """Do it, and return the posts that answer it (none where the notice itself is the answer)."""
+        match command.verb:
+            case Verb.STATUS:
+                return self._status(command.argument, names=channel == self._control)
+            case Verb.HISTORY:
+                return self._history(command.argument)
+            case Verb.HELP:
+                return [posts.help_text(command.unknown)]
+            case verb:
+                target = resolve(command.argument, self._fleet.find)
+                answer = self._change(verb, target, self._people.get(user).name, event_id)
+                return self._remarks(target.name, answer)
+
+    def _change(self, verb: Verb, target: Target, by: str, event_id: str | None = None) -> Answer:
+        event: Any = EVENTS[verb](datetime.now(UTC), Source.SLACK, by, target.reason)
+        return self._fleet.ask(target.name, event, event_id)
+
+    def _remarks(self, name: str, answer: Answer) -> list[str]:
+        """What is to be said beside the notice: that nothing was changed, or that the disk is slow."""
+        shown = self._fleet.snapshot(name).display_name
+        if not answer.outcomes:
+            return [posts.already_text(shown, answer.already)]
+        if not answer.durable:
+            return [posts.escape(f"{shown}: done, but not on disk yet (the server's disk is slow or failing).")]
+        return []
+
+    def _status(self, argument: str, *, names: bool) -> list[str]:
+        now = datetime.now(UTC)
+        if argument:
+            name = find_quoted(argument, self._fleet.find)
+            return posts.split(posts.machine_lines(self._fleet.snapshot(name), now, names=names))
+        fleet = self._fleet
+        lines = posts.status_lines(fleet.snapshots(), fleet.configuration, fleet.started_at, now, names=names)
+        if names:
+            lines += [f"Trouble: {posts.escape(text)}" for text in fleet.health().values()]
+            lines += self._waiting_line(now)
+        return posts.split(lines)
+
+    def _waiting_line(self, now: datetime) -> list[str]:
+        try:
+            waiting, oldest = self._fleet.store.count_waiting()
+        except StorageError:
+            return []  # the disk's trouble is said already
+        if not waiting or oldest is None or (now - oldest).total_seconds() < 5:
+            return []
+        age = duration((now - oldest).total_seconds())
+        return [f"Waiting to be posted: {count(waiting, 'notice')}, the oldest for {age}."]
+
+    def _history(self, argument: str) -> list[str]:
+        name = find_quoted(argument, self._fleet.find)
+        page = self._fleet.store.page(machine=name, limit=HISTORY_LINES)
+        shown = self._fleet.snapshot(name).display_name
+        return posts.split(posts.history_text(shown, [entry.outcome for entry in page.entries]).splitlines())
+
+    # /oops-clear, its modal, and the buttons
+
+    def oops_clear(self, body: dict[str, Any]) -> None:
+        """Clear the machine that is named after the slash command, or offer those that can be."""
+        user, channel = str(body.get("user_id", "")), str(body.get("channel_id", ""))
+        if channel != self._control:
+            self._respond(body, posts.elsewhere_text("/oops-clear"))
+            return
+        argument = plain(str(body.get("text", "")))
+        if argument:
+            self._clear_for(user, channel, lambda: resolve(argument, self._fleet.find))
+            return
+        flagged = [machine for machine in self._fleet.snapshots() if machine.oops or machine.lock]
+        if not flagged:
+            self._respond(body, "No machine is oopsed or locked out.")
+            return
+        view = posts.clear_modal(flagged, datetime.now(UTC))
+        if not tell(self._client.views_open, trigger_id=body.get("trigger_id"), view=view):
+            self._respond(body, "The list could not be opened. Try again, or name the machine: /oops-clear NAME")
+
+    def clear_view(self, body: dict[str, Any]) -> None:
+        """Clear the machine that was chosen in the modal, which opens in the control channel alone."""
+        user = str(body["user"]["id"])
+        name = str(body["view"]["state"]["values"]["machine"]["name"]["selected_option"]["value"])
+        self._clear_for(user, self._control, lambda: Target(self._fleet.find(name)))
+
+    def _clear_for(self, user: str, channel: str, target: Callable[[], Target]) -> None:
+        def clear(by: str) -> list[str]:
+            found = target()
+            return self._remarks(found.name, self._change(Verb.CLEAR, found, by))
+
+        self._act(user, channel, clear)
+
+    def button(self, verb: Verb, body: dict[str, Any], key: str) -> None:
+        """Clear or lock the machine of an oops notice, and show in the notice who did it."""
+        user, channel = str(body["user"]["id"]), str(body.get("channel", {}).get("id", ""))
+        if channel != self._control:
+            return
+        name, _, since = key.partition(" oops ")
+
+        def press(by: str) -> list[str]:
+            oops = self._fleet.snapshot(name).oops
+            if oops is None or oops.since.isoformat() != since:
+                self._show_pressed(body, self._how_it_ended(name, since), None)
+                return ["This oops is over already: nothing was changed."]
+            answer = self._change(verb, Target(name), by)
+            if answer.outcomes:
+                done, left = ("Cleared", None) if verb is Verb.CLEAR else ("Locked out", key)
+                self._show_pressed(body, f"{done} by {by}.", left)
+            return self._remarks(name, answer)
+
+        self._act(user, channel, press)
+
+    def _how_it_ended(self, name: str, since: str) -> str:
+        """Say who cleared an oops that is over."""
+        for entry in self._fleet.store.page(machine=name, limit=100).entries:
+            outcome = entry.outcome
+            if isinstance(outcome, Cleared) and outcome.oops and outcome.oops.since.isoformat() == since:
+                return f"Cleared {f'by {outcome.by}' if outcome.by else f'from {SOURCES[outcome.source]}'}."
+        return "This oops is over already."
+
+    def _act(self, user: str, channel: str, act: Callable[[str], list[str]]) -> None:
+        """Do something for a user; remarks and errors are told to that user alone."""
+        person = self._people.get(user)
+        if not person.active:
+            return
+        try:
+            remarks = act(person.name)
+        except UnknownMachine as error:
+            remarks = [posts.unknown_text(error.name, error.suggestions)]
+        except MacError as error:
+            remarks = [posts.escape(str(error))]
+        for remark in remarks:
+            self._tell_alone(channel, user, remark)
+
+    def _show_pressed(self, body: dict[str, Any], done: str, key: str | None) -> None:
+        message = body.get("message") or {}
+        text = str(message.get("text", ""))
+        tell(
+            self._client.chat_update,
+            channel=self._control,
+            ts=message.get("ts"),
+            text=f"{text}\n{posts.escape(done)}",
+            blocks=posts.pressed_blocks(text, done, key),
+        )
+
+    # answers
+
+    def _tell_alone(self, channel: str, user: str, text: str) -> None:
+        tell(
+            self._client.chat_postEphemeral,
+            channel=channel,
+            user=user,
+            text=text,
+            blocks=[posts.section(text)],
+            **EPHEMERAL,
+        )
+
+    def _respond(self, body: dict[str, Any], text: str) -> None:
+        """Answer a slash command: by its own address, which works also where the bot is not a member."""
+        if not body.get("response_url"):
+            self._tell_alone(str(body.get("channel_id")), str(body.get("user_id")), text)
+            return
+        webhook = WebhookClient(str(body["response_url"]), timeout=TIMEOUT_SECONDS, retry_handlers=[])
+        tell(webhook.send, text=text, response_type="ephemeral")
+
+
+class _Once:
+    """Carries each chat event out once: remembered in memory, and on disk with what it did."""
+
+    def __init__(self, fleet: MachineFleet) -> None:
+        self._fleet = fleet
+        self._lock = threading.Lock()
+        self._begun: OrderedDict[str, None] = OrderedDict()
+
+    def begin(self, event_id: str) -> bool:
+        """Whether this event is to be carried out now."""
+        if not event_id:
+            return True
+        with self._lock:
+            if event_id in self._begun:
+                return False
+            self._begun[event_id] = None
+            while len(self._begun) > 10_000:
+                self._begun.popitem(last=False)
+        try:
+            return not self._fleet.store.has_seen(event_id)
+        except StorageError as error:
+            # An oops must work while the disk does not; at the worst it finds that it is so already.
+            log.warning("whether a Slack event was carried out before can't be looked up: %s", error)
+            return True
+
+    def remember(self, event_id: str) -> None:
+        """Have it on disk that this event was carried out (what it changed is there already, with the same mark)."""
+        if event_id:
+            self._fleet.journal.record(Record(seen=(event_id, datetime.now(UTC))))

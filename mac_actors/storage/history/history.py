@@ -1,0 +1,207 @@
+"""What the journal tells about the past: use, hours, refusals, time oopsed and locked out.
+
+Everything is read from the journal's rows, by read connections, and nothing is kept beside it, so that it can't
+disagree with it. It is fast with a million rows because partial indices hold just what is asked for
+(``journal_use``, ``journal_long``, ``journal_refused``, ``journal_flags``; migration 0002); and because sums are made
+by SQLite, which lets the readers' threads run meanwhile. docs/decisions/0012-history.rst says more. The queries over
+all machines are in :mod:`~mac_actors.storage.history.sessions` and :mod:`~mac_actors.storage.history.downtime`.
+
+A session is one row, at its end: it ran from ``at - seconds`` to ``at``. It counts in the days in which it began;
+its hours count in those in which they passed. (The sessions that a restore has ended stand at the time of the
+restore.) Sessions that still run are not in the journal: callers pass them as :class:`Running`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from mac_actors.core.intervals import (
+    Day,
+    Span,
+    Zone,
+    by_weekday_and_hour,
+    days,
+    grain,
+    local,
+    merged,
+    midnight,
+    overlap,
+    pieces,
+    total,
+)
+from mac_actors.errors import StorageError
+from mac_actors.storage.history import downtime as flags
+from mac_actors.storage.history import sessions as use
+from mac_actors.storage.history.instants import EPOCH, stamp
+from mac_actors.storage.history.values import (
+    DAYS,
+    WEEKS,
+    DayUse,
+    MachineHistory,
+    Running,
+    ShopHistory,
+    Use,
+    UserUse,
+    Week,
+)
+from mac_actors.storage.store import Store
+
+SHOP_SECONDS = 60.0
+"""How long the shop's figures are shown again before they are made anew."""
+
+MOST_ASKING = 4
+"""So many may wait for what looks at all machines; the server's threads are for the readers."""
+
+_PIECES = text(
+    f"""
+    WITH RECURSIVE
+      session(b, e) AS (
+        SELECT {EPOCH} - seconds, {EPOCH} FROM journal INDEXED BY journal_use
+        WHERE machine = :machine AND seconds IS NOT NULL AND at >= :since
+      ),
+      piece(n, b, e) AS (
+        SELECT CAST(max(b, :start) / :step AS INTEGER), b, e FROM session WHERE b < :end
+        UNION ALL
+        SELECT n + 1, b, e FROM piece WHERE (n + 1) * :step < min(e, :end)
+      )
+    SELECT n, sum(max(0.0, min(e, (n + 1) * :step, :end) - max(b, n * :step, :start))),
+           sum(b >= :start AND b >= n * :step)
+    FROM piece GROUP BY n
+    """  # noqa: S608 - names of ours
+)
+_FIRST = text("SELECT at FROM journal WHERE machine = :machine ORDER BY id LIMIT 1")
+
+
+class History:
+    """Reads the past of one store's journal; for any thread.
+
+    ``zone``: whose days, the computer's own unless given.
+
+    Every method raises :class:`~mac_actors.errors.StorageError` when the database can't be read or too many ask at
+    once.
+    """
+
+    def __init__(self, store: Store, zone: Zone = None, clock: Callable[[], datetime] | None = None) -> None:
+        self._store = store
+        self._zone = zone
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._shop: tuple[float, ShopHistory] | None = None
+        self._busy = threading.Lock()  # what looks at all machines is made once at a time
+        self._asking = threading.BoundedSemaphore(MOST_ASKING)
+
+    # one machine
+
+    def machine(self, name: str, running: Running | None = None) -> MachineHistory:
+        """Return the past of the machine with exactly this name."""
+        now = self._clock().timestamp()
+        span = self._last_days(now)
+        start = span[0].start
+        step = grain(start, now, self._zone)
+        given = {"machine": name, "since": stamp(start), "start": start, "end": now, "step": step}
+        with self._store.reading("read the history of a machine") as connection:
+            first = connection.execute(_FIRST, given).scalar()
+            rows = connection.execute(_PIECES, given).all()
+            raised = flags.of_machine(connection, name, start, now)
+        used = {int(n): float(seconds) for n, seconds, _ in rows}
+        begun = Counter({int(n): int(count) for n, _, count in rows})
+        if running is not None:
+            since = running.since.timestamp()
+            for number, seconds in pieces((max(since, start), now), step).items():
+                used[number] = min(float(step), used.get(number, 0.0) + seconds)
+            if since >= start:
+                begun[int(since // step)] += 1
+        known = None if first is None else datetime.fromisoformat(first)
+        if known is None and running is not None:
+            known = running.since
+        seen = now if known is None else max(start, min([known.timestamp(), *(n * step for n in used)]))
+        return MachineHistory(
+            name,
+            known,
+            tuple(_day(day, step, used, begun, raised, seen, now) for day in span),
+            tuple(map(tuple, by_weekday_and_hour(used, step, seen, now, self._zone))),
+        )
+
+    # all machines
+
+    def shop(self, running: Sequence[Running] = ()) -> ShopHistory:
+        """Return the past of the whole shop, as it was at most :data:`SHOP_SECONDS` ago."""
+        with self._one_at_a_time():
+            if self._shop is None or time.monotonic() - self._shop[0] > SHOP_SECONDS:
+                self._shop = (time.monotonic(), self._look_at_shop(running))
+            return self._shop[1]
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if not self._asking.acquire(blocking=False):
+            raise StorageError(
+                "others are looking at the history of the whole shop at this moment: try again in a while"
+            )
+        try:
+            with self._busy:
+                yield
+        finally:
+            self._asking.release()
+
+    def _look_at_shop(self, running: Sequence[Running]) -> ShopHistory:
+        now = self._clock().timestamp()
+        span = self._last_days(now)
+        start = span[0].start
+        today = local(now, self._zone).date()
+        monday = today - timedelta(today.weekday())
+        with self._store.reading("read the history of the shop") as connection:
+            machines = use.by_machine(connection, start, now, running)
+            mondays = [monday - timedelta(weeks=n) for n in reversed(range(WEEKS))]
+            weeks = tuple(Week(day, self._week(connection, day, now, running)) for day in mondays)
+            unavailable = flags.unavailable(connection, start, now)
+        return ShopHistory(machines, unavailable, datetime.fromtimestamp(start, UTC), weeks)
+
+    def _week(self, connection: Connection, monday: date, now: float, running: Sequence[Running]) -> Use:
+        start, end = midnight(monday, self._zone), midnight(monday + timedelta(7), self._zone)
+        return use.in_all(connection, start, min(end, now), running)
+
+    def usage(
+        self, first: date, last: date, running: Sequence[Running] = (), *, users: bool
+    ) -> tuple[dict[str, Use], list[UserUse] | None]:
+        """Return the use from one local day to another, both included: by machine and, with ``users``, by user.
+
+        Raises ``ValueError`` for days that clocks can't tell.
+        """
+        start = midnight(first, self._zone)
+        end = max(start, min(midnight(last + timedelta(1), self._zone), self._clock().timestamp()))
+        with self._one_at_a_time(), self._store.reading("read the usage") as connection:
+            machines = use.by_machine(connection, start, end, running)
+            return machines, use.by_user(connection, start, end, running) if users else None
+
+    def _last_days(self, now: float) -> list[Day]:
+        today = local(now, self._zone).date()
+        return days(today - timedelta(DAYS - 1), today, self._zone)
+
+
+def _day(
+    day: Day,
+    step: int,
+    used: dict[int, float],
+    begun: Counter[int],
+    raised: tuple[list[Span], list[Span]],
+    seen: float,
+    now: float,
+) -> DayUse:
+    end = min(day.end, now)
+    numbers = range(int(day.start // step), int(-(-day.end // step)))
+    oopsed, locked = raised
+    return DayUse(
+        day.date,
+        overlap((seen, now), day.start, end),
+        sum(begun[n] for n in numbers),
+        round(sum(used.get(n, 0.0) for n in numbers), 3),
+        total(oopsed, day.start, end),
+        total(locked, day.start, end),
+        total(merged([*oopsed, *locked]), day.start, end),
+    )

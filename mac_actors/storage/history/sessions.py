@@ -1,0 +1,140 @@
+"""Sessions and refusals between two instants, by machine and by user, summed by SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, text
+
+from mac_actors.core.outcomes import FORGOTTEN
+from mac_actors.storage.history.instants import EPOCH, stamp
+from mac_actors.storage.history.values import Running, Use, UserUse
+
+
+def _sessions_in_time(columns: str) -> str:
+    """Return a query of the sessions that were, in part at least, between ``:since`` and ``:until``.
+
+    Of those that ended later a few had begun before: within a day, or they are among the few that were longer.
+    """
+    found = f"SELECT {columns}, seconds, {EPOCH} AS e FROM journal"  # noqa: S608 - names of ours
+    # OFFSET keeps SQLite from working each time out anew wherever it is used.
+    return f"""
+        SELECT *, e - seconds AS b FROM (
+            {found} INDEXED BY journal_use WHERE seconds IS NOT NULL AND at >= :since AND at < :day_after
+            UNION ALL
+            {found} INDEXED BY journal_long WHERE seconds > 86400 AND at >= :day_after
+            LIMIT -1 OFFSET 0
+        )
+    """  # noqa: S608 - names of ours
+
+
+_BY_MACHINE = text(
+    f"""
+    SELECT machine, sum(b >= :start), sum(min(e, :end) - max(b, :start))
+    FROM ({_sessions_in_time("machine")}) WHERE b < :end GROUP BY machine
+    """  # noqa: S608 - names of ours
+)
+_TOTAL = text(
+    f"""
+    SELECT coalesce(sum(b >= :start), 0), coalesce(sum(min(e, :end) - max(b, :start)), 0.0)
+    FROM ({_sessions_in_time("1")}) WHERE b < :end
+    """  # noqa: S608 - names of ours
+)
+_BY_USER = text(
+    f"""
+    SELECT account_id, sum(b >= :start), sum(min(e, :end) - max(b, :start)), max(id)
+    FROM ({_sessions_in_time("account_id, id")}) WHERE b < :end GROUP BY account_id
+    """  # noqa: S608 - names of ours
+)
+_REFUSALS = text(
+    """
+    SELECT count(*) FROM journal INDEXED BY journal_refused
+    WHERE kind = 'session_refused' AND at >= :since AND at < :until
+    """
+)
+_REFUSALS_BY_MACHINE = text(
+    """
+    SELECT machine, count(*) FROM journal INDEXED BY journal_refused WHERE kind = 'session_refused'
+    AND at >= :since AND at < :until GROUP BY machine
+    """
+)
+_REFUSALS_BY_USER = text(
+    """
+    SELECT account_id, count(*), max(id) FROM journal INDEXED BY journal_refused WHERE kind = 'session_refused'
+    AND at >= :since AND at < :until GROUP BY account_id
+    """
+)
+_NAMES = text(
+    """
+    SELECT id, coalesce(json_extract(data, '$.ended.user.full_name'), json_extract(data, '$.user.full_name'), '')
+    FROM journal WHERE id IN :ids
+    """
+).bindparams(bindparam("ids", expanding=True))
+
+
+def by_machine(connection: Connection, start: float, end: float, running: Iterable[Running]) -> dict[str, Use]:
+    """Return each machine's use, that of the sessions that still run included."""
+    given = _between(start, end)
+    use = {
+        str(machine): Use(int(sessions), round(seconds, 3))
+        for machine, sessions, seconds in connection.execute(_BY_MACHINE, given)
+    }
+    for machine, refusals in connection.execute(_REFUSALS_BY_MACHINE, given):
+        use[machine] = use.get(machine, Use()) + Use(refusals=int(refusals))
+    for one in running:
+        use[one.machine] = use.get(one.machine, Use()) + _still(one, start, end)
+    return use
+
+
+def in_all(connection: Connection, start: float, end: float, running: Iterable[Running]) -> Use:
+    """Return the use of the whole shop."""
+    given = _between(start, end)
+    sessions, seconds = connection.execute(_TOTAL, given).one()
+    refusals = connection.execute(_REFUSALS, given).scalar() or 0
+    return sum((_still(one, start, end) for one in running), Use(int(sessions), round(seconds, 3), int(refusals)))
+
+
+def by_user(connection: Connection, start: float, end: float, running: Iterable[Running]) -> list[UserUse]:
+    """Return each user's use, in no order."""
+    given = _between(start, end)
+    use: dict[str | None, Use] = {}
+    rows: dict[str | None, int] = {}
+    for account, sessions, seconds, row in connection.execute(_BY_USER, given):
+        use[account] = Use(int(sessions), round(seconds, 3))
+        rows[account] = int(row)
+    for account, refusals, row in connection.execute(_REFUSALS_BY_USER, given):
+        use[account] = use.get(account, Use()) + Use(refusals=int(refusals))
+        rows[account] = max(rows.get(account, 0), int(row))
+    names = _names(connection, rows)
+    for one in running:
+        still = _still(one, start, end)
+        if still != Use():
+            use[one.account_id] = use.get(one.account_id, Use()) + still
+            names[one.account_id] = one.full_name
+    return [UserUse(account, names.get(account, ""), part) for account, part in use.items()]
+
+
+def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | None, str]:
+    """Return each account's name, as its newest row has it."""
+    accounts = {row: account for account, row in rows.items() if account not in {None, FORGOTTEN.account_id}}
+    ids = list(accounts)
+    return {
+        accounts[row]: str(name)
+        for at in range(0, len(ids), 500)
+        for row, name in connection.execute(_NAMES, {"ids": ids[at : at + 500]})
+    }
+
+
+def _still(one: Running, start: float, end: float) -> Use:
+    since = one.since.timestamp()
+    return Use(int(start <= since < end), max(0.0, end - max(since, start)) if since < end else 0.0)
+
+
+def _between(start: float, end: float) -> dict[str, object]:
+    return {
+        "start": start,
+        "end": end,
+        "since": stamp(start),
+        "until": stamp(end),
+        "day_after": stamp(end + 86400),
+    }

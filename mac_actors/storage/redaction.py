@@ -1,0 +1,235 @@
+"""Lines of the journal that hold names, found and made anew without them; the journal actor writes them.
+
+A line keeps its length on disk: what is removed is made up for with spaces behind the JSON. SQLite then writes
+over it in its place. A shorter line would have it move the page's other lines about, and copies of them would stay
+in unused parts of the file, where nothing looks for names that are removed later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, text
+
+from mac_actors.core.outcomes import FORGOTTEN, LockSet, OopsSet, Outcome, SessionStarted
+from mac_actors.core.redaction import EVERYBODY, Whom, spellings, without
+from mac_actors.core.state import MachineState
+from mac_actors.storage import codec
+from mac_actors.storage.store import Store
+
+BATCH = 200
+"""Lines that are looked at, or written, at once: a few milliseconds, so that nobody waits noticeably."""
+
+WINDOW = 20_000
+"""Lines of the journal that one look for a person goes over."""
+
+NOTE = "retention"
+"""The note that says how far retention is."""
+
+_LAST_OLDER = text("SELECT max(id) FROM journal WHERE at < :limit")
+_CHUNK = text(
+    "SELECT id, at, kind, account_id, data FROM journal WHERE id > :after AND id <= :upto ORDER BY id LIMIT :limit"
+)
+_BY_ID = text("SELECT id, at, kind, account_id, data FROM journal WHERE id IN :ids ORDER BY id").bindparams(
+    bindparam("ids", expanding=True)
+)
+_OF_ACCOUNT = text(
+    "SELECT id, kind, data FROM journal WHERE id > :after AND id <= :upto AND account_id = :account ORDER BY id"
+)
+_ACCOUNTS = text(
+    "SELECT account_id, max(id) FROM journal WHERE account_id IS NOT NULL AND account_id <> '' GROUP BY account_id"
+)
+_FLAGS = text(
+    "SELECT id, data FROM journal WHERE kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"
+)
+_UNKNOWN = text(
+    "SELECT id, json_extract(data, '$.fob') FROM journal "
+    "WHERE kind IN ('session_refused', 'card_seen') AND account_id IS NULL"
+)
+
+
+class Rewrite(NamedTuple):
+    """A line of the journal as it is to be."""
+
+    id: int
+    account_id: str | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a look at some lines gave: how to write them, and those that are left.
+
+    Left are those that tell of what is so now, and for retention younger ones among the old: the clock was wrong.
+    """
+
+    rewrites: tuple[Rewrite, ...] = ()
+    left: tuple[int, ...] = ()
+    last: int | None = None
+    """The last line looked at; ``None``: there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far retention is: all lines up to ``through`` are done, but those in ``left``."""
+
+    through: int = 0
+    left: tuple[int, ...] = ()
+
+    def dump(self) -> str:
+        """Return it as text."""
+        return json.dumps({"through": self.through, "left": self.left})
+
+    @classmethod
+    def load(cls, value: str | None) -> Progress:
+        """Read it back; without a value, or one that can't be read, retention begins anew, which harms nothing."""
+        try:
+            stored = json.loads(value or "{}")
+            return cls(int(stored["through"]), tuple(int(one) for one in stored["left"]))
+        except (ValueError, KeyError, TypeError):
+            return cls()
+
+
+def last_older(store: Store, before: datetime) -> int:
+    """Return the number of the last line that is from before that time; 0: there is none."""
+    with store.reading("look for old lines of the journal") as connection:
+        return connection.scalar(_LAST_OLDER, {"limit": codec.timestamp(before)}) or 0
+
+
+def older(store: Store, before: datetime, after: int, upto: int) -> Batch:
+    """Look at the next lines behind number ``after``, up to ``upto``; those not from ``before`` that time are left."""
+    with store.reading("look for old lines of the journal") as connection:
+        rows = connection.execute(_CHUNK, {"after": after, "upto": upto, "limit": BATCH}).all()
+        return _look(connection, rows, EVERYBODY, before)
+
+
+def again(store: Store, ids: Sequence[int], whom: Whom = EVERYBODY, before: datetime | None = None) -> Batch:
+    """Look at the lines with these numbers; those not from ``before`` that time, if one is given, are left."""
+    with store.reading("look at lines of the journal") as connection:
+        return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), whom, before)
+
+
+def progress(store: Store) -> Progress:
+    """Return how far retention is."""
+    return Progress.load(store.note(NOTE))
+
+
+def accounts(store: Store) -> dict[str, str]:
+    """Return every account in the journal with the name in its newest line."""
+    with store.reading("look for people in the journal") as connection:
+        newest = {int(number): str(account) for account, number in connection.execute(_ACCOUNTS)}
+        ids = list(newest)
+        rows = [
+            row for at in range(0, len(ids), 500) for row in connection.execute(_BY_ID, {"ids": ids[at : at + 500]})
+        ]
+    return {newest[row.id]: name for row in rows for name in _names(row.kind, row.data)}
+
+
+def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
+    """Return number, name and fob of all lines of an account; looks at the whole journal, a window at a time."""
+    after = 0
+    last = store.last_line()
+    while after < last:
+        with store.reading("look for a person in the journal") as connection:
+            given = {"account": account, "after": after, "upto": after + WINDOW}
+            found = connection.execute(_OF_ACCOUNT, given).all()
+        for number, kind, data in found:
+            fob = json.loads(data).get("fob", "")
+            yield int(number), next(iter(_names(kind, data)), ""), str(fob)
+        after += WINDOW
+
+
+def orders_of(store: Store, whom: Whom) -> list[int]:
+    """Return the lines of oops, lock and clear that were ordered by them, or name them in a reason."""
+    needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(whom.names)]
+    with store.reading("look for orders in the journal") as connection:
+        rows = connection.execute(_FLAGS).all()
+    return [int(number) for number, data in rows if any(needle in data.casefold() for needle in needles)]
+
+
+def orders_by(store: Store, name: str) -> bool:
+    """Whether anybody of this name (folded) has given an order."""
+    with store.reading("look for orders in the journal") as connection:
+        rows = connection.execute(_FLAGS).all()
+    return any(
+        str(part.get("by") or "").casefold() == name
+        for _, data in rows
+        for document in (json.loads(data),)
+        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock")))
+    )
+
+
+def unknown_fobs_of(store: Store, whom: Whom) -> list[int]:
+    """Return the lines of their fobs from when nobody knew them."""
+    with store.reading("look for fobs in the journal") as connection:
+        return [int(number) for number, fob in connection.execute(_UNKNOWN) if fob in whom.fobs]
+
+
+def _names(kind: str, data: str) -> list[str]:
+    try:
+        outcome = codec.load_outcome(kind, data)
+    except ValueError:
+        return []
+    ended = getattr(outcome, "ended", None)
+    person = ended.user if ended else getattr(outcome, "user", None)
+    return [person.full_name] if person and person != FORGOTTEN else []
+
+
+def _look(connection: Connection, rows: Iterable[Any], whom: Whom, before: datetime | None = None) -> Batch:
+    limit = None if before is None else codec.timestamp(before)
+    now = _current(connection)
+    rewrites: list[Rewrite] = []
+    kept: list[int] = []
+    last: int | None = None
+    for row in rows:
+        last = number = int(row.id)
+        if limit is not None and row.at >= limit:
+            kept.append(number)
+            continue
+        try:
+            outcome = codec.load_outcome(row.kind, row.data)
+        except ValueError:  # mac-actors verify says so
+            continue
+        current = _key(outcome) in now
+        changed = without(outcome, whom, current=current)
+        if current and without(changed, whom) != changed:
+            kept.append(number)
+        if changed != outcome:
+            rewrites.append(_rewrite(number, row.account_id, row.data, changed))
+    return Batch(tuple(rewrites), tuple(kept), last)
+
+
+def _rewrite(number: int, account: str | None, data: str, changed: Outcome) -> Rewrite:
+    row = codec.journal_row(changed)
+    former = len(data.encode()) + len((account or "").encode())
+    spaces = former - len(row["data"].encode()) - len((row["account_id"] or "").encode())
+    return Rewrite(number, row["account_id"], row["data"] + " " * max(0, spaces))
+
+
+def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
+    """Return what is so now: machine, part, since when."""
+    found = set()
+    for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
+        try:
+            state: MachineState = codec.load_state(data)
+        except ValueError:
+            continue
+        parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
+        found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
+    return found
+
+
+def _key(outcome: Outcome) -> tuple[str, str, datetime] | None:
+    match outcome:
+        case OopsSet(flag=flag):
+            return outcome.machine, "oops", flag.since
+        case LockSet(flag=flag):
+            return outcome.machine, "lock", flag.since
+        case SessionStarted():
+            return outcome.machine, "session", outcome.at
+        case _:
+            return None

@@ -1,0 +1,1 @@
+"""Looking after the database: backup and restore, verify, a scratch copy."""

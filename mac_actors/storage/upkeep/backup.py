@@ -1,0 +1,271 @@
+"""Copies of the database: made beside a running server, and put back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mac_actors.core.outcomes import Ended, EndReason, Person, SessionEnded
+from mac_actors.core.state import MachineState
+from mac_actors.errors import StorageError
+from mac_actors.storage.codec import journal_row
+from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.files import hand_over, sync
+from mac_actors.storage.lock import DirectoryLock
+from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.store import Store
+from mac_actors.storage.upkeep.verify import Progress, damage_told, integrity, is_damage, reading, schema, states
+
+PAGES = 256
+"""Pages (of 4 KiB) in one step of a copy."""
+
+SYNC_PAGES = 4096
+"""Pages of a copy that may wait for the disk at the most."""
+
+BUSY_SECONDS = 5.0
+"""How long a restore waits for whoever else reads the database: a backup, a verify."""
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""What SQLite may keep beside a database; it belongs to that one alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did."""
+
+    machines: int
+    events: int
+    last_event: str | None
+    """When the last event of the backup was, ISO 8601 in UTC; ``None`` when it has none."""
+    ended: tuple[str, ...]
+    """The machines whose session ran when the backup was made, and is over."""
+    kept: Path | None = None
+    """Where the former database is; ``None``: there was none."""
+    lifted: tuple[str, ...] | None = ()
+    """The machines that were oopsed or locked in the former database and no longer are; ``None``: it is unreadable."""
+
+
+def backup(directory: Path, file: Path, *, force: bool = False, progress: Progress = lambda done, total: None) -> int:
+    """Copy the database in the state directory to ``file``, beside a running server; returns the copy's bytes.
+
+    The copy is the database as it was when the backup began: whatever was acknowledged before is in it. It
+    is checked, and under its name only when it is whole and on disk. A ``file`` that is there is replaced
+    with ``force`` alone. ``progress`` is told pages. Raises :class:`StorageError`: no database, a damaged
+    one, ``file`` there already or not writable, disk full.
+    """
+    source = directory / DATABASE
+    _refuse_target(source, file, force=force)
+    with _writing(file):
+        number, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".partial", dir=file.parent)
+        os.close(number)
+        partial = Path(name)
+        try:
+            _copy(source, partial, progress)
+            _check(partial, f"{source} is damaged (mac-actors verify lists where), and no backup was made")
+            sync(partial)
+            partial.replace(file)
+        finally:
+            for left in _with_companions(partial):
+                left.unlink(missing_ok=True)
+        sync(file.parent)
+        return file.stat().st_size
+
+
+def restore(directory: Path, file: Path, progress: Progress = lambda done, total: None) -> Restored:
+    """Put the backup ``file`` in the place of the database; the former one is kept beside it.
+
+    No machine starts by it: sessions that ran when the backup was made are over, and a card in a reader must
+    be taken out and put in again. Whatever fails, the former database stays. Raises :class:`StorageError`: a
+    server has the directory, ``file`` is not a whole database of this version or an earlier one, disk full.
+    """
+    database = directory / DATABASE
+    if not file.is_file():
+        raise StorageError(f"there is no file {file}: which backup is to be restored?")
+    if database.exists() and file.samefile(database):
+        raise StorageError(f"{file} is the database itself: which backup is to be restored?")
+    with _writing(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = DirectoryLock(directory)
+        try:
+            for left in directory.glob("restoring-*"):  # of a restore that was killed: nobody else can be at it
+                shutil.rmtree(left)
+            stage = Path(tempfile.mkdtemp(prefix="restoring-", dir=directory))
+            try:
+                _copy(file, stage / DATABASE, progress)
+                _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
+                done = _settle(stage)
+                hand_over(stage / DATABASE, database if database.exists() else directory)
+                hand_over(lock.path, directory)
+                sync(stage / DATABASE)
+                kept, lifted = _keep(database, stage / DATABASE)
+                (stage / DATABASE).replace(database)
+                sync(directory)
+            finally:
+                shutil.rmtree(stage)
+        finally:
+            lock.release()
+    return replace(done, kept=kept, lifted=lifted)
+
+
+def _refuse_target(source: Path, file: Path, *, force: bool) -> None:
+    if not source.is_file():
+        with reading(source):  # says so
+            pass
+    if file.is_dir():
+        raise StorageError(f"{file} is a directory: give the name of a file in it")
+    if file.exists():
+        if any(path.exists() and file.samefile(path) for path in _with_companions(source)):
+            raise StorageError(f"{file} is the database itself: give another name")
+        if not force:
+            raise StorageError(f"{file} is there already: give another name, or --force to replace it")
+
+
+@contextlib.contextmanager
+def _writing(where: Path) -> Iterator[None]:
+    """Say what went wrong with ``where``, and what to do."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise StorageError(
+            f"cannot write {where}: {why}. Is there room on the disk, and may this user write there? "
+            "Nothing was changed; free some room, or give another place."
+        ) from error
+
+
+def _copy(source: Path, target: Path, progress: Progress) -> None:
+    # The source stands still for us, so that a writer does not make the copy begin again; in WAL mode
+    # that holds up nobody. The target needs no care of SQLite's: it counts only once it has been synced,
+    # and is, bit by bit, so that a server's commits never wait for hundreds of megabytes of ours.
+    try:
+        with reading(source) as ours, target.open("wb") as made, closing(sqlite3.connect(target)) as copy:
+
+            def stepped(_status: int, left: int, total: int) -> None:
+                if left % SYNC_PAGES < PAGES:
+                    os.fdatasync(made.fileno())
+                progress(total - left, total)
+
+            copy.execute("PRAGMA journal_mode=OFF")
+            copy.execute("PRAGMA synchronous=OFF")
+            ours.backup(copy, pages=PAGES, progress=stepped)
+        with closing(sqlite3.connect(target)) as copy:
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, readable from a read-only disk too
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise StorageError(f"{source} is damaged, or no database ({error}): nothing was changed") from error
+        raise
+
+
+def _check(path: Path, refusal: str, *, ours: bool = False) -> None:
+    findings: list[str] = []
+    with damage_told(path, findings.append), reading(path) as connection:
+        findings += integrity(connection)
+        if ours and not findings:
+            findings += schema(connection)
+        if ours and not findings:
+            findings += [
+                f"the state of {name} can't be read: {state.why}"
+                for name, state in states(connection)
+                if isinstance(state, Unreadable)
+            ]
+    if findings:
+        raise StorageError(f"{refusal}: {'; '.join(findings[:5])}")
+
+
+def _settle(stage: Path) -> Restored:
+    """Bring the copy to this version, and end its sessions: nobody knows what happened at the readers since."""
+    now = datetime.now(UTC)
+    with reading(stage / DATABASE) as connection:
+        events, last = connection.execute("SELECT count(*), max(at) FROM journal").fetchone()
+    with closing(Store.open(stage)) as store:
+        stored = {n: s for n, s in store.load_states().items() if isinstance(s, MachineState)}
+        in_use = tuple(name for name, state in stored.items() if state.session)
+        names = {name: _display_name(store, name) for name in in_use}
+        store.commit(
+            [_stopped(name, s, names.get(name, name), now) for name, s in stored.items() if s.card or s.session]
+        )
+    return Restored(len(stored), events, last, in_use)
+
+
+def _stopped(name: str, state: MachineState, display_name: str, now: datetime) -> Record:
+    card = replace(state.card, blocked=True) if state.card else None
+    session = state.session
+    if session is None:
+        return Record(record_state(name, replace(state, card=card)))
+    until = max(session.since, state.last_checkin or session.since)
+    person = Person(session.account_id, session.full_name)
+    seconds = (until - session.since).total_seconds()
+    ended = Ended(person, session.kind, session.since, seconds, EndReason.RESTORED)
+    outcome = SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)
+    since = state.status_since if state.flagged else now
+    after = replace(state, card=card, session=None, last_update=now, status_since=since)
+    return Record(record_state(name, after), ((journal_row(outcome), ()),))
+
+
+def _display_name(store: Store, name: str) -> str:
+    with contextlib.suppress(ValueError):  # a line that can't be read
+        for entry in store.page(machine=name, limit=1).entries:
+            return entry.outcome.display_name
+    return name
+
+
+def _flagged(path: Path) -> set[str]:
+    with reading(path) as connection:
+        known = [(name, state) for name, state in states(connection) if isinstance(state, MachineState)]
+    oopsed = {f"{name} (oopsed)" for name, state in known if state.oops}
+    return oopsed | {f"{name} (locked out)" for name, state in known if state.lock}
+
+
+def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | None]:
+    """Give the former database a second name; it stays in place under its first. Returns that name, and what lifts.
+
+    Its companions go from their places: a database must never be found with the -wal of another one.
+    """
+    kept = database.with_name(f"{DATABASE}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+    lifted: tuple[str, ...] | None = ()
+    try:
+        for path, name in zip(_with_companions(database), _with_companions(kept), strict=True):
+            if path.exists():
+                name.hardlink_to(path)  # at first: what SQLite finds to be damaged it may throw away
+        if database.exists():
+            lifted = None
+            if _fold(database):
+                for name in _with_companions(kept)[1:]:
+                    name.unlink(missing_ok=True)
+                with contextlib.suppress(StorageError, sqlite3.DatabaseError):
+                    lifted = tuple(sorted(_flagged(kept) - _flagged(new)))
+        sync(database.parent)
+    except BaseException:
+        for name in _with_companions(kept):
+            name.unlink(missing_ok=True)
+        raise
+    for path in _with_companions(database)[1:]:
+        path.unlink(missing_ok=True)
+    return (kept if kept.exists() else None), lifted
+
+
+def _fold(database: Path) -> bool:
+    """Put the content of the -wal into the database itself; a damaged one can't be, and needs it beside it."""
+    try:
+        with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection:
+            return bool(connection.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",))
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise StorageError(
+                f"another process reads {database}, a backup perhaps: nothing was changed; try again when it has ended"
+            ) from error
+        if not is_damage(error) and not error.sqlite_errorname.startswith("SQLITE_IOERR"):
+            raise
+        return False
+
+
+def _with_companions(path: Path) -> tuple[Path, ...]:
+    return (path, *(path.with_name(path.name + suffix) for suffix in COMPANIONS))

@@ -1,0 +1,1 @@
+"""What programs speak: readers, admins, monitors, scripts."""

@@ -1,0 +1,98 @@
+"""The admins' endpoints: oops, lock, clear, and reloading the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import bottle
+
+from mac_actors.core.config import Configuration
+from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
+from mac_actors.core.wording import kind as kind_of
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.reload import ReloadSummary
+from mac_actors.web.access import Access
+from mac_actors.web.api.details import outcome_details, wants_details
+from mac_actors.web.api.response_models import (
+    MachinesChangeBody,
+    OutcomeBody,
+    OutputsBody,
+    ReloadBody,
+    SuccessBody,
+    UsersChangeBody,
+    json_of,
+)
+from mac_actors.web.errors import refusals_in_log
+from mac_actors.web.requests import AdminBody, parse_body, read_body
+
+COMMANDS: tuple[tuple[str, str, type[AdminEvent]], ...] = (
+    ("POST", "oops", Oops),
+    ("DELETE", "oops", Unoops),
+    ("POST", "locked_out", Lock),
+    ("DELETE", "locked_out", Unlock),
+    ("POST", "clear", Clear),
+)
+
+
+class Load(Protocol):
+    """Reads the configuration files anew; ``machines=False``: the users file alone."""
+
+    def __call__(self, *, machines: bool = True) -> Configuration:
+        """Read, check and return; raises :class:`~mac_actors.errors.ConfigError`."""
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) -> None:
+    """Add the admins' routes."""
+
+    def check_access() -> None:
+        with refusals_in_log():
+            access.check_admin(bottle.request.environ)
+
+    def command(kind: type[AdminEvent]) -> Callable[[str], bytes]:
+        def carry_out(name: str) -> bytes:
+            check_access()
+            body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
+            event: Any = kind(datetime.now(UTC), body.source, body.by, body.reason)
+            answer = fleet.ask(fleet.find(name), event)
+            if answer.already:
+                bottle.response.set_header("Mac-Already", " ".join(answer.already))
+            success = SuccessBody(durable=None if answer.durable else False)
+            if wants_details():
+                names = access.shows_names(bottle.request.environ)
+                success.outcomes = [
+                    OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(outcome, names=names))
+                    for outcome in answer.outcomes
+                ]
+                success.outputs = OutputsBody.of(answer.outputs)
+            return json_of(success, exclude_none=True)
+
+        return carry_out
+
+    for method, path, kind in COMMANDS:
+        app.route(f"/api/machine/{path}/<name:path>", method, command(kind))
+
+    def forced() -> bool:
+        return str(bottle.request.query.get("force")) == "1"
+
+    @app.post("/api/reload-users")
+    def reload_users() -> bytes:
+        check_access()
+        summary = fleet.reload(load(machines=False), machines=False, force=forced())
+        return json_of(UsersChangeBody.model_validate(summary.users))
+
+    @app.post("/api/reload")
+    def reload() -> bytes:
+        check_access()
+        return json_of(_reload_body(fleet.reload(load(), force=forced())))
+
+
+def _reload_body(summary: ReloadSummary) -> ReloadBody:
+    return ReloadBody(
+        users=UsersChangeBody.model_validate(summary.users),
+        machines=MachinesChangeBody(
+            added=list(summary.added), changed=list(summary.changed), removed=list(summary.removed)
+        ),
+        powered_on=list(summary.powered_on),
+    )

@@ -1,0 +1,106 @@
+"""The readers' endpoint: one report in, the outputs out. The hot path of the server."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import bottle
+
+from mac_actors.core.inputs import Report
+from mac_actors.core.outputs import Outputs
+from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.web.access import Access
+from mac_actors.web.api.response_models import OutputsBody
+from mac_actors.web.errors import Refused
+from mac_actors.web.requests import ReportBody, parse_body, read_body
+
+log = logging.getLogger(__name__)
+
+TELL_AT_MOST, TELL_WITHIN_SECONDS = 3, 3600.0
+"""So often in this time a machine's refused reports are told of, however often one is accepted in between."""
+
+LONGEST_NAME = 200
+"""Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
+
+UNKNOWN_AT_MOST = 100
+"""So many wrong machine names are logged, once each: whoever invents more must not fill the log."""
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
+    """Add the readers' routes; ``observe`` takes the seconds from each whole report to its answer."""
+    refused_readers = _RefusedReaders(fleet.notify)
+    unknown: set[str] = set()
+
+    @app.post("/api/machine/update")
+    def update() -> bytes:
+        environ = bottle.request.environ
+        body = parse_body(ReportBody, read_body(environ))
+        name = body.machine_name
+        if not access.reader_may_report(environ):
+            if name in fleet.configuration.machines:
+                refused_readers.add(name)
+            raise Refused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
+        report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
+        received = environ.get("mac.received") or time.monotonic()
+        try:
+            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
+        except UnknownMachine:
+            called = name[:LONGEST_NAME]
+            if called not in unknown and len(unknown) < UNKNOWN_AT_MOST:
+                unknown.add(called)
+                log.warning(
+                    "a reader at %s reports for %r, which is not in the machines file", environ["REMOTE_ADDR"], called
+                )
+            raise Refused(404, f"No such machine: {called}") from None
+        except MachineUnavailable:
+            observe(time.monotonic() - received)  # the slowest of all: they belong in the picture
+            raise
+        refused_readers.remove(name)
+        bottle.response.content_type = "application/json"
+        body_of_reply = reply_body(answer.outputs)
+        observe(time.monotonic() - received)
+        return body_of_reply
+
+
+@lru_cache(maxsize=4096)
+def reply_body(outputs: Outputs) -> bytes:
+    """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
+    return OutputsBody.of(outputs).model_dump_json().encode()
+
+
+class _RefusedReaders:
+    """Machines whose reports are refused: each is said once, until one is accepted again.
+
+    Not without end, because whoever can reach the server could flood the channel beside a reader that is right.
+    """
+
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        self._notify = notify
+        self._names: set[str] = set()
+        self._told: dict[str, deque[float]] = {}
+        self._adding = threading.Lock()
+
+    def add(self, name: str) -> None:
+        now = time.monotonic()
+        with self._adding:
+            told = self._told.setdefault(name, deque(maxlen=TELL_AT_MOST))
+            often = len(told) == TELL_AT_MOST and now - told[0] < TELL_WITHIN_SECONDS
+            if name in self._names or often:
+                return
+            self._names.add(name)
+            told.append(now)
+        self._notify(
+            f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
+            "from here: give the reader MAC_READER_TOKEN."
+        )
+
+    def remove(self, name: str) -> None:
+        if self._names:
+            self._names.discard(name)

@@ -1,0 +1,118 @@
+"""The past for programs: how much was used, and the removal of a person's name."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+import bottle
+
+from mac_actors.core.outcomes import FORGOTTEN
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.errors import UnknownPerson
+from mac_actors.fleet import erasure as forgetting
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.storage.history.history import History
+from mac_actors.storage.history.values import Running, Use, UserUse
+from mac_actors.web.access import Access
+from mac_actors.web.api.response_models import ForgottenBody, MachineUseBody, UsageBody, UserUseBody, json_of
+from mac_actors.web.errors import Refused, refusals_in_log
+from mac_actors.web.requests import ForgetBody, day, parse_body, read_body, read_query
+
+log = logging.getLogger(__name__)
+
+DEFAULT_DAYS = 30
+"""Days of usage unless it is said which."""
+
+UNKNOWN = "unknown fobs"
+REMOVED = "names removed"
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
+    """Add the routes."""
+
+    def is_admin() -> bool:
+        try:
+            access.check_admin(bottle.request.environ)
+        except Refused:
+            return False
+        return access.shows_names(bottle.request.environ)
+
+    @app.get("/api/usage")
+    def usage() -> bytes:
+        query = read_query()
+        today = datetime.now().astimezone().date()
+        last = day("to", query.get("to")) or today
+        first = day("from", query.get("from")) or last - timedelta(DEFAULT_DAYS - 1)
+        if first > last:
+            raise Refused(422, f"from: expected a day that is not after to ({last})")
+        running = running_sessions(fleet.snapshots())
+        machines, users = history.usage(first, last, running, users=is_admin())
+        shown = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
+        return json_of(
+            UsageBody(
+                first=first,
+                last=last,
+                machines=[
+                    MachineUseBody(machine=name, display_name=shown.get(name, name), **_use(machines.get(name, Use())))
+                    for name in [*shown, *sorted(machines.keys() - shown.keys())]
+                ],
+                users=None if users is None else _users(users, fleet),
+            ),
+            by_alias=True,
+        )
+
+    @app.post("/api/forget")
+    def forget() -> bytes:
+        with refusals_in_log():
+            access.check_admin(bottle.request.environ)
+        body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
+        directory = fleet.configuration.directory
+        try:
+            who = forgetting.find(body.user, directory, fleet.journal)
+        except UnknownPerson as error:
+            raise Refused(409 if error.several else 404, str(error)) from None
+        if body.only_look:
+            return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
+        done = forgetting.carry_out(who, directory, fleet.journal)
+        log.warning("a person was forgotten: %d events were changed", done.events)
+        return json_of(
+            ForgottenBody(
+                account_id=who.account_id,
+                name=who.full_name,
+                done=True,
+                events=done.events,
+                current_events=list(done.current),
+                notices=done.notices,
+                emptied=done.emptied,
+                configured=done.configured,
+            )
+        )
+
+
+def running_sessions(snapshots: list[Snapshot]) -> list[Running]:
+    """Return the sessions that run now, as the history wants them."""
+    return [
+        Running(machine.name, machine.session.account_id, machine.session.full_name, machine.session.since)
+        for machine in snapshots
+        if machine.session
+    ]
+
+
+def _users(users: list[UserUse], fleet: MachineFleet) -> list[UserUseBody]:
+    """Those with the most hours first; then the fobs that nobody knows, and those whose names were removed."""
+    known = {user.account_id: user.full_name for user in fleet.configuration.directory.users}
+    people, others = [], []
+    for one in users:
+        if one.account_id is None or one.account_id == FORGOTTEN.account_id:
+            name = UNKNOWN if one.account_id is None else REMOVED
+            others.append(UserUseBody(account_id=None, name=name, **_use(one.use)))
+        else:
+            name = known.get(one.account_id, one.full_name)
+            people.append(UserUseBody(account_id=one.account_id, name=name, **_use(one.use)))
+    return sorted(people, key=lambda user: (-user.seconds, user.name)) + sorted(others, key=lambda user: user.name)
+
+
+def _use(use: Use) -> dict[str, Any]:
+    return {"sessions": use.sessions, "seconds": round(use.seconds, 3), "refusals": use.refusals}

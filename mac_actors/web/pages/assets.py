@@ -1,0 +1,62 @@
+"""The files that pages load: scripts, styles, pictures. An address that holds a file's hash is kept for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import bottle
+
+STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+
+FOR_EVER = "public, max-age=31536000, immutable"
+"""For an address with the file's hash in it: other content has another address."""
+
+
+def routes(app: bottle.Bottle) -> None:
+    """Add ``/static/NAME``."""
+
+    @app.get("/static/<name>")
+    def static(name: str) -> bytes:
+        return send(name)
+
+
+def address(name: str) -> str:
+    """Return the address of a file, with its hash."""
+    return f"/static/{name}?v={fingerprint(name)}"
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """Return a short hash of a file's content."""
+    return hashlib.sha256(_file(name).read_bytes()).hexdigest()[:12]
+
+
+def send(name: str) -> bytes:
+    """Answer with a file; one that the browser has already is not sent again."""
+    suffix = name[name.rfind(".") :]
+    if "/" in name or suffix not in STATIC_TYPES or not _exists(name):
+        raise bottle.HTTPError(404)
+    request, response = bottle.request, bottle.response
+    known = fingerprint(name)
+    response.set_header("ETag", f'"{known}"')
+    response.set_header("Cache-Control", FOR_EVER if request.query.get("v") == known else "max-age=3600")
+    response.set_header("X-Content-Type-Options", "nosniff")
+    if f'"{known}"' in request.headers.get("If-None-Match", ""):
+        response.status = 304
+        return b""
+    response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
+    return _file(name).read_bytes()
+
+
+def _exists(name: str) -> bool:
+    try:
+        return _file(name).is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte in it
+        return False
+
+
+def _file(name: str) -> Traversable:
+    return files("mac_actors.web.pages") / "static" / name

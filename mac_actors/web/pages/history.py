@@ -1,0 +1,142 @@
+"""The pages of one machine and of the whole shop. Their pictures are drawn from their tables (static/charts.js)."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import bottle
+
+from mac_actors.core.wording import duration
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.storage.history.history import History
+from mac_actors.storage.history.values import DAYS, WEEKS, Use
+from mac_actors.web.access import Access
+from mac_actors.web.api.machines import event_body
+from mac_actors.web.api.response_models import EventBody
+from mac_actors.web.api.usage import running_sessions
+from mac_actors.web.pages.html import render
+from mac_actors.web.pages.tiles import Face
+from mac_actors.web.requests import number
+
+EVENTS = 30
+"""Lines of the timeline on one page."""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+DAYTIME = range(8, 22)
+"""Hours that are shown even if nobody came in them."""
+
+HARDLY = 0.03
+"""An hour of the night that is in use for less of the time is left out."""
+
+LEVELS = (0.02, 0.15, 0.35, 0.6)
+"""From these shares of time in use on an hour is coloured one step darker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """A row of the week: an hour of the day, and how much of it was in use on each weekday, 0 to 100."""
+
+    hour: int
+    percent: tuple[int, ...]
+    levels: tuple[int, ...]
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
+    """Add the pages."""
+
+    @app.get("/machines/<name:path>", heavy=True)
+    def machine(name: str) -> bytes:
+        viewer = access.viewer(bottle.request.environ)
+        seen = fleet.snapshot(name)
+        running = next((one for one in running_sessions([seen])), None)
+        past = history.machine(seen.name, running)
+        before = number("before", bottle.request.query.get("before") or None)
+        page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
+        config = fleet.configuration.machines.get(seen.name)
+        return render(
+            "machine.tpl",
+            viewer,
+            machine=seen,
+            face=Face.of(seen),
+            always_on=config is not None and config.always_enabled,
+            second=config.second_relay if config else None,
+            past=past,
+            week=week(past.week),
+            busiest=busiest(past.week),
+            weekdays=WEEKDAYS,
+            signals=hourly(fleet.wifi.of(seen.name)),
+            events=[_without_machine(event_body(entry, names=viewer.names)) for entry in page.entries],
+            before=before,
+            older=page.next,
+            days=DAYS,
+            share=share,
+            duration=duration,
+        )
+
+    @app.get("/shop")
+    def shop() -> bytes:
+        viewer = access.viewer(bottle.request.environ)
+        past = history.shop(running_sessions(fleet.snapshots()))
+        titles = {one.name: one.display_name for one in fleet.configuration.machines.values()}
+        length = datetime.now().timestamp() - past.since.timestamp()
+        rows = [
+            (name, titles.get(name), use, share(past.unavailable.get(name, 0.0), length))
+            for name, use in ((n, past.machines.get(n, Use())) for n in {**titles, **past.machines})
+        ]
+        rows.sort(key=lambda row: (-row[2].seconds, (row[1] or row[0]).casefold()))
+        return render(
+            "shop.tpl",
+            viewer,
+            rows=rows,
+            total=sum(past.machines.values(), Use()),
+            weeks=past.weeks,
+            days=DAYS,
+            number_of_weeks=WEEKS,
+        )
+
+
+def week(shares: Sequence[Sequence[float]]) -> list[Hour]:
+    """Return the hours of the day from the first that is more than hardly in use to the last, the day's in any case."""
+    used = [hour for hour in range(24) if hour in DAYTIME or any(day[hour] > HARDLY for day in shares)]
+    return [
+        Hour(
+            hour,
+            tuple(round(day[hour] * 100) for day in shares),
+            tuple(sum(day[hour] >= level for level in LEVELS) for day in shares),
+        )
+        for hour in range(used[0], used[-1] + 1)
+    ]
+
+
+def busiest(shares: Sequence[Sequence[float]]) -> tuple[str, int, int] | None:
+    """Return weekday, hour and percent of the hour that is most in use; ``None``: none is."""
+    most = max((day[hour], -weekday, -hour) for weekday, day in enumerate(shares) for hour in range(24))
+    return (WEEKDAYS[-most[1]], -most[2], round(most[0] * 100)) if most[0] >= 0.005 else None
+
+
+def hourly(samples: Iterable[tuple[datetime, int | None]]) -> list[tuple[datetime, int | None, int | None]]:
+    """Return hour (local), median and worst signal (dBm) of each hour of the samples; ``None`` for a silent one."""
+    hours: dict[datetime, list[int]] = {}
+    for at, value in samples:
+        found = hours.setdefault(at.astimezone().replace(minute=0, second=0, microsecond=0), [])
+        if value is not None:
+            found.append(value)
+    return [(hour, round(statistics.median(v)) if v else None, min(v, default=None)) for hour, v in hours.items()]
+
+
+def share(seconds: float, length: float) -> str:
+    """Return a share of time in percent, with a decimal where it is small."""
+    if length <= 0 or seconds <= 0:
+        return "0 %"
+    percent = 100 * seconds / length
+    return "under 0.1 %" if percent < 0.1 else f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+
+
+def _without_machine(event: EventBody) -> EventBody:
+    """Leave out the machine's name where the text begins with it and a colon: the page says it."""
+    text = event.text.removeprefix(f"{event.display_name}: ")
+    return event.model_copy(update={"text": text[:1].upper() + text[1:]})

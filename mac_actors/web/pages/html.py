@@ -1,0 +1,88 @@
+"""Pages: templates filled in, with the headers that keep a page to what is shipped with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import bottle
+
+from mac_actors.web.access import Viewer, cookies
+from mac_actors.web.pages.assets import address
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+THEMES = ("light", "dark")
+
+PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # not no-referrer: with that, forms are sent with "Origin: null", and could not be told from a stranger's
+    "Referrer-Policy": "same-origin",
+}
+
+
+def render(name: str, viewer: Viewer, **values: Any) -> bytes:
+    """Answer with a page made of the template ``name``, which has ``% rebase('layout.tpl', title=…, page=…)``.
+
+    Beside ``values`` a template has ``viewer`` (who looks), ``asset(NAME)`` (the address of a static file),
+    ``url(PART, …)`` and ``clock(TIME)``. What it prints with ``{{ }}`` is escaped.
+    """
+    for header, value in PAGE_HEADERS.items():
+        bottle.response.set_header(header, value)
+    return _page(name, viewer, **values)
+
+
+def error_page(status: int, message: str, viewer: Viewer, nearest: Sequence[str] = ()) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a page that says what is wrong; ``nearest``: the machines that may be meant."""
+    return _page("error.tpl", viewer, status=status, message=message, nearest=nearest), dict(PAGE_HEADERS)
+
+
+def see_other(path: str) -> bottle.HTTPResponse:
+    """Answer a form by sending the browser on to a path of this server; keeps the cookies of the response."""
+    answer = bottle.response.copy(cls=bottle.HTTPResponse)
+    answer.status, answer.body = 303, b""
+    answer.set_header("Location", path)  # relative: a proxy before us may speak another scheme
+    answer.set_header("Cache-Control", "no-store")
+    return answer
+
+
+def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
+    theme = cookies(bottle.request.environ).get("theme", "")
+    page = fill(name, viewer=viewer, path=bottle.request.path, theme=theme if theme in THEMES else "", **values)
+    return page.encode("utf-8", "replace")
+
+
+def fill(name: str, **values: Any) -> str:
+    """Fill a template in, without any header."""
+    return str(_template(name).render(asset=address, url=url, clock=clock, **values))
+
+
+def url(*parts: str) -> str:
+    """Join the parts of a path, each of them encoded whole."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def clock(at: datetime, text: str = "{}", ago: str = "") -> str:
+    """Return a ``<time>`` in the server's local time, within ``text``.
+
+    With ``ago`` (``for {}``, ``{} ago``) the script says how long it is since then instead, and keeps that right.
+    """
+    local = at.astimezone()
+    shown = escape(text.format(f"{local.day} {local:%b %H:%M}"))
+    live = f' data-ago="{escape(ago)}"' if ago else ""
+    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{local:%Y-%m-%d %H:%M:%S}"{live}>{shown}</time>'
+
+
+@cache
+def _template(name: str) -> Any:
+    return bottle.SimpleTemplate(name=name, lookup=[str(TEMPLATES)])

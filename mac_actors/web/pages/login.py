@@ -1,0 +1,76 @@
+"""Logging in on the board with the admin token, and out."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import bottle
+
+from mac_actors.web.access import COOKIE, Access, TooMany
+from mac_actors.web.errors import Refused
+from mac_actors.web.logins import LOGIN_SECONDS
+from mac_actors.web.pages.html import render, see_other
+from mac_actors.web.requests import AdminBody, parse_fields, read_form
+
+log = logging.getLogger(__name__)
+
+_HERE = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+"""A path of this server: what a login may lead to."""
+
+
+def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> None:
+    """Add the routes; ``count`` counts refused logins by status."""
+
+    def form_page(after: str, error: str = "", by: str = "") -> bytes:
+        viewer = access.viewer(bottle.request.environ)
+        return render("login.tpl", viewer, after=after, error=error, by=by, hours=LOGIN_SECONDS // 3600)
+
+    @app.get("/login")
+    def show() -> Any:
+        after = _here(str(bottle.request.query.get("next", "/")))
+        if access.viewer(bottle.request.environ).login == "in":
+            return see_other(after)
+        return form_page(after)
+
+    @app.post("/login")
+    def log_in() -> Any:
+        environ = bottle.request.environ
+        form = read_form(environ)
+        after = _here(form.get("next", "/"))
+        try:
+            login = access.log_in(
+                environ, form.get("token", "").strip(), parse_fields(AdminBody, {"by": form.get("by", "")}).by
+            )
+        except Refused as refused:
+            log.warning("refused a login from %s: %s", bottle.request.remote_addr, refused.status)
+            count(str(refused.status))
+            bottle.response.status = refused.status
+            if isinstance(refused, TooMany):
+                bottle.response.set_header("Retry-After", str(refused.seconds))
+            return form_page(after, refused.message, form.get("by", ""))
+        bottle.response.set_cookie(
+            COOKIE,
+            login.key,
+            path="/",
+            max_age=LOGIN_SECONDS,
+            httponly=True,
+            samesite="strict",
+            secure="https" in {environ["wsgi.url_scheme"], environ.get("HTTP_X_FORWARDED_PROTO")},
+        )
+        log.info("an admin logged in on the board from %s", bottle.request.remote_addr)
+        return see_other(after)
+
+    @app.post("/logout")
+    def log_out() -> Any:
+        environ = bottle.request.environ
+        form = read_form(environ)
+        access.log_out(environ, form.get("csrf", ""))
+        bottle.response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        return see_other("/")
+
+
+def _here(path: str) -> str:
+    return path if _HERE.fullmatch(path) else "/"

@@ -1,0 +1,172 @@
+"""What the board shows of each machine, and what of it has changed. All open boards share one look at the fleet."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Flag, Session
+from mac_actors.web.pages.html import fill
+
+LOOK_SECONDS = 0.25
+"""How old a look may be that is shown to the next who asks."""
+
+STATES = {
+    "oopsed": "Oopsed",
+    "locked": "Locked out",
+    "offline": "Offline",
+    "in_use": "In use",
+    "free": "Free",
+}
+"""The states of a tile, those that need attention first. A machine counts under the first that fits."""
+
+ORDERS = {"oops": "Oops", "lock": "Lock out", "clear": "Clear"}
+"""What an admin can do to a machine on its tile, and what its button says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a tile shows. While it is the same, so is the tile."""
+
+    name: str
+    title: str
+    state: str
+    since: datetime | None
+    oops: Flag | None
+    lock: Flag | None
+    session: Session | None
+    online: bool
+    seen: datetime | None
+    """The last report, of a machine that is offline; of the others it changes all the time."""
+    always_on: bool
+
+    @classmethod
+    def of(cls, machine: Snapshot) -> Face:
+        """Return the face of a machine."""
+        session, online = machine.session, machine.online
+        since: datetime | None
+        seen = None if online else machine.last_checkin
+        if machine.oops:
+            state, since = "oopsed", machine.oops.since
+        elif machine.lock:
+            state, since = "locked", machine.lock.since
+        elif not online:
+            state, since = "offline", seen
+        elif session:
+            state, since = "in_use", session.since
+        else:
+            state, since = "free", machine.status_since
+        always_on = machine.relay and session is None
+        return cls(
+            machine.name,
+            machine.display_name,
+            state,
+            since,
+            machine.oops,
+            machine.lock,
+            session,
+            online,
+            seen,
+            always_on,
+        )
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return "Oopsed and locked out" if self.oops and self.lock else STATES[self.state]
+
+    @property
+    def sought(self) -> str:
+        """The text that a search looks in."""
+        return f"{self.title} {self.name}".lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A face, the version of the board that it came with, and its HTML for each kind of viewer that asked for it."""
+
+    face: Face
+    version: int
+    _html: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False, repr=False)
+
+    def html(self, kind: str, names: bool) -> str:
+        """Return the tile for a viewer of this ``kind``: ``plain``, ``admin`` or ``kiosk``."""
+        made = self._html.get((kind, names))
+        if made is None:
+            made = self._html[kind, names] = fill(
+                "tile.tpl", face=self.face, kind=kind, names=names, orders=ORDERS
+            ).strip()
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The board at one moment: all tiles in their order, and the version that brought the last change."""
+
+    version: int = 0
+    tiles: tuple[Tile, ...] = ()
+    ordered: int = 0
+    """The version that last changed the order."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many machines are in each state."""
+        found = Counter(tile.face.state for tile in self.tiles)
+        return {state: found[state] for state in STATES}
+
+    @property
+    def summary(self) -> str:
+        """The whole board in a line: ``3 free, 2 in use, 1 oopsed``."""
+        counts = self.counts
+        shown = [f"{counts[state]} {STATES[state].lower()}" for state in reversed(STATES) if counts[state]]
+        return ", ".join(shown) if counts["free"] else ", ".join(["none free", *shown])
+
+
+class Board:
+    """Looks at the fleet when asked, at most every :data:`LOOK_SECONDS`, and numbers the changes that it finds.
+
+    ``epoch`` is another one after each start of the server: a version means nothing beyond it.
+    """
+
+    def __init__(self, snapshots: Callable[[], list[Snapshot]], clock: Callable[[], float] = time.monotonic) -> None:
+        self.epoch = secrets.token_hex(4)
+        self._snapshots = snapshots
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._look = Look()
+        self._known: dict[str, Tile] = {}
+        self._looked: float | None = None
+
+    def look(self) -> Look:
+        """Return the board as it is now, or was a moment ago."""
+        with self._lock:
+            now = self._clock()
+            if self._looked is None or now - self._looked >= LOOK_SECONDS:
+                self._look = self._look_again()
+                self._looked = now
+            return self._look
+
+    def look_at_once(self) -> None:
+        """Have the next who asks see what has changed just now."""
+        with self._lock:
+            self._looked = None
+
+    def _look_again(self) -> Look:
+        last, version, known = self._look, self._look.version + 1, self._known
+        tiles: dict[str, Tile] = {}
+        for machine in self._snapshots():
+            face, tile = Face.of(machine), known.get(machine.name)
+            tiles[machine.name] = tile if tile is not None and tile.face == face else Tile(face, version)
+        ranks = {state: rank for rank, state in enumerate(STATES)}
+        ordered = tuple(sorted(tiles.values(), key=lambda tile: ranks[tile.face.state]))
+        self._known = tiles
+        if ordered == last.tiles:
+            return last
+        moved = [tile.face.name for tile in ordered] != [tile.face.name for tile in last.tiles]
+        return Look(version, ordered, version if moved else last.ordered)

@@ -1,0 +1,1 @@
+"""cheroot as it is set up here: connections, buffers, fair turns, TLS."""

@@ -1,0 +1,140 @@
+"""Names and fobs leave an outcome; what happened stays."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mac_actors.core import outcomes as o
+from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person
+from mac_actors.core.redaction import EVERYBODY, Whom, without
+from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.wording import full_text, kind, public_text
+from mac_actors.storage import codec
+from tests.storage.test_store import NOW, outcomes
+
+ANN = Person("7", "Ann Able")
+WHOM = Whom(frozenset({"7"}), frozenset({"Ann Able", "ann@example.org"}), frozenset({"0001234567"}))
+COMMON: dict[str, Any] = {"machine": "m", "display_name": "Mill", "at": NOW}
+
+
+def started(person: Person = ANN) -> o.SessionStarted:
+    return o.SessionStarted(
+        user=person, session=SessionKind.AUTHORIZED, second=SecondDecision.NONE, fob="0001234567", **COMMON
+    )
+
+
+def persons(value: Any) -> list[Any]:
+    """Everything in an outcome that says who: persons, fobs, who gave an order."""
+    found: list[Any] = []
+    for field in dataclasses.fields(value):
+        part = getattr(value, field.name)
+        if field.name in {"fob", "by"}:
+            found.append(part or None)
+        elif isinstance(part, Person):
+            found.append(part)
+        elif dataclasses.is_dataclass(part):
+            found += persons(part)
+    return [one for one in found if one is not None]
+
+
+@given(outcomes)
+def test_nobody_is_left_in_an_outcome_without_everybody(outcome: Outcome) -> None:
+    changed = without(outcome, EVERYBODY)
+    assert all(one == FORGOTTEN for one in persons(changed))
+    assert (kind(changed), changed.at, changed.machine) == (kind(outcome), outcome.at, outcome.machine)
+    row, former = codec.journal_row(changed), codec.journal_row(outcome)
+    assert (row["seconds"], row["account_id"] or "") == (former["seconds"], "")
+    assert codec.load_outcome(row["kind"], row["data"]) == changed
+    assert without(changed, EVERYBODY) is changed
+
+
+@given(outcomes)
+def test_no_line_grows_by_forgetting(outcome: Outcome) -> None:
+    row, former = codec.journal_row(without(outcome, EVERYBODY)), codec.journal_row(outcome)
+
+    def size(one: dict[str, Any]) -> int:
+        return len(one["data"].encode()) + len((one["account_id"] or "").encode())
+
+    assert size(row) <= size(former)
+
+
+@given(outcomes, st.sampled_from(["", "x" * 40]))
+def test_an_outcome_in_which_they_are_not_is_the_same_one(outcome: Outcome, name: str) -> None:
+    assert without(outcome, Whom(frozenset({"no such account"}), frozenset({name}))) is outcome
+
+
+def test_the_texts_say_someone() -> None:
+    ended = o.Ended(ANN, SessionKind.AUTHORIZED, NOW, 720.0, o.EndReason.CARD_REMOVED)
+    refused = o.SessionRefused(refusal=Refusal.UNKNOWN, user=None, fob="0001234567", **COMMON)
+    oopsed = o.OopsSet(flag=Flag(NOW, Source.SLACK, "Ann Able", "Ann Able heard a noise"), ended=ended, **COMMON)
+    assert full_text(without(started(), WHOM)) == "Mill: someone logged in."
+    assert (
+        full_text(without(o.SessionEnded(ended=ended, **COMMON), WHOM)) == "Mill: someone's session ended after 12 min."
+    )
+    assert full_text(without(refused, WHOM)) == "Mill: a card was refused: the fob is unknown."
+    assert full_text(without(oopsed, WHOM)) == (
+        "Mill is oopsed, from Slack: someone heard a noise. someone's session ended after 12 min."
+    )
+    assert public_text(without(started(), WHOM)) == public_text(started())
+
+
+def test_others_stay_in_the_same_outcome() -> None:
+    bob = o.Ended(Person("8", "Bob"), SessionKind.AUTHORIZED, NOW, 1.0, o.EndReason.OOPS)
+    changed = without(o.OopsSet(flag=Flag(NOW, Source.SLACK, "ANN ABLE"), ended=bob, **COMMON), WHOM)
+    assert isinstance(changed, o.OopsSet)
+    assert (changed.flag.by, changed.ended) == ("", bob)
+
+
+def test_both_lifted_flags_and_the_order_itself_are_looked_at() -> None:
+    flag = Flag(NOW, Source.CLI, "ann able", "by Ann Able's wish")
+    cleared = o.Cleared(
+        oops=flag, lock=flag, source=Source.CLI, by="Ann Able", reason="ann@example.org is back", still_oopsed=False,
+        still_locked=False, power_on=False, **COMMON,
+    )  # fmt: skip
+    changed = without(cleared, WHOM)
+    assert isinstance(changed, o.Cleared)
+    assert changed.oops == changed.lock == Flag(NOW, Source.CLI, "", "by someone's wish")
+    assert (changed.by, changed.reason) == ("", "someone is back")
+
+
+def test_what_is_so_now_stays() -> None:
+    ended = o.Ended(ANN, SessionKind.AUTHORIZED, NOW, 720.0, o.EndReason.OOPS)
+    flag = Flag(NOW, Source.SLACK, "Ann Able", "by Ann Able")
+    changed = without(o.LockSet(flag=flag, ended=ended, **COMMON), WHOM, current=True)
+    assert isinstance(changed, o.LockSet)
+    assert changed.flag == flag, "the state has it too"
+    assert changed.ended is not None and changed.ended.user == FORGOTTEN
+    assert without(started(), WHOM, current=True) == started()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ann Able broke it", "someone broke it"),
+        ("told by ann able.", "told by someone."),
+        ("Ann Ablest", "Ann Ablest"),
+        ("Ann", "Ann"),
+    ],
+)
+def test_a_name_is_taken_out_of_a_text_where_it_stands_alone(text: str, expected: str) -> None:
+    assert WHOM.out_of(text) == expected
+
+
+@pytest.mark.parametrize(("name", "word"), [("Bo Li", "…"), ("Bo", "?"), ("Bo Liang", "someone")])
+def test_what_stands_for_a_short_name_is_not_longer(name: str, word: str) -> None:
+    assert Whom(names=frozenset({name})).out_of(f"it was {name}!") == f"it was {word}!"
+
+
+@pytest.mark.parametrize("written", ["Anna Strauß", "ANNA STRAUSS", "anna strauss", "anna STRAUß"])
+def test_a_name_is_taken_out_however_its_letters_are_written(written: str) -> None:
+    assert Whom(names=frozenset({"Anna Strauß"})).out_of(f"ask {written}.") == "ask someone."
+
+
+def test_a_name_is_taken_out_whether_or_not_its_accents_stand_apart() -> None:
+    assert Whom(names=frozenset({"Zoe\u0301 Able"})).out_of("ask Zo\u00e9 Able.") == "ask someone."
+    assert Whom(names=frozenset({"Zo\u00e9 Able"})).out_of("ask Zoe\u0301 Able.") == "ask someone."
