@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 
 from mac_actors.actors.notifier import Chat
-from mac_actors.bootstrap import Service
+from mac_actors.service.service import Service
 from mac_actors.settings import Settings
 from tests.fakes import sample_machines, sample_users, wait_until
 from tests.web.client import Running

@@ -13,9 +13,9 @@ import pytest
 
 from mac_actors.actors.machine import Answer
 from mac_actors.core.inputs import Report
+from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState, Telemetry
-from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import parse

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 import mac_actors
 from mac_actors.cli import main
-from mac_actors.core.wording import KINDS
+from mac_actors.core.outcomes import KINDS
 from mac_actors.settings import from_environment, variables
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.variables import VARIABLES

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mac_actors.web.api.request_models import ReportBody
 from mac_actors.web.api.response_models import OutputsBody
-from mac_actors.web.requests import ReportBody
 
 FIRMWARE = Path(__file__).parents[1] / "etc/reader"
 CORE = (FIRMWARE / "core.yaml").read_text(encoding="utf-8")

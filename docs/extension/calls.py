@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mac_actors.web.api.openapi import description
-from mac_actors.web.requests import INPUTS
+from mac_actors.web.api.request_models import INPUTS
 
 _PLAIN = {"string": "string", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 

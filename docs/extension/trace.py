@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from mac_actors.actors.notifier import PrintedChat
-from mac_actors.core.wording import Channel
+from mac_actors.core.notices import Channel
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import Tokens, parse
 from mac_actors.storage.records import Waiting

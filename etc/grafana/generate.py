@@ -11,8 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, statetimeline, timeseries
-from grafana_foundation_sdk.builders import table as tables
+from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, statetimeline, tables, timeseries
 from grafana_foundation_sdk.builders.common import (
     ReduceDataOptions,
     StackingConfig,
@@ -24,7 +23,7 @@ from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from mac_actors.web.metrics import table as table
+from mac_actors.web.metrics import table
 from mac_actors.web.metrics.table import MACHINE_GAUGES, TABLE
 
 FILE = Path(__file__).with_name("mac-actors.json")

@@ -16,8 +16,9 @@ from typing import Any
 
 import pykka
 
-from mac_actors.actors.runtime import Gate, MacActor, Ping
-from mac_actors.core.wording import Channel
+from mac_actors.actors.replies import Gate
+from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.core.notices import Channel
 from mac_actors.errors import StorageError
 from mac_actors.storage.engine import BadRecordError
 from mac_actors.storage.records import Record

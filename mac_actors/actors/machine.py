@@ -17,9 +17,11 @@ from pykka.typing import proxy_method
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.refs import LiveRef
-from mac_actors.actors.runtime import Gate, MacActor, Pending, Ping
+from mac_actors.actors.replies import Gate, Pending
+from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.notices import Notice, notices
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs, outputs
 from mac_actors.core.readable import Readable
@@ -27,7 +29,6 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import Already, decide
 from mac_actors.core.two_readers import Twins
-from mac_actors.core.wording import Notice, notices
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, record_state

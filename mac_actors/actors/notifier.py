@@ -20,7 +20,7 @@ import pykka
 
 from mac_actors.actors.journal import Journal, Wake
 from mac_actors.actors.runtime import MacActor, Ping
-from mac_actors.core.wording import Channel
+from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.records import Record, Waiting
 

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import pykka
 from pykka.messages import ProxyCall
 
-from mac_actors.actors.runtime import Reply
+from mac_actors.actors.replies import Reply, Settle, Settled
 
 A = TypeVar("A", bound=pykka.Actor)
-Settle = Callable[[Reply], Any]
 
 
 class LiveRef(pykka.ActorRef[A]):
@@ -58,22 +57,3 @@ class LiveRef(pykka.ActorRef[A]):
         if self._settle is not None and isinstance(message, ProxyCall) and isinstance(future, Reply):
             future = Settled(future, self._settle)
         return future.get(timeout=timeout) if block else future
-
-
-class Settled(pykka.Future[Any]):
-    """A future whose ``get()`` never waits for ever, and whose errors are the package's own."""
-
-    def __init__(self, reply: Reply | None = None, settle: Settle | None = None) -> None:
-        super().__init__()
-        self._reply = reply
-        self._settle = settle
-
-    def __repr__(self) -> str:
-        """Say what to do with it: in a REPL it is what one sees first."""
-        return "<Future: .get() waits for its result>"
-
-    def get(self, *, timeout: float | None = None) -> Any:
-        """Return the answer; with a ``timeout`` in seconds raises ``pykka.Timeout`` when it is over."""
-        if self._reply is None or self._settle is None:  # made by map() and its like, which set a hook
-            return super().get(timeout=timeout)
-        return self._settle(self._reply) if timeout is None else self._reply.get(timeout=timeout)

@@ -12,7 +12,7 @@ import click
 from rich.table import Table
 
 from mac_actors.cli.common import agree, connect, out, plain, table, url_option
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

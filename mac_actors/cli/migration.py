@@ -14,7 +14,7 @@ from mac_actors import settings as settings_module
 from mac_actors.cli.common import agree, out, plain, read_settings, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
 from mac_actors.imports.dm_mac.states import Plan, Step, carry_out, make_plan, read_directory
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.files import hand_over

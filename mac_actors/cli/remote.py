@@ -14,7 +14,7 @@ import click
 
 from mac_actors.cli.common import connect, out, plain, table, url_option
 from mac_actors.client.follow import News
-from mac_actors.core.wording import duration
+from mac_actors.core.text import duration
 from mac_actors.errors import ServerError
 
 FOLLOW_SECONDS = 1.0

@@ -15,19 +15,19 @@ from pathlib import Path
 import click
 
 from mac_actors import settings as settings_module
-from mac_actors.bootstrap import Service
 from mac_actors.cli import shell as shell_command
 from mac_actors.cli.common import raise_file_limit, read_settings
 from mac_actors.core.config import Configuration
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, ReloadRefused
 from mac_actors.service import logs
+from mac_actors.service.service import Service
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
-from mac_actors.web.server.server import Tls
+from mac_actors.web.server.tls import Tls
 
 
 def _log_options(command: Callable[..., None]) -> Callable[..., None]:

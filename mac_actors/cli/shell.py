@@ -13,12 +13,13 @@ from pathlib import Path
 import click
 
 from mac_actors import shell as shell_module
-from mac_actors.bootstrap import Fleet, Service
+from mac_actors.bootstrap import Fleet
 from mac_actors.cli.common import read_settings, url_option
 from mac_actors.client.remote import RemoteFleet
 from mac_actors.errors import DirectoryInUse, MacError, ServerError
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.service import logs
+from mac_actors.service.service import Service
 
 
 @click.command(short_help="Open a Python prompt with all machines.")

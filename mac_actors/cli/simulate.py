@@ -15,7 +15,7 @@ from rich.table import Table
 from mac_actors import settings as settings_module
 from mac_actors.cli.common import connect, out, raise_file_limit, url_option
 from mac_actors.client.http import default_url
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
 from mac_actors.errors import ServerError
 from mac_actors.simulation.readers import Plan, Tally
 from mac_actors.simulation.readers import simulate as run

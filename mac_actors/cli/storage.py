@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from mac_actors.cli.common import read_settings
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
 
 if TYPE_CHECKING:
     from mac_actors.storage.upkeep.verify import Progress as Told

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from mac_actors.cli.common import agree, connect, out, plain, read_settings, table, url_option
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, NoServer
 from mac_actors.imports.users.people import gather
 from mac_actors.imports.users.source import Source, checked, read_toml

@@ -16,13 +16,14 @@ from pydantic import TypeAdapter
 
 from mac_actors.actors.custom import OwnActor, OwnActors
 from mac_actors.actors.machine import CALLS, Answer
+from mac_actors.actors.replies import Reply
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Reply
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.client.follow import EVENTS_AT_ONCE, Follower, read_outcome
 from mac_actors.client.http import Client
-from mac_actors.core.outcomes import MEMBER, Outcome
+from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs
+from mac_actors.core.redaction import MEMBER
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.transitions import Already
 from mac_actors.errors import FleetClosed, MachineUnavailable, ServerError, UnknownMachine

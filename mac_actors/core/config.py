@@ -104,3 +104,12 @@ class Configuration:
     directory: Directory
     loaded_at: datetime
     users_mtime: datetime | None = None
+
+
+SHRINK_FROM = 20
+"""A users file of this many that loses more than half of them is taken for a broken export."""
+
+
+def has_shrunk(users_before: int, removed: int) -> bool:
+    """Whether so many users are gone that the file is taken for a broken export."""
+    return users_before >= SHRINK_FROM and removed > users_before / 2

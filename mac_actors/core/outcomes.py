@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
@@ -33,7 +32,7 @@ class Person(Readable):
 
 
 FORGOTTEN = Person("", "")
-"""Stands where a name was removed. Empty, so that what is on disk never grows by it (:mod:`mac_actors.core.redaction`)."""
+"""Stands where a name was removed. Empty, so that what is on disk never grows by it (:mod:`.redaction`)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,26 +138,30 @@ class PowerChanged(Outcome):
     on: bool
 
 
-MEMBER = Person("", "a member")
-"""Whoever it was, where names are hidden."""
+def kind(outcome: Outcome) -> str:
+    """Return the one word by which journal, API and metrics call this outcome."""
+    match outcome:
+        case Cleared(oops=Flag(), lock=None):
+            return "oops_cleared"
+        case Cleared(oops=None):
+            return "lock_cleared"
+        case PowerChanged(on=on):
+            return "power_on" if on else "power_off"
+        case _:
+            return _KINDS[type(outcome)]
 
 
-def without_fob(outcome: Outcome) -> Outcome:
-    """Return the outcome without the code of the fob, which is told to nobody outside."""
-    hidden: dict[str, Any] = {"fob": ""} if hasattr(outcome, "fob") else {}
-    return replace(outcome, **hidden)
+_KINDS: dict[type[Outcome], str] = {
+    SessionStarted: "session_started",
+    SessionRefused: "session_refused",
+    SessionEnded: "session_ended",
+    CardSeen: "card_seen",
+    Rebooted: "rebooted",
+    OopsSet: "oops_set",
+    LockSet: "lock_set",
+    Cleared: "cleared",
+}
 
 
-def without_names(outcome: Outcome) -> Outcome:
-    """Return the outcome without fob, and without saying which member or admin it was."""
-    hidden: dict[str, Any] = {}
-    if getattr(outcome, "user", None):
-        hidden["user"] = MEMBER
-    if ended := getattr(outcome, "ended", None):
-        hidden["ended"] = replace(ended, user=MEMBER)
-    for name in ("flag", "oops", "lock"):
-        if flag := getattr(outcome, name, None):
-            hidden[name] = replace(flag, by=None)
-    if hasattr(outcome, "by"):
-        hidden["by"] = None
-    return without_fob(replace(outcome, **hidden))
+KINDS = frozenset(_KINDS.values()) | {"oops_cleared", "lock_cleared", "power_on", "power_off"}
+"""Every word that :func:`kind` returns."""

@@ -12,7 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mac_actors.core.outcomes import FORGOTTEN, Ended, Outcome, Person, SessionStarted
+from mac_actors.core.outcomes import (
+    FORGOTTEN,
+    Ended,
+    Outcome,
+    Person,
+    SessionStarted,
+)
 from mac_actors.core.state import Flag
 
 
@@ -102,3 +108,28 @@ def _order(order: Any, whom: Whom) -> dict[str, Any]:
         "by": "" if order.by and whom.called(order.by) else order.by,
         "reason": whom.out_of(order.reason) if order.reason else order.reason,
     }
+
+
+MEMBER = Person("", "a member")
+"""Whoever it was, where names are hidden."""
+
+
+def without_fob(outcome: Outcome) -> Outcome:
+    """Return the outcome without the code of the fob, which is told to nobody outside."""
+    hidden: dict[str, Any] = {"fob": ""} if hasattr(outcome, "fob") else {}
+    return replace(outcome, **hidden)
+
+
+def without_names(outcome: Outcome) -> Outcome:
+    """Return the outcome without fob, and without saying which member or admin it was."""
+    hidden: dict[str, Any] = {}
+    if getattr(outcome, "user", None):
+        hidden["user"] = MEMBER
+    if ended := getattr(outcome, "ended", None):
+        hidden["ended"] = replace(ended, user=MEMBER)
+    for name in ("flag", "oops", "lock"):
+        if flag := getattr(outcome, name, None):
+            hidden[name] = replace(flag, by=None)
+    if hasattr(outcome, "by"):
+        hidden["by"] = None
+    return without_fob(replace(outcome, **hidden))

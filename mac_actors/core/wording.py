@@ -6,9 +6,6 @@ without any member's name, for the oops channel and for whoever reads the events
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
@@ -25,26 +22,7 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
-
-
-class Channel(StrEnum):
-    """Where notices go: the admins' private channel, or the public one."""
-
-    CONTROL = "control"
-    OOPS = "oops"
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One post to be made."""
-
-    channel: Channel
-    text: str
-    opens: str | None = None
-    """The thread that this notice begins: an oops or a lock, until it is lifted."""
-    closes: tuple[str, ...] = ()
-    """The threads that this notice ends, the older first."""
-
+from mac_actors.core.text import duration
 
 SOURCES = {
     Source.BUTTON: "the button at the machine",
@@ -79,63 +57,6 @@ _LOGINS = {
     SessionKind.WARN_ONLY: "logged in WITHOUT authorization (warn only)",
     SessionKind.OVERRIDE: "logged in by OVERRIDE of the oops or lock-out",
 }
-
-
-def kind(outcome: Outcome) -> str:
-    """Return the one word by which journal, API and metrics call this outcome."""
-    match outcome:
-        case Cleared(oops=Flag(), lock=None):
-            return "oops_cleared"
-        case Cleared(oops=None):
-            return "lock_cleared"
-        case PowerChanged(on=on):
-            return "power_on" if on else "power_off"
-        case _:
-            return _KINDS[type(outcome)]
-
-
-_KINDS: dict[type[Outcome], str] = {
-    SessionStarted: "session_started",
-    SessionRefused: "session_refused",
-    SessionEnded: "session_ended",
-    CardSeen: "card_seen",
-    Rebooted: "rebooted",
-    OopsSet: "oops_set",
-    LockSet: "lock_set",
-    Cleared: "cleared",
-}
-
-KINDS = frozenset(_KINDS.values()) | {"oops_cleared", "lock_cleared", "power_on", "power_off"}
-"""Every word that :func:`kind` returns."""
-
-
-def notices(outcome: Outcome) -> tuple[Notice, ...]:
-    """Return what is posted where for this outcome (the table of the Slack contract)."""
-    match outcome:
-        case OopsSet(machine=machine, flag=flag):
-            return _both(outcome, opens=thread(machine, "oops", flag))
-        case LockSet(machine=machine, flag=flag):
-            return _both(outcome, opens=thread(machine, "lock", flag))
-        case Cleared(machine=machine, oops=oops, lock=lock):
-            flags = [(word, flag) for word, flag in (("oops", oops), ("lock", lock)) if flag]
-            flags.sort(key=lambda named: named[1].since)
-            return _both(outcome, closes=tuple(thread(machine, word, flag) for word, flag in flags))
-        case SessionStarted() | SessionRefused() | SessionEnded() | Rebooted():
-            return (Notice(Channel.CONTROL, full_text(outcome)),)
-        case _:
-            return ()
-
-
-def thread(machine: str, word: str, flag: Flag) -> str:
-    """Return the key by which a set oops or lock and its end find each other: ``MACHINE oops|lock SINCE``."""
-    return f"{machine} {word} {flag.since.isoformat()}"
-
-
-def _both(outcome: Outcome, opens: str | None = None, closes: tuple[str, ...] = ()) -> tuple[Notice, ...]:
-    return (
-        Notice(Channel.CONTROL, full_text(outcome), opens, closes),
-        Notice(Channel.OOPS, public_text(outcome), opens, closes),
-    )
 
 
 def full_text(outcome: Outcome) -> str:
@@ -229,21 +150,3 @@ def _ended(ended: Ended, names: bool) -> str:
     whose = f"{_who(ended.user, names)}'s"
     override = " override" if ended.kind is SessionKind.OVERRIDE else ""
     return f"{whose}{override} session ended after {duration(ended.seconds)}{_END_REASONS.get(ended.reason, '')}"
-
-
-def count(number: int, noun: str) -> str:
-    """Say how many: ``1 user``, ``2 users``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Say a length of time as people do: ``42 s``, ``12 min``, ``3 h 05 min``, ``2 d 4 h``."""
-    minutes = int(seconds) // 60
-    if minutes < 1:
-        return f"{int(seconds)} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02} min"
-    return f"{hours // 24} d {hours % 24} h"

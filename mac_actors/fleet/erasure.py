@@ -13,7 +13,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User
 from mac_actors.core.redaction import Whom
 from mac_actors.errors import StorageError, UnknownPerson
-from mac_actors.storage import redaction as forget
+from mac_actors.storage import redaction
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import BATCH
 
@@ -58,7 +58,7 @@ def find(called: str, directory: Directory, journal: Journal) -> Candidate:
     Raises :class:`UnknownPerson`, with those who may be meant.
     """
     store = journal.store
-    known = {**forget.accounts(store), **{user.account_id: user.full_name for user in directory.users}}
+    known = {**redaction.accounts(store), **{user.account_id: user.full_name for user in directory.users}}
     called = called.strip()
     if called in known:
         return Candidate(called, known[called])
@@ -69,7 +69,7 @@ def find(called: str, directory: Directory, journal: Journal) -> Candidate:
         return Candidate(found[0], known[found[0]])
     if found:
         raise UnknownPerson(called, [f"{account} ({known[account]})" for account in found], several=True)
-    if folded and forget.orders_by(store, folded):
+    if folded and redaction.orders_by(store, folded):
         return Candidate(None, called)
     near = process.extract(folded, {a: n.casefold() for a, n in known.items()}, scorer=fuzz.WRatio, score_cutoff=75)
     raise UnknownPerson(called, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
@@ -83,15 +83,15 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
     with _one:
         store = journal.store
         user = next((one for one in directory.users if one.account_id == who.account_id), None)
-        lines = list(forget.lines_of(store, who.account_id)) if who.account_id else []
+        lines = list(redaction.lines_of(store, who.account_id)) if who.account_id else []
         whom = _whom(who, user, lines)
         ids = {number for number, _, _ in lines}
-        ids |= {*forget.orders_of(store, whom), *forget.unknown_fobs_of(store, whom)}
+        ids |= {*redaction.orders_of(store, whom), *redaction.unknown_fobs_of(store, whom)}
         events = 0
         current: list[int] = []
         numbers = sorted(ids)
         for at in range(0, len(numbers), BATCH):
-            batch = forget.again(store, numbers[at : at + BATCH], whom)
+            batch = redaction.again(store, numbers[at : at + BATCH], whom)
             _write(journal, Record(rewrites=batch.rewrites))
             events += len(batch.rewrites)
             current += batch.left

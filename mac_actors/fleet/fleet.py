@@ -26,15 +26,16 @@ from mac_actors.actors.machine import (
 from mac_actors.actors.notifier import Chat, Notifier
 from mac_actors.actors.publisher import Herald
 from mac_actors.actors.refs import LiveRef
+from mac_actors.actors.replies import Reply
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Reply
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import AdminEvent, Event, Removed, Report
+from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome, PowerChanged
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
-from mac_actors.core.wording import Channel, Notice, count
+from mac_actors.core.text import count
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.names import Names

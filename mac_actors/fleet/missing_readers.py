@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mac_actors.core.snapshot import ONLINE_WITHIN, Snapshot
-from mac_actors.core.wording import duration
+from mac_actors.core.text import duration
 
 GATHER = timedelta(seconds=60)
 """Readers that fall silent within this time of the first one are one incident: a fuse, an access point."""

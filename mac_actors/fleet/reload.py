@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mac_actors.core.config import Directory
+from mac_actors.core.config import Directory, has_shrunk
 from mac_actors.errors import ReloadRefused
-
-SHRINK_FROM = 20
-"""A users file of this many that loses more than half of them is taken for a broken export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +48,6 @@ def compare_users(old: Directory, new: Directory) -> UsersChange:
         updated=sum(before[i] != after[i] for i in before.keys() & after.keys()),
         added=len(after.keys() - before.keys()),
     )
-
-
-def has_shrunk(users_before: int, removed: int) -> bool:
-    """Whether so many users are gone that the file is taken for a broken export."""
-    return users_before >= SHRINK_FROM and removed > users_before / 2
 
 
 def refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:

@@ -7,10 +7,10 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.runtime import Gate
-from mac_actors.core.wording import count
+from mac_actors.actors.replies import Gate
+from mac_actors.core.text import count
 from mac_actors.errors import StorageError
-from mac_actors.storage import redaction as forget
+from mac_actors.storage import redaction
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import NOTE, Batch, Progress
 
@@ -66,14 +66,14 @@ class Retention:
                 self._end()
             return
         if self._progress is None:
-            self._progress = forget.progress(self._store)
-            self._upto = forget.last_older(self._store, before)
-            batch = forget.again(self._store, self._progress.left, before=before)  # what was so may be over by now
+            self._progress = redaction.progress(self._store)
+            self._upto = redaction.last_older(self._store, before)
+            batch = redaction.again(self._store, self._progress.left, before=before)  # what was so may be over by now
             self._left = batch.left
             if batch.rewrites or batch.left != self._progress.left:
                 self._write(batch, self._progress.through)
             return
-        batch = forget.older(self._store, before, self._progress.through, self._upto)
+        batch = redaction.older(self._store, before, self._progress.through, self._upto)
         if batch.last is not None and len(self._left) < MOST_LEFT:
             self._left += batch.left
             self._write(batch, batch.last)

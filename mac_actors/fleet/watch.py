@@ -11,7 +11,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mac_actors.core.wording import Channel, count
+from mac_actors.core.notices import Channel
+from mac_actors.core.text import count
 from mac_actors.errors import FleetClosed
 from mac_actors.fleet.missing_readers import Absences, Watched
 from mac_actors.fleet.retention import Retention

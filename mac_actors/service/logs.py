@@ -8,9 +8,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mac_actors.core.outcomes import Outcome, SessionStarted
+from mac_actors.core.outcomes import Outcome, SessionStarted, kind
 from mac_actors.core.state import SecondDecision, SessionKind
-from mac_actors.core.wording import full_text, kind
+from mac_actors.core.wording import full_text
 
 log = logging.getLogger("mac_actors.outcomes")
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 import threading
 
-from mac_actors.bootstrap import Service
 from mac_actors.core.snapshot import tally
-from mac_actors.core.wording import count
+from mac_actors.core.text import count
+from mac_actors.service.service import Service
 from mac_actors.service.systemd import Systemd
 
 log = logging.getLogger(__name__)

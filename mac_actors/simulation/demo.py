@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from mac_actors.actors.notifier import PrintedChat
-from mac_actors.bootstrap import Service
 from mac_actors.core.inputs import Clear
 from mac_actors.core.state import Source
+from mac_actors.service.service import Service
 from mac_actors.settings import Settings
 from mac_actors.simulation.readers import Plan, simulate
 

@@ -18,8 +18,9 @@ from mac_actors.errors import ChatError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack.checks import check_channels, explain_socket_mode
-from mac_actors.slack.dispatcher import Dispatcher, register
+from mac_actors.slack.dispatcher import Dispatcher
 from mac_actors.slack.gateway import SlackChat, explain, make_client
+from mac_actors.slack.listeners import register
 
 log = logging.getLogger(__name__)
 

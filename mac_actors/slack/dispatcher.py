@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_bolt import App
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
@@ -17,11 +16,12 @@ from mac_actors.actors.machine import Answer
 from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops
 from mac_actors.core.outcomes import Cleared
 from mac_actors.core.state import Source
-from mac_actors.core.wording import SOURCES, count, duration
+from mac_actors.core.text import count, duration
+from mac_actors.core.wording import SOURCES
 from mac_actors.errors import MacError, StorageError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
-from mac_actors.slack import answers as posts
+from mac_actors.slack import answers, notices, status
 from mac_actors.slack.commands import CHANGING, Command, Target, Verb, find_quoted, parse, plain, resolve
 from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, tell
 from mac_actors.slack.people import People
@@ -33,38 +33,6 @@ HISTORY_LINES = 15
 """Events that ``history`` shows."""
 
 EVENTS: dict[Verb, type[AdminEvent]] = {Verb.OOPS: Oops, Verb.LOCK: Lock, Verb.CLEAR: Clear}
-
-
-def register(app: App, dispatcher: Dispatcher) -> None:
-    """Have Bolt call ``dispatcher``. Mentions are acknowledged by Bolt before the listener is done; the rest here."""
-
-    @app.event("app_mention")
-    def on_mention(body: dict[str, Any], event: dict[str, Any], context: dict[str, Any]) -> None:
-        dispatcher.mention(str(body.get("event_id", "")), event, context.get("bot_user_id"))
-
-    @app.event("message")
-    def on_message() -> None:
-        """Nothing: only mentions are commands. (An app may be subscribed to more than it needs.)"""
-
-    @app.command("/oops-clear")
-    def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:
-        ack()
-        dispatcher.oops_clear(body)
-
-    @app.view(posts.CLEAR_VIEW)
-    def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
-        ack()
-        dispatcher.clear_view(body)
-
-    for action, verb in ((posts.CLEAR_ACTION, Verb.CLEAR), (posts.LOCK_ACTION, Verb.LOCK)):
-        _register_button(app, dispatcher, action, verb)
-
-
-def _register_button(app: App, dispatcher: Dispatcher, action: str, verb: Verb) -> None:
-    @app.action(action)
-    def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
-        ack()
-        dispatcher.button(verb, body, str(action.get("value", "")))
 
 
 class Dispatcher:
@@ -94,7 +62,7 @@ class Dispatcher:
         command = parse(str(event.get("text", "")), bot_user)
         if channel != self._control and command.verb is not Verb.STATUS:
             word = command.unknown or command.verb.value
-            self._tell_alone(channel, user, posts.elsewhere_text(posts.escape(word)))
+            self._tell_alone(channel, user, answers.elsewhere_text(notices.escape(word)))
             return
         if command.verb in CHANGING and not self._people.get(user).active:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
@@ -102,9 +70,9 @@ class Dispatcher:
         try:
             texts = self._carry_out(command, user, channel, event_id)
         except UnknownMachine as error:
-            texts = [posts.unknown_text(error.name, error.suggestions)]
+            texts = [answers.unknown_text(error.name, error.suggestions)]
         except MacError as error:
-            texts = [posts.escape(str(error))]
+            texts = [notices.escape(str(error))]
         except Exception:
             log.exception("a Slack command failed")
             texts = ["The server made a mistake; its log says which. Look at the status, then try again."]
@@ -121,7 +89,7 @@ class Dispatcher:
             case Verb.HISTORY:
                 return self._history(command.argument)
             case Verb.HELP:
-                return [posts.help_text(command.unknown)]
+                return [answers.help_text(command.unknown)]
             case verb:
                 target = resolve(command.argument, self._fleet.find)
                 answer = self._change(verb, target, self._people.get(user).name, event_id)
@@ -135,22 +103,22 @@ class Dispatcher:
         """What is to be said beside the notice: that nothing was changed, or that the disk is slow."""
         shown = self._fleet.snapshot(name).display_name
         if not answer.outcomes:
-            return [posts.already_text(shown, answer.already)]
+            return [answers.already_text(shown, answer.already)]
         if not answer.durable:
-            return [posts.escape(f"{shown}: done, but not on disk yet (the server's disk is slow or failing).")]
+            return [notices.escape(f"{shown}: done, but not on disk yet (the server's disk is slow or failing).")]
         return []
 
     def _status(self, argument: str, *, names: bool) -> list[str]:
         now = datetime.now(UTC)
         if argument:
             name = find_quoted(argument, self._fleet.find)
-            return posts.split(posts.machine_lines(self._fleet.snapshot(name), now, names=names))
+            return answers.split(status.machine_lines(self._fleet.snapshot(name), now, names=names))
         fleet = self._fleet
-        lines = posts.status_lines(fleet.snapshots(), fleet.configuration, fleet.started_at, now, names=names)
+        lines = status.status_lines(fleet.snapshots(), fleet.configuration, fleet.started_at, now, names=names)
         if names:
-            lines += [f"Trouble: {posts.escape(text)}" for text in fleet.health().values()]
+            lines += [f"Trouble: {notices.escape(text)}" for text in fleet.health().values()]
             lines += self._waiting_line(now)
-        return posts.split(lines)
+        return answers.split(lines)
 
     def _waiting_line(self, now: datetime) -> list[str]:
         try:
@@ -166,7 +134,7 @@ class Dispatcher:
         name = find_quoted(argument, self._fleet.find)
         page = self._fleet.store.page(machine=name, limit=HISTORY_LINES)
         shown = self._fleet.snapshot(name).display_name
-        return posts.split(posts.history_text(shown, [entry.outcome for entry in page.entries]).splitlines())
+        return answers.split(answers.history_text(shown, [entry.outcome for entry in page.entries]).splitlines())
 
     # /oops-clear, its modal, and the buttons
 
@@ -174,7 +142,7 @@ class Dispatcher:
         """Clear the machine that is named after the slash command, or offer those that can be."""
         user, channel = str(body.get("user_id", "")), str(body.get("channel_id", ""))
         if channel != self._control:
-            self._respond(body, posts.elsewhere_text("/oops-clear"))
+            self._respond(body, answers.elsewhere_text("/oops-clear"))
             return
         argument = plain(str(body.get("text", "")))
         if argument:
@@ -184,7 +152,7 @@ class Dispatcher:
         if not flagged:
             self._respond(body, "No machine is oopsed or locked out.")
             return
-        view = posts.clear_modal(flagged, datetime.now(UTC))
+        view = status.clear_modal(flagged, datetime.now(UTC))
         if not tell(self._client.views_open, trigger_id=body.get("trigger_id"), view=view):
             self._respond(body, "The list could not be opened. Try again, or name the machine: /oops-clear NAME")
 
@@ -237,9 +205,9 @@ class Dispatcher:
         try:
             remarks = act(person.name)
         except UnknownMachine as error:
-            remarks = [posts.unknown_text(error.name, error.suggestions)]
+            remarks = [answers.unknown_text(error.name, error.suggestions)]
         except MacError as error:
-            remarks = [posts.escape(str(error))]
+            remarks = [notices.escape(str(error))]
         for remark in remarks:
             self._tell_alone(channel, user, remark)
 
@@ -250,8 +218,8 @@ class Dispatcher:
             self._client.chat_update,
             channel=self._control,
             ts=message.get("ts"),
-            text=f"{text}\n{posts.escape(done)}",
-            blocks=posts.pressed_blocks(text, done, key),
+            text=f"{text}\n{notices.escape(done)}",
+            blocks=notices.pressed_blocks(text, done, key),
         )
 
     # answers
@@ -262,7 +230,7 @@ class Dispatcher:
             channel=channel,
             user=user,
             text=text,
-            blocks=[posts.section(text)],
+            blocks=[notices.section(text)],
             **EPHEMERAL,
         )
 

@@ -13,10 +13,10 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from mac_actors.core.wording import Channel
+from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
 from mac_actors.settings import SlackSettings
-from mac_actors.slack.answers import notice_blocks, notice_text
+from mac_actors.slack.notices import notice_blocks, notice_text
 from mac_actors.storage.records import Waiting
 
 log = logging.getLogger(__name__)

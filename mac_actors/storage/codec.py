@@ -8,9 +8,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from mac_actors.core import outcomes as o
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outcomes import Outcome, kind
 from mac_actors.core.state import MachineState
-from mac_actors.core.wording import kind
 
 _STATE: Final = TypeAdapter(MachineState)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState
-from mac_actors.core.wording import Channel, Notice
 from mac_actors.storage import codec
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
 
+from mac_actors.core.notices import Channel
 from mac_actors.core.state import MachineState
-from mac_actors.core.wording import Channel
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine

@@ -1,7 +1,7 @@
 """Pages and lists that take long to make are made a few at a time: the workers and the processor are for readers.
 
-Addresses take turns for workers (:mod:`mac_actors.web.server.fair_queue`), but that is no help once all of them are busy
-with pages of the journal.
+Addresses take turns for workers (:mod:`mac_actors.web.server.fair_queue`), but that is no help once all of them are
+busy with pages of the journal.
 """
 
 from __future__ import annotations

@@ -4,96 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import bottle
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StringConstraints,
     ValidationError,
-    WithJsonSchema,
 )
 
-from mac_actors.core.config import normalize_fob
-from mac_actors.core.state import Source, Telemetry
 from mac_actors.web.errors import Refused
 
 Model = TypeVar("Model", bound=BaseModel)
-
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-
-def _fob(value: str | None) -> str | None:
-    if value and not value.isprintable():
-        raise ValueError("a fob code without control characters")
-    return normalize_fob(value)
-
-
-class ReportBody(BaseModel):
-    """What a reader POSTs every 10 seconds and at each card or button event. Unknown fields are ignored."""
-
-    model_config = ConfigDict(title="Report")
-
-    machine_name: str = Field(strict=True, description="a name in machines.json, exactly")
-    oops: StrictBool = Field(description="whether the Oops button is pressed")
-    rfid_value: Annotated[str | None, Field(strict=True, max_length=64), AfterValidator(_fob)] = Field(
-        description='the fob in the reader, `""` or null for none; printable, left-padded to 10 characters with 0'
-    )
-    uptime: Number | None = Field(description="seconds since the reader's boot; null if it has no reading yet")
-    wifi_signal_db: Number | None = Field(None, description="dBm")
-    wifi_signal_percent: Number | None = Field(None, description="0 to 100")
-    internal_temperature_c: Number | None = Field(None, description="°C, of the reader's chip")
-    amps: Number | None = Field(0.0, description="current that the machine draws; null counts as 0")
-    second_relay_state: StrictBool | None = Field(None, description="observed only")
-
-    def telemetry(self) -> Telemetry:
-        """Return what the reader said of itself."""
-        return Telemetry(
-            self.uptime,
-            self.wifi_signal_db,
-            self.wifi_signal_percent,
-            self.internal_temperature_c,
-            self.amps or 0.0,
-            self.second_relay_state,
-        )
-
-
-def _one_line(text: str) -> str | None:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
-
-
-def _known_source(value: object) -> object:
-    return value if isinstance(value, str) and value in {Source.CLI, Source.REPL} else Source.HTTP
-
-
-class AdminBody(BaseModel):
-    """Who does it and why; optional. White space and control characters are folded."""
-
-    model_config = ConfigDict(title="Admin")
-
-    reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_one_line)] | None = None
-    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_one_line)] | None = None
-    source: Annotated[Source, BeforeValidator(_known_source), WithJsonSchema({})] = Field(
-        Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
-    )
-
-
-class ForgetBody(BaseModel):
-    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed."""
-
-    model_config = ConfigDict(title="Forget")
-
-    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
-    only_look: StrictBool = False
-
-
-INPUTS: tuple[type[BaseModel], ...] = (ReportBody, AdminBody, ForgetBody)
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

@@ -23,7 +23,7 @@ from mac_actors.actors.notifier import (
     PrintedChat,
 )
 from mac_actors.actors.runtime import Ping
-from mac_actors.core.wording import Channel, Notice
+from mac_actors.core.notices import Channel, Notice
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store

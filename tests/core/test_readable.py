@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from mac_actors.core.inputs import Report
-from mac_actors.core.outcomes import MEMBER, LockSet, SessionStarted, without_fob, without_names
+from mac_actors.core.outcomes import LockSet, SessionStarted
+from mac_actors.core.redaction import MEMBER, without_fob, without_names
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import Flag, MachineState, Session, SessionKind, Source, Telemetry
 from mac_actors.core.transitions import decide

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.core import outcomes as o
-from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person
+from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person, kind
 from mac_actors.core.redaction import EVERYBODY, Whom, without
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
-from mac_actors.core.wording import full_text, kind, public_text
+from mac_actors.core.wording import full_text, public_text
 from mac_actors.storage import codec
 from tests.storage.test_store import NOW, outcomes
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from mac_actors.core import outcomes, wording
 from mac_actors.core.inputs import Event
+from mac_actors.core.notices import Channel, Notice, notices
 from mac_actors.core.outcomes import (
+    KINDS,
     CardSeen,
     Cleared,
     Ended,
@@ -27,8 +29,9 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.text import duration
 from mac_actors.core.transitions import Decision, decide
-from mac_actors.core.wording import KINDS, Channel, Notice, duration, full_text, notices, public_text
+from mac_actors.core.wording import full_text, public_text
 from tests.core.examples import ANNA, BOTH, MILL, OTTO, PEOPLE, T0, clear, fresh, lock, oops, report, run, with_card
 
 ANNA_ADLER = Person("id-anna", "Anna Adler")
@@ -141,7 +144,7 @@ def test_a_public_wording_names_no_member_and_nobody_who_acted(outcome: Outcome)
 
 
 def test_there_is_an_example_of_every_kind_of_outcome() -> None:
-    assert {wording.kind(outcome) for outcome in EXAMPLES} == KINDS
+    assert {outcomes.kind(outcome) for outcome in EXAMPLES} == KINDS
     kinds = {thing for thing in vars(outcomes).values() if isinstance(thing, type) and issubclass(thing, Outcome)}
     assert {type(outcome) for outcome in EXAMPLES} == kinds - {Outcome}
 
@@ -164,7 +167,7 @@ def test_there_is_an_example_of_every_kind_of_outcome() -> None:
     ],
 )
 def test_every_outcome_is_called_by_one_word(outcome: Outcome, kind: str) -> None:
-    assert wording.kind(outcome) == kind
+    assert outcomes.kind(outcome) == kind
 
 
 BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mac_actors.core.wording import KINDS
+from mac_actors.core.outcomes import KINDS
 from tests.e2e.processes import PATIENCE, SAMPLES, ServerProcess, Talking, run
 
 ADMIN, READER, WRONG = "admin-hushhush", "reader-hushhush", "wrong-hushhush"

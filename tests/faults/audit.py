@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mac_actors.core.wording import notices
+from mac_actors.core.notices import notices
 from mac_actors.storage.codec import load_outcome
 from mac_actors.storage.upkeep.verify import verify
 from tests.faults.load import ALWAYS, MACHINES, Entry, Ledger

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mac_actors.bootstrap import Service
-from mac_actors.core.wording import Channel
+from mac_actors.core.notices import Channel
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.service.service import Service
 from mac_actors.settings import Settings
 from tests.fakes import RecordingChat
 from tests.faults.audit import promises, read_journal_of

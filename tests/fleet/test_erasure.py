@@ -14,16 +14,15 @@ import pytest
 from mac_actors.core import outcomes as o
 from mac_actors.core.config import Directory
 from mac_actors.core.inputs import Clear, Lock, Oops, Report
+from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind, Source, Telemetry
-from mac_actors.core.wording import Channel, Notice, full_text
+from mac_actors.core.wording import full_text
 from mac_actors.errors import StorageError, UnknownPerson
-from mac_actors.fleet import erasure as forgetting
-from mac_actors.fleet import retention
+from mac_actors.fleet import erasure, retention
 from mac_actors.fleet.erasure import Candidate
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.storage import codec
-from mac_actors.storage import redaction as forget
+from mac_actors.storage import codec, redaction
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.redaction import Progress
@@ -51,9 +50,9 @@ def visit(fleet: MachineFleet, machine: str, fob: str) -> None:
     card(fleet, machine, None)
 
 
-def forget_ann(fleet: MachineFleet, called: str = NAME) -> forgetting.Forgotten:
+def forget_ann(fleet: MachineFleet, called: str = NAME) -> erasure.Forgotten:
     directory = fleet.configuration.directory
-    return forgetting.carry_out(forgetting.find(called, directory, fleet.journal), directory, fleet.journal)
+    return erasure.carry_out(erasure.find(called, directory, fleet.journal), directory, fleet.journal)
 
 
 def texts(fleet: MachineFleet, machine: str | None = None) -> list[str]:
@@ -161,14 +160,14 @@ def test_notices_that_were_sent_leave_no_copy(fleet: MachineFleet, tmp_path: Pat
 
 @pytest.mark.parametrize("called", ["1", "ANN@example.org", "  ann   ABLE "])
 def test_a_person_is_found_by_id_mail_and_name(fleet: MachineFleet, called: str) -> None:
-    assert forgetting.find(called, fleet.configuration.directory, fleet.journal) == Candidate("1", NAME)
+    assert erasure.find(called, fleet.configuration.directory, fleet.journal) == Candidate("1", NAME)
 
 
 def test_somebody_who_left_the_users_file_is_found_in_the_journal(fleet: MachineFleet) -> None:
     visit(fleet, "metal-mill", ANN)
     written(fleet)
-    found = forgetting.find(NAME, Directory(), fleet.journal)
-    done = forgetting.carry_out(found, Directory(), fleet.journal)
+    found = erasure.find(NAME, Directory(), fleet.journal)
+    done = erasure.carry_out(found, Directory(), fleet.journal)
     assert (done.who, done.events, done.configured) == (Candidate("1", NAME), 2, False)
 
 
@@ -205,7 +204,7 @@ def test_nobody_is_forgotten_by_a_near_miss(fleet: MachineFleet, called: str, hi
 def test_a_disk_that_refuses_is_told_and_the_rest_is_done_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgetting, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(erasure, "WRITE_SECONDS", 0.05)
     store = RefusingStore.open(tmp_path)
     assert isinstance(store, RefusingStore)
     with open_fleet(store) as fleet:
@@ -224,7 +223,7 @@ def test_a_disk_that_refuses_is_told_and_the_rest_is_done_the_next_time(
 def test_a_reader_of_the_database_keeps_the_log_from_being_emptied_and_that_is_told(
     fleet: MachineFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forgetting, "LOG_SECONDS", 0.05)
+    monkeypatch.setattr(erasure, "LOG_SECONDS", 0.05)
     visit(fleet, "metal-mill", ANN)
     written(fleet)
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as reader:
@@ -255,12 +254,12 @@ def old_visits(store: Store, count: int, age: timedelta, machine: str = "metal-m
 
 
 def test_retention_removes_names_of_old_lines_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forget, "BATCH", 10)
+    monkeypatch.setattr(redaction, "BATCH", 10)
     store = Store.open(tmp_path)
     old_visits(store, 30, timedelta(days=31))
     old_visits(store, 2, timedelta(days=29))
     with open_fleet(store, retention_days=30) as fleet:
-        wait_until(lambda: forget.progress(store).through == 60)
+        wait_until(lambda: redaction.progress(store).through == 60)
         wait_until(lambda: (tmp_path / f"{DATABASE}-wal").stat().st_size == 0)
         said = texts(fleet, "metal-mill")
         assert [NAME in text for text in said] == [True] * 4 + [False] * 60
@@ -277,7 +276,7 @@ def test_names_that_are_all_old_are_in_no_file(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     old_visits(store, 300, timedelta(days=31))
     with open_fleet(store, retention_days=30):
-        wait_until(lambda: forget.progress(store).through == 600)
+        wait_until(lambda: redaction.progress(store).through == 600)
         wait_until(lambda: (tmp_path / f"{DATABASE}-wal").stat().st_size == 0)
         assert in_files(tmp_path, NAME, ANN) == []
 
@@ -287,17 +286,17 @@ def test_with_a_clock_that_was_wrong_young_lines_are_left_for_later(tmp_path: Pa
     old_visits(store, 2, timedelta(days=-400))  # the clock was a year ahead
     old_visits(store, 2, timedelta(days=40))
     with open_fleet(store, retention_days=30):
-        wait_until(lambda: forget.progress(store) == Progress(8, (1, 2, 3, 4)))
+        wait_until(lambda: redaction.progress(store) == Progress(8, (1, 2, 3, 4)))
 
 
 def test_lines_that_are_left_are_never_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forget, "BATCH", 2)
+    monkeypatch.setattr(redaction, "BATCH", 2)
     monkeypatch.setattr(retention, "MOST_LEFT", 3)
     store = Store.open(tmp_path)
     old_visits(store, 4, timedelta(days=-400))
     old_visits(store, 2, timedelta(days=40))
     with open_fleet(store, retention_days=30):
-        wait_until(lambda: forget.progress(store) == Progress(4, (1, 2, 3, 4)))
+        wait_until(lambda: redaction.progress(store) == Progress(4, (1, 2, 3, 4)))
 
 
 def test_without_a_limit_nothing_is_removed(tmp_path: Path) -> None:
@@ -308,7 +307,7 @@ def test_without_a_limit_nothing_is_removed(tmp_path: Path) -> None:
         for _ in range(5):
             step.step()
         written(fleet)
-        assert store.note(forget.NOTE) is None
+        assert store.note(redaction.NOTE) is None
         assert NAME in texts(fleet, "metal-mill")[0]
 
 
@@ -317,7 +316,7 @@ def test_an_old_lock_that_is_still_set_is_done_once_it_is_lifted(tmp_path: Path)
     with open_fleet(Store.open(tmp_path)) as fleet:
         fleet.ask("laser", Lock(at, Source.SLACK, NAME, "lens"))
     with open_fleet(Store.open(tmp_path), retention_days=30) as fleet:
-        wait_until(lambda: forget.progress(fleet.store).left)
+        wait_until(lambda: redaction.progress(fleet.store).left)
         assert texts(fleet, "laser")[-1].endswith("is locked out for maintenance, by Ann Able, from Slack: lens.")
         assert not [problem for problem in problems(tmp_path) if "is earlier than" not in problem]
         fleet.ask("laser", Clear(at + timedelta(minutes=1), Source.SLACK, NAME))
@@ -334,17 +333,17 @@ def test_retention_goes_on_after_the_disk_was_ill(
     old_visits(store, 2, timedelta(days=40))
     with open_fleet(store) as fleet:
         step = retention.Retention(fleet.journal, 30)
-        real = forget.older
+        real = redaction.older
 
-        def fail(*_: object) -> forget.Batch:
+        def fail(*_: object) -> redaction.Batch:
             raise StorageError("disk I/O error")
 
-        monkeypatch.setattr(forget, "older", fail)
+        monkeypatch.setattr(redaction, "older", fail)
         for _ in range(3):
             step.step()
             written(fleet)
         assert "names in old lines of the journal are removed later: disk I/O error" in caplog.text
-        monkeypatch.setattr(forget, "older", real)
+        monkeypatch.setattr(redaction, "older", real)
         while NAME in " ".join(texts(fleet)):
             step.step()
             written(fleet)
@@ -356,7 +355,7 @@ def test_a_line_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
     row = {"at": codec.timestamp(datetime.now(UTC) - timedelta(days=40)), "machine": "laser", "kind": "odd"}
     store.commit([Record(rows=(({**row, "account_id": "1", "seconds": None, "data": "{}"}, ()),))])
     with open_fleet(store, retention_days=30) as fleet:
-        wait_until(lambda: forget.progress(store).through == 5)
+        wait_until(lambda: redaction.progress(store).through == 5)
         assert NAME not in " ".join(texts(fleet))
         assert forget_ann(fleet).events == 0
 

@@ -15,8 +15,8 @@ import pytest
 from mac_actors.actors.machine import MachineActor
 from mac_actors.actors.runtime import MacActor, prove_alive
 from mac_actors.core.inputs import Clear, Oops, Report
+from mac_actors.core.notices import Channel
 from mac_actors.core.state import MachineState, Source, Status, Telemetry
-from mac_actors.core.wording import Channel
 from mac_actors.errors import ChatError, MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.retention import Retention

@@ -15,10 +15,11 @@ import h11
 from mac_actors.core.config import MachineConfig, fold_name
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.names import Names
-from mac_actors.slack.answers import escape
 from mac_actors.slack.commands import CHANGING, LONGEST_REASON, Command, Verb, find_quoted, parse, plain, resolve
+from mac_actors.slack.notices import escape
+from mac_actors.web.api.request_models import AdminBody, ReportBody
 from mac_actors.web.errors import Refused, error_body
-from mac_actors.web.requests import AdminBody, ReportBody, parse_body, read_body
+from mac_actors.web.requests import parse_body, read_body
 from mac_actors.web.server.chunks import join_chunks
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.request_buffer import MAX_BODY, Reception

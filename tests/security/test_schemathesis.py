@@ -13,7 +13,7 @@ from schemathesis import Case
 from schemathesis.checks import CheckContext, load_all_checks
 from schemathesis.core.transport import Response
 
-from mac_actors.core.wording import kind
+from mac_actors.core.outcomes import kind
 from mac_actors.settings import Tokens
 from mac_actors.web.api.openapi import description
 from tests.conftest import start_server

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from mac_actors.core.wording import KINDS
+from mac_actors.core.outcomes import KINDS
 from mac_actors.web.api.openapi import description
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 from tests.fakes import ODD_ALIAS, sample_machines, user, wait_until

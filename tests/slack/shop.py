@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from mac_actors.bootstrap import Service
 from mac_actors.core.inputs import Clear
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Source
+from mac_actors.service.service import Service
 from mac_actors.settings import Settings, SlackSettings
 from tests.fakes import PATIENCE, wait_until
 from tests.web.client import Running, report_body

@@ -8,7 +8,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from mac_actors.core.wording import Channel
+from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
 from mac_actors.slack.checks import Check, check_all, check_channels
 from mac_actors.slack.gateway import LASTING_RETRY_SECONDS, REMEDIES, SlackChat, explain, make_client

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.state import Status
-from mac_actors.core.wording import Channel, Notice
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 from tests.fakes import PATIENCE, RefusingStore, wait_until

@@ -11,7 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from mac_actors.settings import environment
-from mac_actors.slack import dispatcher as app
+from mac_actors.slack import listeners
 from mac_actors.slack.checks import SCOPES
 from mac_actors.slack.commands import Verb
 
@@ -54,11 +54,11 @@ def test_the_manifest_names_no_scope_twice(manifest: dict[str, Any]) -> None:
 
 def test_the_manifest_subscribes_to_mentions_and_nothing_else(manifest: dict[str, Any]) -> None:
     assert manifest["settings"]["event_subscriptions"] == {"bot_events": ["app_mention"]}
-    assert '@app.event("app_mention")' in inspect.getsource(app.register)
+    assert '@app.event("app_mention")' in inspect.getsource(listeners.register)
 
 
 def test_the_manifest_has_every_slash_command_that_the_server_listens_to(manifest: dict[str, Any]) -> None:
-    listened_to = re.findall(r'@app\.command\("([^"]+)"\)', inspect.getsource(app.register))
+    listened_to = re.findall(r'@app\.command\("([^"]+)"\)', inspect.getsource(listeners.register))
     commands = manifest["features"]["slash_commands"]
     assert listened_to == ["/oops-clear"]
     assert [command["command"] for command in commands] == listened_to

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User
+from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import (
@@ -24,8 +25,7 @@ from mac_actors.core.state import (
     Telemetry,
 )
 from mac_actors.core.transitions import Already
-from mac_actors.core.wording import Channel
-from mac_actors.slack import answers as posts
+from mac_actors.slack import answers, notices, status
 from mac_actors.storage.records import Waiting
 
 from .checks import complaints_about_blocks, complaints_about_view
@@ -81,21 +81,21 @@ def flag(by: str | None = "Ada", reason: str | None = "belt slips", source: Sour
     return Flag(ago(hours=2), source, by, reason)
 
 
-def status(*machines: Snapshot, names: bool = True, configuration: Configuration | None = None) -> list[str]:
-    return posts.status_lines(machines, configuration or shop(), ago(days=3), NOW, names=names)
+def status_lines(*machines: Snapshot, names: bool = True, configuration: Configuration | None = None) -> list[str]:
+    return status.status_lines(machines, configuration or shop(), ago(days=3), NOW, names=names)
 
 
 # --- notices ------------------------------------------------------------------------------------------
 
 
 def test_what_people_typed_is_posted_inert() -> None:
-    assert posts.escape(NASTY) == INERT
-    assert posts.notice_text([notice(NASTY)], NOW) == INERT
+    assert notices.escape(NASTY) == INERT
+    assert notices.notice_text([notice(NASTY)], NOW) == INERT
 
 
 @given(st.text(alphabet="<>&;ampltg!@#|u0a\n "))
 def test_no_text_makes_a_reference_of_slack(text: str) -> None:
-    escaped = posts.escape(text)
+    escaped = notices.escape(text)
     assert "<" not in escaped
     assert ">" not in escaped
     assert escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == text
@@ -103,21 +103,21 @@ def test_no_text_makes_a_reference_of_slack(text: str) -> None:
 
 @given(st.text())
 def test_a_notice_is_one_line(text: str) -> None:
-    assert len(posts.notice_text([notice(text)], NOW).splitlines()) <= 1
+    assert len(notices.notice_text([notice(text)], NOW).splitlines()) <= 1
 
 
 def test_a_notice_in_time_has_no_time() -> None:
-    assert posts.notice_text([notice("It is.", at=ago(seconds=60))], NOW) == "It is."
+    assert notices.notice_text([notice("It is.", at=ago(seconds=60))], NOW) == "It is."
 
 
 def test_a_late_notice_has_the_time_at_which_it_happened() -> None:
     at = ago(seconds=61)
-    assert posts.notice_text([notice("It is.", at=at)], NOW) == f"[{at.astimezone():%Y-%m-%d %H:%M}] It is."
+    assert notices.notice_text([notice("It is.", at=at)], NOW) == f"[{at.astimezone():%Y-%m-%d %H:%M}] It is."
 
 
 def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
     old, older = ago(minutes=5), ago(days=2)
-    text = posts.notice_text([notice("a", at=older), notice("b\nc", at=old), notice("d")], NOW)
+    text = notices.notice_text([notice("a", at=older), notice("b\nc", at=old), notice("d")], NOW)
     assert text.splitlines() == [
         f"[{older.astimezone():%Y-%m-%d %H:%M}] a",
         f"[{old.astimezone():%Y-%m-%d %H:%M}] b c",
@@ -126,7 +126,7 @@ def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "notices",
+    "waiting",
     [
         [notice("x", Channel.OOPS, KEY)],
         [notice("x", Channel.OOPS)],
@@ -135,12 +135,12 @@ def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
         [notice("x", Channel.CONTROL, KEY), notice("y", Channel.CONTROL)],
     ],
 )
-def test_only_a_single_oops_in_the_control_channel_has_blocks(notices: list[Waiting]) -> None:
-    assert posts.notice_blocks(notices[0].channel, notices, "x") is None
+def test_only_a_single_oops_in_the_control_channel_has_blocks(waiting: list[Waiting]) -> None:
+    assert notices.notice_blocks(waiting[0].channel, waiting, "x") is None
 
 
 def test_an_oops_in_the_control_channel_has_buttons_for_just_this_oops() -> None:
-    blocks = posts.notice_blocks(Channel.CONTROL, [notice("x", opens=KEY)], INERT)
+    blocks = notices.notice_blocks(Channel.CONTROL, [notice("x", opens=KEY)], INERT)
     assert blocks
     assert not complaints_about_blocks(blocks)
     section, actions = blocks
@@ -152,7 +152,7 @@ def test_an_oops_in_the_control_channel_has_buttons_for_just_this_oops() -> None
 
 
 def test_a_block_shows_the_longest_notice_that_slack_takes() -> None:
-    blocks = posts.notice_blocks(Channel.CONTROL, [notice("x", opens=KEY)], "&lt;" * 4000)
+    blocks = notices.notice_blocks(Channel.CONTROL, [notice("x", opens=KEY)], "&lt;" * 4000)
     assert blocks
     assert not complaints_about_blocks(blocks)
     assert blocks[0]["text"]["text"] == "<" * 3000
@@ -160,7 +160,7 @@ def test_a_block_shows_the_longest_notice_that_slack_takes() -> None:
 
 @pytest.mark.parametrize("key", [None, KEY])
 def test_a_pressed_notice_says_who_pressed_and_keeps_the_button_that_is_left(key: str | None) -> None:
-    blocks = posts.pressed_blocks(INERT, f"Cleared by {NASTY}.", key)
+    blocks = notices.pressed_blocks(INERT, f"Cleared by {NASTY}.", key)
     assert not complaints_about_blocks(blocks)
     assert blocks[0]["text"]["text"] == NASTY
     [note] = blocks[1]["elements"]
@@ -185,7 +185,7 @@ def test_a_pressed_notice_says_who_pressed_and_keeps_the_button_that_is_left(key
     ],
 )
 def test_what_is_already_so_is_said(already: tuple[Already, ...], text: str) -> None:
-    assert posts.already_text("Mill & Co", already) == text
+    assert answers.already_text("Mill & Co", already) == text
 
 
 @pytest.mark.parametrize(
@@ -198,11 +198,11 @@ def test_what_is_already_so_is_said(already: tuple[Already, ...], text: str) -> 
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(called: str, suggestions: list[str], text: str) -> None:
-    assert posts.unknown_text(called, suggestions) == text
+    assert answers.unknown_text(called, suggestions) == text
 
 
 def test_a_long_unknown_name_is_not_repeated_whole() -> None:
-    text = posts.unknown_text("<" * 4000, ["Mill"])
+    text = answers.unknown_text("<" * 4000, ["Mill"])
     assert text.startswith("There is no machine called " + "&lt;" * 80 + "…")
     assert len(text) < 500
 
@@ -218,12 +218,12 @@ def test_the_help_names_every_command() -> None:
         "help",
         "/oops-clear",
     ):
-        assert word in posts.help_text()
+        assert word in answers.help_text()
 
 
 def test_the_help_says_what_was_not_understood() -> None:
-    assert posts.help_text("<!here>").startswith("I don't know the command &lt;!here&gt;. ")
-    assert "don't know" not in posts.help_text()
+    assert answers.help_text("<!here>").startswith("I don't know the command &lt;!here&gt;. ")
+    assert "don't know" not in answers.help_text()
 
 
 def test_the_history_is_escaped_and_has_times() -> None:
@@ -231,12 +231,12 @@ def test_the_history_is_escaped_and_has_times() -> None:
     outcome = OopsSet(
         machine="m", display_name="A & B", at=at, flag=Flag(at, Source.SLACK, "<Ada>", "x > y"), ended=None
     )
-    lines = posts.history_text("A & B", [outcome]).splitlines()
+    lines = answers.history_text("A & B", [outcome]).splitlines()
     assert lines == [
         "The last events of A &amp; B, newest first:",
         f"{at.astimezone():%Y-%m-%d %H:%M}  A &amp; B is oopsed, by &lt;Ada&gt;, from Slack: x &gt; y.",
     ]
-    assert posts.history_text("A & B", []) == "A &amp; B: nothing has happened yet."
+    assert answers.history_text("A & B", []) == "A &amp; B: nothing has happened yet."
 
 
 # --- status -------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ SILENT = ago(minutes=10)
 
 
 def test_what_is_wrong_comes_first_then_silent_then_in_use_then_idle() -> None:
-    lines = status(
+    lines = status_lines(
         machine("idle-1"),
         machine("used", session="Ann Able"),
         machine("silent", seen=SILENT),
@@ -294,18 +294,18 @@ def test_what_is_wrong_comes_first_then_silent_then_in_use_then_idle() -> None:
     ],
 )
 def test_a_machine_has_a_line_with_its_state(shown: Snapshot, line: str) -> None:
-    assert status(shown)[0] == line
+    assert status_lines(shown)[0] == line
 
 
 def test_the_last_line_is_about_the_server() -> None:
     users = [User("1", "Ann", "Ann", "Ann", ("1", "2")), User("2", "Bob", "Bob", "Bob", ("3",))]
-    line = status(configuration=shop(*users, users_mtime=ago(hours=5)))[-1]
+    line = status_lines(configuration=shop(*users, users_mtime=ago(hours=5)))[-1]
     assert line == "Server up for 3 d 0 h; 2 users with 3 fobs, users file 5 h 00 min old."
-    assert status(configuration=shop())[-1] == "Server up for 3 d 0 h; 0 users with 0 fobs."
+    assert status_lines(configuration=shop())[-1] == "Server up for 3 d 0 h; 0 users with 0 fobs."
 
 
 def test_a_shop_without_machines_has_a_status_too() -> None:
-    assert status()[0] == "There are no machines yet."
+    assert status_lines()[0] == "There are no machines yet."
 
 
 EVERY_STATE = (
@@ -319,21 +319,21 @@ EVERY_STATE = (
 
 
 def test_without_names_there_is_neither_a_name_nor_by() -> None:
-    lines = status(*EVERY_STATE, names=False)
-    lines += [line for shown in EVERY_STATE for line in posts.machine_lines(shown, NOW, names=False)]
+    lines = status_lines(*EVERY_STATE, names=False)
+    lines += [line for shown in EVERY_STATE for line in status.machine_lines(shown, NOW, names=False)]
     text = "\n".join(lines)
     assert "Nina" not in text
     assert ", by " not in text
     assert "in use by" not in text
     assert "belt slips" in text, "the reason may be known to all"
-    named = "\n".join(status(*EVERY_STATE, names=True))
+    named = "\n".join(status_lines(*EVERY_STATE, names=True))
     assert named.count("Nina Name") == 5
 
 
 def test_one_machine_in_detail_tells_what_its_reader_says() -> None:
     telemetry = Telemetry(7260.0, -54.0, 92.0, 53.9, 1.5)
     shown = machine("m", "A & B", session="Ann", seen=ago(seconds=5), telemetry=telemetry)
-    assert posts.machine_lines(shown, NOW, names=True) == [
+    assert status.machine_lines(shown, NOW, names=True) == [
         "A &amp; B: in use by Ann for 20 min",
         "power is on",
         "reader: last report 5 s ago, up for 2 h 01 min, Wi-Fi 92 %, temperature 54 °C, current 1.5 A",
@@ -341,11 +341,11 @@ def test_one_machine_in_detail_tells_what_its_reader_says() -> None:
 
 
 def test_one_silent_machine_in_detail_is_called_offline() -> None:
-    assert posts.machine_lines(machine("m", seen=SILENT), NOW, names=False)[0].endswith(", OFFLINE")
+    assert status.machine_lines(machine("m", seen=SILENT), NOW, names=False)[0].endswith(", OFFLINE")
 
 
 def test_one_machine_that_was_never_seen_says_so() -> None:
-    lines = posts.machine_lines(machine("m", seen=None, telemetry=Telemetry()), NOW, names=False)
+    lines = status.machine_lines(machine("m", seen=None, telemetry=Telemetry()), NOW, names=False)
     assert lines == ["m: idle for 3 h 00 min", "power is off", "reader: never seen"]
 
 
@@ -354,8 +354,8 @@ def test_one_machine_that_was_never_seen_says_so() -> None:
 
 def test_the_status_of_500_machines_is_split_below_the_limit_and_loses_no_line() -> None:
     machines = [machine(f"machine-{n:03}", f"A & B <{n:03}>", oops=flag(reason="<" * 100)) for n in range(500)]
-    lines = status(*machines)
-    texts = posts.split(lines)
+    lines = status_lines(*machines)
+    texts = answers.split(lines)
     assert len(lines) == 501
     assert [line for text in texts for line in text.split("\n")] == lines
     assert all(len(text) < 4000 for text in texts)
@@ -363,17 +363,17 @@ def test_the_status_of_500_machines_is_split_below_the_limit_and_loses_no_line()
 
 
 def test_posts_are_filled_before_a_new_one_is_begun() -> None:
-    assert posts.split(["a", "b"]) == ["a\nb"]
-    assert posts.split(["x" * 3498, "y", "z"]) == ["x" * 3498 + "\ny", "z"]
-    assert posts.split([]) == []
+    assert answers.split(["a", "b"]) == ["a\nb"]
+    assert answers.split(["x" * 3498, "y", "z"]) == ["x" * 3498 + "\ny", "z"]
+    assert answers.split([]) == []
 
 
 def test_a_single_line_beyond_the_limit_is_cut() -> None:
-    assert posts.split(["x" * 10_000, "y"]) == ["x" * 3500, "y"]
+    assert answers.split(["x" * 10_000, "y"]) == ["x" * 3500, "y"]
 
 
 def test_a_cut_line_does_not_end_in_half_an_entity() -> None:
-    [text] = posts.split(["x" * 3498 + "&lt;" * 100])
+    [text] = answers.split(["x" * 3498 + "&lt;" * 100])
     assert text.replace("&lt;", "").strip("x…") == ""
 
 
@@ -383,18 +383,18 @@ def options(view: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_modal_lists_machines_by_alias_with_their_state_and_without_names() -> None:
-    view = posts.clear_modal([machine("m-1", "A & B", oops=flag()), machine("m-2", lock=flag(None, None))], NOW)
+    view = status.clear_modal([machine("m-1", "A & B", oops=flag()), machine("m-2", lock=flag(None, None))], NOW)
     assert not complaints_about_view(view)
     assert [(o["value"], o["text"]["text"]) for o in options(view)] == [
         ("m-1", "A & B: OOPSED for 2 h 00 min, from Slack: belt slips"),
         ("m-2", "m-2: LOCKED OUT for 2 h 00 min, from Slack"),
     ]
-    assert view["callback_id"] == posts.CLEAR_VIEW
+    assert view["callback_id"] == notices.CLEAR_VIEW
 
 
 def test_a_modal_of_300_machines_with_long_names_is_within_the_limits() -> None:
     machines = [machine(f"m-{n:03}", f"{n:03} " + "<&>" * 60, oops=flag(reason="r" * 900)) for n in range(300)]
-    view = posts.clear_modal(machines, NOW)
+    view = status.clear_modal(machines, NOW)
     assert not complaints_about_view(view)
     assert len(options(view)) == 100
     assert all(len(o["text"]["text"]) == 75 for o in options(view))
@@ -403,5 +403,5 @@ def test_a_modal_of_300_machines_with_long_names_is_within_the_limits() -> None:
 
 def test_the_machines_of_a_cut_modal_can_be_told_apart_from_their_state() -> None:
     """A name of ordinary length leaves room for the state."""
-    view = posts.clear_modal([machine("m", "The Large Metal Lathe By The Window", oops=flag(reason="x" * 900))], NOW)
+    view = status.clear_modal([machine("m", "The Large Metal Lathe By The Window", oops=flag(reason="x" * 900))], NOW)
     assert "OOPSED" in options(view)[0]["text"]["text"]

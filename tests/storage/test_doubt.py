@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from mac_actors.core.notices import Channel, Notice, notices
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.state import Flag, Source
-from mac_actors.core.wording import Channel, Notice, notices
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.lock import DirectoryLock

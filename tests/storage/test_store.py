@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect
 
 from mac_actors.core import outcomes as o
-from mac_actors.core.outcomes import Ended, EndReason, Outcome, Person
+from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.outcomes import KINDS, Ended, EndReason, Outcome, Person, kind
 from mac_actors.core.state import (
     Card,
     Flag,
@@ -31,7 +32,6 @@ from mac_actors.core.state import (
     Source,
     Telemetry,
 )
-from mac_actors.core.wording import KINDS, Channel, Notice, kind
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import DATABASE

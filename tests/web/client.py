@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mac_actors.bootstrap import Service
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.service.service import Service
 
 TIMEOUT = 20.0
 REPLY_KEYS = {"relay", "display", "oops_led", "status_led_rgb", "status_led_brightness", "second_relay"}

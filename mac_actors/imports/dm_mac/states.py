@@ -1,7 +1,8 @@
 """Takes over oops, lock-out and last-seen from the state directory of the old server (dm_mac).
 
 That has one file a machine, ``NAME-state.pickle``: a dict of plain values and, while somebody is logged in, an
-object that is that user. Nothing of them is run (:mod:`mac_actors.imports.dm_mac.plain_pickle`), and no file is changed.
+object that is that user. Nothing of them is run (:mod:`~mac_actors.imports.dm_mac.plain_pickle`), and no file is
+changed.
 """
 
 from __future__ import annotations

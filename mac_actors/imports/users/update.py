@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mac_actors.core.config import has_shrunk
 from mac_actors.errors import MacError
-from mac_actors.fleet.reload import has_shrunk
 from mac_actors.imports.users.people import masked
 from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.files import users_of

@@ -37,8 +37,7 @@ from mac_actors.core.intervals import (
     total,
 )
 from mac_actors.errors import StorageError
-from mac_actors.storage.history import downtime as flags
-from mac_actors.storage.history import sessions as use
+from mac_actors.storage.history import downtime, sessions
 from mac_actors.storage.history.instants import EPOCH, stamp
 from mac_actors.storage.history.values import (
     DAYS,
@@ -108,7 +107,7 @@ class History:
         with self._store.reading("read the history of a machine") as connection:
             first = connection.execute(_FIRST, given).scalar()
             rows = connection.execute(_PIECES, given).all()
-            raised = flags.of_machine(connection, name, start, now)
+            raised = downtime.of_machine(connection, name, start, now)
         used = {int(n): float(seconds) for n, seconds, _ in rows}
         begun = Counter({int(n): int(count) for n, _, count in rows})
         if running is not None:
@@ -156,15 +155,15 @@ class History:
         today = local(now, self._zone).date()
         monday = today - timedelta(today.weekday())
         with self._store.reading("read the history of the shop") as connection:
-            machines = use.by_machine(connection, start, now, running)
+            machines = sessions.by_machine(connection, start, now, running)
             mondays = [monday - timedelta(weeks=n) for n in reversed(range(WEEKS))]
             weeks = tuple(Week(day, self._week(connection, day, now, running)) for day in mondays)
-            unavailable = flags.unavailable(connection, start, now)
+            unavailable = downtime.unavailable(connection, start, now)
         return ShopHistory(machines, unavailable, datetime.fromtimestamp(start, UTC), weeks)
 
     def _week(self, connection: Connection, monday: date, now: float, running: Sequence[Running]) -> Use:
         start, end = midnight(monday, self._zone), midnight(monday + timedelta(7), self._zone)
-        return use.in_all(connection, start, min(end, now), running)
+        return sessions.in_all(connection, start, min(end, now), running)
 
     def usage(
         self, first: date, last: date, running: Sequence[Running] = (), *, users: bool
@@ -176,8 +175,8 @@ class History:
         start = midnight(first, self._zone)
         end = max(start, min(midnight(last + timedelta(1), self._zone), self._clock().timestamp()))
         with self._one_at_a_time(), self._store.reading("read the usage") as connection:
-            machines = use.by_machine(connection, start, end, running)
-            return machines, use.by_user(connection, start, end, running) if users else None
+            machines = sessions.by_machine(connection, start, end, running)
+            return machines, sessions.by_user(connection, start, end, running) if users else None
 
     def _last_days(self, now: float) -> list[Day]:
         today = local(now, self._zone).date()

@@ -10,11 +10,12 @@ import bottle
 
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
-from mac_actors.core.wording import kind as kind_of
+from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.web.access import Access
 from mac_actors.web.api.details import outcome_details, wants_details
+from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.api.response_models import (
     MachinesChangeBody,
     OutcomeBody,
@@ -25,7 +26,7 @@ from mac_actors.web.api.response_models import (
     json_of,
 )
 from mac_actors.web.errors import refusals_in_log
-from mac_actors.web.requests import AdminBody, parse_body, read_body
+from mac_actors.web.requests import parse_body, read_body
 
 COMMANDS: tuple[tuple[str, str, type[AdminEvent]], ...] = (
     ("POST", "oops", Oops),

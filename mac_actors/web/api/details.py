@@ -7,7 +7,8 @@ from typing import Any
 
 import bottle
 
-from mac_actors.core.outcomes import Outcome, without_fob, without_names
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.storage import codec
 
 

@@ -8,18 +8,15 @@ from typing import Any
 
 import bottle
 
-from mac_actors.core import wording
-from mac_actors.core.outcomes import Cleared, Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.storage.records import Entry
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access
 from mac_actors.web.api.details import outcome_details, wants_details
+from mac_actors.web.api.events import DEFAULT_LIMIT, HIGHEST_LIMIT, _kind, event_body
 from mac_actors.web.api.response_models import (
-    EventBody,
     EventsBody,
     FlagBody,
     HealthBody,
@@ -31,11 +28,7 @@ from mac_actors.web.api.response_models import (
     TelemetryBody,
     json_of,
 )
-from mac_actors.web.errors import Refused
 from mac_actors.web.requests import number, read_query, time
-
-DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
-"""Lines of the journal in one answer."""
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Callable[[], dict[str, str]]) -> None:
@@ -123,32 +116,6 @@ def machine_body(snapshot: Snapshot, *, names: bool) -> MachineBody:
     )
 
 
-def event_body(entry: Entry, *, names: bool) -> EventBody:
-    """Return a line of the journal as the API shows it."""
-    outcome = entry.outcome
-    origin: Flag | Cleared | None = outcome if isinstance(outcome, Cleared) else getattr(outcome, "flag", None)
-    ended = getattr(outcome, "ended", None)
-    user = ended.user if ended else getattr(outcome, "user", None)
-    return EventBody(
-        id=entry.id,
-        at=outcome.at,
-        machine=outcome.machine,
-        display_name=outcome.display_name,
-        kind=wording.kind(outcome),
-        text=_text(outcome, names),
-        source=origin.source if origin else None,
-        by=(origin.by or None) if origin and names else None,
-        reason=origin.reason if origin else None,
-        user=(user.full_name or None) if user and names else None,
-        seconds=ended.seconds if ended else None,
-        outcome=None,
-    )
-
-
-def _text(outcome: Outcome, names: bool) -> str:
-    return wording.full_text(outcome) if names else wording.public_text(outcome)
-
-
 def _flag(flag: Flag | None, names: bool) -> FlagBody | None:
     if flag is None:
         return None
@@ -159,9 +126,3 @@ def _session(session: Session | None, names: bool) -> SessionBody | None:
     if session is None:
         return None
     return SessionBody(since=session.since, kind=session.kind, user=session.full_name if names else None)
-
-
-def _kind(value: str | None) -> str | None:
-    if value is not None and value not in wording.KINDS:
-        raise Refused(422, f"kind: expected one of {', '.join(sorted(wording.KINDS))}")
-    return value

@@ -9,12 +9,12 @@ from typing import Any
 import bottle
 from pydantic.json_schema import models_json_schema
 
-from mac_actors.core.wording import KINDS
+from mac_actors.core.outcomes import KINDS
 from mac_actors.version import VERSION
+from mac_actors.web.api.request_models import INPUTS
 from mac_actors.web.api.response_models import ANSWERS
 from mac_actors.web.pages import assets
 from mac_actors.web.pages.html import PAGE_HEADERS
-from mac_actors.web.requests import INPUTS
 
 _NAME = {
     "name": "name",

@@ -17,9 +17,10 @@ from mac_actors.core.outputs import Outputs
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
+from mac_actors.web.api.request_models import ReportBody
 from mac_actors.web.api.response_models import OutputsBody
 from mac_actors.web.errors import Refused
-from mac_actors.web.requests import ReportBody, parse_body, read_body
+from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
 

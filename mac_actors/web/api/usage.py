@@ -11,14 +11,15 @@ import bottle
 from mac_actors.core.outcomes import FORGOTTEN
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.errors import UnknownPerson
-from mac_actors.fleet import erasure as forgetting
+from mac_actors.fleet import erasure
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import Running, Use, UserUse
 from mac_actors.web.access import Access
+from mac_actors.web.api.request_models import ForgetBody
 from mac_actors.web.api.response_models import ForgottenBody, MachineUseBody, UsageBody, UserUseBody, json_of
 from mac_actors.web.errors import Refused, refusals_in_log
-from mac_actors.web.requests import ForgetBody, day, parse_body, read_body, read_query
+from mac_actors.web.requests import day, parse_body, read_body, read_query
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
         directory = fleet.configuration.directory
         try:
-            who = forgetting.find(body.user, directory, fleet.journal)
+            who = erasure.find(body.user, directory, fleet.journal)
         except UnknownPerson as error:
             raise Refused(409 if error.several else 404, str(error)) from None
         if body.only_look:
             return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
-        done = forgetting.carry_out(who, directory, fleet.journal)
+        done = erasure.carry_out(who, directory, fleet.journal)
         log.warning("a person was forgotten: %d events were changed", done.events)
         return json_of(
             ForgottenBody(

@@ -22,14 +22,14 @@ from prometheus_client import (
 from prometheus_client import metrics_core as core
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from mac_actors.core.outcomes import Outcome, SessionRefused
+from mac_actors.core.notices import Channel
+from mac_actors.core.outcomes import KINDS, Outcome, SessionRefused, kind
 from mac_actors.core.state import Refusal, Status
-from mac_actors.core.wording import KINDS, Channel, kind
 from mac_actors.errors import StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.counts import Counts
-from mac_actors.web.metrics import table as table
+from mac_actors.web.metrics import table
 from mac_actors.web.metrics.machine_gauges import machine_text
 from mac_actors.web.metrics.table import Metric
 

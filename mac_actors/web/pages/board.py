@@ -22,11 +22,12 @@ from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import COOKIE, Access, Viewer
+from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.errors import Refused, refusals_in_log
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
 from mac_actors.web.pages.tiles import ORDERS, STATES, Board, Look
-from mac_actors.web.requests import AdminBody, parse_fields, read_form
+from mac_actors.web.requests import parse_fields, read_form
 
 _OFF = "its power goes off at once, and a running session ends."
 

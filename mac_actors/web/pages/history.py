@@ -9,12 +9,12 @@ from datetime import datetime
 
 import bottle
 
-from mac_actors.core.wording import duration
+from mac_actors.core.text import duration
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import DAYS, WEEKS, Use
 from mac_actors.web.access import Access
-from mac_actors.web.api.machines import event_body
+from mac_actors.web.api.events import event_body
 from mac_actors.web.api.response_models import EventBody
 from mac_actors.web.api.usage import running_sessions
 from mac_actors.web.pages.html import render

@@ -10,10 +10,11 @@ from typing import Any
 import bottle
 
 from mac_actors.web.access import COOKIE, Access, TooMany
+from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.errors import Refused
 from mac_actors.web.logins import LOGIN_SECONDS
 from mac_actors.web.pages.html import render, see_other
-from mac_actors.web.requests import AdminBody, parse_fields, read_form
+from mac_actors.web.requests import parse_fields, read_form
 
 log = logging.getLogger(__name__)
 

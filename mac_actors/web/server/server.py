@@ -8,10 +8,8 @@ import json
 import logging
 import re
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -25,6 +23,7 @@ from mac_actors.web.counts import Counts
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.fair_queue import FairQueue
 from mac_actors.web.server.request_buffer import MAX_BODY, Reception
+from mac_actors.web.server.tls import Tls
 
 log = logging.getLogger(__name__)
 
@@ -135,27 +134,6 @@ class _LogStream:
 
     def flush(self) -> None:
         """Nothing is held back."""
-
-
-class Tls:
-    """Turns accepted sockets into TLS ones; the handshake is done as the client's bytes come."""
-
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            self._context.load_cert_chain(certificate, key)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                [f"MAC_TLS_CERT {certificate} and MAC_TLS_KEY {key} are not a PEM certificate and its key: {error}"]
-            ) from error
-
-    def bind(self, sock: socket.socket) -> socket.socket:
-        """Return the listening socket as it is."""
-        return sock
-
-    def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
-        """Return the TLS socket of an accepted one."""
-        return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 class Server(WSGIServer):

@@ -22,9 +22,7 @@ from mac_actors.core.state import Flag, MachineState, Refusal, SecondDecision, S
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import DATABASE
-from mac_actors.storage.history import downtime as flags
-from mac_actors.storage.history import history
-from mac_actors.storage.history import sessions as use
+from mac_actors.storage.history import downtime, history, sessions
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import DAYS, WEEKS, Running, Use
 from mac_actors.storage.migrations import m0001_initial
@@ -340,12 +338,12 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
     ("module", "query"),
     [
         (history, "_PIECES"),
-        (use, "_BY_MACHINE"),
-        (use, "_TOTAL"),
-        (use, "_REFUSALS"),
-        (use, "_REFUSALS_BY_MACHINE"),
-        (flags, "_OF_MACHINE"),
-        (flags, "_OF_ALL"),
+        (sessions, "_BY_MACHINE"),
+        (sessions, "_TOTAL"),
+        (sessions, "_REFUSALS"),
+        (sessions, "_REFUSALS_BY_MACHINE"),
+        (downtime, "_OF_MACHINE"),
+        (downtime, "_OF_ALL"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2],
 )

@@ -13,7 +13,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from mac_actors.core.wording import KINDS
+from mac_actors.core.outcomes import KINDS
 from mac_actors.version import VERSION
 from tests.conftest import MakeServer
 from tests.fakes import ANN, ODD_ALIAS, OLGA, wait_until, written

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay
 from mac_actors.core.inputs import Lock, Oops, Report
+from mac_actors.core.outcomes import KINDS
 from mac_actors.core.state import Source, Telemetry
-from mac_actors.core.wording import KINDS
 from mac_actors.errors import ChatError, MachineUnavailable, StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import Tokens

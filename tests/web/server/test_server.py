@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mac_actors import Fleet
-from mac_actors.bootstrap import Service
 from mac_actors.errors import ConfigError, MacError, StorageError
+from mac_actors.service.service import Service
 from mac_actors.storage.store import Store
 from tests.conftest import MakeServer, write_sample
 from tests.fakes import ANN, sample_machines, sample_users

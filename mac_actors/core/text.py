@@ -1,0 +1,21 @@
+"""Lengths of time and numbers of things, in words."""
+
+from __future__ import annotations
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many: ``1 user``, ``2 users``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time as people do: ``42 s``, ``12 min``, ``3 h 05 min``, ``2 d 4 h``."""
+    minutes = int(seconds) // 60
+    if minutes < 1:
+        return f"{int(seconds)} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    return f"{hours // 24} d {hours % 24} h"

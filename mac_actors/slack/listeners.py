@@ -1,0 +1,44 @@
+"""What Bolt calls: one listener for each kind of payload, which passes it on to the dispatcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slack_bolt import App
+
+from mac_actors.slack import notices
+from mac_actors.slack.commands import Verb
+from mac_actors.slack.dispatcher import Dispatcher
+
+
+def register(app: App, dispatcher: Dispatcher) -> None:
+    """Have Bolt call ``dispatcher``. Mentions are acknowledged by Bolt before the listener is done; the rest here."""
+
+    @app.event("app_mention")
+    def on_mention(body: dict[str, Any], event: dict[str, Any], context: dict[str, Any]) -> None:
+        dispatcher.mention(str(body.get("event_id", "")), event, context.get("bot_user_id"))
+
+    @app.event("message")
+    def on_message() -> None:
+        """Nothing: only mentions are commands. (An app may be subscribed to more than it needs.)"""
+
+    @app.command("/oops-clear")
+    def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:
+        ack()
+        dispatcher.oops_clear(body)
+
+    @app.view(notices.CLEAR_VIEW)
+    def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
+        ack()
+        dispatcher.clear_view(body)
+
+    for action, verb in ((notices.CLEAR_ACTION, Verb.CLEAR), (notices.LOCK_ACTION, Verb.LOCK)):
+        _register_button(app, dispatcher, action, verb)
+
+
+def _register_button(app: App, dispatcher: Dispatcher, action: str, verb: Verb) -> None:
+    @app.action(action)
+    def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
+        ack()
+        dispatcher.button(verb, body, str(action.get("value", "")))

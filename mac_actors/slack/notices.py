@@ -1,0 +1,72 @@
+"""What is posted for a notice: text, blocks, buttons. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from mac_actors.core.notices import Channel
+from mac_actors.storage.records import Waiting
+
+LATE = timedelta(seconds=60)
+"""A notice older than this is posted with the time at which it happened."""
+
+
+CLEAR_ACTION, LOCK_ACTION, CLEAR_VIEW = "mac_clear", "mac_lock", "mac_clear_modal"
+
+
+def escape(text: str) -> str:
+    """Make a text inert for Slack."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def notice_text(notices: Sequence[Waiting], now: datetime) -> str:
+    """Return the text of a post of one notice or of several, a line each; late ones with their time."""
+    return "\n".join(_line(notice, now) for notice in notices)
+
+
+def _line(notice: Waiting, now: datetime) -> str:
+    text = escape(" ".join(notice.text.split()))
+    return f"[{notice.at.astimezone():%Y-%m-%d %H:%M}] {text}" if now - notice.at > LATE else text
+
+
+def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
+    """Return the blocks of an oops in the control channel: its text and its buttons; ``None`` for all else."""
+    opens = notices[0].opens if len(notices) == 1 else None
+    if channel is not Channel.CONTROL or opens is None or opens.split(" ")[1] != "oops":
+        return None
+    return [section(text), buttons(opens, lock=True)]
+
+
+def section(text: str) -> dict[str, Any]:
+    """Return a block with a text in which nothing is formatted. ``text`` is escaped, as everywhere in blocks."""
+    return {"type": "section", "text": {"type": "plain_text", "text": _unescaped(text)[:3000], "emoji": False}}
+
+
+def _unescaped(text: str) -> str:
+    # Slack shows a plain_text object letter by letter: entities would be seen as such
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def buttons(key: str, *, lock: bool) -> dict[str, Any]:
+    """Return the buttons of an oops; ``key`` is its thread's, so that an old notice acts on no newer oops."""
+    elements = [_button("Clear", CLEAR_ACTION, key)]
+    if lock:
+        elements.append(_button("Lock out", LOCK_ACTION, key))
+    return {"type": "actions", "elements": elements}
+
+
+def _button(label: str, action: str, value: str) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "action_id": action,
+        "value": value,
+        "text": {"type": "plain_text", "text": label, "emoji": False},
+    }
+
+
+def pressed_blocks(text: str, done: str, key: str | None) -> list[dict[str, Any]]:
+    """Return the blocks of a notice whose button was pressed: what was done by whom, and what is left to press."""
+    note = {"type": "context", "elements": [{"type": "plain_text", "text": done[:2000], "emoji": False}]}
+    return [section(text), note, *([buttons(key, lock=False)] if key else [])]

@@ -1,0 +1,155 @@
+"""What ``status`` answers, and the modal of ``/oops-clear``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mac_actors.core.config import Configuration
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Flag
+from mac_actors.core.text import count, duration
+from mac_actors.core.wording import origin
+from mac_actors.slack.notices import CLEAR_VIEW, _unescaped, escape
+
+MODAL_OPTIONS = 100
+"""Entries that a menu in Slack can have."""
+
+
+def status_lines(
+    machines: Sequence[Snapshot], configuration: Configuration, started: datetime, now: datetime, *, names: bool
+) -> list[str]:
+    """Return all machines, what is wrong first, then in use, then idle; and a line about the server."""
+    wrong, silent, used, idle = _sorted(machines)
+    lines = [_flagged_line(m, now, names=names) for m in wrong]
+    lines += [f"{_shown(m)}: OFFLINE, its reader is silent{_since(m.last_checkin, now)}{_doing(m)}" for m in silent]
+    lines += [_used_line(m, now, names=names) for m in used]
+    lines += [
+        f"{_shown(m)}: idle{_since(m.status_since, now)}"
+        + (", power on" if m.relay else "")
+        + ("" if m.last_checkin else ", its reader was never seen")
+        for m in idle
+    ]
+    return [*(lines or ["There are no machines yet."]), _server_line(configuration, started, now)]
+
+
+def _sorted(machines: Sequence[Snapshot]) -> tuple[list[Snapshot], list[Snapshot], list[Snapshot], list[Snapshot]]:
+    wrong, silent, used, idle = [], [], [], []
+    for machine in machines:
+        if machine.oops or machine.lock:
+            wrong.append(machine)
+        elif machine.last_checkin and not machine.online:
+            silent.append(machine)
+        elif machine.session:
+            used.append(machine)
+        else:
+            idle.append(machine)
+    return wrong, silent, used, idle
+
+
+def machine_lines(machine: Snapshot, now: datetime, *, names: bool) -> list[str]:
+    """Return one machine in detail."""
+    lines = [status_lines_of(machine, now, names=names)]
+    lines.append(f"power is {'on' if machine.relay else 'off'}" + (", second relay on" if machine.second_relay else ""))
+    telemetry = machine.telemetry
+    facts = {
+        "up for": duration(telemetry.uptime) if telemetry.uptime is not None else None,
+        "Wi-Fi": f"{telemetry.wifi_signal_percent:g} %" if telemetry.wifi_signal_percent is not None else None,
+        "temperature": f"{telemetry.internal_temperature_c:.0f} °C"
+        if telemetry.internal_temperature_c is not None
+        else None,
+        "current": f"{telemetry.amps:g} A" if telemetry.amps else None,
+    }
+    known = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+    seen = f"last report {_ago(machine.last_checkin, now)} ago" if machine.last_checkin else "never seen"
+    lines.append("reader: " + ", ".join(filter(None, (seen, known))))
+    return lines
+
+
+def status_lines_of(machine: Snapshot, now: datetime, *, names: bool) -> str:
+    """Return one machine in one line."""
+    if machine.oops or machine.lock:
+        line = _flagged_line(machine, now, names=names)
+    elif machine.session:
+        line = _used_line(machine, now, names=names)
+    else:
+        line = f"{_shown(machine)}: idle{_since(machine.status_since, now)}"
+    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "")
+
+
+def _flagged_line(machine: Snapshot, now: datetime, *, names: bool) -> str:
+    flags = [
+        f"{word}{_flag(flag, now, names)}"
+        for word, flag in (("OOPSED", machine.oops), ("LOCKED OUT", machine.lock))
+        if flag
+    ]
+    silent = ", reader silent" if machine.last_checkin and not machine.online else ""
+    override = ", running by override" if machine.session else ""
+    return f"{_shown(machine)}: {'; '.join(flags)}{override}{silent}"
+
+
+def _flag(flag: Flag, now: datetime, names: bool) -> str:
+    reason = f": {flag.reason}" if flag.reason else ""
+    return escape(f" for {_ago(flag.since, now)}{origin(flag.source, flag.by if names else None)}{reason}")
+
+
+def _used_line(machine: Snapshot, now: datetime, *, names: bool) -> str:
+    session = machine.session
+    who = f" by {escape(session.full_name)}" if session and names else ""
+    kind = f" ({session.kind.replace('_', ' ')})" if session and session.kind != "authorized" else ""
+    return f"{_shown(machine)}: in use{who}{kind}{_since(session.since if session else None, now)}"
+
+
+def _doing(machine: Snapshot) -> str:
+    return " (a session was running)" if machine.session else ""
+
+
+def _server_line(configuration: Configuration, started: datetime, now: datetime) -> str:
+    users = configuration.directory.users
+    fobs = sum(len(user.fob_codes) for user in users)
+    file = configuration.users_mtime
+    age = f", users file {_ago(file, now)} old" if file else ""
+    return f"Server up for {_ago(started, now)}; {count(len(users), 'user')} with {count(fobs, 'fob')}{age}."
+
+
+def _shown(machine: Snapshot) -> str:
+    return escape(machine.display_name)
+
+
+def _since(when: datetime | None, now: datetime) -> str:
+    return f" for {_ago(when, now)}" if when else ""
+
+
+def _ago(when: datetime, now: datetime) -> str:
+    return duration(max(0.0, (now - when).total_seconds()))
+
+
+def clear_modal(machines: Sequence[Snapshot], now: datetime) -> dict[str, Any]:
+    """Return the modal with a menu of the machines that are oopsed or locked out."""
+    options = [
+        {
+            "value": machine.name,
+            "text": {
+                "type": "plain_text",
+                "text": _unescaped(status_lines_of(machine, now, names=False))[:75],
+                "emoji": False,
+            },
+        }
+        for machine in machines[:MODAL_OPTIONS]
+    ]
+    return {
+        "type": "modal",
+        "callback_id": CLEAR_VIEW,
+        "title": {"type": "plain_text", "text": "Clear a machine"},
+        "submit": {"type": "plain_text", "text": "Clear"},
+        "close": {"type": "plain_text", "text": "Cancel"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": "machine",
+                "label": {"type": "plain_text", "text": "Machine"},
+                "element": {"type": "static_select", "action_id": "name", "options": options},
+            }
+        ],
+    }
