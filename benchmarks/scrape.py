@@ -52,7 +52,7 @@ class _Naive:
 
     def collect(self) -> list[GaugeMetricFamily]:
         families = [GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels) for gauge in MACHINE_GAUGES]
-        for config, state in self._fleet.board():
+        for config, state in self._fleet.published():
             seen = Seen(config, state, outputs(config, state), False, datetime.now(UTC))
             for gauge, family in zip(MACHINE_GAUGES, families, strict=True):
                 value = gauge.value(seen)

@@ -8,7 +8,7 @@ The public names, for scripts; the server is built of the same ones::
         fleet["Metal Mill"].lock(by="me", reason="belt").get()
 """
 
-from mac_actors.actors.custom import OwnActor
+from mac_actors.actors.custom import CustomActor
 from mac_actors.actors.machine import Answer, MachineProxy
 from mac_actors.bootstrap import Fleet
 from mac_actors.client.remote import RemoteFleet
@@ -33,6 +33,7 @@ __all__ = [
     "AnyFleet",
     "ChatError",
     "ConfigError",
+    "CustomActor",
     "Fleet",
     "FleetClosed",
     "MacError",
@@ -40,7 +41,6 @@ __all__ = [
     "MachineProxy",
     "MachineUnavailable",
     "Outcome",
-    "OwnActor",
     "ReloadRefused",
     "RemoteFleet",
     "ServerError",

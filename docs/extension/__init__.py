@@ -1,4 +1,4 @@
-"""What the documentation takes from the code, so that it is said once: tables of settings and calls, and pictures."""
+"""What the documentation takes from the code, so that it is said once: tables of settings and calls, and diagrams."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from docs.extension import calls, metrics, pictures, settings, soak
+from docs.extension import calls, diagrams, metrics, settings, soak
 
 GENERATORS: dict[str, Callable[[str], list[str]]] = {
     "variables": settings.variables,
@@ -15,7 +15,7 @@ GENERATORS: dict[str, Callable[[str], list[str]]] = {
     "calls": calls.calls,
     "models": calls.models,
     "metrics": metrics.metrics,
-    "picture": pictures.picture,
+    "diagram": diagrams.diagram,
     "soak": soak.soak,
 }
 """Directive -> what makes its lines of reStructuredText of its argument."""

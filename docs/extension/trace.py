@@ -23,7 +23,10 @@ from mac_actors.web.app import create_app
 ETC = Path(__file__).parents[2] / "etc"
 
 STATIONS = {
-    "MainThread": ("worker thread", ["update", "parse_body", "MachineFleet.report", "Settling.settle", "reply_body"]),
+    "MainThread": (
+        "worker thread",
+        ["update", "parse_body", "MachineFleet.report", "PendingAnswer.settle", "reply_body"],
+    ),
     "MachineActor": (
         "the machine's actor",
         [
@@ -33,11 +36,11 @@ STATIONS = {
             "outputs",
             "notices",
             "Journal.record",
-            "Lives._publish",
-            "Herald.announce",
+            "Supervisor._publish",
+            "Publisher.announce",
         ],
     ),
-    "JournalActor": ("the journal's actor", ["JournalActor.on_receive", "Store.commit", "Gate.open", "Notifier.wake"]),
+    "JournalActor": ("the journal's actor", ["JournalActor.on_receive", "Store.commit", "Latch.open", "Notifier.wake"]),
     "NotifierActor": ("a channel's notifier", ["NotifierActor.on_receive", "Store.waiting", "Chat.post"]),
 }
 """Thread -> what it is, and the functions on the way that are worth a box."""

@@ -18,7 +18,7 @@ import pykka
 
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import contained
+from mac_actors.actors.runtime import contain_exit
 from mac_actors.core.outcomes import Outcome
 
 log = logging.getLogger(__name__)
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 A = TypeVar("A", bound=pykka.Actor)
 
 WAITING_LIMIT = 10_000
-"""Outcomes that may wait for an own actor. When more do, the oldest are dropped, and the log says so once."""
+"""Outcomes that may wait for an custom actor. When more do, the oldest are dropped, and the log says so once."""
 
 STOP_SECONDS = 5.0
-"""So long may an own actor take for its end when the fleet is closed."""
+"""So long may an custom actor take for its end when the fleet is closed."""
 
 
-class OwnActor(LiveRef[A]):
-    """A script's own actor. It is used as pykka's ``ActorRef`` is, but it stays good when the actor is restarted."""
+class CustomActor(LiveRef[A]):
+    """A script's custom actor. It is used as pykka's ``ActorRef`` is, but it stays good when the actor is restarted."""
 
     def __init__(self, name: str, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         super().__init__(lambda: self.ref)
@@ -49,7 +49,7 @@ class OwnActor(LiveRef[A]):
 
     def __repr__(self) -> str:
         """Return its name, and whether it lives."""
-        return f"<OwnActor {self.name}: {'stopped' if self.ended else 'alive' if self.is_alive() else 'dead'}>"
+        return f"<CustomActor {self.name}: {'stopped' if self.ended else 'alive' if self.is_alive() else 'dead'}>"
 
     __str__ = __repr__
 
@@ -92,10 +92,10 @@ class OwnActor(LiveRef[A]):
 
 
 _FED = object()
-"""Tells an own actor that an outcome waits for it."""
+"""Tells an custom actor that an outcome waits for it."""
 
 
-def _supervised(actor_class: type[A], own: OwnActor[A]) -> type[A]:
+def _supervised(actor_class: type[A], own: CustomActor[A]) -> type[A]:
     """Return the class, as it runs under supervision."""
 
     class Supervised(actor_class):  # type: ignore[valid-type, misc]
@@ -103,11 +103,11 @@ def _supervised(actor_class: type[A], own: OwnActor[A]) -> type[A]:
         use_daemon_thread = True
 
         def on_start(self) -> None:
-            with contained():
+            with contain_exit():
                 super().on_start()
 
         def _handle_receive(self, message: Any) -> Any:
-            with contained():
+            with contain_exit():
                 if message is not _FED:
                     return super()._handle_receive(message)
                 outcome = own.next()
@@ -120,16 +120,16 @@ def _supervised(actor_class: type[A], own: OwnActor[A]) -> type[A]:
     return cast(type[A], Supervised)
 
 
-class OwnActors:
-    """All own actors of one fleet. ``notify`` is told, in a sentence, when one had to be restarted."""
+class CustomActors:
+    """All custom actors of one fleet. ``notify`` is told, in a sentence, when one had to be restarted."""
 
     def __init__(self, restarts: Restarts, notify: Callable[[str], None]) -> None:
         self._restarts = restarts
         self._notify = notify
-        self._all: dict[str, OwnActor[Any]] = {}
+        self._all: dict[str, CustomActor[Any]] = {}
         self._lock = threading.RLock()  # an actor's __init__ may start another one
 
-    def start(self, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any]) -> OwnActor[A]:
+    def start(self, actor_class: type[A], args: tuple[Any, ...], kwargs: dict[str, Any]) -> CustomActor[A]:
         """Start one. Raises ``TypeError`` for what is no actor class, and what its ``__init__`` raises."""
         if not (isinstance(actor_class, type) and issubclass(actor_class, pykka.Actor)):
             raise TypeError(
@@ -141,7 +141,7 @@ class OwnActors:
             while name in self._all:
                 number += 1
                 name = f"{actor_class.__name__} {number}"
-            own = self._all[name] = OwnActor(name, actor_class, args, kwargs)
+            own = self._all[name] = CustomActor(name, actor_class, args, kwargs)
         return own
 
     def feed(self, outcomes: tuple[Outcome, ...]) -> None:
@@ -150,27 +150,27 @@ class OwnActors:
             for outcome in outcomes:
                 own.feed(outcome)
 
-    def revive(self) -> None:
+    def restart_dead(self) -> None:
         """Restart those that have died; forget those that were stopped on purpose."""
         with self._lock:
             for name, own in list(self._all.items()):
                 if own.ended:
                     if not own.is_alive():
                         del self._all[name]
-                elif not own.is_alive() and self._restarts.allow(f"own actor {name}"):
+                elif not own.is_alive() and self._restarts.allow(f"custom actor {name}"):
                     self._restart(name, own)
 
-    def _restart(self, name: str, own: OwnActor[Any]) -> None:
+    def _restart(self, name: str, own: CustomActor[Any]) -> None:
         try:
             own.restart()
             outcome = "was restarted"
         except Exception as error:
-            log.exception("the own actor %s could not be restarted", name)
+            log.exception("the custom actor %s could not be restarted", name)
             outcome = f"could not be restarted ({type(error).__name__}: {error})"
-        if self._restarts.note("own", f"own actor {name}"):
-            storm = f"own actor {name}" in self._restarts.storms()
+        if self._restarts.note("custom", f"custom actor {name}"):
+            storm = f"custom actor {name}" in self._restarts.storms()
             more = "; it fails again and again, and is tried once a minute from now on" if storm else ""
-            self._notify(f"The own actor {name} had stopped and {outcome}{more}. The log says why.")
+            self._notify(f"The custom actor {name} had stopped and {outcome}{more}. The log says why.")
 
     def close(self) -> None:
         """Stop all of them; they have handled what waited for them, unless that takes too long."""

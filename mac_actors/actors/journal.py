@@ -16,7 +16,7 @@ from typing import Any
 
 import pykka
 
-from mac_actors.actors.replies import Gate
+from mac_actors.actors.replies import Latch
 from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.notices import Channel
 from mac_actors.errors import StorageError
@@ -56,20 +56,20 @@ class Journal:
         """Records that could never be written, whatever the disk: a mistake of ours, each said in the log."""
         self.on_commit: Callable[[], None] = lambda: None
         """Called by the actor after each commit that had notices in it; must not block."""
-        self._queue: deque[tuple[Record, Gate, float]] = deque()
+        self._queue: deque[tuple[Record, Latch, float]] = deque()
         self._woken = False
         self._stopping = threading.Event()
         self._writing = threading.Lock()
         self.ref: pykka.ActorRef[JournalActor] = JournalActor.start(self)
 
-    def record(self, record: Record) -> Gate:
-        """Queue a record; the gate opens once it is on disk. Never blocks."""
-        gate = Gate()
-        self._queue.append((record, gate, time.monotonic()))
+    def record(self, record: Record) -> Latch:
+        """Queue a record; the latch opens once it is on disk. Never blocks."""
+        latch = Latch()
+        self._queue.append((record, latch, time.monotonic()))
         if not self._woken:
             self._woken = True
             self.wake()
-        return gate
+        return latch
 
     def wake(self) -> None:
         """Have the actor look at the queue (the fleet also does after a restart)."""
@@ -146,9 +146,9 @@ class Journal:
                 self.error, retry, tries = None, FIRST_RETRY, 0
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1
-                for _, gate, _ in batch:
+                for _, latch, _ in batch:
                     self._queue.popleft()
-                    gate.open()
+                    latch.open()
                 self.queued.update(notice.channel for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):
                     self.on_commit()

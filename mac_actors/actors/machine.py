@@ -1,7 +1,7 @@
 """The machine actor: one for each machine, so that its transitions happen one at a time.
 
 It decides (pure), hands what came of it to the journal, adopts the new state and answers with the outputs.
-It never waits for anything: whoever asked waits for the disk, within the commit budget, in :meth:`Settling.settle`.
+It never waits for anything: whoever asked waits for the disk in :meth:`PendingAnswer.settle`, within the commit budget.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pykka.typing import proxy_method
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.refs import LiveRef
-from mac_actors.actors.replies import Gate, Pending
+from mac_actors.actors.replies import Latch, Pending
 from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, notices
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs, outputs
@@ -28,7 +28,7 @@ from mac_actors.core.readable import Readable
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import Already, decide
-from mac_actors.core.two_readers import Twins
+from mac_actors.core.two_readers import TwoReaders
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, record_state
@@ -50,12 +50,12 @@ class Answer(Readable):
     durable: bool = True
 
 
-class Settling(Pending):
+class PendingAnswer(Pending):
     """An answer on its way to the disk. The commit budget runs from its making."""
 
     __slots__ = ("_answer", "_deadline", "_written")
 
-    def __init__(self, answer: Answer, written: Gate, budget: float) -> None:
+    def __init__(self, answer: Answer, written: Latch, budget: float) -> None:
         self._answer = answer
         self._written = written
         self._deadline = time.monotonic() + budget
@@ -86,7 +86,7 @@ class Arrived:
 class Commanded:
     """An event that a chat event asked for; its id goes to the disk with what it does, so that it is done once."""
 
-    event: AdminEvent
+    event: Command
     chat_event: str
 
 
@@ -104,7 +104,7 @@ class SaveTelemetry:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class MachineContext:
     """What all machine actors share: the ways out, none of which may block."""
 
     journal: Journal
@@ -126,20 +126,20 @@ class MachineActor(MacActor):
         config: MachineConfig,
         directory: Directory,
         state: MachineState,
-        surroundings: Surroundings,
+        context: MachineContext,
     ) -> None:
         super().__init__()
         self._config = config
         self._directory = directory
         self._state = state
         self._outputs = outputs(config, state)
-        self._around = surroundings
+        self._context = context
         self._saved_checkin = state.last_checkin
-        self._written: Gate | None = None
+        self._written: Latch | None = None
         """Open once the last change is on disk."""
         self._last_arrival: float | None = None
-        self._twins = Twins()
-        self._twins_told = False
+        self._two_readers = TwoReaders()
+        self._two_readers_reported = False
 
     def on_receive(self, message: Any) -> Any:
         """Carry out an event (answered with an :class:`Answer`), or one of the fleet's messages."""
@@ -158,7 +158,7 @@ class MachineActor(MacActor):
                 return self._apply(Configured(at))
             case SaveTelemetry():
                 if self._state.last_checkin != self._saved_checkin:
-                    self._around.journal.record(Record(record_state(self._config.name, self._state)))
+                    self._context.journal.record(Record(record_state(self._config.name, self._state)))
                     self._saved_checkin = self._state.last_checkin
                 return None
             case Ping():
@@ -169,19 +169,19 @@ class MachineActor(MacActor):
     def _hold(self, arrived: Arrived) -> Refusal | None:
         """Whether there is a reason of the server's own to start no session by this report."""
         report = arrived.report
-        twins = self._twins.seen(report.at, report.telemetry.uptime, arrived.address)
-        if twins is not self._twins_told:
-            self._twins_told = twins
-            if twins:
-                self._around.tell_admins(
+        two_readers = self._two_readers.seen(report.at, report.telemetry.uptime, arrived.address)
+        if two_readers is not self._two_readers_reported:
+            self._two_readers_reported = two_readers
+            if two_readers:
+                self._context.tell_admins(
                     f"{self._config.display_name}: two boards report under the name {self._config.name}. "
                     "Nothing starts there until one of them is switched off or given its own name."
                 )
-        if self._around.journal.full:
+        if self._context.journal.full:
             return Refusal.STORAGE
         if time.monotonic() - arrived.received > LATE_SECONDS:
             return Refusal.LATE
-        return Refusal.TWO_READERS if twins else None
+        return Refusal.TWO_READERS if two_readers else None
 
     def _elapsed(self, arrived: Arrived) -> float | None:
         """Return the seconds since the last report, if the wall clock was set meanwhile and can't tell."""
@@ -219,13 +219,13 @@ class MachineActor(MacActor):
         """Return what can be seen of the machine now."""
         return Snapshot.of(self._config, self._state, _now())
 
-    def _command(self, event: Event) -> Answer:
+    def _command(self, event: Input) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
         result: Any = self._apply(event)
         return result  # type: ignore[no-any-return]
 
-    def _apply(self, event: Event, seen: tuple[str, datetime] | None = None) -> Answer | Settling:
-        journal = self._around.journal
+    def _apply(self, event: Input, seen: tuple[str, datetime] | None = None) -> Answer | PendingAnswer:
+        journal = self._context.journal
         if journal.full and not isinstance(event, Report | Configured | Removed):
             raise MachineUnavailable(
                 "the server's disk is not keeping up and too much waits for it already: "
@@ -237,7 +237,7 @@ class MachineActor(MacActor):
             answer = Answer(self._outputs, already=decision.already)
             if decision.already and self._written is not None:
                 # what is so already counts as done only once that is on disk
-                return Settling(answer, self._written, self._around.commit_budget)
+                return PendingAnswer(answer, self._written, self._context.commit_budget)
             return answer
         new = outputs(self._config, decision.state)
         record = Record(
@@ -250,16 +250,16 @@ class MachineActor(MacActor):
         self._saved_checkin = decision.state.last_checkin
         self._adopt(decision.state)
         if decision.outcomes:
-            self._around.announce(decision.outcomes)
+            self._context.announce(decision.outcomes)
         answer = Answer(new, decision.outcomes, decision.already)
-        return Settling(answer, self._written, self._around.commit_budget)
+        return PendingAnswer(answer, self._written, self._context.commit_budget)
 
     def _adopt(self, state: MachineState) -> None:
         self._state = state
-        self._around.publish(self._config, state)
+        self._context.publish(self._config, state)
 
     def _notices(self, outcome: Outcome) -> tuple[Notice, ...]:
-        return notices(outcome) if self._around.chat else ()
+        return notices(outcome) if self._context.chat else ()
 
 
 class MachineProxy(pykka.ActorProxy[MachineActor]):

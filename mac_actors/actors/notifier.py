@@ -74,28 +74,32 @@ class Notifier:
     """All channels of the chat."""
 
     def __init__(self, chat: Chat, journal: Journal) -> None:
-        self.lanes = {channel: Lane(channel, chat, journal) for channel in Channel}
+        self.channels = {channel: ChannelNotifier(channel, chat, journal) for channel in Channel}
 
     def wake(self) -> None:
         """Have the actors look at the outbox. Never blocks."""
-        for lane in self.lanes.values():
-            lane.wake()
+        for channel_notifier in self.channels.values():
+            channel_notifier.wake()
 
     def say_now(self, text: str) -> None:
         """Post to the control channel without going over the disk: for what is said about the disk itself."""
-        self.lanes[Channel.CONTROL].say_now(text)
+        self.channels[Channel.CONTROL].say_now(text)
 
     def troubles(self) -> dict[str, str]:
         """Return, by channel, why posts are refused at the moment."""
-        return {f"{channel} channel": lane.error for channel, lane in self.lanes.items() if lane.error}
+        return {
+            f"{channel} channel": channel_notifier.error
+            for channel, channel_notifier in self.channels.items()
+            if channel_notifier.error
+        }
 
     def close(self) -> None:
         """Stop after the posts under way. What is still in the outbox is posted after the next start."""
-        for lane in self.lanes.values():
-            lane.close()
+        for channel_notifier in self.channels.values():
+            channel_notifier.close()
 
 
-class Lane:
+class ChannelNotifier:
     """The way to one channel's actor, for any thread. Survives the actor: what is in the outbox is on disk."""
 
     def __init__(self, channel: Channel, chat: Chat, journal: Journal) -> None:
@@ -112,7 +116,7 @@ class Lane:
         self._taken = 0  # id of the last notice that the chat took; its row may still be on its way out
         self._urgent: deque[Waiting] = deque(maxlen=100)
         self._threads: dict[str, str] = {}
-        self._pace = Pace(chat.seconds_per_post)
+        self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._woken = threading.Event()
         self.ref: pykka.ActorRef[NotifierActor] = NotifierActor.start(self)
         self.wake()
@@ -153,7 +157,7 @@ class Lane:
                 notices = self._next()
                 if not notices:
                     return
-                if self._stopping.wait(self._pace.delay()):
+                if self._stopping.wait(self._rate_limiter.delay()):
                     return
                 self._post(notices)
             except (ChatError, StorageError) as error:
@@ -213,7 +217,7 @@ class Lane:
         self.failing_since = self.failing_since or time.monotonic()
 
 
-class Pace:
+class RateLimiter:
     """Lets a burst through, then one post each ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
@@ -230,12 +234,12 @@ class Pace:
 class NotifierActor(MacActor):
     """Drains one channel's outbox whenever it is told to."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, channel_notifier: ChannelNotifier) -> None:
         super().__init__()
-        self._lane = lane
+        self._channel_notifier = channel_notifier
 
     def on_receive(self, message: Any) -> None:
         """Post what waits."""
         if isinstance(message, Ping):
             return
-        self._lane.drain()
+        self._channel_notifier.drain()

@@ -1,4 +1,4 @@
-"""The herald actor: hands each outcome to whoever subscribed, so that no subscriber can hold up a machine."""
+"""The publisher actor: hands each outcome to whoever subscribed, so that no subscriber can hold up a machine."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WAITING_LIMIT = 100_000
 """Outcomes that may wait for slow subscribers. When more do, the oldest are dropped, and the log says so once."""
 
 
-class Herald:
-    """The way to the herald actor, for any thread. What waits outlives the actor: nothing is lost with it."""
+class Publisher:
+    """The way to the publisher actor, for any thread. What waits outlives the actor: nothing is lost with it."""
 
     def __init__(self) -> None:
         self.subscribers = Subscribers()
         self._waiting: deque[Outcome] = deque()
         self._dropped = False
-        self.ref: pykka.ActorRef[HeraldActor] = HeraldActor.start(self)
+        self.ref: pykka.ActorRef[PublisherActor] = PublisherActor.start(self)
 
     def announce(self, outcomes: tuple[Outcome, ...]) -> None:
         """Pass outcomes on to all subscribers. Never blocks, never raises."""
@@ -43,7 +43,7 @@ class Herald:
 
     def restart(self) -> None:
         """Start a new actor; for the fleet, when the old one is dead."""
-        self.ref = HeraldActor.start(self)
+        self.ref = PublisherActor.start(self)
         self._wake()
 
     def close(self, timeout: float = 5.0) -> None:
@@ -73,12 +73,12 @@ class Wake:
     """Outcomes wait."""
 
 
-class HeraldActor(MacActor):
+class PublisherActor(MacActor):
     """Calls the subscribers, one outcome at a time, in order."""
 
-    def __init__(self, herald: Herald) -> None:
+    def __init__(self, publisher: Publisher) -> None:
         super().__init__()
-        self._herald = herald
+        self._publisher = publisher
 
     def on_receive(self, message: Any) -> None:
         """Deliver what waits."""
@@ -86,6 +86,6 @@ class HeraldActor(MacActor):
             case Ping():
                 return
             case Wake():
-                self._herald.deliver()
+                self._publisher.deliver()
             case _:
-                raise TypeError(f"not a message for the herald: {message!r}")
+                raise TypeError(f"not a message for the publisher: {message!r}")

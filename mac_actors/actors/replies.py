@@ -15,7 +15,7 @@ import pykka
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
-class Gate:
+class Latch:
     """Closed until :meth:`open` is called, then open for ever; any number of threads may wait."""
 
     __slots__ = ("_lock", "_opened", "_then")
@@ -35,7 +35,7 @@ class Gate:
             self._then()
 
     def then(self, call: Callable[[], None]) -> None:
-        """Call ``call`` once the gate is open (perhaps twice, when both happen at the same moment)."""
+        """Call ``call`` once the latch is open (perhaps twice, when both happen at the same moment)."""
         self._then = call
         if self._opened:
             call()
@@ -78,7 +78,7 @@ class Reply(pykka.Future[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._gate = Gate()
+        self._latch = Latch()
         self._value: Any = None
         self._failure: ExcInfo | None = None
 
@@ -87,7 +87,7 @@ class Reply(pykka.Future[Any]):
         if self._get_hook is not None:
             return super().get(timeout=timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._gate.wait(self.LOOK_SECONDS) and not isinstance(self._value, Pending):
+        while not self._latch.wait(self.LOOK_SECONDS) and not isinstance(self._value, Pending):
             if deadline is not None and time.monotonic() >= deadline:
                 raise pykka.Timeout(f"no answer within {timeout} seconds")
         if self._failure is not None:
@@ -101,14 +101,14 @@ class Reply(pykka.Future[Any]):
         """Set the answer."""
         self._value = value
         if isinstance(value, Pending):
-            value.then(self._gate.open)
+            value.then(self._latch.open)
         else:
-            self._gate.open()
+            self._latch.open()
 
     def set_exception(self, exc_info: Any = None) -> None:
         """Set what ``get`` is to raise: the exception being handled, unless given."""
         self._failure = exc_info or sys.exc_info()
-        self._gate.open()
+        self._latch.open()
 
 
 Settle = Callable[[Reply], Any]

@@ -16,17 +16,17 @@ from mac_actors.actors.replies import Reply
 from mac_actors.errors import MachineUnavailable
 
 
-class Left(Exception):  # noqa: N818 - a state of affairs
+class ActorExit(Exception):  # noqa: N818 - a state of affairs
     """Somebody else's code raised ``SystemExit`` or its like, which would have stopped every actor of the process."""
 
 
-class contained(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a function
+class contain_exit(contextlib.AbstractContextManager[None]):  # noqa: N801 - used as a function
     """Turns what pykka takes for the end of the process into the failure of one call."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
-        """Raise :class:`Left` in the place of what is no ``Exception``."""
+        """Raise :class:`ActorExit` in the place of what is no ``Exception``."""
         if kind is not None and not issubclass(kind, Exception):
-            raise Left(f"{kind.__name__}: {error}") from error
+            raise ActorExit(f"{kind.__name__}: {error}") from error
 
 
 class MacActor(pykka.ThreadingActor):

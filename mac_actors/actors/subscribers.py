@@ -9,7 +9,7 @@ from typing import Any
 
 import pykka
 
-from mac_actors.actors.runtime import contained
+from mac_actors.actors.runtime import contain_exit
 from mac_actors.core.outcomes import Outcome
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class _Subscription:
 
     def tell(self, outcome: Outcome) -> None:
         try:
-            with contained():
+            with contain_exit():
                 self._tell(outcome)
         except Exception as error:
             if type(error) not in self._failed:

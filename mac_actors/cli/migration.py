@@ -15,7 +15,7 @@ from mac_actors.cli.common import agree, out, plain, read_settings, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import count
-from mac_actors.imports.dm_mac.states import Plan, Step, carry_out, make_plan, read_directory
+from mac_actors.imports.dm_mac.states import ImportPlan, Step, carry_out, make_plan, read_directory
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.files import hand_over
 from mac_actors.storage.lock import DirectoryLock
@@ -66,7 +66,7 @@ def import_dm_mac(state_dir: Path, state: Path | None, dry_run: bool, yes: bool,
         sys.exit(1)
 
 
-def _refuse(plan: Plan, force: bool) -> None:
+def _refuse(plan: ImportPlan, force: bool) -> None:
     if not force:
         plan.refuse_conflicts()
 
@@ -79,7 +79,7 @@ def _states(directory: Path) -> dict[str, MachineState | Unreadable]:
         return dict(states(connection))
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: ImportPlan) -> None:
     shown = table("Machine", "State", "Since", "Last seen", "")
     for step in plan.steps:
         shown.add_row(*_row(step))
@@ -105,7 +105,7 @@ def _local(when: datetime | None) -> str:
     return f"{when.astimezone():%Y-%m-%d %H:%M}" if when else "never"
 
 
-def _say_done(plan: Plan, directory: Path) -> None:
+def _say_done(plan: ImportPlan, directory: Path) -> None:
     if not plan.changes:
         click.echo(f"{directory} has all of this already; nothing was changed.")
         return

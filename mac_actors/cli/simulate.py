@@ -17,7 +17,7 @@ from mac_actors.cli.common import connect, out, raise_file_limit, url_option
 from mac_actors.client.http import default_url
 from mac_actors.core.text import count
 from mac_actors.errors import ServerError
-from mac_actors.simulation.readers import Plan, Tally
+from mac_actors.simulation.readers import ReaderPlan, Tally
 from mac_actors.simulation.readers import simulate as run
 
 
@@ -42,7 +42,7 @@ def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | N
         raise ServerError("the server has no machines that readers could report for: look at its machines.json")
     raise_file_limit()
     token = os.environ.get("MAC_READER_TOKEN", "").strip() or None
-    plan = Plan(fobs=_fobs(), token=token, fast=fast, oops=oops, seed=seed)
+    plan = ReaderPlan(fobs=_fobs(), token=token, fast=fast, oops=oops, seed=seed)
     with Live(console=out, transient=True, refresh_per_second=4) as live:
         tally = asyncio.run(
             run(url, machines, readers, plan, seconds=seconds, progress=lambda t: live.update(_progress(t, seconds)))

@@ -14,7 +14,7 @@ from mac_actors.cli.common import agree, connect, out, plain, read_settings, tab
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, NoServer
 from mac_actors.imports.users.people import gather
-from mac_actors.imports.users.source import Source, checked, read_toml
+from mac_actors.imports.users.source import UserSource, checked, read_toml
 from mac_actors.imports.users.update import Change, Update, compare, present_users, write
 from mac_actors.settings.files import users_of
 
@@ -136,14 +136,14 @@ def import_neon(options: Options, config: Path) -> None:
     NEON_ORG_ID and NEON_API_KEY are the organization's id and API key.
     """
     from mac_actors.imports.users.neon import Neon
-    from mac_actors.imports.users.neon_config import Access, NeonConfig
+    from mac_actors.imports.users.neon_config import NeonAccess, NeonConfig
 
     settings = checked(NeonConfig, read_toml(config), str(config))
     told: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if sys.stderr.isatty() else (lambda _: None)
-    _import(Neon(settings, Access.from_environment(), told), options)
+    _import(Neon(settings, NeonAccess.from_environment(), told), options)
 
 
-def _import(source: Source, options: Options, notes: Callable[[], Iterable[str]] = lambda: ()) -> None:
+def _import(source: UserSource, options: Options, notes: Callable[[], Iterable[str]] = lambda: ()) -> None:
     """Read, compare, show, ask, write, have the server read it: the same for every source."""
     path = read_settings().users_config
     before, old = present_users(path, force=options.force)

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeVar
 import pykka
 from pydantic import TypeAdapter
 
-from mac_actors.actors.custom import OwnActor, OwnActors
+from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.machine import CALLS, Answer
 from mac_actors.actors.replies import Reply
 from mac_actors.actors.restarts import Restarts
@@ -56,7 +56,7 @@ class RemoteFleet:
         self._orders = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
         self._names = Names(())
         self._subscribers = Subscribers()
-        self._own = OwnActors(Restarts(), log.warning)
+        self._custom = CustomActors(Restarts(), log.warning)
         self._follower: Follower | None = None
         self._supervisor: threading.Thread | None = None
         try:
@@ -185,14 +185,14 @@ class RemoteFleet:
             raise
         return end
 
-    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> OwnActor[A]:
+    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> CustomActor[A]:
         """Start an actor of one's own, in this process; as :meth:`mac_actors.Fleet.start`."""
         self._check_open()
         self._follow()
-        own = self._own.start(actor_class, args, kwargs)
+        own = self._custom.start(actor_class, args, kwargs)
         with self._lock:
             if self._supervisor is None:
-                self._supervisor = threading.Thread(target=self._supervise, name="own-actors-watch", daemon=True)
+                self._supervisor = threading.Thread(target=self._supervise, name="custom-actors-watch", daemon=True)
                 self._supervisor.start()
         return own
 
@@ -202,12 +202,12 @@ class RemoteFleet:
                 self._follower = Follower(self._client, self._tell)
 
     def _tell(self, outcome: Outcome) -> None:
-        self._own.feed((outcome,))
+        self._custom.feed((outcome,))
         self._subscribers.tell(outcome)
 
     def _supervise(self) -> None:
         while not self._closed.wait(WATCH_SECONDS):
-            self._own.revive()
+            self._custom.restart_dead()
 
     # errors and the end
 
@@ -242,7 +242,7 @@ class RemoteFleet:
             self._follower.stop()
         if self._supervisor:
             self._supervisor.join(timeout=5)
-        self._own.close()
+        self._custom.close()
         self._client.close()
 
     def __enter__(self) -> Self:

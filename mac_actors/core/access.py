@@ -33,7 +33,7 @@ class Noted:
     user: User | None
 
 
-def judge(
+def authorize(
     config: MachineConfig,
     directory: Directory,
     state: MachineState,
@@ -65,10 +65,10 @@ def judge(
         kind = SessionKind.WARN_ONLY
     else:
         return Refused(Refusal.UNAUTHORIZED, user)
-    return Granted(user, kind, judge_second(config.second_relay, user))
+    return Granted(user, kind, authorize_second(config.second_relay, user))
 
 
-def judge_second(second: SecondRelay | None, user: User) -> SecondDecision:
+def authorize_second(second: SecondRelay | None, user: User) -> SecondDecision:
     """Decide what a session of ``user`` may do with the second relay."""
     if second is None:
         return SecondDecision.NONE

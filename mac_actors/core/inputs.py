@@ -27,7 +27,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class AdminEvent:
+class Command:
     """What an admin does: from where, by whom, why."""
 
     at: datetime
@@ -37,27 +37,27 @@ class AdminEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Oops(AdminEvent):
+class Oops(Command):
     """Mark the machine as broken."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lock(AdminEvent):
+class Lock(Command):
     """Lock the machine out for maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unoops(AdminEvent):
+class Unoops(Command):
     """Lift the oops alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unlock(AdminEvent):
+class Unlock(Command):
     """Lift the lock-out alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clear(AdminEvent):
+class Clear(Command):
     """Lift oops and lock-out, whichever are set."""
 
 
@@ -75,4 +75,4 @@ class Removed:
     at: datetime
 
 
-Event = Report | AdminEvent | Configured | Removed
+Input = Report | Command | Configured | Removed

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
 Zone = tzinfo | None
-Span = tuple[float, float]
+Interval = tuple[float, float]
 
 HOUR, QUARTER = 3600, 900
 
@@ -55,14 +55,14 @@ def grain(start: float, end: float, zone: Zone) -> int:
     return HOUR if whole else QUARTER
 
 
-def overlap(span: Span, start: float, end: float) -> float:
+def overlap(span: Interval, start: float, end: float) -> float:
     """Return how many seconds of ``span`` are between ``start`` and ``end``."""
     return max(0.0, min(span[1], end) - max(span[0], start))
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
+def merged(spans: Iterable[Interval]) -> list[Interval]:
     """Return the same moments as spans that neither overlap nor touch, in order."""
-    result: list[Span] = []
+    result: list[Interval] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
         if result and start <= result[-1][1]:
             result[-1] = (result[-1][0], max(result[-1][1], end))
@@ -71,12 +71,12 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return result
 
 
-def total(spans: Iterable[Span], start: float, end: float) -> float:
+def total(spans: Iterable[Interval], start: float, end: float) -> float:
     """Return how many seconds between ``start`` and ``end`` are in any of the spans (given :func:`merged`)."""
     return sum(overlap(span, start, end) for span in spans)
 
 
-def pieces(span: Span, step: int) -> dict[int, float]:
+def split(span: Interval, step: int) -> dict[int, float]:
     """Split a span at the multiples of ``step``: number of the step, seconds in it."""
     if span[1] <= span[0]:
         return {}
@@ -90,7 +90,7 @@ def by_weekday_and_hour(
 ) -> list[list[float]]:
     """Return the share of time in use, 0 to 1, for each weekday (from Monday) and local hour.
 
-    ``used`` has seconds by number of the step, as :func:`pieces`; ``start`` to ``end`` is what was looked at.
+    ``used`` has seconds by number of the step, as :func:`split`; ``start`` to ``end`` is what was looked at.
     """
     seen = [[0.0] * 24 for _ in range(7)]
     busy = [[0.0] * 24 for _ in range(7)]
@@ -105,7 +105,7 @@ def by_weekday_and_hour(
     ]
 
 
-def raised(changes: Sequence[tuple[float, bool]], start: float, end: float, *, before: bool | None) -> list[Span]:
+def active(changes: Sequence[tuple[float, bool]], start: float, end: float, *, before: bool | None) -> list[Interval]:
     """Return when a flag was up between ``start`` and ``end``.
 
     ``changes`` are its settings and liftings in that time, in order; ``before`` is how it was at ``start``,
@@ -113,7 +113,7 @@ def raised(changes: Sequence[tuple[float, bool]], start: float, end: float, *, b
     """
     up = before if before is not None else bool(changes) and not changes[0][1]
     since = start
-    spans: list[Span] = []
+    spans: list[Interval] = []
     for at, to in changes:
         if up and not to:
             spans.append((since, at))

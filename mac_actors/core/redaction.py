@@ -23,7 +23,7 @@ from mac_actors.core.state import Flag
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class Redaction:
     """Who is to be forgotten: by account, by the names under which they gave orders, by fob."""
 
     accounts: frozenset[str] = frozenset()
@@ -57,7 +57,7 @@ def spellings(names: Iterable[str]) -> set[str]:
     return {unicodedata.normalize(form, name) for name in cases for form in ("NFC", "NFD")}
 
 
-class Everybody(Whom):
+class Everybody(Redaction):
     """All people; what was written as a reason stays, for nobody knows whose names are in it."""
 
     def has(self, person: Person | None) -> bool:
@@ -76,7 +76,7 @@ class Everybody(Whom):
 EVERYBODY = Everybody()
 
 
-def without(outcome: Outcome, whom: Whom, *, current: bool = False) -> Outcome:
+def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outcome:
     """Return the outcome with those people's names and fobs removed; the same one if they are not in it.
 
     ``current``: it tells of the session, oops or lock that its machine has now. That part stays as it is.
@@ -103,7 +103,7 @@ def without(outcome: Outcome, whom: Whom, *, current: bool = False) -> Outcome:
     return outcome if changed == outcome else changed
 
 
-def _order(order: Any, whom: Whom) -> dict[str, Any]:
+def _order(order: Any, whom: Redaction) -> dict[str, Any]:
     return {
         "by": "" if order.by and whom.called(order.by) else order.by,
         "reason": whom.out_of(order.reason) if order.reason else order.reason,

@@ -4,7 +4,7 @@ The rules of a reader's report, in this order:
 
 1. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
 2. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
-3. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.judge`).
+3. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`).
 
 Only an insertion starts a session. Everything else can but end one.
 """
@@ -17,9 +17,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from mac_actors.core.access import Granted, Refused, judge
+from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
@@ -74,7 +74,7 @@ class Decision(Readable):
     changed: bool = False
 
 
-def decide(config: MachineConfig, directory: Directory, state: MachineState, event: Event) -> Decision:
+def decide(config: MachineConfig, directory: Directory, state: MachineState, event: Input) -> Decision:
     """Decide what ``event`` does to a machine in ``state``. Changes nothing; raises nothing for any event."""
     if isinstance(event, Report):
         rebooted = _has_rebooted(state, event)
@@ -128,7 +128,7 @@ class _Draft:
         changed = bool(self.outcomes) or _durable(now) != _durable(before)
         return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Input) -> None:
         match event:
             case Oops():
                 self.set_oops(event.source, event.by, event.reason)
@@ -175,7 +175,7 @@ class _Draft:
             self.emit(SessionEnded, ended=ended)
 
     def insert(self, fob: str, hold: Refusal | None) -> None:
-        access = judge(self.config, self.directory, self.state, fob, self.at, hold)
+        access = authorize(self.config, self.directory, self.state, fob, self.at, hold)
         user = Person(access.user.account_id, access.user.full_name) if access.user else None
         match access:
             case Granted(user=holder, kind=kind, second=second):
@@ -208,7 +208,7 @@ class _Draft:
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended)
 
-    def set_lock(self, event: AdminEvent) -> None:
+    def set_lock(self, event: Command) -> None:
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
             return
@@ -218,7 +218,7 @@ class _Draft:
         self.change(lock=flag)
         self.emit(LockSet, flag=flag, ended=ended)
 
-    def clear(self, event: AdminEvent, *, oops: bool, lock: bool) -> None:
+    def clear(self, event: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
         if oops and lifted_oops is None:

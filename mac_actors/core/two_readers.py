@@ -20,7 +20,7 @@ UPTIME_SLACK_SECONDS = 15.0
 
 
 @dataclass
-class Twins:
+class TwoReaders:
     """Watches one machine's reports. Not part of its state: a restart of the server forgets it, and sees it anew."""
 
     _last: list[tuple[datetime, float | None, str | None]] = field(default_factory=list)

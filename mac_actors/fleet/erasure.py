@@ -11,7 +11,7 @@ from rapidfuzz import fuzz, process
 
 from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User
-from mac_actors.core.redaction import Whom
+from mac_actors.core.redaction import Redaction
 from mac_actors.errors import StorageError, UnknownPerson
 from mac_actors.storage import redaction
 from mac_actors.storage.records import Record
@@ -102,7 +102,7 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
 
 
-def _whom(who: Candidate, user: User | None, lines: Iterable[tuple[int, str, str]]) -> Whom:
+def _whom(who: Candidate, user: User | None, lines: Iterable[tuple[int, str, str]]) -> Redaction:
     lines = list(lines)
     names = {who.full_name, *(name for _, name, _ in lines)}
     fobs = {fob for _, _, fob in lines}
@@ -110,7 +110,7 @@ def _whom(who: Candidate, user: User | None, lines: Iterable[tuple[int, str, str
         names |= {user.full_name, user.email}
         fobs |= set(user.fob_codes)
     accounts = frozenset({who.account_id} if who.account_id else ())
-    return Whom(accounts, frozenset(names - {""}), frozenset(fobs - {""}))
+    return Redaction(accounts, frozenset(names - {""}), frozenset(fobs - {""}))
 
 
 def _write(journal: Journal, record: Record) -> None:

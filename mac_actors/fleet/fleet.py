@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 
 import pykka
 
-from mac_actors.actors.custom import OwnActor, OwnActors
+from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import (
     Answer,
@@ -24,13 +24,13 @@ from mac_actors.actors.machine import (
     Reconfigure,
 )
 from mac_actors.actors.notifier import Chat, Notifier
-from mac_actors.actors.publisher import Herald
+from mac_actors.actors.publisher import Publisher
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Reply
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.config import Configuration, MachineConfig
-from mac_actors.core.inputs import AdminEvent, Event, Removed, Report
+from mac_actors.core.inputs import Command, Input, Removed, Report
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome, PowerChanged
 from mac_actors.core.snapshot import Snapshot, tally
@@ -41,7 +41,7 @@ from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.reload import ReloadSummary, compare_users, refuse_harm
 from mac_actors.fleet.retention import Retention
-from mac_actors.fleet.supervisor import Lives
+from mac_actors.fleet.supervisor import Supervisor
 from mac_actors.fleet.watch import SLOW_SECONDS, Watch
 from mac_actors.fleet.wifi import Wifi
 from mac_actors.storage.records import Record
@@ -63,7 +63,7 @@ class ActorGone(MachineUnavailable):
 
 
 class Part(Protocol):
-    """One of the fleet's own actors, and how it is started anew."""
+    """One of the fleet's custom actors, and how it is started anew."""
 
     ref: pykka.ActorRef[Any]
 
@@ -102,15 +102,15 @@ class MachineFleet:
         self._counting = threading.Lock()
         self._closed = threading.Event()
         self.journal = Journal(store)
-        self.herald = Herald()
-        self.own = OwnActors(self._restarts, self.notify)
+        self.publisher = Publisher()
+        self.custom = CustomActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
-        self._parts: dict[str, Part] = {"journal": self.journal, "herald": self.herald}
+        self._parts: dict[str, Part] = {"journal": self.journal, "publisher": self.publisher}
         if self.notifier:
-            for channel, lane in self.notifier.lanes.items():
-                self._parts[f"{channel} notifier"] = lane
+            for channel, channel_notifier in self.notifier.channels.items():
+                self._parts[f"{channel} notifier"] = channel_notifier
             self.journal.on_commit = self.notifier.wake
-        self.lives = Lives(
+        self.supervisor = Supervisor(
             self.journal,
             self._restarts,
             lambda: self.configuration,
@@ -121,7 +121,7 @@ class MachineFleet:
         )
         stored = store.load_states()
         for machine in configuration.machines.values():
-            self.lives.begin(machine, stored.get(machine.name))
+            self.supervisor.start(machine, stored.get(machine.name))
         self._configure(list(configuration.machines))
         self.wifi = Wifi()
         self._watch = Watch(self, missing, Retention(self.journal, retention_days))
@@ -164,13 +164,13 @@ class MachineFleet:
         """
         return self._names.find(called)
 
-    def ask(self, name: str, event: Event, chat_event: str | None = None) -> Answer:
+    def ask(self, name: str, event: Input, chat_event: str | None = None) -> Answer:
         """Send an event to the machine with exactly this name, and wait for what came of it.
 
         ``chat_event`` is the id of the chat's event that asked for it; it is remembered with what it did.
         Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if its actor does not answer.
         """
-        message = Commanded(event, chat_event) if chat_event and isinstance(event, AdminEvent) else event
+        message = Commanded(event, chat_event) if chat_event and isinstance(event, Command) else event
         return self._tell(name, message)
 
     def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:
@@ -208,7 +208,7 @@ class MachineFleet:
 
     def _live(self, name: str) -> pykka.ActorRef[MachineActor]:
         self._check_open()
-        return self.lives.find(name)
+        return self.supervisor.find(name)
 
     def _check_open(self) -> None:
         if self._closed.is_set():
@@ -219,20 +219,20 @@ class MachineFleet:
     def snapshot(self, called: str) -> Snapshot:
         """Return one machine as it is now, by name or alias, without asking its actor."""
         self._check_open()
-        config, state = self.lives.board[self.find(called)]
+        config, state = self.supervisor.published[self.find(called)]
         return Snapshot.of(config, state, datetime.now(UTC))
 
     def snapshots(self) -> list[Snapshot]:
         """Return all machines as they are now, in the configuration's order, without asking their actors."""
         self._check_open()
         now = datetime.now(UTC)
-        return [Snapshot.of(*entry, now) for entry in self.board()]
+        return [Snapshot.of(*entry, now) for entry in self.published()]
 
-    def board(self) -> list[tuple[MachineConfig, MachineState]]:
+    def published(self) -> list[tuple[MachineConfig, MachineState]]:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them
         must leave fobs out, and names where they are hidden.
         """
-        return [entry for name in self.configuration.machines if (entry := self.lives.board.get(name))]
+        return [entry for name in self.configuration.machines if (entry := self.supervisor.published.get(name))]
 
     def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
         """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
@@ -255,9 +255,9 @@ class MachineFleet:
         told; a slow one delays the other subscribers, but no machine. Returns the function that ends it.
         """
         self._check_open()
-        return self.herald.subscribe(subscriber)
+        return self.publisher.subscribe(subscriber)
 
-    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> OwnActor[A]:
+    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> CustomActor[A]:
         """Start an actor of one's own beside the others; the arguments are for its ``__init__``.
 
         Every outcome comes to its ``on_receive``. If it dies it is started anew, from its class and
@@ -266,11 +266,11 @@ class MachineFleet:
         ``__init__`` raises, and ``TypeError`` for what is no class of actors.
         """
         self._check_open()
-        return self.own.start(actor_class, args, kwargs)
+        return self.custom.start(actor_class, args, kwargs)
 
     def _announce(self, outcomes: tuple[Outcome, ...]) -> None:
-        self.own.feed(outcomes)
-        self.herald.announce(outcomes)
+        self.custom.feed(outcomes)
+        self.publisher.announce(outcomes)
 
     def notify(self, text: str, *, at_once: bool = False) -> None:
         """Post a line to the control channel, and say it in the log; ``at_once``: not by way of the disk."""
@@ -292,7 +292,7 @@ class MachineFleet:
         if self.journal.lost:
             lost = count(self.journal.lost, "change")
             ill["journal"] = f"{lost} could not be written: the log says which; look, then restart the server"
-        if dead := self.lives.dead():
+        if dead := self.supervisor.dead():
             ill["machines"] = f"being restarted: {', '.join(dead[:10])}"
         if storms := self._restarts.storms():
             ill["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
@@ -300,7 +300,7 @@ class MachineFleet:
 
     @property
     def restarts(self) -> Counter[str]:
-        """How often actors had to be restarted: ``machine``, ``journal``, ``herald``, ``own``, …"""
+        """How often actors had to be restarted: ``machine``, ``journal``, ``publisher``, ``own``, …"""
         return self._restarts.counts
 
     @property
@@ -317,7 +317,7 @@ class MachineFleet:
         would go, or a machine on which a session runs, unless ``force``.
         """
         self._check_open()
-        with self.lives.lock:
+        with self.supervisor.lock:
             old = self.configuration
             users = compare_users(old.directory, new.directory)
             after = new.machines if machines else old.machines
@@ -325,19 +325,21 @@ class MachineFleet:
             added = tuple(name for name in after if name not in old.machines)
             changed = tuple(n for n, m in after.items() if n in old.machines and m != old.machines[n])
             if not force:
-                refuse_harm(len(old.directory.users), users, [n for n in gone if self.lives.board[n][1].session])
+                refuse_harm(
+                    len(old.directory.users), users, [n for n in gone if self.supervisor.published[n][1].session]
+                )
             stored = {name: self.store.load_state(name) for name in added}
             self.configuration = Configuration(after, new.directory, new.loaded_at, new.users_mtime)
             if machines:
                 self.machines_loaded_at = new.loaded_at
             # whoever finds a machine by its name finds its actor too
             for name in added:
-                self.lives.begin(after[name], stored[name])
+                self.supervisor.start(after[name], stored[name])
             self._names = Names(after.values())
             for name in gone:
                 with contextlib.suppress(MachineUnavailable):
                     self.ask(name, Removed(datetime.now(UTC)))
-                self.lives.retire(name)
+                self.supervisor.stop(name)
             powered = self._configure(list(after))
             return ReloadSummary(users, added, changed, gone, powered)
 
@@ -353,14 +355,14 @@ class MachineFleet:
             if isinstance(outcome, PowerChanged) and outcome.on
         )
 
-    def revive_the_dead(self) -> None:
+    def restart_dead(self) -> None:
         """Restart every actor that has died, and say so once for each."""
-        self.lives.revive_the_dead()
+        self.supervisor.restart_dead()
         for what, part in self._parts.items():
             if not part.ref.is_alive() and self._restarts.allow(what):
                 part.restart()
-                self.lives.restarted(what, what, f"The {what} actor")
-        self.own.revive()
+                self.supervisor.restarted(what, what, f"The {what} actor")
+        self.custom.restart_dead()
 
     # the end
 
@@ -374,9 +376,9 @@ class MachineFleet:
         self._closed.set()
         atexit.unregister(self.close)
         self._watch.stop()
-        self.lives.end(ANSWER_SECONDS)
-        self.own.close()
-        self.herald.close()
+        self.supervisor.stop_all(ANSWER_SECONDS)
+        self.custom.close()
+        self.publisher.close()
         if self.notifier:
             self.notifier.close()
         self.journal.close()

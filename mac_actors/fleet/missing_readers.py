@@ -29,7 +29,7 @@ class _Incident:
     told: bool = False
 
 
-class Absences:
+class MissingReaders:
     """Looks at all machines now and then, and says what is to be told. ``started`` is the server's start."""
 
     def __init__(self, watched: Watched, started: datetime) -> None:

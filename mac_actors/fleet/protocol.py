@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 import pykka
 
-from mac_actors.actors.custom import OwnActor
+from mac_actors.actors.custom import CustomActor
 from mac_actors.actors.machine import Answer
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.outcomes import Outcome
@@ -69,7 +69,7 @@ class AnyFleet(Protocol):
     def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
         """Tell of every outcome as it happens; returns the function that ends it."""
 
-    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> OwnActor[A]:
+    def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> CustomActor[A]:
         """Start an actor of one's own, supervised and told of every outcome."""
 
     def close(self) -> None:

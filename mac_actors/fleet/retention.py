@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.replies import Gate
+from mac_actors.actors.replies import Latch
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
 from mac_actors.storage import redaction
@@ -37,7 +37,7 @@ class Retention:
         self._store = journal.store
         self._days = days
         self._due = time.monotonic()
-        self._gate: Gate | None = None
+        self._latch: Latch | None = None
         self._progress: Progress | None = None
         self._changed = 0
         self._left: tuple[int, ...] = ()
@@ -51,9 +51,9 @@ class Retention:
 
     def step(self) -> None:
         """Do the next piece, if there is one; never waits for the disk to write."""
-        if self._days is None or time.monotonic() < self._due or (self._gate and not self._gate.wait(0)):
+        if self._days is None or time.monotonic() < self._due or (self._latch and not self._latch.wait(0)):
             return
-        self._gate = None
+        self._latch = None
         try:
             self._go_on(datetime.now(UTC) - timedelta(days=self._days))
         except StorageError as error:
@@ -79,14 +79,14 @@ class Retention:
             self._write(batch, batch.last)
         elif self._changed:
             self._emptying = True
-            self._gate = self._journal.record(Record(scrub=True))
+            self._latch = self._journal.record(Record(scrub=True))
         else:
             self._end()
 
     def _write(self, batch: Batch, through: int) -> None:
         self._changed += len(batch.rewrites)
         self._progress = Progress(through, self._left)
-        self._gate = self._journal.record(Record(rewrites=batch.rewrites, notes=((NOTE, self._progress.dump()),)))
+        self._latch = self._journal.record(Record(rewrites=batch.rewrites, notes=((NOTE, self._progress.dump()),)))
 
     def _end(self) -> None:
         if self._changed:

@@ -13,7 +13,7 @@ from typing import Any
 import pykka
 
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import MachineActor, Reconfigure, SaveTelemetry, Surroundings
+from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure, SaveTelemetry
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, prove_alive
 from mac_actors.core.config import Configuration, MachineConfig
@@ -26,7 +26,7 @@ from mac_actors.storage.records import Record, Unreadable, record_state
 log = logging.getLogger(__name__)
 
 
-class Lives:
+class Supervisor:
     """All machines' actors.
 
     ``configuration`` returns the present rules, ``announce`` is told outcomes, ``tell`` says a line to the admins;
@@ -45,7 +45,7 @@ class Lives:
         tell: Callable[[str], None],
     ) -> None:
         self.refs: dict[str, pykka.ActorRef[MachineActor]] = {}
-        self.board: dict[str, tuple[MachineConfig, MachineState]] = {}
+        self.published: dict[str, tuple[MachineConfig, MachineState]] = {}
         """Each machine's rules and state, as its actor last published them."""
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
@@ -53,11 +53,11 @@ class Lives:
         self._restarts = restarts
         self._configuration = configuration
         self._tell = tell
-        self._around = Surroundings(journal, commit_budget, chat, self._publish, announce, tell)
+        self._context = MachineContext(journal, commit_budget, chat, self._publish, announce, tell)
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._ending = False
 
-    def begin(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
+    def start(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
         """Start a machine's actor, with the state that the disk has for it."""
         now = datetime.now(UTC)
         first: Lock | None = None
@@ -72,7 +72,7 @@ class Lives:
             case MachineState() as state:
                 pass
         self._publish(config, state)
-        ref = MachineActor.start(config, self._configuration().directory, state, self._around)
+        ref = MachineActor.start(config, self._configuration().directory, state, self._context)
         if first is not None:
             ref.tell(first)  # before anybody else can send it anything
         self.refs[config.name] = ref
@@ -82,21 +82,21 @@ class Lives:
         ref = self.refs.get(name)
         if ref is None:
             raise UnknownMachine(name)
-        return ref if ref.is_alive() else self._revive(name, ref)
+        return ref if ref.is_alive() else self._restart(name, ref)
 
-    def retire(self, name: str) -> None:
+    def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
         self.refs.pop(name).stop(block=False)
-        self._retired[name] = self.board.pop(name)[1]
+        self._retired[name] = self.published.pop(name)[1]
 
-    def revive_the_dead(self) -> None:
+    def restart_dead(self) -> None:
         """Start every actor anew that has died, and say so once for each."""
         for name, ref in list(self.refs.items()):
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):
-                    self._revive(name, ref)
+                    self._restart(name, ref)
 
-    def _revive(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
+    def _restart(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
         """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""
         with self.lock:
             ref = self.refs.get(name)
@@ -104,13 +104,13 @@ class Lives:
                 raise MachineUnavailable(f"{name} is stopped: the server is stopping, or the machine was removed")
             if ref is not dead and ref.is_alive():
                 return ref
-            config, state = self.board[name]
+            config, state = self.published[name]
             configuration = self._configuration()
             config = configuration.machines.get(name, config)  # a reload may be under way
             if not self._restarts.allow(name):
                 raise MachineUnavailable(f"{config.display_name} fails again and again: the server's log says why")
             self.restarted("machine", name, f"The actor of {config.display_name}")
-            ref = MachineActor.start(config, configuration.directory, state, self._around)
+            ref = MachineActor.start(config, configuration.directory, state, self._context)
             ref.tell(Reconfigure(configuration.directory, config, datetime.now(UTC)))
             prove_alive(ref)
             self.refs[name] = ref
@@ -151,7 +151,7 @@ class Lives:
                 pass
         return silent
 
-    def end(self, timeout: float) -> None:
+    def stop_all(self, timeout: float) -> None:
         """Have all actors save what they know, and stop; wait ``timeout`` seconds for each. None comes back."""
         self._ending = True
         stopping = []
@@ -164,4 +164,4 @@ class Lives:
                 stopped.get(timeout=timeout)
 
     def _publish(self, config: MachineConfig, state: MachineState) -> None:
-        self.board[config.name] = (config, state)
+        self.published[config.name] = (config, state)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mac_actors.core.notices import Channel
 from mac_actors.core.text import count
 from mac_actors.errors import FleetClosed
-from mac_actors.fleet.missing_readers import Absences, Watched
+from mac_actors.fleet.missing_readers import MissingReaders, Watched
 from mac_actors.fleet.retention import Retention
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SLOW_SECONDS = 5.0
 """A change that has waited this long for the disk is said in the control channel."""
 
 
-ABSENCE_SECONDS = 2.0
+MISSING_SECONDS = 2.0
 """How often it is looked for readers that have fallen silent."""
 
 DELAYED_SECONDS = 60.0
@@ -45,7 +45,7 @@ class Watch:
     def __init__(self, fleet: MachineFleet, missing: Watched, retention: Retention) -> None:
         self._fleet = fleet
         self._retention = retention
-        self._absences = Absences(missing, fleet.started_at)
+        self._missing = MissingReaders(missing, fleet.started_at)
         self._disk_told = False
         self._lost_told = 0
         self._chat_told: set[Channel] = set()
@@ -67,16 +67,16 @@ class Watch:
         turn = 0
         while not self._stopping.wait(WATCH_SECONDS):
             try:
-                self._fleet.revive_the_dead()
+                self._fleet.restart_dead()
                 self._look_at_disk()
                 self._look_at_chat()
-                if turn % int(ABSENCE_SECONDS / WATCH_SECONDS) == 0:
+                if turn % int(MISSING_SECONDS / WATCH_SECONDS) == 0:
                     now, snapshots = datetime.now(UTC), self._fleet.snapshots()
-                    for sentence in self._absences.look(snapshots, now):
+                    for sentence in self._missing.look(snapshots, now):
                         self._fleet.notify(sentence)
                     self._fleet.wifi.look(snapshots, now)
                 # a slice of the machines each time: all of them at once would hold up the readers
-                self._fleet.lives.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
+                self._fleet.supervisor.save_telemetry(turn, int(SAVE_EVERY_SECONDS / WATCH_SECONDS))
             except FleetClosed:
                 return
             except Exception:
@@ -111,10 +111,12 @@ class Watch:
         """Say once in the control channel (when it is back, if it is that one) that notices are delayed."""
         if self._fleet.notifier is None:
             return
-        for channel, lane in self._fleet.notifier.lanes.items():
-            since = lane.failing_since
+        for channel, channel_notifier in self._fleet.notifier.channels.items():
+            since = channel_notifier.failing_since
             if since is None:
                 self._chat_told.discard(channel)
             elif channel not in self._chat_told and time.monotonic() - since > DELAYED_SECONDS:
                 self._chat_told.add(channel)
-                self._fleet.notify(f"Notices for the {channel} channel are delayed ({lane.error}).", at_once=True)
+                self._fleet.notify(
+                    f"Notices for the {channel} channel are delayed ({channel_notifier.error}).", at_once=True
+                )

@@ -18,15 +18,15 @@ from mac_actors.web.server.server import Server
 from mac_actors.web.server.tls import Tls
 
 if TYPE_CHECKING:
-    from mac_actors.slack.connection import SlackSide
+    from mac_actors.slack.connection import SlackConnection
 
 
-def _slack_side(settings: Settings) -> SlackSide | None:
+def _slack_connection(settings: Settings) -> SlackConnection | None:
     if settings.slack is None:
         return None
-    from mac_actors.slack.connection import SlackSide  # 8 MB that a server without Slack need not load
+    from mac_actors.slack.connection import SlackConnection  # 8 MB that a server without Slack need not load
 
-    return SlackSide(settings.slack)
+    return SlackConnection(settings.slack)
 
 
 class Service:
@@ -36,7 +36,7 @@ class Service:
         self.settings = settings
         self.configuration = settings_module.load(settings)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-        self.slack = _slack_side(settings)
+        self.slack = _slack_connection(settings)
         self.fleet = Fleet(
             self.configuration,
             Store.open(settings.state_dir),

@@ -109,7 +109,7 @@ class Watchdog:
             return "the thread that accepts connections stands still"
         if server.waiting and taken == server.taken:
             return f"{count(server.waiting, 'request')} waited for a worker and none took one"
-        if silent := self._service.fleet.lives.unresponsive(min(ANSWER_SECONDS, self.seconds)):
+        if silent := self._service.fleet.supervisor.unresponsive(min(ANSWER_SECONDS, self.seconds)):
             return f"these machines' actors do not answer: {', '.join(silent[:10])}"
         return None
 

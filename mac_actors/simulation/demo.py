@@ -16,7 +16,7 @@ from mac_actors.core.inputs import Clear
 from mac_actors.core.state import Source
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings
-from mac_actors.simulation.readers import Plan, simulate
+from mac_actors.simulation.readers import ReaderPlan, simulate
 
 PACE = 8.0
 """How much faster than in life people come and go."""
@@ -58,7 +58,7 @@ def run(settings: Settings, stop: threading.Event, say: Callable[[str], None]) -
 
 async def _people(service: Service, stop: threading.Event) -> None:
     ended = asyncio.Event()
-    plan = Plan(
+    plan = ReaderPlan(
         fobs=[code for user in service.fleet.configuration.directory.users for code in user.fob_codes],
         token=service.settings.tokens.reader,
         pace=PACE,

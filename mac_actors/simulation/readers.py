@@ -1,4 +1,4 @@
-"""Simulated readers: boards that report as the firmware does, with people who come and go."""
+"""Simulated readers: readers_ that report as the firmware does, with people who come and go."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Tally:
 
 
 @dataclass
-class Plan:
+class ReaderPlan:
     """How the readers behave. ``pace`` divides all waits; ``fast``: no waits at all, heartbeats alone."""
 
     fobs: Sequence[str] = ()
@@ -60,10 +60,10 @@ class Plan:
     seed: int | None = None
 
 
-class Board:
+class SimulatedReader:
     """One machine's reader. Several report loops may share a board; its reports never overlap."""
 
-    def __init__(self, machine: str, url: str, plan: Plan, tally: Tally, chance: random.Random) -> None:
+    def __init__(self, machine: str, url: str, plan: ReaderPlan, tally: Tally, chance: random.Random) -> None:
         address = urlsplit(url)
         self._host = address.hostname or "127.0.0.1"
         self._tls = address.scheme == "https"
@@ -153,7 +153,7 @@ async def simulate(
     url: str,
     machines: Sequence[str],
     readers: int,
-    plan: Plan,
+    plan: ReaderPlan,
     *,
     seconds: float | None = None,
     progress: Callable[[Tally], None] = lambda tally: None,
@@ -165,8 +165,8 @@ async def simulate(
     """
     chance = random.Random(plan.seed)  # noqa: S311 - a simulation, not a secret
     tally = Tally()
-    boards = [Board(name, url, plan, tally, chance) for name in machines[:readers]]
-    tasks = [asyncio.create_task(boards[i % len(boards)].run()) for i in range(readers)]
+    readers_ = [SimulatedReader(name, url, plan, tally, chance) for name in machines[:readers]]
+    tasks = [asyncio.create_task(readers_[i % len(readers_)].run()) for i in range(readers)]
     tasks.append(asyncio.create_task(_until(stop or asyncio.Event())))
     deadline = None if seconds is None else time.monotonic() + seconds
     try:

@@ -33,7 +33,7 @@ LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ParsedCommand:
     """A verb, and the rest of its line. ``unknown`` is the word that was not understood."""
 
     verb: Verb
@@ -55,20 +55,20 @@ _ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 _QUOTES = "\"'`“”„‟‘’‚‛«»"
 
 
-def parse(text: str, bot_user: str | None = None) -> Command:
+def parse(text: str, bot_user: str | None = None) -> ParsedCommand:
     """Read a message that mentions the bot. The mention comes first, and the command is on the first line.
 
     ``bot_user`` is the bot's own id; a mention of somebody else in the first place is not understood.
     """
     mention = _MENTION.match(text)
     if mention is None or (bot_user is not None and mention[1] != bot_user):
-        return Command(Verb.HELP)
+        return ParsedCommand(Verb.HELP)
     lines = text[mention.end() :].splitlines()
     word, _, rest = plain(lines[0] if lines else "").partition(" ")
     verb = _WORDS.get(word.casefold())
     if verb is None:
-        return Command(Verb.HELP, unknown=word[:40])
-    return Command(verb, rest)
+        return ParsedCommand(Verb.HELP, unknown=word[:40])
+    return ParsedCommand(verb, rest)
 
 
 def plain(text: str) -> str:

@@ -40,7 +40,7 @@ LISTENERS = 20
 """Slack commands that may be under way at once."""
 
 
-class SlackSide:
+class SlackConnection:
     """Everything that the server has to do with Slack: the chat for the notifier, and the commands."""
 
     def __init__(self, settings: SlackSettings) -> None:

@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from mac_actors.actors.machine import Answer
-from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops
+from mac_actors.core.inputs import Clear, Command, Lock, Oops
 from mac_actors.core.outcomes import Cleared
 from mac_actors.core.state import Source
 from mac_actors.core.text import count, duration
@@ -22,9 +22,9 @@ from mac_actors.errors import MacError, StorageError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import answers, notices, status
-from mac_actors.slack.commands import CHANGING, Command, Target, Verb, find_quoted, parse, plain, resolve
+from mac_actors.slack.commands import CHANGING, ParsedCommand, Target, Verb, find_quoted, parse, plain, resolve
 from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, tell
-from mac_actors.slack.people import People
+from mac_actors.slack.people import SlackUsers
 from mac_actors.storage.records import Record
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 HISTORY_LINES = 15
 """Events that ``history`` shows."""
 
-EVENTS: dict[Verb, type[AdminEvent]] = {Verb.OOPS: Oops, Verb.LOCK: Lock, Verb.CLEAR: Clear}
+EVENTS: dict[Verb, type[Command]] = {Verb.OOPS: Oops, Verb.LOCK: Lock, Verb.CLEAR: Clear}
 
 
 class Dispatcher:
@@ -42,11 +42,11 @@ class Dispatcher:
         self._fleet = fleet
         self._client = client
         self._control = settings.control_channel
-        self._people = People(client)
+        self._people = SlackUsers(client)
         self._once = _Once(fleet)
 
     @property
-    def people(self) -> People:
+    def people(self) -> SlackUsers:
         """Who is who."""
         return self._people
 
@@ -81,7 +81,7 @@ class Dispatcher:
             thread = event.get("thread_ts")
             tell(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
 
-    def _carry_out(self, command: Command, user: str, channel: str, event_id: str) -> list[str]:
+    def _carry_out(self, command: ParsedCommand, user: str, channel: str, event_id: str) -> list[str]:
         """Do it, and return the posts that answer it (none where the notice itself is the answer)."""
         match command.verb:
             case Verb.STATUS:

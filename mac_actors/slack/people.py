@@ -21,30 +21,30 @@ RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SlackUser:
     """A Slack user. ``active`` is false for deactivated ones, and for bots."""
 
     name: str
     active: bool = True
 
 
-class People:
+class SlackUsers:
     """A cache of users.info, for any thread."""
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[Person, float]] = {}
+        self._known: dict[str, tuple[SlackUser, float]] = {}
 
-    def get(self, user: str) -> Person:
+    def get(self, user: str) -> SlackUser:
         """Return who this is; when Slack can't say, the id stands for the name. Never raises."""
         with self._lock:
-            person, until = self._known.get(user, (Person(user), 0.0))
+            person, until = self._known.get(user, (SlackUser(user), 0.0))
         if time.monotonic() < until:
             return person
         try:
             info: Any = self._client.users_info(user=user)["user"]
-            person = Person(_name(info) or user, not info.get("deleted") and not info.get("is_bot"))
+            person = SlackUser(_name(info) or user, not info.get("deleted") and not info.get("is_bot"))
             until = time.monotonic() + FRESH_SECONDS
         except (SlackApiError, OSError, ValueError, KeyError, TypeError) as error:
             log.warning("Slack can't say who %s is (%s): the id stands for the name", user, error)

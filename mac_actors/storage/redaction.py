@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, text
 
 from mac_actors.core.outcomes import FORGOTTEN, LockSet, OopsSet, Outcome, SessionStarted
-from mac_actors.core.redaction import EVERYBODY, Whom, spellings, without
+from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
 from mac_actors.storage.store import Store
@@ -107,7 +107,7 @@ def older(store: Store, before: datetime, after: int, upto: int) -> Batch:
         return _look(connection, rows, EVERYBODY, before)
 
 
-def again(store: Store, ids: Sequence[int], whom: Whom = EVERYBODY, before: datetime | None = None) -> Batch:
+def again(store: Store, ids: Sequence[int], whom: Redaction = EVERYBODY, before: datetime | None = None) -> Batch:
     """Look at the lines with these numbers; those not from ``before`` that time, if one is given, are left."""
     with store.reading("look at lines of the journal") as connection:
         return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), whom, before)
@@ -143,7 +143,7 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
         after += WINDOW
 
 
-def orders_of(store: Store, whom: Whom) -> list[int]:
+def orders_of(store: Store, whom: Redaction) -> list[int]:
     """Return the lines of oops, lock and clear that were ordered by them, or name them in a reason."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(whom.names)]
     with store.reading("look for orders in the journal") as connection:
@@ -163,7 +163,7 @@ def orders_by(store: Store, name: str) -> bool:
     )
 
 
-def unknown_fobs_of(store: Store, whom: Whom) -> list[int]:
+def unknown_fobs_of(store: Store, whom: Redaction) -> list[int]:
     """Return the lines of their fobs from when nobody knew them."""
     with store.reading("look for fobs in the journal") as connection:
         return [int(number) for number, fob in connection.execute(_UNKNOWN) if fob in whom.fobs]
@@ -179,7 +179,7 @@ def _names(kind: str, data: str) -> list[str]:
     return [person.full_name] if person and person != FORGOTTEN else []
 
 
-def _look(connection: Connection, rows: Iterable[Any], whom: Whom, before: datetime | None = None) -> Batch:
+def _look(connection: Connection, rows: Iterable[Any], whom: Redaction, before: datetime | None = None) -> Batch:
     limit = None if before is None else codec.timestamp(before)
     now = _current(connection)
     rewrites: list[Rewrite] = []

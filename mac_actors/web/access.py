@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mac_actors.settings import Tokens
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 from mac_actors.web.logins import Login, Logins, Tries
 
 COOKIE = "mac_admin"
@@ -49,16 +49,16 @@ class Access:
         self._tries = Tries()
 
     def check_admin(self, environ: dict[str, Any]) -> None:
-        """Let an admin pass; raises :class:`Refused` (401 or 403) with what to do."""
+        """Let an admin pass; raises :class:`RequestRefused` (401 or 403) with what to do."""
         if self._admin is None:
             if not _from_loopback(environ):
-                raise Refused(
+                raise RequestRefused(
                     403,
                     "admin calls are accepted from this computer alone while MAC_ADMIN_TOKEN is not set: "
                     "set it on the server and send it as 'Authorization: Bearer TOKEN'",
                 )
         elif not _bears(environ, self._admin):
-            raise Refused(401, "admin calls need the header 'Authorization: Bearer TOKEN' with MAC_ADMIN_TOKEN")
+            raise RequestRefused(401, "admin calls need the header 'Authorization: Bearer TOKEN' with MAC_ADMIN_TOKEN")
         _check_origin(environ, local_only=self._admin is None)
 
     def reader_may_report(self, environ: dict[str, Any]) -> bool:
@@ -88,37 +88,37 @@ class Access:
         return Viewer(names=self._public_names)
 
     def log_in(self, environ: dict[str, Any], token: str, by: str | None) -> Login:
-        """Log in with the admin token; raises :class:`Refused`: 401 for a wrong one, 429 after too many of them."""
+        """Log in with the admin token; raises :class:`RequestRefused`: 401 for a wrong one, 429 after too many."""
         _check_origin(environ, local_only=False)
         right = self._admin is not None and hmac.compare_digest(token.encode(), self._admin.encode())
         seconds = self._tries.wait(environ.get("REMOTE_ADDR", ""), right)
         if seconds is not None:
             raise TooMany(math.ceil(seconds))
         if not right:
-            raise Refused(401, "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server")
+            raise RequestRefused(401, "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server")
         return self.logins.open(by)
 
     def log_out(self, environ: dict[str, Any], csrf: str) -> None:
-        """End the login of this browser, if the order comes from a form of ours; raises :class:`Refused` if not."""
+        """End the login of this browser if one of our forms asks for it; raises :class:`RequestRefused` if not."""
         _check_origin(environ, local_only=False)
         if self.viewer(environ).login == "in":
             self.check_form(environ, csrf)
             self.logins.close(cookies(environ)[COOKIE])
 
     def check_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
-        """Let an order of an admin pass that comes from a form of ours; raises :class:`Refused` (401 or 403)."""
+        """Let an order of an admin pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
         viewer = self.viewer(environ)
         if viewer.login == "off":
-            raise Refused(403, "nobody can log in while MAC_ADMIN_TOKEN is not set on the server")
+            raise RequestRefused(403, "nobody can log in while MAC_ADMIN_TOKEN is not set on the server")
         if not viewer.admin:
-            raise Refused(401, "you are not logged in (any more): log in as an admin, then try again")
+            raise RequestRefused(401, "you are not logged in (any more): log in as an admin, then try again")
         _check_origin(environ, local_only=viewer.login == "local")
         if not hmac.compare_digest(csrf.encode(), viewer.csrf.encode()):
-            raise Refused(403, "this form is out of date: load the page again, then try again")
+            raise RequestRefused(403, "this form is out of date: load the page again, then try again")
         return viewer
 
 
-class TooMany(Refused):
+class TooMany(RequestRefused):
     """Too many wrong tokens: ``seconds`` until the next try."""
 
     def __init__(self, seconds: int) -> None:
@@ -178,4 +178,4 @@ def _check_origin(environ: dict[str, Any], *, local_only: bool) -> None:
     except ValueError:
         same = trusted = False
     if not (same and trusted):
-        raise Refused(403, "this call came from a page of another origin, which may not give orders here")
+        raise RequestRefused(403, "this call came from a page of another origin, which may not give orders here")

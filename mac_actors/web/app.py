@@ -15,7 +15,7 @@ from mac_actors.web.api import machines as reading
 from mac_actors.web.api import usage as history
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
-from mac_actors.web.limiter import Heavy
+from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
 from mac_actors.web.pages import assets, board, login
 from mac_actors.web.pages import history as pages
@@ -31,7 +31,7 @@ class Application(bottle.Bottle):
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
         self.install(Errors(self.answer_error))
-        self.install(Heavy())
+        self.install(Limiter())
 
     def answer_error(self, status: int, message: str, error: Exception | None = None) -> bottle.HTTPResponse:
         """Return the answer that says what is wrong; ``error`` is what was raised."""

@@ -36,7 +36,7 @@ _PAGE_PHRASES = {
 INTERNAL = "the server made a mistake; its log says which. Nothing was changed, or it is in the machine's state."
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a failure
+class RequestRefused(Exception):  # noqa: N818 - it is an answer, not a failure
     """A request that is answered with an error status."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -62,7 +62,7 @@ class Errors:
                 return callback(*args, **kwargs)
             except bottle.HTTPResponse:
                 raise
-            except Refused as refused:
+            except RequestRefused as refused:
                 return self._answer(refused.status, refused.message, refused)
             except Exception as error:
                 for kind, status in STATUSES:
@@ -97,7 +97,7 @@ def refusals_in_log() -> Iterator[None]:
     """Write in the log who was refused what is for admins."""
     try:
         yield
-    except Refused as refused:
+    except RequestRefused as refused:
         request = bottle.request
         log.warning("refused %s %s from %s: %s", request.method, request.path, request.remote_addr, refused.status)
         raise

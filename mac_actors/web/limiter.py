@@ -12,7 +12,7 @@ from typing import Any
 
 import bottle
 
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 
 AT_ONCE = 2
 """So many are made at once: each takes the interpreter from the readers for some milliseconds."""
@@ -21,10 +21,10 @@ WAITING = 10
 """So many may wait for that, each with a worker; whoever comes then is asked to come again."""
 
 
-class Heavy:
-    """A Bottle plugin for the routes that say ``heavy=True``."""
+class Limiter:
+    """A Bottle plugin for the routes that say ``limited=True``."""
 
-    name = "heavy"
+    name = "limited"
     api = 2
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Heavy:
 
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         """Wrap a route."""
-        if not route.config.get("heavy"):
+        if not route.config.get("limited"):
             return callback
 
         def in_turn(*args: Any, **kwargs: Any) -> Any:
             if not self._places.acquire(blocking=False):
-                raise Refused(503, "too many ask for long pages and lists at this moment: try again in a while")
+                raise RequestRefused(503, "too many ask for long pages and lists at this moment: try again in a while")
             try:
                 with self._turns:
                     return callback(*args, **kwargs)

@@ -13,7 +13,7 @@ from pydantic import (
     ValidationError,
 )
 
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,50 +27,52 @@ def read_body(environ: dict[str, Any]) -> bytes:
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:
-    """Check a body; raises :class:`Refused`: 400 for what is not JSON, 422 for a wrong or missing field."""
+    """Check a body; raises :class:`RequestRefused`: 400 for what is not JSON, 422 for a wrong or missing field."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         details = error.errors(include_url=False)
         if details[0]["type"] == "json_invalid":
-            raise Refused(400, f"the body is not JSON: {details[0]['ctx']['error']}") from None
-        raise Refused(422, _told(details)) from None
+            raise RequestRefused(400, f"the body is not JSON: {details[0]['ctx']['error']}") from None
+        raise RequestRefused(422, _told(details)) from None
 
 
 def parse_fields(model: type[Model], fields: Mapping[str, Any]) -> Model:
-    """Check the fields of a form; raises :class:`Refused` (422) for a wrong one."""
+    """Check the fields of a form; raises :class:`RequestRefused` (422) for a wrong one."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise Refused(422, _told(error.errors(include_url=False))) from None
+        raise RequestRefused(422, _told(error.errors(include_url=False))) from None
 
 
 def read_form(environ: dict[str, Any]) -> dict[str, str]:
-    """Return the fields of a form; raises :class:`Refused` (400) for what is none."""
+    """Return the fields of a form; raises :class:`RequestRefused` (400) for what is none."""
     try:
         text = read_body(environ).decode("utf-8")
         return dict(
             parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=20)
         )
     except ValueError:
-        raise Refused(400, "the body is not a form: expected application/x-www-form-urlencoded in UTF-8") from None
+        raise RequestRefused(
+            400, "the body is not a form: expected application/x-www-form-urlencoded in UTF-8"
+        ) from None
 
 
 def read_query() -> Mapping[str, str]:
-    """Return the parameters of the request; raises :class:`Refused` (422) for what is not UTF-8."""
+    """Return the parameters of the request; raises :class:`RequestRefused` (422) for what is not UTF-8."""
     try:
         query: Mapping[str, str] = bottle.request.query.decode()
     except UnicodeDecodeError:
-        raise Refused(422, "the query: expected UTF-8") from None
+        raise RequestRefused(422, "the query: expected UTF-8") from None
     return query
 
 
 def number(field: str, value: str | None) -> int | None:
-    """Understand a number; raises :class:`Refused` (422), as the following do."""
+    """Understand a number; raises :class:`RequestRefused` (422), as the following do."""
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and int(value[:18]) > 0):
-        raise Refused(422, f"{field}: expected a whole number from 1")
+        raise RequestRefused(422, f"{field}: expected a whole number from 1")
     return int(value[:18])
 
 
@@ -83,7 +85,7 @@ def time(field: str, value: str | None) -> datetime | None:
         at = datetime.fromisoformat(value.strip().replace(" ", "+") if "T" in value else value)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Refused(422, f"{field}: expected a time in ISO 8601, for example 2026-11-24T18:00:00Z") from None
+        raise RequestRefused(422, f"{field}: expected a time in ISO 8601, for example 2026-11-24T18:00:00Z") from None
 
 
 def day(field: str, value: str | None) -> date | None:
@@ -95,7 +97,7 @@ def day(field: str, value: str | None) -> date | None:
         if not 2000 <= day.year <= 2200:
             raise ValueError
     except ValueError:
-        raise Refused(422, f"{field}: expected a day as YYYY-MM-DD, for example 2026-11-24") from None
+        raise RequestRefused(422, f"{field}: expected a day as YYYY-MM-DD, for example 2026-11-24") from None
     return day
 
 

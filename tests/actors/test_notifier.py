@@ -17,10 +17,10 @@ from mac_actors.actors.notifier import (
     BURST,
     FIRST_RETRY,
     LAST_RETRY,
-    Lane,
+    ChannelNotifier,
     Notifier,
-    Pace,
     PrintedChat,
+    RateLimiter,
 )
 from mac_actors.actors.runtime import Ping
 from mac_actors.core.notices import Channel, Notice
@@ -105,8 +105,8 @@ class Office:
         self.notifier = Notifier(chat, self.journal)
         self.journal.on_commit = self.notifier.wake
 
-    def lane(self, channel: Channel = CONTROL) -> Lane:
-        return self.notifier.lanes[channel]
+    def channel_notifier(self, channel: Channel = CONTROL) -> ChannelNotifier:
+        return self.notifier.channels[channel]
 
     def write(
         self,
@@ -127,7 +127,9 @@ class Office:
     def close(self) -> None:
         self.chat.open.set()
         self.notifier.close()
-        wait_until(lambda: not any(lane.ref.is_alive() for lane in self.notifier.lanes.values()))
+        wait_until(
+            lambda: not any(channel_notifier.ref.is_alive() for channel_notifier in self.notifier.channels.values())
+        )
         self.journal.close()
         wait_until(lambda: not self.journal.ref.is_alive())
         self.store.close()
@@ -163,8 +165,8 @@ def test_notices_are_posted_in_order_each_alone_each_once_and_leave_the_outbox(o
     assert chat.wait_for(8, OOPS) == numbers
     office.empty()
     assert all(len(texts) == 1 for _, texts, _ in chat.posts)
-    assert office.lane().posted == 8
-    assert office.lane().retried == 0
+    assert office.channel_notifier().posted == 8
+    assert office.channel_notifier().retried == 0
 
 
 def test_writing_a_notice_does_not_wait_for_the_chat(office: Office, chat: FakeChat) -> None:
@@ -189,7 +191,7 @@ def test_a_refused_notice_is_tried_again_and_holds_its_place(
     office.write("0", "1", "2")
     assert chat.wait_for(3) == ["0", "1", "2"]
     office.empty()
-    assert office.lane().retried == 4
+    assert office.channel_notifier().retried == 4
 
 
 def test_the_time_between_tries_is_doubled_up_to_a_limit_and_begins_anew_after_a_post(
@@ -197,8 +199,8 @@ def test_the_time_between_tries_is_doubled_up_to_a_limit_and_begins_anew_after_a
 ) -> None:
     monkeypatch.setattr("mac_actors.actors.notifier.FIRST_RETRY", FIRST_RETRY)
     monkeypatch.setattr("mac_actors.actors.notifier.LAST_RETRY", LAST_RETRY)
-    office.lane().ref.ask(Ping(), timeout=PATIENCE)  # its first look, with the short retries, is over
-    office.lane()._stopping = waits = NoWaiting()
+    office.channel_notifier().ref.ask(Ping(), timeout=PATIENCE)  # its first look, with the short retries, is over
+    office.channel_notifier()._stopping = waits = NoWaiting()
     chat.errors[CONTROL] += [ChatError("busy") for _ in range(8)]
     office.write("0")
     chat.wait_for(1)
@@ -218,7 +220,7 @@ def test_the_time_between_tries_is_doubled_up_to_a_limit_and_begins_anew_after_a
 
 
 def test_the_time_that_the_chat_asks_for_is_kept(office: Office, chat: FakeChat) -> None:
-    office.lane()._stopping = waits = NoWaiting()
+    office.channel_notifier()._stopping = waits = NoWaiting()
     chat.errors[CONTROL] += [ChatError("slow down", 7.0), ChatError("slow down", 300.0), ChatError("slow down", 0.0)]
     office.write("0")
     chat.wait_for(1)
@@ -454,7 +456,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_burst_may_go_at_once_and_then_one_a_second(clock: Clock) -> None:
-    pace = Pace(1.0)
+    pace = RateLimiter(1.0)
     delays = []
     for _ in range(BURST + 4):
         delays.append(pace.delay())
@@ -463,7 +465,7 @@ def test_a_burst_may_go_at_once_and_then_one_a_second(clock: Clock) -> None:
 
 
 def test_the_pace_never_waits_for_longer_than_one_interval_a_post(clock: Clock) -> None:
-    pace = Pace(1.0)
+    pace = RateLimiter(1.0)
     for number in range(1, 50):
         clock.now += (number % 3) * 0.4
         delay = pace.delay()
@@ -472,7 +474,7 @@ def test_the_pace_never_waits_for_longer_than_one_interval_a_post(clock: Clock) 
 
 
 def test_who_waited_long_has_a_whole_burst_again_and_not_more(clock: Clock) -> None:
-    pace = Pace(1.0)
+    pace = RateLimiter(1.0)
     for _ in range(BURST + 3):
         clock.now += pace.delay()
     clock.now += 3600
@@ -480,7 +482,7 @@ def test_who_waited_long_has_a_whole_burst_again_and_not_more(clock: Clock) -> N
 
 
 def test_who_waited_a_little_has_a_part_of_the_burst_again(clock: Clock) -> None:
-    pace = Pace(1.0)
+    pace = RateLimiter(1.0)
     for _ in range(BURST):
         assert pace.delay() == 0.0
     clock.now += 2.0
@@ -488,14 +490,14 @@ def test_who_waited_a_little_has_a_part_of_the_burst_again(clock: Clock) -> None
 
 
 def test_a_chat_in_no_hurry_has_no_pace(clock: Clock) -> None:
-    pace = Pace(0.0)
+    pace = RateLimiter(0.0)
     assert {pace.delay() for _ in range(100)} == {0.0}
 
 
 def test_posts_keep_to_the_pace_that_the_chat_asks_for(tmp_path: Path) -> None:
     chat = FakeChat(seconds_per_post=100.0)
     office = Office(Store.open(tmp_path), chat)
-    office.lane()._stopping = waits = NoWaiting()
+    office.channel_notifier()._stopping = waits = NoWaiting()
     office.write(*(str(number) for number in range(BURST + 2)))
     chat.wait_for(BURST + 2)
     office.empty()
@@ -513,11 +515,11 @@ def test_a_notifier_that_dies_goes_on_where_it_was_when_it_is_restarted(office: 
     chat.wait_for(2)
     chat.errors[CONTROL].append(RuntimeError("a mistake in the chat"))
     office.write("2", "3")
-    wait_until(lambda: not office.lane().ref.is_alive())
+    wait_until(lambda: not office.channel_notifier().ref.is_alive())
     office.write("4")
     office.write("0", channel=OOPS)
     assert chat.wait_for(1, OOPS) == ["0"], "the other channel goes on"
-    office.lane().restart()
+    office.channel_notifier().restart()
     assert chat.wait_for(5) == list("01234")
     office.empty()
     office.write("5")
@@ -527,16 +529,16 @@ def test_a_notifier_that_dies_goes_on_where_it_was_when_it_is_restarted(office: 
 def test_a_notifier_that_was_stopped_loses_and_repeats_nothing(office: Office, chat: FakeChat) -> None:
     for number in range(10):
         office.write(str(number))
-        office.lane().ref.stop(timeout=PATIENCE)
-        office.lane().wake()
-        office.lane().restart()
+        office.channel_notifier().ref.stop(timeout=PATIENCE)
+        office.channel_notifier().wake()
+        office.channel_notifier().restart()
     assert chat.wait_for(10) == [str(number) for number in range(10)]
     office.empty()
     assert len(chat.texts()) == 10
 
 
 def test_an_actor_that_is_asked_for_a_sign_of_life_gives_it(office: Office) -> None:
-    assert office.lane().ref.ask(Ping(), timeout=PATIENCE) is None
+    assert office.channel_notifier().ref.ask(Ping(), timeout=PATIENCE) is None
 
 
 @pytest.fixture
@@ -566,9 +568,9 @@ def test_a_notice_that_was_taken_is_not_repeated_while_the_disk_does_not_take_no
     store.gate.clear()
     chat.open.set()
     assert chat.wait_for(3) == ["0", "1", "2"]
-    office.lane().ref.stop(timeout=PATIENCE)
-    office.lane().restart()
-    office.lane().ref.ask(Ping(), timeout=PATIENCE)
+    office.channel_notifier().ref.stop(timeout=PATIENCE)
+    office.channel_notifier().restart()
+    office.channel_notifier().ref.ask(Ping(), timeout=PATIENCE)
     assert office.store.count_waiting()[0] == 3
     store.gate.set()
     office.empty()

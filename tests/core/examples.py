@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import EllipsisType
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
-from mac_actors.core.inputs import Clear, Configured, Event, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import MachineState, Refusal, Source, Telemetry
 from mac_actors.core.transitions import Already, Decision, decide
@@ -135,7 +135,7 @@ def person(user: User) -> Person:
     return Person(user.account_id, user.full_name)
 
 
-def run(config: MachineConfig, directory: Directory, state: MachineState, events: Iterable[Event]) -> Decision:
+def run(config: MachineConfig, directory: Directory, state: MachineState, events: Iterable[Input]) -> Decision:
     """Let ``events`` happen one after the other: the last state, and everything that came of them."""
     outcomes: list[Outcome] = []
     already: list[Already] = []
@@ -151,7 +151,7 @@ def run(config: MachineConfig, directory: Directory, state: MachineState, events
 
 def fresh(config: MachineConfig, situation: str = FREE) -> MachineState:
     """Return a machine with an empty reader that has reported once at T0, oopsed and locked as ``situation`` says."""
-    events: list[Event] = [Configured(T0), report()]
+    events: list[Input] = [Configured(T0), report()]
     if situation in {OOPSED, BOTH}:
         events.append(oops())
     if situation in {LOCKED, BOTH}:

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Removed, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Configured, Input, Removed, Unlock, Unoops
 from mac_actors.core.outcomes import Cleared, Ended, EndReason, LockSet, OopsSet, PowerChanged, SessionEnded
 from mac_actors.core.outputs import outputs, relay_on
 from mac_actors.core.state import Card, Flag, MachineState, SessionKind, Source, Status
@@ -122,7 +122,7 @@ def test_lock_ends_any_session_in_one_outcome_and_blocks_the_card(
 
 @pytest.mark.parametrize("make", [oops, lock])
 @pytest.mark.parametrize("card", [BEN, STRANGER], ids=called)
-def test_oops_and_lock_block_a_refused_card_too(card: User | str, make: Callable[[float], Event]) -> None:
+def test_oops_and_lock_block_a_refused_card_too(card: User | str, make: Callable[[float], Input]) -> None:
     refused = with_card(MILL, card)
     state = decide(MILL, PEOPLE, refused, make(20)).state
     assert refused.card is not None
@@ -140,7 +140,7 @@ def test_oops_and_lock_block_a_refused_card_too(card: User | str, make: Callable
     ],
 )
 def test_setting_what_is_set_changes_nothing_and_says_so(
-    situation: str, make: Callable[..., Event], already: Already, card: User | None
+    situation: str, make: Callable[..., Input], already: Already, card: User | None
 ) -> None:
     before = fresh(MILL, situation) if card is None else with_card(MILL, card, situation)
     decision = decide(MILL, PEOPLE, before, make(70, by="Somebody Else", reason="another reason"))
@@ -237,7 +237,7 @@ def test_clearing_starts_no_session_for_a_card_still_in_the_reader(
     make: Callable[[float], Clearing], was: str, then: str
 ) -> None:
     running = with_card(MILL, ANNA)
-    flags: list[Event] = [oops(20)] if was in {OOPSED, BOTH} else []
+    flags: list[Input] = [oops(20)] if was in {OOPSED, BOTH} else []
     flags += [lock(30)] if was in {LOCKED, BOTH} else []
     state = run(MILL, PEOPLE, running, [*flags, report(ANNA, 40), make(50), report(ANNA, 60)]).state
     assert state.status is STATUS[then]
@@ -437,7 +437,7 @@ def test_a_removed_machine_without_session_says_nothing() -> None:
 
 
 def test_an_event_of_no_known_kind_changes_nothing() -> None:
-    impossible = cast("Event", AdminEvent(after(70), Source.REPL, ADMIN))
+    impossible = cast("Input", Command(after(70), Source.REPL, ADMIN))
     for state in (fresh(MILL), with_card(MILL, ANNA), fresh(LAMP, BOTH), MachineState(T0)):
         decision = decide(MILL, PEOPLE, state, impossible)
         assert decision.state == state

@@ -52,7 +52,7 @@ def test_the_step_is_an_hour_where_local_hours_are_whole_ones(zone: ZoneInfo, st
 
 
 @given(lists)
-def test_merged_spans_hold_the_same_moments_and_do_not_overlap(given_: list[intervals.Span]) -> None:
+def test_merged_spans_hold_the_same_moments_and_do_not_overlap(given_: list[intervals.Interval]) -> None:
     merged = intervals.merged(given_)
     assert all(a[1] < b[0] for a, b in itertools.pairwise(merged))
     for start, end in given_:
@@ -63,7 +63,7 @@ def test_merged_spans_hold_the_same_moments_and_do_not_overlap(given_: list[inte
 
 @given(instants, st.floats(0, 3e6), st.sampled_from([900, 3600]))
 def test_the_pieces_of_a_span_are_the_span(start: float, length: float, step: int) -> None:
-    pieces = intervals.pieces((start, start + length), step)
+    pieces = intervals.split((start, start + length), step)
     assert sum(pieces.values()) == pytest.approx(length, abs=1e-4)
     assert all(0 < seconds <= step for seconds in pieces.values())
     if pieces:
@@ -74,7 +74,7 @@ def test_the_pieces_of_a_span_are_the_span(start: float, length: float, step: in
 def test_what_is_always_in_use_is_in_use_at_every_hour(start: float, length: float, zone: ZoneInfo) -> None:
     end = start + length
     step = intervals.grain(start, end, zone)
-    week = intervals.by_weekday_and_hour(intervals.pieces((start, end), step), step, start, end, zone)
+    week = intervals.by_weekday_and_hour(intervals.split((start, end), step), step, start, end, zone)
     seen = [[hour for hour in day if hour > 0] for day in week]
     assert all(hour == pytest.approx(1.0, abs=1e-3) for day in seen for hour in day if hour > 0.5)
     if length > 8 * 86400:
@@ -83,7 +83,7 @@ def test_what_is_always_in_use_is_in_use_at_every_hour(start: float, length: flo
 
 def test_an_hour_in_use_on_one_of_two_mondays_is_half_in_use() -> None:
     start, end = at("2026-11-09"), at("2026-11-23")
-    used = intervals.pieces((at("2026-11-16T14:00"), at("2026-11-16T15:30")), 3600)
+    used = intervals.split((at("2026-11-16T14:00"), at("2026-11-16T15:30")), 3600)
     week = intervals.by_weekday_and_hour(used, 3600, start, end, BERLIN)
     assert (week[0][13], week[0][14], week[0][15], week[0][16]) == (0, 0.5, 0.25, 0)
     assert sum(sum(day) for day in week) == 0.75
@@ -92,9 +92,7 @@ def test_an_hour_in_use_on_one_of_two_mondays_is_half_in_use() -> None:
 def test_the_hour_that_comes_twice_counts_twice() -> None:
     day = intervals.days(date(2026, 10, 25), date(2026, 10, 25), BERLIN)[0]
     first = at("2026-10-25T02:00")  # before the clocks go back
-    week = intervals.by_weekday_and_hour(
-        intervals.pieces((first, first + 3600), 3600), 3600, day.start, day.end, BERLIN
-    )
+    week = intervals.by_weekday_and_hour(intervals.split((first, first + 3600), 3600), 3600, day.start, day.end, BERLIN)
     assert week[6][2] == 0.5
 
 
@@ -112,6 +110,6 @@ def test_the_hour_that_comes_twice_counts_twice() -> None:
     ],
 )
 def test_a_flag_is_up_from_when_it_is_set_until_it_is_lifted(
-    changes: list[tuple[float, bool]], before: bool | None, expected: list[intervals.Span]
+    changes: list[tuple[float, bool]], before: bool | None, expected: list[intervals.Interval]
 ) -> None:
-    assert intervals.raised(changes, 0, 100, before=before) == expected
+    assert intervals.active(changes, 0, 100, before=before) == expected

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.inputs import AdminEvent, Clear, Configured, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Cleared, PowerChanged, Rebooted, SessionStarted
 from mac_actors.core.outputs import outputs, relay_on, second_relay_on
 from mac_actors.core.state import Flag, MachineState, Refusal, SessionKind, Source, Telemetry
@@ -35,7 +35,7 @@ class Step:
     config: MachineConfig
     directory: Directory
     before: MachineState
-    event: Event
+    event: Input
     decision: Decision
 
     @property
@@ -54,7 +54,7 @@ class Step:
 
 
 def take(
-    was: MachineConfig, config: MachineConfig, directory: Directory, before: MachineState, event: Event
+    was: MachineConfig, config: MachineConfig, directory: Directory, before: MachineState, event: Input
 ) -> MachineState:
     """Decide, check everything that must hold of the step, and return the new state."""
     step = Step(was, config, directory, before, event, decide(config, directory, before, event))
@@ -218,7 +218,7 @@ def reports() -> Iterable[Report]:
         yield Report(LATER, fob, hold=Refusal.STORAGE, telemetry=Telemetry(5.0))
 
 
-EVENTS: tuple[Event, ...] = (
+EVENTS: tuple[Input, ...] = (
     *reports(),
     Oops(LATER, Source.SLACK, "U1"),
     Lock(LATER, Source.HTTP, "U2"),
@@ -302,7 +302,7 @@ FEWER = Directory.of((BEN, TOM), enforce_expiration=True)
 fobs = st.sampled_from(CARDS)
 seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
 uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
-admins: st.SearchStrategy[type[AdminEvent]] = st.sampled_from([Oops, Lock, Unoops, Unlock, Clear])
+admins: st.SearchStrategy[type[Command]] = st.sampled_from([Oops, Lock, Unoops, Unlock, Clear])
 
 
 class History(RuleBasedStateMachine):
@@ -323,7 +323,7 @@ class History(RuleBasedStateMachine):
         self.config = data.draw(st.sampled_from(family))
         self.state = take(MachineConfig("machine"), self.config, self.directory, MachineState(T0), Configured(self.now))
 
-    def happens(self, event: Event) -> None:
+    def happens(self, event: Input) -> None:
         self.state = take(self.config, self.config, self.directory, self.state, event)
 
     @rule(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
-from mac_actors.core.inputs import Configured, Event
+from mac_actors.core.inputs import Configured, Input
 from mac_actors.core.outputs import LCD_COLUMNS, Outputs, lcd_line, outputs, relay_on, second_relay_on
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Card, MachineState, Refusal, SecondDecision, SessionKind, Telemetry
@@ -67,7 +67,7 @@ UNAUTHORIZED = ("Unauthorized", ORANGE)
 INSERT = ("Please Insert\nRFID Card", DARK)
 
 
-def happen(config: MachineConfig, *events: Event, directory: Directory = PEOPLE, situation: str = FREE) -> MachineState:
+def happen(config: MachineConfig, *events: Input, directory: Directory = PEOPLE, situation: str = FREE) -> MachineState:
     return run(config, directory, fresh(config, situation), events).state
 
 

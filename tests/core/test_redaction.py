@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person, kind
-from mac_actors.core.redaction import EVERYBODY, Whom, without
+from mac_actors.core.redaction import EVERYBODY, Redaction, without
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.wording import full_text, public_text
 from mac_actors.storage import codec
 from tests.storage.test_store import NOW, outcomes
 
 ANN = Person("7", "Ann Able")
-WHOM = Whom(frozenset({"7"}), frozenset({"Ann Able", "ann@example.org"}), frozenset({"0001234567"}))
+WHOM = Redaction(frozenset({"7"}), frozenset({"Ann Able", "ann@example.org"}), frozenset({"0001234567"}))
 COMMON: dict[str, Any] = {"machine": "m", "display_name": "Mill", "at": NOW}
 
 
@@ -65,7 +65,7 @@ def test_no_line_grows_by_forgetting(outcome: Outcome) -> None:
 
 @given(outcomes, st.sampled_from(["", "x" * 40]))
 def test_an_outcome_in_which_they_are_not_is_the_same_one(outcome: Outcome, name: str) -> None:
-    assert without(outcome, Whom(frozenset({"no such account"}), frozenset({name}))) is outcome
+    assert without(outcome, Redaction(frozenset({"no such account"}), frozenset({name}))) is outcome
 
 
 def test_the_texts_say_someone() -> None:
@@ -127,14 +127,14 @@ def test_a_name_is_taken_out_of_a_text_where_it_stands_alone(text: str, expected
 
 @pytest.mark.parametrize(("name", "word"), [("Bo Li", "…"), ("Bo", "?"), ("Bo Liang", "someone")])
 def test_what_stands_for_a_short_name_is_not_longer(name: str, word: str) -> None:
-    assert Whom(names=frozenset({name})).out_of(f"it was {name}!") == f"it was {word}!"
+    assert Redaction(names=frozenset({name})).out_of(f"it was {name}!") == f"it was {word}!"
 
 
 @pytest.mark.parametrize("written", ["Anna Strauß", "ANNA STRAUSS", "anna strauss", "anna STRAUß"])
 def test_a_name_is_taken_out_however_its_letters_are_written(written: str) -> None:
-    assert Whom(names=frozenset({"Anna Strauß"})).out_of(f"ask {written}.") == "ask someone."
+    assert Redaction(names=frozenset({"Anna Strauß"})).out_of(f"ask {written}.") == "ask someone."
 
 
 def test_a_name_is_taken_out_whether_or_not_its_accents_stand_apart() -> None:
-    assert Whom(names=frozenset({"Zoe\u0301 Able"})).out_of("ask Zo\u00e9 Able.") == "ask someone."
-    assert Whom(names=frozenset({"Zo\u00e9 Able"})).out_of("ask Zoe\u0301 Able.") == "ask someone."
+    assert Redaction(names=frozenset({"Zoe\u0301 Able"})).out_of("ask Zo\u00e9 Able.") == "ask someone."
+    assert Redaction(names=frozenset({"Zo\u00e9 Able"})).out_of("ask Zoe\u0301 Able.") == "ask someone."

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mac_actors.core.two_readers import Twins
+from mac_actors.core.two_readers import TwoReaders
 
 T0 = datetime(2026, 11, 24, 18, tzinfo=UTC)
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -17,8 +17,8 @@ Report = tuple[float, float | None, str]
 
 
 def _seen(reports: Sequence[Report]) -> list[bool]:
-    twins = Twins()
-    return [twins.seen(T0 + timedelta(seconds=at), uptime, address) for at, uptime, address in reports]
+    two_readers = TwoReaders()
+    return [two_readers.seen(T0 + timedelta(seconds=at), uptime, address) for at, uptime, address in reports]
 
 
 def _alternating(count: int) -> list[Report]:

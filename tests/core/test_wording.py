@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mac_actors.core import outcomes, wording
-from mac_actors.core.inputs import Event
+from mac_actors.core.inputs import Input
 from mac_actors.core.notices import Channel, Notice, notices
 from mac_actors.core.outcomes import (
     KINDS,
@@ -309,7 +309,7 @@ def test_each_channel_is_told_what_the_table_says(outcome: Outcome) -> None:
     [[oops(10)], [lock(10)], [oops(10), lock(20)], [lock(10), oops(20)], [report(None, 10, oops=True), lock(20)]],
 )
 def test_a_clear_ends_the_threads_that_its_oops_and_lock_began_the_older_first(
-    setting: list[Event], channel: Channel
+    setting: list[Input], channel: Channel
 ) -> None:
     state = fresh(MILL)
     threads: list[str] = []

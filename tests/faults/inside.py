@@ -71,11 +71,11 @@ class _Unknown:
 
 
 def _stop_machine(shop: Inside, name: str) -> None:
-    shop.service.fleet.lives.refs[name].stop(block=False)
+    shop.service.fleet.supervisor.refs[name].stop(block=False)
 
 
 def _raise_in_machine(shop: Inside, name: str) -> None:
-    shop.service.fleet.lives.refs[name].tell(_Unknown())
+    shop.service.fleet.supervisor.refs[name].tell(_Unknown())
 
 
 def _stop_journal(shop: Inside, _: str) -> None:
@@ -95,7 +95,7 @@ def _raise_in_journal(shop: Inside, _: str) -> None:
 
 def _stop_notifier(shop: Inside, _: str) -> None:
     assert shop.service.fleet.notifier
-    shop.service.fleet.notifier.lanes[Channel.CONTROL].ref.stop(block=False)
+    shop.service.fleet.notifier.channels[Channel.CONTROL].ref.stop(block=False)
 
 
 def _raise_in_notifier(shop: Inside, _: str) -> None:
@@ -125,10 +125,10 @@ def storm(directory: Path, chance: random.Random) -> Result:
             restarts = fleet.restarts["machine"]
             _stop_machine(shop, sick)
             until(partial(_restarted, fleet, restarts), "the actor is restarted", 10)
-            until(lambda: sick not in fleet.lives.dead(), "the new one is in its place", 10)
+            until(lambda: sick not in fleet.supervisor.dead(), "the new one is in its place", 10)
         _stop_machine(shop, sick)
         restarts = fleet.restarts["machine"]
-        until(lambda: not fleet.lives.refs[sick].is_alive(), "the actor is stopped for the last time", 10)
+        until(lambda: not fleet.supervisor.refs[sick].is_alive(), "the actor is stopped for the last time", 10)
         run_for(2.0)
         result.worst = f"given up after {restarts} restarts"
         result.require(fleet.restarts["machine"] == restarts, "it is restarted in a loop")

@@ -247,7 +247,7 @@ def test_a_subscriber_that_fails_harms_nobody_and_goes_on_being_told(fleet: Mach
     fleet["router"].clear().get(timeout=WAIT)
     assert len(fine.wait_for(2)) == 2
     assert len(failing.wait_for(2)) == 2
-    assert fleet.restarts["herald"] == 0
+    assert fleet.restarts["publisher"] == 0
 
 
 def test_a_heartbeat_is_no_outcome(fleet: MachineFleet) -> None:

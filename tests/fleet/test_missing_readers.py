@@ -9,7 +9,7 @@ import pytest
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState
-from mac_actors.fleet.missing_readers import Absences, Watched
+from mac_actors.fleet.missing_readers import MissingReaders, Watched
 
 T0 = datetime(2026, 11, 24, 18, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ class Shop:
 
     def __init__(self, watched: Watched = Watched.SEEN, **heard: float | None) -> None:
         self.heard: dict[str, float | None] = dict(heard)
-        self._absences = Absences(watched, T0)
+        self._missing = MissingReaders(watched, T0)
 
     def look(self, seconds: float) -> list[str]:
         now = _after(seconds)
@@ -35,7 +35,7 @@ class Shop:
             )
             for name, heard in self.heard.items()
         ]
-        return self._absences.look(machines, now)
+        return self._missing.look(machines, now)
 
 
 def test_readers_that_fall_silent_together_are_one_incident_told_once() -> None:

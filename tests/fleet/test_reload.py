@@ -296,7 +296,7 @@ def test_an_added_machine_has_its_actor_before_it_has_its_name(
     fleet: MachineFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks for it at that moment gets an answer, not a mistake of the server."""
-    begin = fleet.lives.begin
+    begin = fleet.supervisor.start
     seen: list[str] = []
 
     def looked_at(config: MachineConfig, stored: Any) -> None:
@@ -305,7 +305,7 @@ def test_an_added_machine_has_its_actor_before_it_has_its_name(
         begin(config, stored)
         seen.append(config.name)
 
-    monkeypatch.setattr(fleet.lives, "begin", looked_at)
+    monkeypatch.setattr(fleet.supervisor, "start", looked_at)
     fleet.reload(configured(without(kiln={"authorizations_or": []})))
     assert seen == ["kiln"]
     assert fleet.snapshot("kiln").name == "kiln"

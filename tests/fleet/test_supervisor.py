@@ -152,7 +152,7 @@ def test_a_subscriber_that_ends_the_thread_ends_no_machine(fleet: MachineFleet) 
     fleet.subscribe(leave)
     fleet.subscribe(told)
     fleet["router"].oops(reason="belt").get(timeout=WAIT)
-    wait_until(lambda: not exits and fleet.health() == {} and fleet.herald.ref.is_alive())
+    wait_until(lambda: not exits and fleet.health() == {} and fleet.publisher.ref.is_alive())
     wait_until(lambda: fleet.journal.ref.is_alive() is True)
     assert fleet.snapshot("router").status is Status.OOPSED
     assert fleet.snapshot("laser").status is Status.LOCKED_OUT
@@ -181,8 +181,8 @@ def test_the_writer_comes_back_for_what_was_waiting_alone(fleet: MachineFleet) -
 def test_the_herald_comes_back_and_subscribers_go_on_being_told(fleet: MachineFleet) -> None:
     told = RecordingSubscriber()
     fleet.subscribe(told)
-    fleet.herald.ref.stop(timeout=WAIT)
-    wait_until(lambda: fleet.restarts["herald"] == 1)
+    fleet.publisher.ref.stop(timeout=WAIT)
+    wait_until(lambda: fleet.restarts["publisher"] == 1)
     fleet["router"].oops().get(timeout=WAIT)
     assert len(told.wait_for(1)) == 1
 
@@ -191,15 +191,15 @@ def test_the_herald_comes_back_and_subscribers_go_on_being_told(fleet: MachineFl
 def test_a_herald_that_failed_comes_back(fleet: MachineFleet) -> None:
     told = RecordingSubscriber()
     fleet.subscribe(told)
-    fleet.herald.ref.tell(5)
-    wait_until(lambda: fleet.restarts["herald"] == 1)
+    fleet.publisher.ref.tell(5)
+    wait_until(lambda: fleet.restarts["publisher"] == 1)
     fleet["router"].oops().get(timeout=WAIT)
     assert len(told.wait_for(1)) == 1
 
 
 def test_outcomes_while_the_herald_is_dead_harm_nobody(fleet: MachineFleet) -> None:
     fleet.subscribe(RecordingSubscriber())
-    fleet.herald.ref.stop(timeout=WAIT)
+    fleet.publisher.ref.stop(timeout=WAIT)
     assert fleet["router"].oops().get(timeout=WAIT).durable
 
 
@@ -209,7 +209,7 @@ def test_the_notifier_comes_back_and_posts_what_waited_once_and_in_order(
     fleet.notify("one")
     chat.texts(1)
     assert fleet.notifier
-    fleet.notifier.lanes[Channel.CONTROL].ref.stop(timeout=WAIT)
+    fleet.notifier.channels[Channel.CONTROL].ref.stop(timeout=WAIT)
     fleet.notify("two")
     fleet.notify("three")
     texts = chat.texts(4)

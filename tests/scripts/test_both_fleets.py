@@ -167,7 +167,7 @@ def test_what_can_not_be_told_is_refused_with_an_example(fleet: AnyFleet) -> Non
 
 
 class Listener(pykka.ThreadingActor):
-    """An own actor as a script has it."""
+    """An custom actor as a script has it."""
 
     def __init__(self, told: RecordingSubscriber, word: str) -> None:
         super().__init__()

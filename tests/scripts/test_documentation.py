@@ -33,7 +33,7 @@ def test_every_session_in_the_page_goes_as_it_is_shown(
             console.push(line[4:])
             fleet = console.locals.get("fleet")
             if isinstance(fleet, mac_actors.Fleet) and "closed" not in repr(fleet):
-                fleet.herald.ref.ask(Ping())  # a person types slower than outcomes are told
+                fleet.publisher.ref.ask(Ping())  # a person types slower than outcomes are told
     said = capsys.readouterr()
     shown = [_plain(line) for line in lines if not line.startswith(">>> ")]
     heard = [_plain(line) for line in (said.out + said.err).splitlines() if not line.startswith("  ")]

@@ -94,7 +94,7 @@ def test_a_fleet_that_can_not_be_opened_lets_the_directory_go(tmp_path: Path, mo
         raise RuntimeError("a mistake in the start")
 
     with monkeypatch.context() as broken:
-        broken.setattr("mac_actors.fleet.supervisor.Lives.begin", fail)
+        broken.setattr("mac_actors.fleet.supervisor.Supervisor.start", fail)
         with pytest.raises(RuntimeError, match="a mistake"):
             Fleet.open(*files, tmp_path)
     with Fleet.open(*files, tmp_path) as fleet:

@@ -15,14 +15,14 @@ import h11
 from mac_actors.core.config import MachineConfig, fold_name
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.names import Names
-from mac_actors.slack.commands import CHANGING, LONGEST_REASON, Command, Verb, find_quoted, parse, plain, resolve
+from mac_actors.slack.commands import CHANGING, LONGEST_REASON, ParsedCommand, Verb, find_quoted, parse, plain, resolve
 from mac_actors.slack.notices import escape
 from mac_actors.web.api.request_models import AdminBody, ReportBody
-from mac_actors.web.errors import Refused, error_body
+from mac_actors.web.errors import RequestRefused, error_body
 from mac_actors.web.requests import parse_body, read_body
 from mac_actors.web.server.chunks import join_chunks
 from mac_actors.web.server.connection import Connection
-from mac_actors.web.server.request_buffer import MAX_BODY, Reception
+from mac_actors.web.server.request_buffer import MAX_BODY, RequestBuffer
 from mac_actors.web.server.server import Server
 from tests.fakes import ODD_ALIAS
 
@@ -59,7 +59,7 @@ def check_bodies(data: bytes) -> None:
 def _parsed(model: type[Any], data: bytes) -> Any:
     try:
         return parse_body(model, data)
-    except Refused as refused:
+    except RequestRefused as refused:
         assert refused.status in {400, 422}
         answer = error_body(refused.message)
         assert len(answer) <= READER_REPLY_BYTES
@@ -129,7 +129,7 @@ class _Desk:
         self.server = Server(self._application, "127.0.0.1", 0)
         self.server.process_conn = self._work
         self.server.ready = True
-        self.reception = Reception.__new__(Reception)
+        self.reception = RequestBuffer.__new__(RequestBuffer)
         self.reception.server = self.server
         self.reception._selector = _Selector()
         self.server._connections = self.reception
@@ -269,7 +269,7 @@ def check_command(data: bytes) -> None:
     _check_resolved(text)
 
 
-def _check_parsed(command: Command, text: str) -> None:
+def _check_parsed(command: ParsedCommand, text: str) -> None:
     assert isinstance(command.verb, Verb)
     assert len(command.unknown) <= 40
     assert not command.unknown or (command.verb, command.argument) == (Verb.HELP, "")

@@ -128,7 +128,7 @@ def test_a_machine_whose_actor_does_not_answer_is_a_hang(server: Running) -> Non
     told = Told(3.0)
     watchdog = Watchdog(server.service, told)
     gate = threading.Event()
-    actor: Any = server.fleet.lives.refs["laser"]._actor_weakref()
+    actor: Any = server.fleet.supervisor.refs["laser"]._actor_weakref()
     handle = actor.on_receive
     actor.on_receive = lambda message: (gate.wait(60), handle(message))[1]
     try:
@@ -137,13 +137,13 @@ def test_a_machine_whose_actor_does_not_answer_is_a_hang(server: Running) -> Non
         assert told.signs_of_life == 0
     finally:
         gate.set()
-    wait_until(lambda: not server.fleet.lives.unresponsive(0.3))
+    wait_until(lambda: not server.fleet.supervisor.unresponsive(0.3))
 
 
 @pytest.mark.actor_dies
 def test_a_machine_whose_actor_has_died_is_no_hang(server: Running) -> None:
-    server.fleet.lives.refs["laser"].stop(block=True)
-    assert server.fleet.lives.unresponsive(0.5) == []
+    server.fleet.supervisor.refs["laser"].stop(block=True)
+    assert server.fleet.supervisor.unresponsive(0.5) == []
 
 
 def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(

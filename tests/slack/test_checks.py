@@ -12,7 +12,7 @@ from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
 from mac_actors.slack.checks import Check, check_all, check_channels
 from mac_actors.slack.gateway import LASTING_RETRY_SECONDS, REMEDIES, SlackChat, explain, make_client
-from mac_actors.slack.people import People, Person
+from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.storage.records import Waiting
 from tests.fakes import PATIENCE
 
@@ -137,17 +137,17 @@ def test_an_address_without_its_last_slash_works(workspace: Workspace) -> None:
 
 
 def test_who_is_who_is_asked_once(workspace: Workspace) -> None:
-    people = People(make_client(slack_settings(workspace)))
+    people = SlackUsers(make_client(slack_settings(workspace)))
     people.learn(CONTROL)
     asked = len(workspace.calls_to("users.info"))
-    assert [people.get(ADA) for _ in range(3)] == [Person("ada")] * 3
+    assert [people.get(ADA) for _ in range(3)] == [SlackUser("ada")] * 3
     assert len(workspace.calls_to("users.info")) == asked
-    assert people.get("U0NOBODY") == Person("U0NOBODY")
+    assert people.get("U0NOBODY") == SlackUser("U0NOBODY")
 
 
 def test_a_channel_whose_members_cannot_be_listed_is_no_obstacle(workspace: Workspace) -> None:
     workspace.fail("conversations.members", "missing_scope")
-    people = People(make_client(slack_settings(workspace)))
+    people = SlackUsers(make_client(slack_settings(workspace)))
     people.learn(CONTROL)
     assert people.get(ADA).name == "ada"
     workspace.wait_for(lambda: len(workspace.calls_to("users.info")) == 1, PATIENCE)

@@ -12,7 +12,7 @@ from mac_actors.fleet.names import Names
 from mac_actors.slack.commands import (
     CHANGING,
     LONGEST_REASON,
-    Command,
+    ParsedCommand,
     Target,
     Verb,
     find_quoted,
@@ -38,7 +38,7 @@ NAMES = Names(
 )
 
 
-def at_bot(text: str, sender: str = BOT) -> Command:
+def at_bot(text: str, sender: str = BOT) -> ParsedCommand:
     return parse(f"<@{BOT}> {text}", sender)
 
 
@@ -48,31 +48,31 @@ def at_bot(text: str, sender: str = BOT) -> Command:
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        ("status", Command(Verb.STATUS)),
-        ("list", Command(Verb.STATUS)),
-        ("status Metal Mill", Command(Verb.STATUS, "Metal Mill")),
-        ("list Metal Mill", Command(Verb.STATUS, "Metal Mill")),
-        ("oops Metal Mill", Command(Verb.OOPS, "Metal Mill")),
-        ("lock metal-mill", Command(Verb.LOCK, "metal-mill")),
-        ("clear drill_press", Command(Verb.CLEAR, "drill_press")),
-        ("history Metal Mill", Command(Verb.HISTORY, "Metal Mill")),
-        ("help", Command(Verb.HELP)),
-        ("help oops", Command(Verb.HELP, "oops")),
-        ("oops", Command(Verb.OOPS)),
-        ("OOPS Metal Mill", Command(Verb.OOPS, "Metal Mill")),
-        ("Oops METAL MILL", Command(Verb.OOPS, "METAL MILL")),
-        ("ſtatus", Command(Verb.STATUS)),
-        ("", Command(Verb.HELP)),
-        ("   ", Command(Verb.HELP)),
-        ("frobnicate Metal Mill", Command(Verb.HELP, unknown="frobnicate")),
-        ("oopsie Metal Mill", Command(Verb.HELP, unknown="oopsie")),
-        ("oops: Metal Mill", Command(Verb.HELP, unknown="oops:")),
-        ("unlock Metal Mill", Command(Verb.HELP, unknown="unlock")),
-        ("clear-all", Command(Verb.HELP, unknown="clear-all")),
-        ("😀", Command(Verb.HELP, unknown="😀")),
+        ("status", ParsedCommand(Verb.STATUS)),
+        ("list", ParsedCommand(Verb.STATUS)),
+        ("status Metal Mill", ParsedCommand(Verb.STATUS, "Metal Mill")),
+        ("list Metal Mill", ParsedCommand(Verb.STATUS, "Metal Mill")),
+        ("oops Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("lock metal-mill", ParsedCommand(Verb.LOCK, "metal-mill")),
+        ("clear drill_press", ParsedCommand(Verb.CLEAR, "drill_press")),
+        ("history Metal Mill", ParsedCommand(Verb.HISTORY, "Metal Mill")),
+        ("help", ParsedCommand(Verb.HELP)),
+        ("help oops", ParsedCommand(Verb.HELP, "oops")),
+        ("oops", ParsedCommand(Verb.OOPS)),
+        ("OOPS Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("Oops METAL MILL", ParsedCommand(Verb.OOPS, "METAL MILL")),
+        ("ſtatus", ParsedCommand(Verb.STATUS)),
+        ("", ParsedCommand(Verb.HELP)),
+        ("   ", ParsedCommand(Verb.HELP)),
+        ("frobnicate Metal Mill", ParsedCommand(Verb.HELP, unknown="frobnicate")),
+        ("oopsie Metal Mill", ParsedCommand(Verb.HELP, unknown="oopsie")),
+        ("oops: Metal Mill", ParsedCommand(Verb.HELP, unknown="oops:")),
+        ("unlock Metal Mill", ParsedCommand(Verb.HELP, unknown="unlock")),
+        ("clear-all", ParsedCommand(Verb.HELP, unknown="clear-all")),
+        ("😀", ParsedCommand(Verb.HELP, unknown="😀")),
     ],
 )
-def test_the_first_word_is_the_command_and_the_rest_of_the_line_its_argument(text: str, command: Command) -> None:
+def test_the_first_word_is_the_command_and_the_rest_of_the_line_its_argument(text: str, command: ParsedCommand) -> None:
     assert at_bot(text) == command
 
 
@@ -83,19 +83,19 @@ def test_what_changes_something_is_oops_lock_and_clear() -> None:
 @pytest.mark.parametrize("space", [" ", "   ", "\t", NBSP, f" {NBSP}\t ", "\N{IDEOGRAPHIC SPACE}", "\N{EM SPACE}"])
 def test_white_space_of_any_kind_may_be_repeated(space: str) -> None:
     text = f"{space}<@{BOT}>{space}oops{space}Metal{space}Mill{space}"
-    assert parse(text, BOT) == Command(Verb.OOPS, "Metal Mill")
+    assert parse(text, BOT) == ParsedCommand(Verb.OOPS, "Metal Mill")
 
 
 def test_the_mention_needs_no_space_after_it() -> None:
-    assert parse(f"<@{BOT}>oops Metal Mill", BOT) == Command(Verb.OOPS, "Metal Mill")
+    assert parse(f"<@{BOT}>oops Metal Mill", BOT) == ParsedCommand(Verb.OOPS, "Metal Mill")
 
 
 def test_a_mention_may_carry_a_label() -> None:
-    assert parse(f"<@{BOT}|mac> status", BOT) == Command(Verb.STATUS)
+    assert parse(f"<@{BOT}|mac> status", BOT) == ParsedCommand(Verb.STATUS)
 
 
 def test_a_bot_that_does_not_know_its_own_id_takes_any_mention() -> None:
-    assert parse("<@U0ADA> status") == Command(Verb.STATUS)
+    assert parse("<@U0ADA> status") == ParsedCommand(Verb.STATUS)
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,15 @@ def test_a_message_that_does_not_begin_with_the_mention_of_the_bot_is_no_command
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n"])
 def test_a_command_is_the_first_line_alone(end: str) -> None:
-    assert at_bot(f"oops Metal Mill: belt{end}clear Metal Mill") == Command(Verb.OOPS, "Metal Mill: belt")
+    assert at_bot(f"oops Metal Mill: belt{end}clear Metal Mill") == ParsedCommand(Verb.OOPS, "Metal Mill: belt")
 
 
 def test_a_first_line_without_a_command_asks_for_help() -> None:
-    assert parse(f"<@{BOT}>\noops Metal Mill", BOT) == Command(Verb.HELP)
+    assert parse(f"<@{BOT}>\noops Metal Mill", BOT) == ParsedCommand(Verb.HELP)
 
 
 def test_lines_before_the_mention_are_white_space_too() -> None:
-    assert parse(f"\n\n<@{BOT}> status\nnow", BOT) == Command(Verb.STATUS)
+    assert parse(f"\n\n<@{BOT}> status\nnow", BOT) == ParsedCommand(Verb.STATUS)
 
 
 # --- as it was typed ----------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ TEXT = st.one_of(st.text(), st.lists(PIECES).map("".join), st.text(alphabet="<@!
 @example("<@>")
 def test_no_text_makes_the_parser_fail(text: str) -> None:
     command = parse(text, BOT)
-    assert isinstance(command, Command)
+    assert isinstance(command, ParsedCommand)
     assert "\n" not in command.argument
     assert len(command.unknown) <= 40
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.inputs import Event, Lock, Oops, Unlock, Unoops
+from mac_actors.core.inputs import Input, Lock, Oops, Unlock, Unoops
 from mac_actors.core.state import MachineState, Source, Status
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.errors import StorageError
@@ -1149,7 +1149,7 @@ class held:
     def __init__(self, patch: pytest.MonkeyPatch, name: str) -> None:
         self.gate = threading.Event()
 
-        def wait_and_decide(config: MachineConfig, directory: Directory, state: MachineState, event: Event) -> Decision:
+        def wait_and_decide(config: MachineConfig, directory: Directory, state: MachineState, event: Input) -> Decision:
             if config.name == name and isinstance(event, Oops | Lock):
                 assert self.gate.wait(PATIENCE)
             return decide(config, directory, state, event)

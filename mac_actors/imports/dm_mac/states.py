@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mac_actors.core.config import Directory, MachineConfig, normalize_fob
-from mac_actors.core.inputs import AdminEvent, Lock, Oops
+from mac_actors.core.inputs import Command, Lock, Oops
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
 from mac_actors.core.state import Card, MachineState, Source
 from mac_actors.core.transitions import decide
@@ -68,7 +68,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ImportPlan:
     """All that an import would do. ``foreign`` machines are not configured, ``unknown`` ones have no old state."""
 
     steps: tuple[Step, ...]
@@ -181,7 +181,7 @@ def make_plan(
     found: Found,
     stored: Mapping[str, MachineState | Unreadable],
     now: datetime,
-) -> Plan:
+) -> ImportPlan:
     """Say what an import does, beside the states that are there already. Changes nothing.
 
     A machine without a state takes over all. One that has a state gets the oops and lock-out that it lacks, and
@@ -199,7 +199,7 @@ def make_plan(
         if there is not None and step.changed:
             lacks = " and ".join("oopsed" if isinstance(o, OopsSet) else "locked out" for o in step.outcomes)
             conflicts.append(f"{name} is not {lacks} here")
-    return Plan(
+    return ImportPlan(
         tuple(steps),
         tuple(name for name in found if name not in machines),
         tuple(name for name in machines if name not in found),
@@ -215,7 +215,7 @@ def _step(
     if isinstance(old, Unreadable):
         state, outcomes = _flagged(machine, there or MachineState(now), [Lock], now, now, UNREADABLE)
         return Step(machine, old, state, outcomes, changed=bool(outcomes))
-    kinds: list[type[AdminEvent]] = [*([Lock] if old.locked else []), *([Oops] if old.oopsed else [])]
+    kinds: list[type[Command]] = [*([Lock] if old.locked else []), *([Oops] if old.oopsed else [])]
     if there is not None:
         state, outcomes = _flagged(machine, there, kinds, old.since, now, REASON)
         return Step(machine, old, state, outcomes, changed=bool(outcomes))
@@ -231,7 +231,7 @@ def _step(
 def _flagged(
     machine: MachineConfig,
     state: MachineState,
-    kinds: list[type[AdminEvent]],
+    kinds: list[type[Command]],
     since: datetime,
     now: datetime,
     reason: str,
@@ -259,6 +259,6 @@ def _dated(state: MachineState, outcome: Outcome, since: datetime) -> tuple[Mach
             raise TypeError(f"an oops or a lock has no {type(outcome).__name__}")
 
 
-def carry_out(store: Store, plan: Plan) -> None:
+def carry_out(store: Store, plan: ImportPlan) -> None:
     """Write the plan, all of it or nothing. Raises :class:`StorageError`."""
     store.commit([step.record() for step in plan.changes])

@@ -15,7 +15,7 @@ from typing import Annotated, Any, BinaryIO, Final
 from pydantic import BeforeValidator, Field
 
 from mac_actors.errors import ConfigError
-from mac_actors.imports.users.source import Record, SourceSettings, fob_problem, listed, override, truth
+from mac_actors.imports.users.source import SourceSettings, UserRecord, fob_problem, listed, override, truth
 from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.problems import printed
 
@@ -122,7 +122,7 @@ class CsvSource:
         header = next(self._rows(), (0, []))[1]
         return bool(_columns(header, self.mapped)["oops_override"] or "oops_override" in self.mapped.defaults)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[UserRecord]:
         """Yield a record for each line that is not empty."""
         rows = self._rows()
         header = self._header(next(rows, (0, []))[1])
@@ -206,7 +206,7 @@ class CsvSource:
 
     # one line
 
-    def _record(self, line: int, row: list[str], header: _Header) -> Record:
+    def _record(self, line: int, row: list[str], header: _Header) -> UserRecord:
         problems: dict[str, str] = {}
         if any(cell.strip() for cell in row[len(header.names) :]):
             problems[""] = (
@@ -229,7 +229,7 @@ class CsvSource:
                 problems["authorizations"] = f"expected yes or no (or x) in column {header.names[number]}, not {cell!r}"
             elif given and authorization not in fields["authorizations"]:
                 fields["authorizations"].append(authorization)
-        return Record(f"line {line}", fields, header.places(), problems)
+        return UserRecord(f"line {line}", fields, header.places(), problems)
 
     def _finish(self, fields: dict[str, Any], problems: dict[str, str]) -> None:
         """Turn what is text in the cells into what users.json has."""

@@ -12,8 +12,8 @@ from typing import Any, Final
 import httpx
 
 from mac_actors.errors import ConfigError, MacError
-from mac_actors.imports.users.neon_config import Access, Name, NeonConfig, Search
-from mac_actors.imports.users.source import Record, fob_problem, listed, override
+from mac_actors.imports.users.neon_config import Name, NeonAccess, NeonConfig, Search
+from mac_actors.imports.users.source import UserRecord, fob_problem, listed, override
 
 API_VERSION = "2.8"
 
@@ -40,7 +40,7 @@ class Neon:
     """The accounts of an organization. ``told`` hears how far it has come; ``sleep`` waits."""
 
     config: NeonConfig
-    access: Access
+    access: NeonAccess
     told: Callable[[str], None] = _silent
     sleep: Callable[[float], None] = time.sleep
     today: date = field(default_factory=date.today)
@@ -51,7 +51,7 @@ class Neon:
         """Whether a field says who may override."""
         return self.config.fields.oops_override is not None
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[UserRecord]:
         """Yield a record for each account. Raises :class:`MacError` when Neon does not give them all."""
         with httpx.Client(
             auth=(self.access.organization, self.access.key),
@@ -148,7 +148,7 @@ class Neon:
 
     # one account
 
-    def _record(self, account: Mapping[str, Any], wanted: _Wanted) -> Record:
+    def _record(self, account: Mapping[str, Any], wanted: _Wanted) -> UserRecord:
         separator = self.config.authorizations.separator
         texts = {key: str(value).strip() for key, value in account.items() if value is not None}
         fields: dict[str, Any] = {name: texts[key] for name, key in wanted.single.items() if texts.get(key)}
@@ -164,7 +164,7 @@ class Neon:
             fields["oops_override"] = override(fields["oops_override"], problems)
         places = {name: f"field {key}" for name, key in wanted.single.items()}
         places["fob_codes"] = f"field {' or '.join(wanted.fobs)}"
-        return Record(f"account {account[self.config.fields.account_id]}", fields, places, problems)
+        return UserRecord(f"account {account[self.config.fields.account_id]}", fields, places, problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class NeonConfig(SourceSettings):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class NeonAccess:
     """Where Neon is, and the secrets that it wants; they are in no ``repr`` and no error."""
 
     organization: str = field(repr=False)
@@ -77,7 +77,7 @@ class Access:
     url: str = URL
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Access:
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> NeonAccess:
         """Read NEON_ORG_ID, NEON_API_KEY and NEON_API_URL. Raises :class:`ConfigError`."""
         env = os.environ if environ is None else environ
         organization, key = (env.get(name, "").strip() for name in ("NEON_ORG_ID", "NEON_API_KEY"))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mac_actors.core.config import normalize_fob
 from mac_actors.errors import ConfigError
-from mac_actors.imports.users.source import Record, Source
+from mac_actors.imports.users.source import UserRecord, UserSource
 from mac_actors.settings.entries import UserEntry, user_clashes
 from mac_actors.settings.problems import explain, printed
 
@@ -23,7 +23,7 @@ class People:
     without_fob: int = 0
 
 
-def gather(source: Source, extra: Sequence[UserEntry] = (), present: Sequence[UserEntry] = ()) -> People:
+def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequence[UserEntry] = ()) -> People:
     """Read the source and check everybody in it; ``extra`` are users that it does not have.
 
     Where the source does not know who has ``oops_override``, that stays as it is in ``present``. Raises
@@ -31,7 +31,7 @@ def gather(source: Source, extra: Sequence[UserEntry] = (), present: Sequence[Us
     """
     overriders = {user.account_id for user in present if user.oops_override and not source.overrides}
     problems: list[str] = []
-    records: dict[int, Record] = {}
+    records: dict[int, UserRecord] = {}
     users: dict[int, UserEntry] = {}
     without_fob = 0
     for number, record in enumerate(source.records()):
@@ -71,7 +71,7 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problems(record: Record, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _problems(record: UserRecord, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say what is wrong with one record, by field."""
     found = list(record.problems.items())
     if not fields["full_name"] and not {"full_name", "first_name", "last_name"} & record.problems.keys():
@@ -87,7 +87,7 @@ def _problems(record: Record, fields: Mapping[str, Any]) -> list[tuple[str, str]
 
 
 def _clashes(
-    source: Source, records: Mapping[int, Record], users: Mapping[int, UserEntry], extra: Sequence[UserEntry]
+    source: UserSource, records: Mapping[int, UserRecord], users: Mapping[int, UserEntry], extra: Sequence[UserEntry]
 ) -> Iterable[str]:
     """Say who has what only one may have."""
     everybody = {**users, **{-1 - number: user for number, user in enumerate(extra)}}
@@ -95,7 +95,8 @@ def _clashes(
         name, what = ("account_id", "an account id") if clash.position is None else ("fob_codes", "a fob")
         shown = f"{clash.value!r}" if clash.position is None else f"ending in {clash.value[-4:]!r}"
         one, other = (
-            records.get(key, Record(f"extra user {everybody[key].account_id}", {})) for key in (clash.key, clash.other)
+            records.get(key, UserRecord(f"extra user {everybody[key].account_id}", {}))
+            for key in (clash.key, clash.other)
         )
         both = f"{other.origin} ({everybody[clash.other].full_name}) has the one {shown} too"
         yield f"{source.name}: {one.where(name)}: expected {what} of their own, but {both}"

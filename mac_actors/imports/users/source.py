@@ -26,7 +26,7 @@ ROUNDED = re.compile(r"\d(\.\d*)?e\+?\d+|\d+\.\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class UserRecord:
     """One person, as the source has them.
 
     ``fields`` has keys of users.json: text, or for ``fob_codes`` and ``authorizations`` lists of text, and a truth
@@ -45,7 +45,7 @@ class Record:
         return f"{self.origin}, {self.places.get(name, name)}" if name else self.origin
 
 
-class Source(Protocol):
+class UserSource(Protocol):
     """Something that has users."""
 
     name: str
@@ -56,7 +56,7 @@ class Source(Protocol):
         """Whether it knows who has ``oops_override``; if it does not, the present users keep theirs."""
         raise NotImplementedError
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[UserRecord]:
         """Yield all people. Raises :class:`~mac_actors.errors.MacError` when they can't be had, or not all of them."""
         raise NotImplementedError
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, text
 
-from mac_actors.core.intervals import Span, merged, raised, total
+from mac_actors.core.intervals import Interval, active, merged, total
 from mac_actors.storage.history.instants import EPOCH, stamp
 
 _IN_FLAGS = "kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"  # as the index says it
@@ -40,10 +40,10 @@ Change = tuple[float, str, int]
 """When, which kind of line, and whether it is the lock of a state that could not be read: that lifts the oops."""
 
 
-def of_machine(connection: Connection, name: str, start: float, end: float) -> tuple[list[Span], list[Span]]:
+def of_machine(connection: Connection, name: str, start: float, end: float) -> tuple[list[Interval], list[Interval]]:
     """Return when a machine was oopsed and when it was locked out between two instants."""
     rows = connection.execute(_OF_MACHINE, {"machine": name, "since": stamp(start)})
-    return _raised(connection, name, [tuple(row) for row in rows], start, end)
+    return _active(connection, name, [tuple(row) for row in rows], start, end)
 
 
 def unavailable(connection: Connection, start: float, end: float) -> dict[str, float]:
@@ -53,16 +53,16 @@ def unavailable(connection: Connection, start: float, end: float) -> dict[str, f
         changes.setdefault(machine, []).append((at, kind, anew))
     result: dict[str, float] = {}
     for name in connection.execute(text("SELECT name FROM machine_state")).scalars().all():
-        oopsed, locked = _raised(connection, name, changes.get(name, []), start, end)
+        oopsed, locked = _active(connection, name, changes.get(name, []), start, end)
         result[name] = total(merged([*oopsed, *locked]), start, end)
     return result
 
 
-def _raised(
+def _active(
     connection: Connection, name: str, changes: list[Change], start: float, end: float
-) -> tuple[list[Span], list[Span]]:
+) -> tuple[list[Interval], list[Interval]]:
     oopsed, locked = (
-        raised(_of_flag(word, changes), start, end, before=_before(connection, name, word, start))
+        active(_of_flag(word, changes), start, end, before=_before(connection, name, word, start))
         for word in ("oops", "lock")
     )
     return oopsed, locked

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, text
 
 from mac_actors.core.intervals import (
     Day,
-    Span,
+    Interval,
     Zone,
     by_weekday_and_hour,
     days,
@@ -33,7 +33,7 @@ from mac_actors.core.intervals import (
     merged,
     midnight,
     overlap,
-    pieces,
+    split,
     total,
 )
 from mac_actors.errors import StorageError
@@ -42,12 +42,12 @@ from mac_actors.storage.history.instants import EPOCH, stamp
 from mac_actors.storage.history.values import (
     DAYS,
     WEEKS,
-    DayUse,
+    DayUsage,
     MachineHistory,
     Running,
     ShopHistory,
-    Use,
-    UserUse,
+    Usage,
+    UserUsage,
     Week,
 )
 from mac_actors.storage.store import Store
@@ -112,7 +112,7 @@ class History:
         begun = Counter({int(n): int(count) for n, _, count in rows})
         if running is not None:
             since = running.since.timestamp()
-            for number, seconds in pieces((max(since, start), now), step).items():
+            for number, seconds in split((max(since, start), now), step).items():
                 used[number] = min(float(step), used.get(number, 0.0) + seconds)
             if since >= start:
                 begun[int(since // step)] += 1
@@ -161,13 +161,13 @@ class History:
             unavailable = downtime.unavailable(connection, start, now)
         return ShopHistory(machines, unavailable, datetime.fromtimestamp(start, UTC), weeks)
 
-    def _week(self, connection: Connection, monday: date, now: float, running: Sequence[Running]) -> Use:
+    def _week(self, connection: Connection, monday: date, now: float, running: Sequence[Running]) -> Usage:
         start, end = midnight(monday, self._zone), midnight(monday + timedelta(7), self._zone)
         return sessions.in_all(connection, start, min(end, now), running)
 
     def usage(
         self, first: date, last: date, running: Sequence[Running] = (), *, users: bool
-    ) -> tuple[dict[str, Use], list[UserUse] | None]:
+    ) -> tuple[dict[str, Usage], list[UserUsage] | None]:
         """Return the use from one local day to another, both included: by machine and, with ``users``, by user.
 
         Raises ``ValueError`` for days that clocks can't tell.
@@ -188,14 +188,14 @@ def _day(
     step: int,
     used: dict[int, float],
     begun: Counter[int],
-    raised: tuple[list[Span], list[Span]],
+    raised: tuple[list[Interval], list[Interval]],
     seen: float,
     now: float,
-) -> DayUse:
+) -> DayUsage:
     end = min(day.end, now)
     numbers = range(int(day.start // step), int(-(-day.end // step)))
     oopsed, locked = raised
-    return DayUse(
+    return DayUsage(
         day.date,
         overlap((seen, now), day.start, end),
         sum(begun[n] for n in numbers),

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from mac_actors.core.outcomes import FORGOTTEN
 from mac_actors.storage.history.instants import EPOCH, stamp
-from mac_actors.storage.history.values import Running, Use, UserUse
+from mac_actors.storage.history.values import Running, Usage, UserUsage
 
 
 def _sessions_in_time(columns: str) -> str:
@@ -72,46 +72,46 @@ _NAMES = text(
 ).bindparams(bindparam("ids", expanding=True))
 
 
-def by_machine(connection: Connection, start: float, end: float, running: Iterable[Running]) -> dict[str, Use]:
+def by_machine(connection: Connection, start: float, end: float, running: Iterable[Running]) -> dict[str, Usage]:
     """Return each machine's use, that of the sessions that still run included."""
     given = _between(start, end)
     use = {
-        str(machine): Use(int(sessions), round(seconds, 3))
+        str(machine): Usage(int(sessions), round(seconds, 3))
         for machine, sessions, seconds in connection.execute(_BY_MACHINE, given)
     }
     for machine, refusals in connection.execute(_REFUSALS_BY_MACHINE, given):
-        use[machine] = use.get(machine, Use()) + Use(refusals=int(refusals))
+        use[machine] = use.get(machine, Usage()) + Usage(refusals=int(refusals))
     for one in running:
-        use[one.machine] = use.get(one.machine, Use()) + _still(one, start, end)
+        use[one.machine] = use.get(one.machine, Usage()) + _still(one, start, end)
     return use
 
 
-def in_all(connection: Connection, start: float, end: float, running: Iterable[Running]) -> Use:
+def in_all(connection: Connection, start: float, end: float, running: Iterable[Running]) -> Usage:
     """Return the use of the whole shop."""
     given = _between(start, end)
     sessions, seconds = connection.execute(_TOTAL, given).one()
     refusals = connection.execute(_REFUSALS, given).scalar() or 0
-    return sum((_still(one, start, end) for one in running), Use(int(sessions), round(seconds, 3), int(refusals)))
+    return sum((_still(one, start, end) for one in running), Usage(int(sessions), round(seconds, 3), int(refusals)))
 
 
-def by_user(connection: Connection, start: float, end: float, running: Iterable[Running]) -> list[UserUse]:
+def by_user(connection: Connection, start: float, end: float, running: Iterable[Running]) -> list[UserUsage]:
     """Return each user's use, in no order."""
     given = _between(start, end)
-    use: dict[str | None, Use] = {}
+    use: dict[str | None, Usage] = {}
     rows: dict[str | None, int] = {}
     for account, sessions, seconds, row in connection.execute(_BY_USER, given):
-        use[account] = Use(int(sessions), round(seconds, 3))
+        use[account] = Usage(int(sessions), round(seconds, 3))
         rows[account] = int(row)
     for account, refusals, row in connection.execute(_REFUSALS_BY_USER, given):
-        use[account] = use.get(account, Use()) + Use(refusals=int(refusals))
+        use[account] = use.get(account, Usage()) + Usage(refusals=int(refusals))
         rows[account] = max(rows.get(account, 0), int(row))
     names = _names(connection, rows)
     for one in running:
         still = _still(one, start, end)
-        if still != Use():
-            use[one.account_id] = use.get(one.account_id, Use()) + still
+        if still != Usage():
+            use[one.account_id] = use.get(one.account_id, Usage()) + still
             names[one.account_id] = one.full_name
-    return [UserUse(account, names.get(account, ""), part) for account, part in use.items()]
+    return [UserUsage(account, names.get(account, ""), part) for account, part in use.items()]
 
 
 def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | None, str]:
@@ -125,9 +125,9 @@ def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | No
     }
 
 
-def _still(one: Running, start: float, end: float) -> Use:
+def _still(one: Running, start: float, end: float) -> Usage:
     since = one.since.timestamp()
-    return Use(int(start <= since < end), max(0.0, end - max(since, start)) if since < end else 0.0)
+    return Usage(int(start <= since < end), max(0.0, end - max(since, start)) if since < end else 0.0)
 
 
 def _between(start: float, end: float) -> dict[str, object]:

@@ -23,7 +23,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class DayUse:
+class DayUsage:
     """One local day of a machine, all times in seconds; ``unavailable``: oopsed, locked out or both."""
 
     date: date
@@ -42,7 +42,7 @@ class MachineHistory:
 
     machine: str
     first: datetime | None
-    days: tuple[DayUse, ...]
+    days: tuple[DayUsage, ...]
     week: tuple[tuple[float, ...], ...]
     """Share of time in use, 0 to 1, by weekday (from Monday) and local hour."""
 
@@ -57,25 +57,25 @@ class MachineHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Usage:
     """Sessions that began, seconds that passed in sessions, cards that got none."""
 
     sessions: int = 0
     seconds: float = 0.0
     refusals: int = 0
 
-    def __add__(self, other: Use) -> Use:
+    def __add__(self, other: Usage) -> Usage:
         """Return the sum."""
-        return Use(self.sessions + other.sessions, self.seconds + other.seconds, self.refusals + other.refusals)
+        return Usage(self.sessions + other.sessions, self.seconds + other.seconds, self.refusals + other.refusals)
 
 
 @dataclass(frozen=True, slots=True)
-class UserUse:
+class UserUsage:
     """One user's part. ``account_id`` is ``None`` for cards that nobody knows, empty where names were removed."""
 
     account_id: str | None
     full_name: str
-    use: Use
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +83,14 @@ class Week:
     """A week of the whole shop, from its Monday."""
 
     monday: date
-    use: Use
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
 class ShopHistory:
     """The shop: each machine's last :data:`DAYS` days, and the last :data:`WEEKS` weeks, the oldest first."""
 
-    machines: dict[str, Use]
+    machines: dict[str, Usage]
     unavailable: dict[str, float]
     """Seconds oopsed or locked out, by machine."""
     since: datetime

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import bottle
 
 from mac_actors.core.config import Configuration
-from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reload import ReloadSummary
@@ -28,7 +28,7 @@ from mac_actors.web.api.response_models import (
 from mac_actors.web.errors import refusals_in_log
 from mac_actors.web.requests import parse_body, read_body
 
-COMMANDS: tuple[tuple[str, str, type[AdminEvent]], ...] = (
+COMMANDS: tuple[tuple[str, str, type[Command]], ...] = (
     ("POST", "oops", Oops),
     ("DELETE", "oops", Unoops),
     ("POST", "locked_out", Lock),
@@ -51,7 +51,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         with refusals_in_log():
             access.check_admin(bottle.request.environ)
 
-    def command(kind: type[AdminEvent]) -> Callable[[str], bytes]:
+    def command(kind: type[Command]) -> Callable[[str], bytes]:
         def carry_out(name: str) -> bytes:
             check_access()
             body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")

@@ -9,7 +9,7 @@ from mac_actors.storage.records import Entry
 from mac_actors.web.api.response_models import (
     EventBody,
 )
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
 """Lines of the journal in one answer."""
@@ -43,5 +43,5 @@ def _text(outcome: Outcome, names: bool) -> str:
 
 def _kind(value: str | None) -> str | None:
     if value is not None and value not in outcomes.KINDS:
-        raise Refused(422, f"kind: expected one of {', '.join(sorted(outcomes.KINDS))}")
+        raise RequestRefused(422, f"kind: expected one of {', '.join(sorted(outcomes.KINDS))}")
     return value

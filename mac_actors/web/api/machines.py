@@ -47,7 +47,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
         shown = names()
         return json_of(MachinesBody(machines=[machine_body(s, names=shown) for s in fleet.snapshots()]))
 
-    @app.get("/api/machines/<name:path>/events", heavy=True)
+    @app.get("/api/machines/<name:path>/events", limited=True)
     def machine_events(name: str) -> bytes:
         with suppress(UnknownMachine):
             return show(f"{name}/events")  # an alias may end like this path
@@ -60,7 +60,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Calla
     def show(name: str) -> bytes:
         return json_of(machine_body(fleet.snapshot(name), names=names()))
 
-    @app.get("/api/events", heavy=True)
+    @app.get("/api/events", limited=True)
     def events() -> bytes:
         return page_of_events(None)
 

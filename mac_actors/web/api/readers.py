@@ -19,7 +19,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.request_models import ReportBody
 from mac_actors.web.api.response_models import OutputsBody
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
         if not access.reader_may_report(environ):
             if name in fleet.configuration.machines:
                 refused_readers.add(name)
-            raise Refused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
+            raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
         received = environ.get("mac.received") or time.monotonic()
         try:
@@ -59,7 +59,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
                 log.warning(
                     "a reader at %s reports for %r, which is not in the machines file", environ["REMOTE_ADDR"], called
                 )
-            raise Refused(404, f"No such machine: {called}") from None
+            raise RequestRefused(404, f"No such machine: {called}") from None
         except MachineUnavailable:
             observe(time.monotonic() - received)  # the slowest of all: they belong in the picture
             raise

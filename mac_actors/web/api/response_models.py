@@ -130,7 +130,7 @@ class EventsBody(BaseModel):
     next: str | None = Field(description="`?cursor=` of the next page; null on the last one")
 
 
-class MachineUseBody(BaseModel):
+class MachineUsageBody(BaseModel):
     """A machine's use: sessions that began, seconds that passed in sessions, fobs that were refused."""
 
     model_config = ConfigDict(title="MachineUse")
@@ -142,10 +142,10 @@ class MachineUseBody(BaseModel):
     refusals: int
 
 
-class UserUseBody(BaseModel):
+class UserUsageBody(BaseModel):
     """A user's use. ``account_id`` is null for all unknown fobs together, and for those whose names were removed."""
 
-    model_config = ConfigDict(title="UserUse")
+    model_config = ConfigDict(title="UserUsage")
 
     account_id: str | None
     name: str
@@ -161,8 +161,8 @@ class UsageBody(BaseModel):
 
     first: date = Field(serialization_alias="from")
     last: date = Field(serialization_alias="to")
-    machines: list[MachineUseBody]
-    users: list[UserUseBody] | None = Field(description="null without the admins' token")
+    machines: list[MachineUsageBody]
+    users: list[UserUsageBody] | None = Field(description="null without the admins' token")
 
 
 class ForgottenBody(BaseModel):

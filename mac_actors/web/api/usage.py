@@ -14,11 +14,11 @@ from mac_actors.errors import UnknownPerson
 from mac_actors.fleet import erasure
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
-from mac_actors.storage.history.values import Running, Use, UserUse
+from mac_actors.storage.history.values import Running, Usage, UserUsage
 from mac_actors.web.access import Access
 from mac_actors.web.api.request_models import ForgetBody
-from mac_actors.web.api.response_models import ForgottenBody, MachineUseBody, UsageBody, UserUseBody, json_of
-from mac_actors.web.errors import Refused, refusals_in_log
+from mac_actors.web.api.response_models import ForgottenBody, MachineUsageBody, UsageBody, UserUsageBody, json_of
+from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.requests import day, parse_body, read_body, read_query
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
     def is_admin() -> bool:
         try:
             access.check_admin(bottle.request.environ)
-        except Refused:
+        except RequestRefused:
             return False
         return access.shows_names(bottle.request.environ)
 
@@ -47,7 +47,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         last = day("to", query.get("to")) or today
         first = day("from", query.get("from")) or last - timedelta(DEFAULT_DAYS - 1)
         if first > last:
-            raise Refused(422, f"from: expected a day that is not after to ({last})")
+            raise RequestRefused(422, f"from: expected a day that is not after to ({last})")
         running = running_sessions(fleet.snapshots())
         machines, users = history.usage(first, last, running, users=is_admin())
         shown = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
@@ -56,7 +56,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
                 first=first,
                 last=last,
                 machines=[
-                    MachineUseBody(machine=name, display_name=shown.get(name, name), **_use(machines.get(name, Use())))
+                    MachineUsageBody(
+                        machine=name, display_name=shown.get(name, name), **_use(machines.get(name, Usage()))
+                    )
                     for name in [*shown, *sorted(machines.keys() - shown.keys())]
                 ],
                 users=None if users is None else _users(users, fleet),
@@ -73,7 +75,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         try:
             who = erasure.find(body.user, directory, fleet.journal)
         except UnknownPerson as error:
-            raise Refused(409 if error.several else 404, str(error)) from None
+            raise RequestRefused(409 if error.several else 404, str(error)) from None
         if body.only_look:
             return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
         done = erasure.carry_out(who, directory, fleet.journal)
@@ -101,19 +103,19 @@ def running_sessions(snapshots: list[Snapshot]) -> list[Running]:
     ]
 
 
-def _users(users: list[UserUse], fleet: MachineFleet) -> list[UserUseBody]:
+def _users(users: list[UserUsage], fleet: MachineFleet) -> list[UserUsageBody]:
     """Those with the most hours first; then the fobs that nobody knows, and those whose names were removed."""
     known = {user.account_id: user.full_name for user in fleet.configuration.directory.users}
     people, others = [], []
     for one in users:
         if one.account_id is None or one.account_id == FORGOTTEN.account_id:
             name = UNKNOWN if one.account_id is None else REMOVED
-            others.append(UserUseBody(account_id=None, name=name, **_use(one.use)))
+            others.append(UserUsageBody(account_id=None, name=name, **_use(one.usage)))
         else:
             name = known.get(one.account_id, one.full_name)
-            people.append(UserUseBody(account_id=one.account_id, name=name, **_use(one.use)))
+            people.append(UserUsageBody(account_id=one.account_id, name=name, **_use(one.usage)))
     return sorted(people, key=lambda user: (-user.seconds, user.name)) + sorted(others, key=lambda user: user.name)
 
 
-def _use(use: Use) -> dict[str, Any]:
-    return {"sessions": use.sessions, "seconds": round(use.seconds, 3), "refusals": use.refusals}
+def _use(usage: Usage) -> dict[str, Any]:
+    return {"sessions": usage.sessions, "seconds": round(usage.seconds, 3), "refusals": usage.refusals}

@@ -26,7 +26,7 @@ def machine_text(fleet: MachineFleet) -> str:
     families = [[f"# HELP {gauge.name} {gauge.help}\n# TYPE {gauge.name} {gauge.kind}\n"] for gauge in MACHINE_GAUGES]
     directory = fleet.configuration.directory
     now = datetime.now(UTC)
-    for number, (config, state) in enumerate(fleet.board(), 1):
+    for number, (config, state) in enumerate(fleet.published(), 1):
         card = state.card
         known = card is not None and (state.session is not None or directory.find(card.fob) is not None)
         _add(families, Seen(config, state, outputs(config, state), known, now))

@@ -93,7 +93,7 @@ class Metrics:
         return machines.encode("utf-8", "replace") + rest, content_type
 
     def _count(self, outcome: Outcome) -> None:
-        """Count an outcome. One thread does this: the herald's."""
+        """Count an outcome. One thread does this: the publisher's."""
         self._transitions[kind(outcome)] += 1
         if isinstance(outcome, SessionRefused):
             self._refused_logins[outcome.refusal.value] += 1
@@ -108,7 +108,7 @@ class Metrics:
         yield _single(table.USERS, len(directory.users))
         yield _single(table.FOBS, len(directory.by_fob))
         statuses = Counter({status.value: 0 for status in Status})
-        statuses.update(state.status.value for _, state in fleet.board())
+        statuses.update(state.status.value for _, state in fleet.published())
         yield _several(table.MACHINES, _by_one(statuses))
         yield _several(table.TRANSITIONS, _by_one(self._transitions))
         yield _several(table.REFUSED_LOGINS, _by_one(self._refused_logins))
@@ -136,16 +136,22 @@ class Metrics:
 
     def _notices(self) -> Iterator[core.Metric]:
         """What happens to notices; without a chat there are none."""
-        lanes = self._fleet.notifier.lanes if self._fleet.notifier else {}
+        channels = self._fleet.notifier.channels if self._fleet.notifier else {}
         queued = self._fleet.journal.queued
         now = datetime.now(UTC)
-        waiting = self._outbox.look() if lanes else {}
+        waiting = self._outbox.look() if channels else {}
         ages = {channel: max(0.0, (now - oldest).total_seconds()) for channel, (_, oldest) in waiting.items()}
-        yield _several(table.NOTICES_QUEUED, [((channel,), queued[channel]) for channel in lanes])
-        yield _several(table.NOTICES_SENT, [((channel,), lane.posted) for channel, lane in lanes.items()])
-        yield _several(table.NOTICES_RETRIED, [((channel,), lane.retried) for channel, lane in lanes.items()])
-        yield _several(table.NOTICES_WAITING, [((c,), waiting[c][0] if c in waiting else 0) for c in lanes])
-        yield _several(table.NOTICES_AGE, [((channel,), ages.get(channel, 0.0)) for channel in lanes])
+        yield _several(table.NOTICES_QUEUED, [((channel,), queued[channel]) for channel in channels])
+        yield _several(
+            table.NOTICES_SENT,
+            [((channel,), channel_notifier.posted) for channel, channel_notifier in channels.items()],
+        )
+        yield _several(
+            table.NOTICES_RETRIED,
+            [((channel,), channel_notifier.retried) for channel, channel_notifier in channels.items()],
+        )
+        yield _several(table.NOTICES_WAITING, [((c,), waiting[c][0] if c in waiting else 0) for c in channels])
+        yield _several(table.NOTICES_AGE, [((channel,), ages.get(channel, 0.0)) for channel in channels])
 
 
 class _Numbers:

@@ -16,17 +16,17 @@ from typing import Any
 import bottle
 
 from mac_actors.core import wording
-from mac_actors.core.inputs import AdminEvent, Clear, Lock, Oops
+from mac_actors.core.inputs import Clear, Command, Lock, Oops
 from mac_actors.core.state import Source
 from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import COOKIE, Access, Viewer
 from mac_actors.web.api.request_models import AdminBody
-from mac_actors.web.errors import Refused, refusals_in_log
+from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
-from mac_actors.web.pages.tiles import ORDERS, STATES, Board, Look
+from mac_actors.web.pages.tiles import ORDERS, STATES, Board, BoardView
 from mac_actors.web.requests import parse_fields, read_form
 
 _OFF = "its power goes off at once, and a running session ends."
@@ -37,7 +37,7 @@ _EFFECTS = {
     "clear": "Lifts oops and lock-out: the machine may be used again.",
 }
 
-_EVENTS: dict[str, type[AdminEvent]] = {"oops": Oops, "lock": Lock, "clear": Clear}
+_EVENTS: dict[str, type[Command]] = {"oops": Oops, "lock": Lock, "clear": Clear}
 
 _VAIN = {
     "oops": ({Already.OOPSED}, "was oopsed already"),
@@ -105,10 +105,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             "page": stamp,
             "summary": look.summary,
             "counts": look.counts,
-            "tiles": {t.face.name: t.html(kind, viewer.names) for t in look.tiles if t.version > known},
+            "tiles": {t.content.name: t.html(kind, viewer.names) for t in look.tiles if t.version > known},
         }
         if look.ordered > known:
-            answer["order"] = [tile.face.name for tile in look.tiles]
+            answer["order"] = [tile.content.name for tile in look.tiles]
         bottle.response.content_type = "application/json"
         return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
 
@@ -120,7 +120,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         name = fleet.find(name)
         action = form.get("action", "")
         if action not in ORDERS:
-            raise Refused(422, f"action: expected one of {', '.join(ORDERS)}")
+            raise RequestRefused(422, f"action: expected one of {', '.join(ORDERS)}")
         if "reason" not in form:  # the button of a tile, without the script that asks for the reason
             return render(
                 "order.tpl",
@@ -144,7 +144,7 @@ def _stamp(viewer: Viewer, kind: str) -> str:
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
 
 
-def _cursor(board: Board, look: Look) -> str:
+def _cursor(board: Board, look: BoardView) -> str:
     return f"{board.epoch}-{look.version}"
 
 

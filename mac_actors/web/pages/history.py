@@ -12,13 +12,13 @@ import bottle
 from mac_actors.core.text import duration
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
-from mac_actors.storage.history.values import DAYS, WEEKS, Use
+from mac_actors.storage.history.values import DAYS, WEEKS, Usage
 from mac_actors.web.access import Access
 from mac_actors.web.api.events import event_body
 from mac_actors.web.api.response_models import EventBody
 from mac_actors.web.api.usage import running_sessions
 from mac_actors.web.pages.html import render
-from mac_actors.web.pages.tiles import Face
+from mac_actors.web.pages.tiles import TileContent
 from mac_actors.web.requests import number
 
 EVENTS = 30
@@ -48,7 +48,7 @@ class Hour:
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
     """Add the pages."""
 
-    @app.get("/machines/<name:path>", heavy=True)
+    @app.get("/machines/<name:path>", limited=True)
     def machine(name: str) -> bytes:
         viewer = access.viewer(bottle.request.environ)
         seen = fleet.snapshot(name)
@@ -61,7 +61,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             "machine.tpl",
             viewer,
             machine=seen,
-            face=Face.of(seen),
+            content=TileContent.of(seen),
             always_on=config is not None and config.always_enabled,
             second=config.second_relay if config else None,
             past=past,
@@ -85,14 +85,14 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         length = datetime.now().timestamp() - past.since.timestamp()
         rows = [
             (name, titles.get(name), use, share(past.unavailable.get(name, 0.0), length))
-            for name, use in ((n, past.machines.get(n, Use())) for n in {**titles, **past.machines})
+            for name, use in ((n, past.machines.get(n, Usage())) for n in {**titles, **past.machines})
         ]
         rows.sort(key=lambda row: (-row[2].seconds, (row[1] or row[0]).casefold()))
         return render(
             "shop.tpl",
             viewer,
             rows=rows,
-            total=sum(past.machines.values(), Use()),
+            total=sum(past.machines.values(), Usage()),
             weeks=past.weeks,
             days=DAYS,
             number_of_weeks=WEEKS,

@@ -11,7 +11,7 @@ import bottle
 
 from mac_actors.web.access import COOKIE, Access, TooMany
 from mac_actors.web.api.request_models import AdminBody
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 from mac_actors.web.logins import LOGIN_SECONDS
 from mac_actors.web.pages.html import render, see_other
 from mac_actors.web.requests import parse_fields, read_form
@@ -45,7 +45,7 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
             login = access.log_in(
                 environ, form.get("token", "").strip(), parse_fields(AdminBody, {"by": form.get("by", "")}).by
             )
-        except Refused as refused:
+        except RequestRefused as refused:
             log.warning("refused a login from %s: %s", bottle.request.remote_addr, refused.status)
             count(str(refused.status))
             bottle.response.status = refused.status

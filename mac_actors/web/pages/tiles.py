@@ -31,7 +31,7 @@ ORDERS = {"oops": "Oops", "lock": "Lock out", "clear": "Clear"}
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class TileContent:
     """What a tile shows. While it is the same, so is the tile."""
 
     name: str
@@ -47,8 +47,8 @@ class Face:
     always_on: bool
 
     @classmethod
-    def of(cls, machine: Snapshot) -> Face:
-        """Return the face of a machine."""
+    def of(cls, machine: Snapshot) -> TileContent:
+        """Return the content of a machine."""
         session, online = machine.session, machine.online
         since: datetime | None
         seen = None if online else machine.last_checkin
@@ -82,16 +82,16 @@ class Face:
         return "Oopsed and locked out" if self.oops and self.lock else STATES[self.state]
 
     @property
-    def sought(self) -> str:
+    def search_text(self) -> str:
         """The text that a search looks in."""
         return f"{self.title} {self.name}".lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A face, the version of the board that it came with, and its HTML for each kind of viewer that asked for it."""
+    """A content, the version of the board that it came with, and its HTML for each kind of viewer that asked for it."""
 
-    face: Face
+    content: TileContent
     version: int
     _html: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -100,13 +100,13 @@ class Tile:
         made = self._html.get((kind, names))
         if made is None:
             made = self._html[kind, names] = fill(
-                "tile.tpl", face=self.face, kind=kind, names=names, orders=ORDERS
+                "tile.tpl", content=self.content, kind=kind, names=names, orders=ORDERS
             ).strip()
         return made
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BoardView:
     """The board at one moment: all tiles in their order, and the version that brought the last change."""
 
     version: int = 0
@@ -117,7 +117,7 @@ class Look:
     @property
     def counts(self) -> dict[str, int]:
         """How many machines are in each state."""
-        found = Counter(tile.face.state for tile in self.tiles)
+        found = Counter(tile.content.state for tile in self.tiles)
         return {state: found[state] for state in STATES}
 
     @property
@@ -139,11 +139,11 @@ class Board:
         self._snapshots = snapshots
         self._clock = clock
         self._lock = threading.Lock()
-        self._look = Look()
+        self._look = BoardView()
         self._known: dict[str, Tile] = {}
         self._looked: float | None = None
 
-    def look(self) -> Look:
+    def look(self) -> BoardView:
         """Return the board as it is now, or was a moment ago."""
         with self._lock:
             now = self._clock()
@@ -157,16 +157,16 @@ class Board:
         with self._lock:
             self._looked = None
 
-    def _look_again(self) -> Look:
+    def _look_again(self) -> BoardView:
         last, version, known = self._look, self._look.version + 1, self._known
         tiles: dict[str, Tile] = {}
         for machine in self._snapshots():
-            face, tile = Face.of(machine), known.get(machine.name)
-            tiles[machine.name] = tile if tile is not None and tile.face == face else Tile(face, version)
+            content, tile = TileContent.of(machine), known.get(machine.name)
+            tiles[machine.name] = tile if tile is not None and tile.content == content else Tile(content, version)
         ranks = {state: rank for rank, state in enumerate(STATES)}
-        ordered = tuple(sorted(tiles.values(), key=lambda tile: ranks[tile.face.state]))
+        ordered = tuple(sorted(tiles.values(), key=lambda tile: ranks[tile.content.state]))
         self._known = tiles
         if ordered == last.tiles:
             return last
-        moved = [tile.face.name for tile in ordered] != [tile.face.name for tile in last.tiles]
-        return Look(version, ordered, version if moved else last.ordered)
+        moved = [tile.content.name for tile in ordered] != [tile.content.name for tile in last.tiles]
+        return BoardView(version, ordered, version if moved else last.ordered)

@@ -51,7 +51,7 @@ _FOLDED = re.compile(rb"\r\n[ \t]")
 _EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
 
 
-class Reception(ConnectionManager):
+class RequestBuffer(ConnectionManager):
     """cheroot's connection manager, but patient for all clients at once."""
 
     turns = 0
@@ -249,7 +249,7 @@ class Reception(ConnectionManager):
     def _refuse(self, conn: Connection, status: int, message: str) -> None:
         """Answer without a worker, then let the client finish sending so that it can read the answer."""
         body = json.dumps({"error": message}).encode()
-        reason = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large"}.get(status, "Refused")
+        reason = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large"}.get(status, "RequestRefused")
         head = (
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

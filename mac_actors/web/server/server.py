@@ -22,7 +22,7 @@ from mac_actors.errors import ConfigError, MacError
 from mac_actors.web.counts import Counts
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.fair_queue import FairQueue
-from mac_actors.web.server.request_buffer import MAX_BODY, Reception
+from mac_actors.web.server.request_buffer import MAX_BODY, RequestBuffer
 from mac_actors.web.server.tls import Tls
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class Server(WSGIServer):
                 "Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
             ) from error
         self._connections.close()  # cheroot's own manager, put there by prepare()
-        self._connections: Reception = Reception(self)
+        self._connections: RequestBuffer = RequestBuffer(self)
 
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:

@@ -18,7 +18,7 @@ from mac_actors.core.inputs import Clear, Lock, Report
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import Card, MachineState, Source, Status, Telemetry
 from mac_actors.errors import StorageError
-from mac_actors.imports.dm_mac.states import OldState, Plan, carry_out, make_plan, read_directory
+from mac_actors.imports.dm_mac.states import ImportPlan, OldState, carry_out, make_plan, read_directory
 from mac_actors.settings import parse
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
@@ -52,11 +52,11 @@ def old(tmp_path: Path) -> Path:
     return directory
 
 
-def planned(old: Path, stored: Mapping[str, MachineState | Unreadable] = NEW) -> Plan:
+def planned(old: Path, stored: Mapping[str, MachineState | Unreadable] = NEW) -> ImportPlan:
     return make_plan(MACHINES, read_directory(old, NOW), stored, NOW)
 
 
-def taken_over(old: Path, state: Path) -> Plan:
+def taken_over(old: Path, state: Path) -> ImportPlan:
     with closing(Store.open(state)) as store:
         plan = planned(old, store.load_states())
         carry_out(store, plan)

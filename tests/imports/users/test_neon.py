@@ -12,7 +12,7 @@ import pytest
 
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.users.neon import PAUSE_SECONDS, TRIES, Neon
-from mac_actors.imports.users.neon_config import URL, Access, NeonConfig
+from mac_actors.imports.users.neon_config import URL, NeonAccess, NeonConfig
 from mac_actors.imports.users.people import gather
 from mac_actors.imports.users.source import checked, fob_problem
 from mac_actors.settings.entries import UserEntry
@@ -53,7 +53,7 @@ class Asked:
         self.told: list[str] = []
         self.source = Neon(
             settings or config(),
-            Access(ORGANIZATION, key, server.url),
+            NeonAccess(ORGANIZATION, key, server.url),
             self.told.append,
             self.waits.append,
             date(2026, 11, 24),
@@ -327,7 +327,7 @@ def test_a_mistake_in_the_configuration_is_named(data: dict[str, Any], said: lis
 
 
 def test_the_secrets_come_from_the_environment_and_are_never_shown() -> None:
-    access = Access.from_environment({"NEON_ORG_ID": " org ", "NEON_API_KEY": KEY})
+    access = NeonAccess.from_environment({"NEON_ORG_ID": " org ", "NEON_API_KEY": KEY})
     assert (access.organization, access.key, access.url) == ("org", KEY, URL)
     assert KEY not in repr(access)
     assert "org'" not in repr(access)
@@ -354,7 +354,7 @@ def test_the_secrets_come_from_the_environment_and_are_never_shown() -> None:
 )
 def test_a_variable_that_is_missing_or_wrong_is_named(environ: dict[str, str], said: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
-        Access.from_environment(environ)
+        NeonAccess.from_environment(environ)
     assert [line[: len(start)] for line, start in zip(error.value.problems, said, strict=True)] == said
 
 

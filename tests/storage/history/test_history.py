@@ -24,7 +24,7 @@ from mac_actors.storage import codec
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.history import downtime, history, sessions
 from mac_actors.storage.history.history import History
-from mac_actors.storage.history.values import DAYS, WEEKS, Running, Use
+from mac_actors.storage.history.values import DAYS, WEEKS, Running, Usage
 from mac_actors.storage.migrations import m0001_initial
 from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.store import Store
@@ -199,12 +199,12 @@ def test_usage_is_by_machine_and_by_user_for_whole_local_days(store: Store) -> N
         refused("mill", local("2026-11-11T00:00")),
     )
     machines, users = past(store).usage(date(2026, 11, 10), date(2026, 11, 10), users=True)
-    assert machines == {"mill": Use(1, 5400, 0), "saw": Use(1, 3600, 2)}
+    assert machines == {"mill": Usage(1, 5400, 0), "saw": Usage(1, 3600, 2)}
     assert users is not None
-    assert {(one.account_id, one.full_name): one.use for one in users} == {
-        ("1", "Ann Able"): Use(1, 5400, 0),
-        ("2", "Bob Baker"): Use(1, 3600, 1),
-        (None, ""): Use(0, 0, 1),
+    assert {(one.account_id, one.full_name): one.usage for one in users} == {
+        ("1", "Ann Able"): Usage(1, 5400, 0),
+        ("2", "Bob Baker"): Usage(1, 3600, 1),
+        (None, ""): Usage(0, 0, 1),
     }
     assert past(store).usage(date(2026, 11, 10), date(2026, 11, 10), users=False)[1] is None
 
@@ -212,16 +212,16 @@ def test_usage_is_by_machine_and_by_user_for_whole_local_days(store: Store) -> N
 def test_usage_counts_what_runs_now_and_ends_now(store: Store) -> None:
     running = [Running("mill", "1", "Ann Able", NOW - timedelta(hours=1)), Running("saw", "9", "New", NOW)]
     machines, users = past(store).usage(TODAY, TODAY + timedelta(400), running, users=True)
-    assert machines == {"mill": Use(1, 3600, 0), "saw": Use(0, 0, 0)}
+    assert machines == {"mill": Usage(1, 3600, 0), "saw": Usage(0, 0, 0)}
     assert users is not None
-    assert [(one.account_id, one.full_name, one.use) for one in users] == [("1", "Ann Able", Use(1, 3600, 0))]
+    assert [(one.account_id, one.full_name, one.usage) for one in users] == [("1", "Ann Able", Usage(1, 3600, 0))]
 
 
 def test_those_whose_names_were_removed_count_together(store: Store) -> None:
     write(store, session("mill", NOW - timedelta(hours=2), NOW - timedelta(hours=1), FORGOTTEN))
     _, users = past(store).usage(TODAY, TODAY, users=True)
     assert users is not None
-    assert [(one.account_id, one.full_name, one.use) for one in users] == [("", "", Use(1, 3600, 0))]
+    assert [(one.account_id, one.full_name, one.usage) for one in users] == [("", "", Usage(1, 3600, 0))]
 
 
 def test_the_newest_name_of_an_account_is_shown(store: Store) -> None:
@@ -254,14 +254,14 @@ def test_many_random_sessions_add_up_as_by_brute_force(store: Store) -> None:
         end = min(midnight(last + timedelta(1), BERLIN), NOW.timestamp())
         machines, users = past(store).usage(first, last, users=True)
         assert users is not None
-        found = {**machines, **{str(one.account_id): one.use for one in users}}
+        found = {**machines, **{str(one.account_id): one.usage for one in users}}
         for key in ("mill", "saw", "kiln", "1", "2"):
             spans = [
                 (s.ended.since.timestamp(), s.at.timestamp())
                 for s in sessions
                 if key in {s.machine, s.ended.user.account_id}
             ]
-            use = found.get(key, Use())
+            use = found.get(key, Usage())
             assert use.sessions == sum(begin <= b < end for b, _ in spans)
             assert use.seconds == pytest.approx(sum(overlap(span, begin, end) for span in spans), abs=0.1)
 
@@ -275,13 +275,13 @@ def test_the_shop_shows_machines_weeks_and_what_was_not_usable(store: Store) -> 
         session("gone", NOW - timedelta(days=2), NOW - timedelta(days=1)),
     )
     shop = past(store).shop([Running("saw", "1", "Ann Able", NOW - timedelta(minutes=30))])
-    assert shop.machines == {"mill": Use(1, 7200, 0), "saw": Use(1, 1800, 1), "gone": Use(1, 86400, 0)}
+    assert shop.machines == {"mill": Usage(1, 7200, 0), "saw": Usage(1, 1800, 1), "gone": Usage(1, 86400, 0)}
     assert [week.monday for week in shop.weeks] == [
         date(2026, 11, 23) - timedelta(weeks=n) for n in reversed(range(WEEKS))
     ]
     # "gone": from Sunday 18:00 to Monday 18:00
-    assert shop.weeks[-2].use == Use(2, 3600 + 5 * 3600, 0)
-    assert shop.weeks[-1].use == Use(1, 3600 + 19 * 3600 + 1800, 1)
+    assert shop.weeks[-2].usage == Usage(2, 3600 + 5 * 3600, 0)
+    assert shop.weeks[-1].usage == Usage(1, 3600 + 19 * 3600 + 1800, 1)
     assert shop.unavailable["kiln"] == pytest.approx(NOW.timestamp() - shop.since.timestamp())
     assert shop.unavailable["mill"] == 0
 
@@ -292,7 +292,7 @@ def test_the_shop_is_looked_at_once_a_minute(store: Store, monkeypatch: pytest.M
     write(store, refused("saw", NOW - timedelta(days=1)))
     assert looker.shop() is first
     monkeypatch.setattr(history, "SHOP_SECONDS", -1.0)
-    assert looker.shop().machines == {"saw": Use(0, 0, 1)}
+    assert looker.shop().machines == {"saw": Usage(0, 0, 1)}
 
 
 def test_so_many_may_wait_for_the_whole_shop_and_the_next_is_sent_away(store: Store) -> None:
@@ -331,7 +331,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
         connection.execute("INSERT INTO journal VALUES (1, :at, :machine, :kind, :account_id, :seconds, :data)", row)
     with closing(Store.open(tmp_path)) as store:
         assert "brought up to date (0002_history)" in caplog.text
-        assert past(store).usage(TODAY, TODAY, users=False)[0] == {"mill": Use(1, 3600, 0)}
+        assert past(store).usage(TODAY, TODAY, users=False)[0] == {"mill": Usage(1, 3600, 0)}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mac_actors.core.inputs import Clear, Event, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.errors import StorageError
 from mac_actors.storage.engine import DATABASE
@@ -58,7 +58,7 @@ def edit(directory: Path, machine: str, change: Callable[[dict[str, Any]], objec
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """Router oopsed, laser locked, a session at the mill, and one at the bandsaw that has ended."""
-    events: list[tuple[str, Event]] = [
+    events: list[tuple[str, Input]] = [
         ("metal-mill", card(None, 0)),
         ("bandsaw", card(BOB, 1)),
         ("bandsaw", card(None, 2)),
@@ -102,9 +102,9 @@ def test_whatever_happens_the_states_are_what_the_journal_says(tmp_path: Path, s
                 report = Report(at(seconds), fob, oops=chance.random() < 0.1, telemetry=Telemetry(uptime=uptime))
                 admin = chance.choice([Oops, Lock, Unoops, Unlock, Clear])
                 by = chance.choice([None, "me"]), chance.choice([None, "why"])
-                command: Event = admin(at(seconds), chance.choice([Source.CLI, Source.SLACK]), *by)
+                command: Input = admin(at(seconds), chance.choice([Source.CLI, Source.SLACK]), *by)
                 removed = Removed(at(seconds))
-                event: Event = chance.choices([report, command, removed], [12, 4, 1])[0]
+                event: Input = chance.choices([report, command, removed], [12, 4, 1])[0]
                 fleet.ask(chance.choice(list(fleet)), event)
             assert findings(tmp_path) == []
     assert findings(tmp_path) == []

@@ -11,7 +11,7 @@ import pytest
 
 from mac_actors.settings import Tokens
 from mac_actors.web.access import Access
-from mac_actors.web.errors import Refused
+from mac_actors.web.errors import RequestRefused
 from tests.conftest import MakeServer, start_server
 from tests.fakes import (
     ANN,
@@ -244,7 +244,7 @@ def test_without_a_token_only_this_computer_gives_orders(server: Running) -> Non
     for address in ("127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"):
         access.check_admin({"REMOTE_ADDR": address})
     for address in ("10.0.0.5", "192.168.1.2", "::ffff:10.0.0.5", "fe80::1", "fe80::1%eth0", "0.0.0.0", "", "unknown"):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefused) as refused:
             access.check_admin({"REMOTE_ADDR": address})
         assert refused.value.status == 403
 

@@ -351,7 +351,7 @@ def test_what_never_happened_is_0_from_the_start(make_server: MakeServer) -> Non
     assert shown.by("mac_transitions_total", "kind") == dict.fromkeys(KINDS, 0)
     assert set(shown.by("mac_refused_logins_total", "reason").values()) == {0}
     assert shown.by("mac_refused_requests_total", "status") == dict.fromkeys(REASONS, 0)
-    parts = ["machine", "journal", "herald", "control notifier", "oops notifier"]
+    parts = ["machine", "journal", "publisher", "control notifier", "oops notifier"]
     assert shown.by("mac_actor_restarts_total", "kind") == dict.fromkeys(parts, 0)
     assert shown.by("mac_notices_sent_total", "channel") == {"control": 0, "oops": 0}
 
@@ -530,9 +530,9 @@ def test_an_outbox_that_cannot_be_read_leaves_all_other_numbers(
 @pytest.mark.actor_dies
 def test_restarts_of_actors_are_counted_by_kind(fleet: MachineFleet) -> None:
     metrics = Metrics(fleet)
-    fleet.lives.refs["router"].tell("no event at all")
+    fleet.supervisor.refs["router"].tell("no event at all")
     wait_until(lambda: fleet.restarts["machine"] == 1)
-    assert Scrape.of(metrics).by("mac_actor_restarts_total", "kind") == {"machine": 1, "journal": 0, "herald": 0}
+    assert Scrape.of(metrics).by("mac_actor_restarts_total", "kind") == {"machine": 1, "journal": 0, "publisher": 0}
 
 
 def test_two_servers_in_one_process_count_for_themselves(

@@ -9,7 +9,7 @@ import pytest
 
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session, SessionKind, Source, Status, Telemetry
-from mac_actors.web.pages.tiles import LOOK_SECONDS, STATES, Board, Face, Look, Tile
+from mac_actors.web.pages.tiles import LOOK_SECONDS, STATES, Board, BoardView, Tile, TileContent
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 FLAG = Flag(NOW - timedelta(hours=3), Source.SLACK, "Grace", "bent <b>")
@@ -47,12 +47,12 @@ SILENT = replace(IDLE, online=False, last_checkin=NOW - timedelta(minutes=9))
     ],
 )
 def test_the_state_of_a_tile(machine: Snapshot, state: str, word: str, since: datetime | None) -> None:
-    face = Face.of(machine)
-    assert (face.state, face.word, face.since) == (state, word, since)
+    content = TileContent.of(machine)
+    assert (content.state, content.word, content.since) == (state, word, since)
 
 
 def html(machine: Snapshot, kind: str = "plain", *, names: bool = False) -> str:
-    return Tile(Face.of(machine), 1).html(kind, names)
+    return Tile(TileContent.of(machine), 1).html(kind, names)
 
 
 def test_what_a_tile_says() -> None:
@@ -106,13 +106,13 @@ class Shop:
         self.looks += 1
         return self.machines
 
-    def look(self) -> Look:
+    def look(self) -> BoardView:
         self.seconds += LOOK_SECONDS
         return self.board.look()
 
 
-def versions(look: Look) -> dict[str, int]:
-    return {tile.face.name: tile.version for tile in look.tiles}
+def versions(look: BoardView) -> dict[str, int]:
+    return {tile.content.name: tile.version for tile in look.tiles}
 
 
 def test_a_change_gets_the_next_version_and_leaves_the_other_tiles_alone() -> None:
@@ -167,6 +167,6 @@ def test_what_needs_attention_comes_first_and_the_rest_stays_in_the_order_of_the
         replace(named[6], lock=FLAG),
     ]
     look = shop.look()
-    assert [tile.face.name for tile in look.tiles] == ["e", "d", "g", "c", "b", "a", "f"]
+    assert [tile.content.name for tile in look.tiles] == ["e", "d", "g", "c", "b", "a", "f"]
     assert look.summary == "2 free, 1 in use, 1 offline, 2 locked out, 1 oopsed"
     assert list(look.counts) == list(STATES)

@@ -1,6 +1,6 @@
 % kiosk = kind == 'kiosk'
 % rebase('layout.tpl', title='Machines', page='board', kiosk=kiosk)
-% shown = [t for t in look.tiles if (not state or t.face.state == state) and all(w in t.face.sought for w in q.lower().split())]
+% shown = [t for t in look.tiles if (not state or t.content.state == state) and all(w in t.content.search_text for w in q.lower().split())]
 <div class="head">
   <h1>Machines</h1>
   <p id="summary" class="summary">{{look.summary}}</p>
@@ -29,7 +29,7 @@
 % end
 <ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}">
 % for tile in look.tiles:
-<li data-name="{{tile.face.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
+<li data-name="{{tile.content.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
 % end
 </ul>
 <p id="none" class="none"{{!' hidden' if shown else ''}}>\\

@@ -6,12 +6,12 @@
 <p class="muted called">Called <code>{{machine.name}}</code> by its reader</p>
 % end
 <div class="two">
-<section class="tile {{face.state}} now" aria-label="State now">
-  <p class="state"><svg class="shape" aria-hidden="true"><use href="#shape-{{face.state}}"/></svg><strong>{{face.word}}</strong> \\
-% if face.state == 'offline':
-<span class="since">{{!clock(face.since, 'last seen {}', 'last seen {} ago') if face.since else 'never seen'}}</span>\\
+<section class="tile {{content.state}} now" aria-label="State now">
+  <p class="state"><svg class="shape" aria-hidden="true"><use href="#shape-{{content.state}}"/></svg><strong>{{content.word}}</strong> \\
+% if content.state == 'offline':
+<span class="since">{{!clock(content.since, 'last seen {}', 'last seen {} ago') if content.since else 'never seen'}}</span>\\
 % else:
-<span class="since">{{!clock(face.since, 'since {}', 'for {}')}}</span>\\
+<span class="since">{{!clock(content.since, 'since {}', 'for {}')}}</span>\\
 % end
 </p>
 % for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):

@@ -1,6 +1,6 @@
 % from mac_actors.core.wording import origin
-% f = face
-<article class="tile {{f.state}}" aria-labelledby="t-{{f.name}}" data-state="{{f.state}}" data-find="{{f.sought}}">
+% f = content
+<article class="tile {{f.state}}" aria-labelledby="t-{{f.name}}" data-state="{{f.state}}" data-find="{{f.search_text}}">
 <h2 id="t-{{f.name}}">\\
 % if kind == 'kiosk':
 <bdi>{{f.title}}</bdi>\\

@@ -51,11 +51,11 @@ def test_one_that_ends_is_started_anew_with_its_arguments_and_it_is_said(
     own = fleet.start(Counting, lives, word="kept")
     getattr(own.proxy(), end).defer()
     wait_until(lambda: lives == ["kept", "kept"])
-    wait_until(lambda: fleet.restarts["own"] == 1)
+    wait_until(lambda: fleet.restarts["custom"] == 1)
     assert own.is_alive()
     assert "Counting had stopped and was restarted" in caplog.text
     assert fleet.health() == {}
-    assert fleet.restarts == {"own": 1}, "no other actor was touched"
+    assert fleet.restarts == {"custom": 1}, "no other actor was touched"
     assert fleet["router"].lock().get(timeout=WAIT).durable
 
 
@@ -74,7 +74,7 @@ def test_one_that_fails_again_and_again_is_ill_and_not_in_a_loop(
     assert "Stillborn" in fleet.health()["actors"]
     assert len(starts) == LIMIT + 2
     for _ in range(3):
-        fleet.revive_the_dead()
+        fleet.restart_dead()
     assert len(starts) == LIMIT + 2
     assert "again and again" in caplog.text
     assert "dead" in repr(own)
@@ -98,7 +98,7 @@ def test_one_that_can_not_be_made_again_is_ill_and_says_why(fleet: Fleet, caplog
 def test_a_mistake_in_its_init_goes_to_the_caller(fleet: Fleet) -> None:
     with pytest.raises(TypeError, match="lives"):
         fleet.start(Counting)
-    fleet.revive_the_dead()
+    fleet.restart_dead()
     assert fleet.restarts == {}
 
 
@@ -130,9 +130,9 @@ def test_a_slow_one_holds_up_nobody_and_what_it_misses_is_said_once(
 
 def test_two_of_a_kind_have_names_of_their_own(fleet: Fleet) -> None:
     first, second = fleet.start(Counting, []), fleet.start(Counting, [])
-    assert [str(first), str(second)] == ["<OwnActor Counting: alive>", "<OwnActor Counting 2: alive>"]
+    assert [str(first), str(second)] == ["<CustomActor Counting: alive>", "<CustomActor Counting 2: alive>"]
     first.stop()
-    assert str(first) == "<OwnActor Counting: stopped>"
+    assert str(first) == "<CustomActor Counting: stopped>"
     wait_until(lambda: fleet.start(Counting, []).name == "Counting")
 
 
@@ -185,7 +185,7 @@ def test_one_that_does_not_end_is_left_behind_and_said(
 def test_outcomes_wait_for_the_herald_while_it_is_dead(fleet: Fleet) -> None:
     told = RecordingSubscriber()
     fleet.subscribe(told)
-    fleet.herald.ref.stop(timeout=WAIT)
+    fleet.publisher.ref.stop(timeout=WAIT)
     fleet["router"].lock().get(timeout=WAIT)
     assert len(told.wait_for(1)) == 1
 

@@ -1,4 +1,4 @@
-"""Pictures drawn of the code itself, by Graphviz; where that is not installed, the same as text.
+"""Diagrams drawn of the code itself, by Graphviz; where that is not installed, the same as text.
 
 ``floors``: which room imports which. ``states``: what each event makes of a machine, by asking ``decide``.
 ``report``: the way of a report, traced.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import mac_actors
 from docs.extension.trace import trace_report
-from mac_actors.core.inputs import Clear, Event, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Input, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.state import MachineState, SessionKind, Source, Telemetry
 from mac_actors.core.transitions import decide
 from mac_actors.settings import parse
@@ -36,9 +36,9 @@ FLOORS = {
 }
 
 
-def picture(name: str) -> list[str]:
-    """The lines of one picture."""
-    nodes, edges = _PICTURES[name]()
+def diagram(name: str) -> list[str]:
+    """The lines of one diagram."""
+    nodes, edges = _DIAGRAMS[name]()
     if shutil.which("dot") is None:
         return [".. code-block:: text", "", *(f"   {a} -> {b}{f': {label}' if label else ''}" for a, b, label in edges)]
     lines = ["digraph {", STYLE]
@@ -91,7 +91,7 @@ def _states() -> Drawing:
     """Every state that a machine with one authorized card and one override card can come to, from the fresh one."""
     machine = _SHOP.machines["saw"]
     by_admin = (_AT, Source.HTTP)
-    events: dict[str, Event] = {
+    events: dict[str, Input] = {
         "card in": Report(_AT, "card".rjust(10, "0"), telemetry=Telemetry(uptime=1.0)),
         "override card in": Report(_AT, "override".rjust(10, "0"), telemetry=Telemetry(uptime=1.0)),
         "card out": Report(_AT, None, telemetry=Telemetry(uptime=1.0)),
@@ -137,9 +137,9 @@ def _report() -> Drawing:
 MESSAGES = [
     ("MachineFleet.report", "MachineActor.on_receive", "ask"),
     ("Journal.record", "JournalActor.on_receive", "tell"),
-    ("Gate.open", "Settling.settle", "on disk"),
+    ("Latch.open", "PendingAnswer.settle", "on disk"),
     ("Notifier.wake", "NotifierActor.on_receive", "tell"),
 ]
 """What goes from one thread to another."""
 
-_PICTURES: dict[str, Callable[[], Drawing]] = {"floors": _floors, "states": _states, "report": _report}
+_DIAGRAMS: dict[str, Callable[[], Drawing]] = {"floors": _floors, "states": _states, "report": _report}
