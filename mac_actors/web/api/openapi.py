@@ -257,7 +257,7 @@ _MEANINGS = {
     401: "No or a wrong token",
     403: "Not from this address or origin",
     404: "No such machine or person",
-    409: "RequestRefused as unsafe, says what `?force=1` would do; or several may be meant",
+    409: "Refused as unsafe, says what `?force=1` would do; or several may be meant",
     413: "The body is too long",
     422: "A field or a file is wrong; says which and what was expected",
     503: "Not able to now; says why",

@@ -145,7 +145,7 @@ class MachineUsageBody(BaseModel):
 class UserUsageBody(BaseModel):
     """A user's use. ``account_id`` is null for all unknown fobs together, and for those whose names were removed."""
 
-    model_config = ConfigDict(title="UserUsage")
+    model_config = ConfigDict(title="UserUse")
 
     account_id: str | None
     name: str

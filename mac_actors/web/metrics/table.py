@@ -197,7 +197,7 @@ MACHINES = Metric("mac_machines", Kind.GAUGE, "Machines, by what they are now.",
 REPORT_SECONDS = Metric(
     "mac_report_duration_seconds",
     Kind.HISTOGRAM,
-    "From a reader's whole report to its answer. RequestRefused reports are not in it.",
+    "From a reader's whole report to its answer. Refused reports are not in it.",
 )
 TRANSITIONS = Metric("mac_transitions_total", Kind.COUNTER, "What happened to machines, by kind of event.", ("kind",))
 REFUSED_LOGINS = Metric(

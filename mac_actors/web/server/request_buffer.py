@@ -249,7 +249,7 @@ class RequestBuffer(ConnectionManager):
     def _refuse(self, conn: Connection, status: int, message: str) -> None:
         """Answer without a worker, then let the client finish sending so that it can read the answer."""
         body = json.dumps({"error": message}).encode()
-        reason = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large"}.get(status, "RequestRefused")
+        reason = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large"}.get(status, "Refused")
         head = (
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -14,7 +14,7 @@
 <div class="panel scroll" tabindex="0" role="region" aria-labelledby="machines">
 <p class="muted">Not usable: the part of the time in which it was oopsed or locked out.</p>
 <table id="by-machine">
-  <thead><tr><th scope="col">Machine</th><th scope="col">Sessions</th><th scope="col">Hours</th><th scope="col">RequestRefused</th><th scope="col">Not usable</th></tr></thead>
+  <thead><tr><th scope="col">Machine</th><th scope="col">Sessions</th><th scope="col">Hours</th><th scope="col">Refused</th><th scope="col">Not usable</th></tr></thead>
   <tbody>
 % for name, title, use, unavailable in rows:
     <tr><th scope="row">\\
@@ -37,7 +37,7 @@
   <summary>As a table</summary>
   <div class="scroll" tabindex="0" role="region" aria-labelledby="weeks">
   <table id="by-week">
-    <thead><tr><th scope="col">Week from</th><th scope="col">Sessions</th><th scope="col">Hours</th><th scope="col">RequestRefused</th></tr></thead>
+    <thead><tr><th scope="col">Week from</th><th scope="col">Sessions</th><th scope="col">Hours</th><th scope="col">Refused</th></tr></thead>
     <tbody>
 % for week in weeks:
       <tr><th scope="row" data-short="{{week.monday.day}} {{f'{week.monday:%b}'}}">{{week.monday.day}} {{f'{week.monday:%b %Y}'}}</th><td>{{week.usage.sessions}}</td><td>{{f'{week.usage.seconds / 3600:.1f}'}}</td><td>{{week.usage.refusals}}</td></tr>
