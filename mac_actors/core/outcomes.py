@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+
+T = TypeVar("T")
 
 
 class EndReason(StrEnum):
@@ -48,11 +51,34 @@ class Ended(Readable):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Outcome(Readable):
-    """Base of all outcomes: which machine, when."""
+    """Base of all outcomes: which machine, when. Who was concerned is found by the types of the fields."""
 
     machine: str
     display_name: str
     at: datetime
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields' values by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @property
+    def ended_session(self) -> Ended | None:
+        """The session that ended by it."""
+        return self._fact(Ended)
+
+    @property
+    def person(self) -> Person | None:
+        """Whose session or card it was; ``None``: nobody's, or nobody knows."""
+        ended = self.ended_session
+        return ended.user if ended else self._fact(Person)
+
+    @property
+    def origin(self) -> Flag | Cleared | None:
+        """What has the ``source``, ``by`` and ``reason`` of an oops, a lock or a clear."""
+        return self._fact(Flag)
+
+    def _fact(self, wanted: type[T]) -> T | None:
+        return next((fact for fact in self.facts().values() if isinstance(fact, wanted)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -129,6 +155,11 @@ class Cleared(Outcome):
     still_oopsed: bool
     still_locked: bool
     power_on: bool
+
+    @property
+    def origin(self) -> Cleared:
+        """The outcome itself: the flags' origins are those of what was lifted."""
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -12,23 +12,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mac_actors.core.outcomes import (
-    FORGOTTEN,
-    Ended,
-    Outcome,
-    Person,
-    SessionStarted,
-)
+from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted
 from mac_actors.core.state import Flag
+
+MEMBER = Person("", "a member")
+"""Whoever it was, where names are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Who is to be forgotten: by account, by the names under which they gave orders, by fob."""
+    """Whose names are taken out: by account, by the names under which they gave commands, by fob.
+
+    ``person`` and ``by`` are what stands in their place.
+    """
 
     accounts: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     fobs: frozenset[str] = frozenset()
+    person: Person = FORGOTTEN
+    by: str | None = ""
 
     def has(self, person: Person | None) -> bool:
         """Whether this is them."""
@@ -74,6 +76,7 @@ class Everybody(Redaction):
 
 
 EVERYBODY = Everybody()
+_HIDDEN = Everybody(person=MEMBER, by=None)
 
 
 def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outcome:
@@ -84,52 +87,35 @@ def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outc
     if current and isinstance(outcome, SessionStarted):
         return outcome
     changes: dict[str, Any] = {}
-    user: Person | None = getattr(outcome, "user", None)
-    fob: str = getattr(outcome, "fob", "")
-    if user is not None and whom.has(user):
-        changes["user"] = FORGOTTEN
-    if fob and (whom.has(user) or whom.has_fob(fob)):
-        changes["fob"] = ""
-    ended: Ended | None = getattr(outcome, "ended", None)
-    if ended is not None and whom.has(ended.user):
-        changes["ended"] = replace(ended, user=FORGOTTEN)
-    for part in ("flag", "oops", "lock"):
-        flag: Flag | None = getattr(outcome, part, None)
-        if flag is not None and not current:
-            changes[part] = replace(flag, **_order(flag, whom))
-    if hasattr(outcome, "by"):
-        changes |= _order(outcome, whom)
+    for name, fact in outcome.facts().items():
+        match fact:
+            case Person() if whom.has(fact):
+                changes[name] = whom.person
+            case Ended(user=user) if whom.has(user):
+                changes[name] = replace(fact, user=whom.person)
+            case Flag() if not current:
+                changes[name] = replace(fact, **_origin(fact, whom))
+            case str() if name == "fob" and (whom.has(outcome.person) or whom.has_fob(fact)):
+                changes[name] = ""
+    if isinstance(outcome, Cleared):
+        changes |= _origin(outcome, whom)
     changed = replace(outcome, **changes)
     return outcome if changed == outcome else changed
 
 
-def _order(order: Any, whom: Redaction) -> dict[str, Any]:
+def _origin(origin: Flag | Cleared, whom: Redaction) -> dict[str, Any]:
     return {
-        "by": "" if order.by and whom.called(order.by) else order.by,
-        "reason": whom.out_of(order.reason) if order.reason else order.reason,
+        "by": whom.by if whom.called(origin.by) else origin.by,
+        "reason": whom.out_of(origin.reason) if origin.reason else origin.reason,
     }
 
 
-MEMBER = Person("", "a member")
-"""Whoever it was, where names are hidden."""
-
-
 def without_fob(outcome: Outcome) -> Outcome:
-    """Return the outcome without the code of the fob, which is told to nobody outside."""
-    hidden: dict[str, Any] = {"fob": ""} if hasattr(outcome, "fob") else {}
+    """Return the outcome without the code of the fob, which nobody outside is shown."""
+    hidden: dict[str, Any] = {"fob": ""} if "fob" in outcome.facts() else {}
     return replace(outcome, **hidden)
 
 
 def without_names(outcome: Outcome) -> Outcome:
     """Return the outcome without fob, and without saying which member or admin it was."""
-    hidden: dict[str, Any] = {}
-    if getattr(outcome, "user", None):
-        hidden["user"] = MEMBER
-    if ended := getattr(outcome, "ended", None):
-        hidden["ended"] = replace(ended, user=MEMBER)
-    for name in ("flag", "oops", "lock"):
-        if flag := getattr(outcome, name, None):
-            hidden[name] = replace(flag, by=None)
-    if hasattr(outcome, "by"):
-        hidden["by"] = None
-    return without_fob(replace(outcome, **hidden))
+    return without(outcome, _HIDDEN)

@@ -56,10 +56,7 @@ def load_outcome(kind_: str, text: str) -> Outcome:
 
 def journal_row(outcome: Outcome) -> dict[str, Any]:
     """Return the outcome as a row of the journal, but for its id."""
-    person = getattr(outcome, "user", None)
-    ended = getattr(outcome, "ended", None)
-    if ended is not None:
-        person = ended.user
+    person, ended = outcome.person, outcome.ended_session
     return {
         "at": timestamp(outcome.at),
         "machine": outcome.machine,

@@ -174,8 +174,7 @@ def _names(kind: str, data: str) -> list[str]:
         outcome = codec.load_outcome(kind, data)
     except ValueError:
         return []
-    ended = getattr(outcome, "ended", None)
-    person = ended.user if ended else getattr(outcome, "user", None)
+    person = outcome.person
     return [person.full_name] if person and person != FORGOTTEN else []
 
 
