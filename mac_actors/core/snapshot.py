@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mac_actors.core.config import MachineConfig
@@ -53,6 +53,15 @@ class Snapshot(Readable):
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
+        )
+
+    def without_names(self) -> Snapshot:
+        """Return it without saying who: nobody in ``by``, and a session whose names are empty."""
+        return replace(
+            self,
+            oops=self.oops and replace(self.oops, by=None),
+            lock=self.lock and replace(self.lock, by=None),
+            session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 
 

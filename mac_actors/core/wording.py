@@ -1,4 +1,4 @@
-"""Outcomes in plain words, and which channel is told.
+"""Outcomes in plain words.
 
 Two forms of one sentence: *full*, with names, for the control channel, the log and admins; *public*,
 without any member's name, for the oops channel and for whoever reads the events without a token.
@@ -21,7 +21,8 @@ from mac_actors.core.outcomes import (
     SessionRefused,
     SessionStarted,
 )
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.redaction import without_names
+from mac_actors.core.state import Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration
 
 SOURCES = {
@@ -61,48 +62,51 @@ _LOGINS = {
 
 def full_text(outcome: Outcome) -> str:
     """Say what happened, with names."""
-    return _about(outcome, names=True)
+    found, ended = outcome.origin, outcome.ended_session
+    by = origin(found.source, found.by) if found else ""
+    return _about(outcome, by, f" {_ended(ended)}." if ended else "")
 
 
 def public_text(outcome: Outcome) -> str:
-    """Say what happened without any member's name."""
-    return _about(outcome, names=False)
+    """Say what happened without any member's name, and without what is of interest to admins alone."""
+    return _about(without_names(outcome), "", "")
 
 
-def _about(outcome: Outcome, *, names: bool) -> str:
-    sentence = _sentence(outcome, names=names)
+def _about(outcome: Outcome, by: str, also: str) -> str:
+    sentence = _sentence(outcome, by, also)
     return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, *, names: bool) -> str:
+def _sentence(outcome: Outcome, by: str, also: str) -> str:
+    """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case SessionStarted(user=user, session=session, second=second):
-            return f"{_who(user, names)} {_LOGINS[session]}{_SECOND[second]}."
+            return f"{_who(user)} {_LOGINS[session]}{_SECOND[second]}."
         case SessionRefused(refusal=Refusal.UNKNOWN as refusal, fob=fob):
-            shown = f"a card (fob ending in {fob[-4:]})" if names and fob else "a card"
-            return f"{shown} was refused: {_REFUSALS[refusal]}."
+            card = f"a card (fob ending in {fob[-4:]})" if fob else "a card"
+            return f"{card} was refused: {_REFUSALS[refusal]}."
         case SessionRefused(refusal=refusal, user=user):
-            return f"{_who(user, names)} was refused: {_REFUSALS[refusal]}."
+            return f"{_who(user)} was refused: {_REFUSALS[refusal]}."
         case SessionEnded(ended=ended):
-            return f"{_ended(ended, names)}."
+            return f"{_ended(ended)}."
         case CardSeen(user=user):
-            return f"{_who(user, names)} inserted a card (the machine is always enabled)."
-        case Rebooted(ended=ended, card_blocked=blocked):
+            return f"{_who(user)} inserted a card (the machine is always enabled)."
+        case Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
-            return f"the reader restarted.{_also(ended, names)}{hint}"
-        case OopsSet(flag=flag, ended=ended):
-            return f"is oopsed{_flag(flag, names)}.{_also(ended, names)}"
-        case LockSet(flag=flag, ended=ended):
-            return f"is locked out for maintenance{_flag(flag, names)}.{_also(ended, names)}"
+            return f"the reader restarted.{also}{hint}"
+        case OopsSet(flag=flag):
+            return f"is oopsed{by}{_reason(flag.reason)}.{also}"
+        case LockSet(flag=flag):
+            return f"is locked out for maintenance{by}{_reason(flag.reason)}.{also}"
         case Cleared():
-            return _cleared(outcome, names)
+            return _cleared(outcome, by)
         case PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
 
-def _cleared(outcome: Cleared, names: bool) -> str:
+def _cleared(outcome: Cleared, by: str) -> str:
     lifted = " and ".join(word for word, flag in (("oopsed", outcome.oops), ("locked out", outcome.lock)) if flag)
     rest = ""
     if outcome.still_oopsed:
@@ -111,32 +115,20 @@ def _cleared(outcome: Cleared, names: bool) -> str:
         rest = " It is still locked out."
     elif outcome.power_on:
         rest = " Power is on."
-    by_whom = origin(outcome.source, outcome.by if names else None, names)
-    return f"is no longer {lifted}{by_whom}{_reason(outcome.reason)}.{rest}"
+    return f"is no longer {lifted}{by}{_reason(outcome.reason)}.{rest}"
 
 
-def _flag(flag: Flag, names: bool) -> str:
-    return origin(flag.source, flag.by if names else None, names) + _reason(flag.reason)
-
-
-def origin(source: Source, by: str | None, where: bool = True) -> str:
-    """Say who did something, where that is told, and from where: ``, by Ann, from Slack``."""
-    return (f", by {by}" if by else "") + (f", from {SOURCES[source]}" if where else "")
+def origin(source: Source, by: str | None) -> str:
+    """Say who did something, where that is known and shown, and from where: ``, by Ann, from Slack``."""
+    return (f", by {by}" if by else "") + f", from {SOURCES[source]}"
 
 
 def _reason(reason: str | None) -> str:
     return f": {' '.join(reason.split()).rstrip('.')}" if reason else ""
 
 
-def _who(user: Person | None, names: bool) -> str:
-    if user is None:
-        return "someone unknown"
-    return (user.full_name or "someone") if names else "a member"
-
-
-def _also(ended: Ended | None, names: bool) -> str:
-    """The session that an oops, a lock or a reboot cut, beside it in its line; of interest to admins alone."""
-    return f" {_ended(ended, names)}." if ended and names else ""
+def _who(user: Person | None) -> str:
+    return "someone unknown" if user is None else user.full_name or "someone"
 
 
 _END_REASONS = {
@@ -146,7 +138,7 @@ _END_REASONS = {
 }
 
 
-def _ended(ended: Ended, names: bool) -> str:
-    whose = f"{_who(ended.user, names)}'s"
+def _ended(ended: Ended) -> str:
     override = " override" if ended.kind is SessionKind.OVERRIDE else ""
-    return f"{whose}{override} session ended after {duration(ended.seconds)}{_END_REASONS.get(ended.reason, '')}"
+    why = _END_REASONS.get(ended.reason, "")
+    return f"{_who(ended.user)}'s{override} session ended after {duration(ended.seconds)}{why}"

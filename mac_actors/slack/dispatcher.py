@@ -112,9 +112,11 @@ class Dispatcher:
         now = datetime.now(UTC)
         if argument:
             name = find_quoted(argument, self._fleet.find)
-            return answers.split(status.machine_lines(self._fleet.snapshot(name), now, names=names))
+            machine = self._fleet.snapshot(name)
+            return answers.split(status.machine_lines(machine if names else machine.without_names(), now))
         fleet = self._fleet
-        lines = status.status_lines(fleet.snapshots(), fleet.configuration, fleet.started_at, now, names=names)
+        machines = [machine if names else machine.without_names() for machine in fleet.snapshots()]
+        lines = status.status_lines(machines, fleet.configuration, fleet.started_at, now)
         if names:
             lines += [f"Trouble: {notices.escape(text)}" for text in fleet.health().values()]
             lines += self._waiting_line(now)

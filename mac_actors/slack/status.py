@@ -18,13 +18,13 @@ MODAL_OPTIONS = 100
 
 
 def status_lines(
-    machines: Sequence[Snapshot], configuration: Configuration, started: datetime, now: datetime, *, names: bool
+    machines: Sequence[Snapshot], configuration: Configuration, started: datetime, now: datetime
 ) -> list[str]:
     """Return all machines, what is wrong first, then in use, then idle; and a line about the server."""
     wrong, silent, used, idle = _sorted(machines)
-    lines = [_flagged_line(m, now, names=names) for m in wrong]
+    lines = [_flagged_line(m, now) for m in wrong]
     lines += [f"{_shown(m)}: OFFLINE, its reader is silent{_since(m.last_checkin, now)}{_doing(m)}" for m in silent]
-    lines += [_used_line(m, now, names=names) for m in used]
+    lines += [_used_line(m, now) for m in used]
     lines += [
         f"{_shown(m)}: idle{_since(m.status_since, now)}"
         + (", power on" if m.relay else "")
@@ -48,9 +48,9 @@ def _sorted(machines: Sequence[Snapshot]) -> tuple[list[Snapshot], list[Snapshot
     return wrong, silent, used, idle
 
 
-def machine_lines(machine: Snapshot, now: datetime, *, names: bool) -> list[str]:
+def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
     """Return one machine in detail."""
-    lines = [status_lines_of(machine, now, names=names)]
+    lines = [status_lines_of(machine, now)]
     lines.append(f"power is {'on' if machine.relay else 'off'}" + (", second relay on" if machine.second_relay else ""))
     telemetry = machine.telemetry
     facts = {
@@ -67,36 +67,34 @@ def machine_lines(machine: Snapshot, now: datetime, *, names: bool) -> list[str]
     return lines
 
 
-def status_lines_of(machine: Snapshot, now: datetime, *, names: bool) -> str:
+def status_lines_of(machine: Snapshot, now: datetime) -> str:
     """Return one machine in one line."""
     if machine.oops or machine.lock:
-        line = _flagged_line(machine, now, names=names)
+        line = _flagged_line(machine, now)
     elif machine.session:
-        line = _used_line(machine, now, names=names)
+        line = _used_line(machine, now)
     else:
         line = f"{_shown(machine)}: idle{_since(machine.status_since, now)}"
     return line + (", OFFLINE" if machine.last_checkin and not machine.online else "")
 
 
-def _flagged_line(machine: Snapshot, now: datetime, *, names: bool) -> str:
+def _flagged_line(machine: Snapshot, now: datetime) -> str:
     flags = [
-        f"{word}{_flag(flag, now, names)}"
-        for word, flag in (("OOPSED", machine.oops), ("LOCKED OUT", machine.lock))
-        if flag
+        f"{word}{_flag(flag, now)}" for word, flag in (("OOPSED", machine.oops), ("LOCKED OUT", machine.lock)) if flag
     ]
     silent = ", reader silent" if machine.last_checkin and not machine.online else ""
     override = ", running by override" if machine.session else ""
     return f"{_shown(machine)}: {'; '.join(flags)}{override}{silent}"
 
 
-def _flag(flag: Flag, now: datetime, names: bool) -> str:
+def _flag(flag: Flag, now: datetime) -> str:
     reason = f": {flag.reason}" if flag.reason else ""
-    return escape(f" for {_ago(flag.since, now)}{origin(flag.source, flag.by if names else None)}{reason}")
+    return escape(f" for {_ago(flag.since, now)}{origin(flag.source, flag.by)}{reason}")
 
 
-def _used_line(machine: Snapshot, now: datetime, *, names: bool) -> str:
+def _used_line(machine: Snapshot, now: datetime) -> str:
     session = machine.session
-    who = f" by {escape(session.full_name)}" if session and names else ""
+    who = f" by {escape(session.full_name)}" if session and session.full_name else ""
     kind = f" ({session.kind.replace('_', ' ')})" if session and session.kind != "authorized" else ""
     return f"{_shown(machine)}: in use{who}{kind}{_since(session.since if session else None, now)}"
 
@@ -132,7 +130,7 @@ def clear_modal(machines: Sequence[Snapshot], now: datetime) -> dict[str, Any]:
             "value": machine.name,
             "text": {
                 "type": "plain_text",
-                "text": _unescaped(status_lines_of(machine, now, names=False))[:75],
+                "text": _unescaped(status_lines_of(machine.without_names(), now))[:75],
                 "emoji": False,
             },
         }

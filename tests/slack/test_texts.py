@@ -82,7 +82,8 @@ def flag(by: str | None = "Ada", reason: str | None = "belt slips", source: Sour
 
 
 def status_lines(*machines: Snapshot, names: bool = True, configuration: Configuration | None = None) -> list[str]:
-    return status.status_lines(machines, configuration or shop(), ago(days=3), NOW, names=names)
+    seen = [machine if names else machine.without_names() for machine in machines]
+    return status.status_lines(seen, configuration or shop(), ago(days=3), NOW)
 
 
 # --- notices ------------------------------------------------------------------------------------------
@@ -320,7 +321,7 @@ EVERY_STATE = (
 
 def test_without_names_there_is_neither_a_name_nor_by() -> None:
     lines = status_lines(*EVERY_STATE, names=False)
-    lines += [line for shown in EVERY_STATE for line in status.machine_lines(shown, NOW, names=False)]
+    lines += [line for shown in EVERY_STATE for line in status.machine_lines(shown.without_names(), NOW)]
     text = "\n".join(lines)
     assert "Nina" not in text
     assert ", by " not in text
@@ -333,7 +334,7 @@ def test_without_names_there_is_neither_a_name_nor_by() -> None:
 def test_one_machine_in_detail_tells_what_its_reader_says() -> None:
     telemetry = Telemetry(7260.0, -54.0, 92.0, 53.9, 1.5)
     shown = machine("m", "A & B", session="Ann", seen=ago(seconds=5), telemetry=telemetry)
-    assert status.machine_lines(shown, NOW, names=True) == [
+    assert status.machine_lines(shown, NOW) == [
         "A &amp; B: in use by Ann for 20 min",
         "power is on",
         "reader: last report 5 s ago, up for 2 h 01 min, Wi-Fi 92 %, temperature 54 °C, current 1.5 A",
@@ -341,11 +342,11 @@ def test_one_machine_in_detail_tells_what_its_reader_says() -> None:
 
 
 def test_one_silent_machine_in_detail_is_called_offline() -> None:
-    assert status.machine_lines(machine("m", seen=SILENT), NOW, names=False)[0].endswith(", OFFLINE")
+    assert status.machine_lines(machine("m", seen=SILENT), NOW)[0].endswith(", OFFLINE")
 
 
 def test_one_machine_that_was_never_seen_says_so() -> None:
-    lines = status.machine_lines(machine("m", seen=None, telemetry=Telemetry()), NOW, names=False)
+    lines = status.machine_lines(machine("m", seen=None, telemetry=Telemetry()), NOW)
     assert lines == ["m: idle for 3 h 00 min", "power is off", "reader: never seen"]
 
 

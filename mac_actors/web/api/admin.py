@@ -11,6 +11,7 @@ import bottle
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Clear, Command, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import kind as kind_of
+from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.web.access import Access
@@ -61,9 +62,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
             success = SuccessBody(durable=None if answer.durable else False)
             if wants_details():
-                names = access.shows_names(bottle.request.environ)
+                shown = without_fob if access.shows_names(bottle.request.environ) else without_names
                 success.outcomes = [
-                    OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(outcome, names=names))
+                    OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(shown(outcome)))
                     for outcome in answer.outcomes
                 ]
                 success.outputs = OutputsBody.of(answer.outputs)

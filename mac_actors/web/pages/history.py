@@ -60,7 +60,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         return render(
             "machine.tpl",
             viewer,
-            machine=seen,
+            machine=seen if viewer.names else seen.without_names(),
             content=TileContent.of(seen),
             always_on=config is not None and config.always_enabled,
             second=config.second_relay if config else None,

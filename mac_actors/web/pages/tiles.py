@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mac_actors.core.snapshot import Snapshot
@@ -45,6 +45,8 @@ class TileContent:
     seen: datetime | None
     """The last report, of a machine that is offline; of the others it changes all the time."""
     always_on: bool
+    signed: bool = True
+    """Whether it says who set its oops and lock, and from where."""
 
     @classmethod
     def of(cls, machine: Snapshot) -> TileContent:
@@ -76,6 +78,10 @@ class TileContent:
             always_on,
         )
 
+    def without_names(self) -> TileContent:
+        """Return the content for whom names are hidden."""
+        return replace(self, signed=False, session=self.session and replace(self.session, full_name=""))
+
     @property
     def word(self) -> str:
         """The state in words."""
@@ -99,9 +105,8 @@ class Tile:
         """Return the tile for a viewer of this ``kind``: ``plain``, ``admin`` or ``kiosk``."""
         made = self._html.get((kind, names))
         if made is None:
-            made = self._html[kind, names] = fill(
-                "tile.tpl", content=self.content, kind=kind, names=names, orders=ORDERS
-            ).strip()
+            content = self.content if names else self.content.without_names()
+            made = self._html[kind, names] = fill("tile.tpl", content=content, kind=kind, orders=ORDERS).strip()
         return made
 
 

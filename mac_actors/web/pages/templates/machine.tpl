@@ -20,11 +20,11 @@
 %     if flag.reason:
 : <bdi>{{flag.reason}}</bdi>\\
 %     end
-<br><span class="by">{{!clock(flag.since)}}<bdi>{{origin(flag.source, flag.by if viewer.names else None)}}</bdi></span></p>
+<br><span class="by">{{!clock(flag.since)}}<bdi>{{origin(flag.source, flag.by)}}</bdi></span></p>
 %   end
 % end
 % if machine.session:
-%   who = machine.session.full_name if viewer.names else 'A member'
+%   who = machine.session.full_name or 'A member'
   <p><bdi>{{who}}</bdi> {{'runs it by override, for repair,' if machine.session.kind == 'override' else 'runs it'}} since {{!clock(machine.session.since)}}</p>
 % end
 % if always_on:

@@ -28,13 +28,13 @@
 %     end
 <bdi title="{{flag.reason or ''}}">{{flag.reason or ''}}</bdi></p>
 %   end
-%   if flag and names:
+%   if flag and f.signed:
 <p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></p>
 %   end
 % end
-% if f.session and (names or f.state != 'in_use'):
+% if f.session and (f.session.full_name or f.state != 'in_use'):
 <p class="runs">\\
-%   who = f.session.full_name if names else ''
+%   who = f.session.full_name
 %   if f.state == 'offline':
 In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 %   elif f.state == 'in_use':
