@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
@@ -169,30 +170,36 @@ class PowerChanged(Outcome):
     on: bool
 
 
+class _Kind(NamedTuple):
+    """A word for outcomes of a type; where the type has several words, the first that ``fits``."""
+
+    word: str
+    type: type[Outcome]
+    fits: Callable[[Any], bool] = lambda outcome: True
+
+
+_KINDS = (
+    _Kind("session_started", SessionStarted),
+    _Kind("session_refused", SessionRefused),
+    _Kind("session_ended", SessionEnded),
+    _Kind("card_seen", CardSeen),
+    _Kind("rebooted", Rebooted),
+    _Kind("oops_set", OopsSet),
+    _Kind("lock_set", LockSet),
+    _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
+    _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
+    _Kind("lock_cleared", Cleared),
+    _Kind("power_on", PowerChanged, lambda changed: changed.on),
+    _Kind("power_off", PowerChanged),
+)
+
+TYPES: Mapping[str, type[Outcome]] = {kind.word: kind.type for kind in _KINDS}
+"""The type of outcome that each kind is."""
+
+KINDS = frozenset(TYPES)
+"""Every word that :func:`kind` returns."""
+
+
 def kind(outcome: Outcome) -> str:
     """Return the one word by which journal, API and metrics call this outcome."""
-    match outcome:
-        case Cleared(oops=Flag(), lock=None):
-            return "oops_cleared"
-        case Cleared(oops=None):
-            return "lock_cleared"
-        case PowerChanged(on=on):
-            return "power_on" if on else "power_off"
-        case _:
-            return _KINDS[type(outcome)]
-
-
-_KINDS: dict[type[Outcome], str] = {
-    SessionStarted: "session_started",
-    SessionRefused: "session_refused",
-    SessionEnded: "session_ended",
-    CardSeen: "card_seen",
-    Rebooted: "rebooted",
-    OopsSet: "oops_set",
-    LockSet: "lock_set",
-    Cleared: "cleared",
-}
-
-
-KINDS = frozenset(_KINDS.values()) | {"oops_cleared", "lock_cleared", "power_on", "power_off"}
-"""Every word that :func:`kind` returns."""
+    return next(kind.word for kind in _KINDS if isinstance(outcome, kind.type) and kind.fits(outcome))

@@ -7,28 +7,12 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from mac_actors.core import outcomes as o
-from mac_actors.core.outcomes import Outcome, kind
+from mac_actors.core.outcomes import TYPES, Outcome, kind
 from mac_actors.core.state import MachineState
 
 _STATE: Final = TypeAdapter(MachineState)
 
-_TYPES: Final[dict[str, type[Outcome]]] = {
-    "session_started": o.SessionStarted,
-    "session_refused": o.SessionRefused,
-    "session_ended": o.SessionEnded,
-    "card_seen": o.CardSeen,
-    "rebooted": o.Rebooted,
-    "oops_set": o.OopsSet,
-    "lock_set": o.LockSet,
-    "cleared": o.Cleared,
-    "oops_cleared": o.Cleared,
-    "lock_cleared": o.Cleared,
-    "power_on": o.PowerChanged,
-    "power_off": o.PowerChanged,
-}
-
-_ADAPTERS: Final[dict[type[Outcome], TypeAdapter[Any]]] = {t: TypeAdapter(t) for t in set(_TYPES.values())}
+_ADAPTERS: Final[dict[type[Outcome], TypeAdapter[Any]]] = {t: TypeAdapter(t) for t in set(TYPES.values())}
 
 
 def dump_state(state: MachineState) -> str:
@@ -48,9 +32,9 @@ def dump_outcome(outcome: Outcome) -> str:
 
 def load_outcome(kind_: str, text: str) -> Outcome:
     """Read an outcome of the journal back. Raises ``ValueError`` for one that this version does not know."""
-    if kind_ not in _TYPES:
+    if kind_ not in TYPES:
         raise ValueError(f"unknown kind of outcome: {kind_}")
-    result: Outcome = _ADAPTERS[_TYPES[kind_]].validate_json(text)
+    result: Outcome = _ADAPTERS[TYPES[kind_]].validate_json(text)
     return result
 
 

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
-from mac_actors.core.outcomes import FORGOTTEN, LockSet, OopsSet, Outcome, SessionStarted
+from mac_actors.core.outcomes import FORGOTTEN, CardSeen, LockSet, OopsSet, Outcome, SessionRefused, SessionStarted
 from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
+from mac_actors.storage.schema import IS_OF_FLAGS, is_any_of
 from mac_actors.storage.store import Store
 
 BATCH = 200
@@ -43,12 +44,12 @@ _OF_ACCOUNT = text(
 _ACCOUNTS = text(
     "SELECT account_id, max(id) FROM journal WHERE account_id IS NOT NULL AND account_id <> '' GROUP BY account_id"
 )
-_FLAGS = text(
-    "SELECT id, data FROM journal WHERE kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"
-)
+_FLAGS = text(f"SELECT id, data FROM journal WHERE {IS_OF_FLAGS}")  # noqa: S608 - names of ours
 _UNKNOWN = text(
-    "SELECT id, json_extract(data, '$.fob') FROM journal "
-    "WHERE kind IN ('session_refused', 'card_seen') AND account_id IS NULL"
+    f"""
+    SELECT id, json_extract(data, '$.fob') FROM journal
+    WHERE {is_any_of(SessionRefused, CardSeen)} AND account_id IS NULL
+    """  # noqa: S608 - names of ours
 )
 
 

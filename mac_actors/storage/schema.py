@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, text
 
+from mac_actors.core.outcomes import TYPES, Cleared, LockSet, OopsSet, Outcome
+
+
+def is_any_of(*types: type[Outcome]) -> str:
+    """Return the SQL condition of the journal's lines that are outcomes of these types."""
+    kinds = ", ".join(f"'{kind}'" for kind, type_ in TYPES.items() if type_ in types)
+    return f"kind IN ({kinds})"
+
+
+IS_OF_FLAGS = is_any_of(OopsSet, LockSet, Cleared)
+"""The condition of ``journal_flags``: SQLite uses that index for queries that have it letter by letter."""
+
 metadata = MetaData()
 
 machine_state = Table(
@@ -35,7 +47,7 @@ journal = Table(
         "machine",
         "at",
         "kind",
-        sqlite_where=text("kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"),
+        sqlite_where=text(IS_OF_FLAGS),
     ),
 )
 """One row an outcome; ``data`` is the outcome as JSON, ``seconds`` the length of the session that it ended."""

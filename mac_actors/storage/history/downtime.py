@@ -8,8 +8,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from mac_actors.core.intervals import Interval, active, merged, total
 from mac_actors.storage.history.instants import EPOCH, stamp
-
-_IN_FLAGS = "kind IN ('oops_set', 'lock_set', 'cleared', 'oops_cleared', 'lock_cleared')"  # as the index says it
+from mac_actors.storage.schema import IS_OF_FLAGS
 
 # CASE: of all lines only those of locks are read beside the index.
 _CHANGE = f"""
@@ -19,19 +18,19 @@ _CHANGE = f"""
 _OF_MACHINE = text(
     f"""
     SELECT {_CHANGE} FROM journal
-    WHERE machine = :machine AND {_IN_FLAGS} AND journal.at >= :since ORDER BY journal.at, id
+    WHERE machine = :machine AND {IS_OF_FLAGS} AND journal.at >= :since ORDER BY journal.at, id
     """  # noqa: S608 - names of ours
 )
 _OF_ALL = text(
     f"""
     SELECT machine, {_CHANGE} FROM journal
-    WHERE machine IN (SELECT name FROM machine_state) AND {_IN_FLAGS} AND journal.at >= :since
+    WHERE machine IN (SELECT name FROM machine_state) AND {IS_OF_FLAGS} AND journal.at >= :since
     ORDER BY machine, journal.at, id
     """  # noqa: S608 - names of ours
 )
 _BEFORE = text(
     f"""
-    SELECT kind FROM journal WHERE machine = :machine AND {_IN_FLAGS} AND at < :since AND kind IN :kinds
+    SELECT kind FROM journal WHERE machine = :machine AND {IS_OF_FLAGS} AND at < :since AND kind IN :kinds
     ORDER BY at DESC, id DESC LIMIT 1
     """  # noqa: S608 - names of ours
 ).bindparams(bindparam("kinds", expanding=True))
