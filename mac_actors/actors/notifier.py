@@ -20,7 +20,7 @@ import pykka
 
 from mac_actors.actors.journal import Journal, Wake
 from mac_actors.actors.runtime import MacActor, Ping
-from mac_actors.core.notices import Channel
+from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.records import Record, Waiting
 
@@ -115,7 +115,7 @@ class ChannelNotifier:
         self._stopping = threading.Event()
         self._taken = 0  # id of the last notice that the chat took; its row may still be on its way out
         self._urgent: deque[Waiting] = deque(maxlen=100)
-        self._threads: dict[str, str] = {}
+        self._threads: dict[ThreadKey, str] = {}
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._woken = threading.Event()
         self.ref: pykka.ActorRef[NotifierActor] = NotifierActor.start(self)
@@ -201,7 +201,7 @@ class ChannelNotifier:
             del self._threads[next(iter(self._threads))]  # older ones are found in the store
         self._journal.record(Record(sent=tuple(n.id for n in notices), threads=opened))
 
-    def _thread(self, keys: Sequence[str]) -> str | None:
+    def _thread(self, keys: Sequence[ThreadKey]) -> str | None:
         """Return the oldest post among those that a notice ends."""
         for key in keys:
             post = self._threads.get(key) or self._journal.store.thread(key, self.channel)

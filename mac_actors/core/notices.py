@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from mac_actors.core.outcomes import (
     Cleared,
@@ -15,7 +17,6 @@ from mac_actors.core.outcomes import (
     SessionRefused,
     SessionStarted,
 )
-from mac_actors.core.state import Flag
 from mac_actors.core.wording import full_text, public_text
 
 
@@ -27,14 +28,39 @@ class Channel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadKey:
+    """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``.
+
+    As text, on disk and in the buttons of a post, it is ``MACHINE oops|lock SINCE``.
+    """
+
+    machine: str
+    flag: str
+    since: datetime
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return f"{self.machine} {self.flag} {self.since.isoformat()}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read the text back; ``None``: it is no such key."""
+        try:
+            machine, flag, since = text.split(" ")
+            return cls(machine, flag, datetime.fromisoformat(since))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One post to be made."""
 
     channel: Channel
     text: str
-    opens: str | None = None
+    opens: ThreadKey | None = None
     """The thread that this notice begins: an oops or a lock, until it is lifted."""
-    closes: tuple[str, ...] = ()
+    closes: tuple[ThreadKey, ...] = ()
     """The threads that this notice ends, the older first."""
 
 
@@ -42,25 +68,19 @@ def notices(outcome: Outcome) -> tuple[Notice, ...]:
     """Return what is posted where for this outcome (the table of the Slack contract)."""
     match outcome:
         case OopsSet(machine=machine, flag=flag):
-            return _both(outcome, opens=thread(machine, "oops", flag))
+            return _both(outcome, opens=ThreadKey(machine, "oops", flag.since))
         case LockSet(machine=machine, flag=flag):
-            return _both(outcome, opens=thread(machine, "lock", flag))
+            return _both(outcome, opens=ThreadKey(machine, "lock", flag.since))
         case Cleared(machine=machine, oops=oops, lock=lock):
-            flags = [(word, flag) for word, flag in (("oops", oops), ("lock", lock)) if flag]
-            flags.sort(key=lambda named: named[1].since)
-            return _both(outcome, closes=tuple(thread(machine, word, flag) for word, flag in flags))
+            keys = [ThreadKey(machine, word, flag.since) for word, flag in (("oops", oops), ("lock", lock)) if flag]
+            return _both(outcome, closes=tuple(sorted(keys, key=lambda key: key.since)))
         case SessionStarted() | SessionRefused() | SessionEnded() | Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
 
 
-def thread(machine: str, word: str, flag: Flag) -> str:
-    """Return the key by which a set oops or lock and its end find each other: ``MACHINE oops|lock SINCE``."""
-    return f"{machine} {word} {flag.since.isoformat()}"
-
-
-def _both(outcome: Outcome, opens: str | None = None, closes: tuple[str, ...] = ()) -> tuple[Notice, ...]:
+def _both(outcome: Outcome, opens: ThreadKey | None = None, closes: tuple[ThreadKey, ...] = ()) -> tuple[Notice, ...]:
     return (
         Notice(Channel.CONTROL, full_text(outcome), opens, closes),
         Notice(Channel.OOPS, public_text(outcome), opens, closes),

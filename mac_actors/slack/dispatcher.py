@@ -14,6 +14,7 @@ from slack_sdk.webhook import WebhookClient
 
 from mac_actors.actors.machine import Answer
 from mac_actors.core.inputs import Clear, Command, Lock, Oops
+from mac_actors.core.notices import ThreadKey
 from mac_actors.core.outcomes import Cleared
 from mac_actors.core.state import Source
 from mac_actors.core.text import count, duration
@@ -171,31 +172,31 @@ class Dispatcher:
 
         self._act(user, channel, clear)
 
-    def button(self, verb: Verb, body: dict[str, Any], key: str) -> None:
+    def button(self, verb: Verb, body: dict[str, Any], value: str) -> None:
         """Clear or lock the machine of an oops notice, and show in the notice who did it."""
         user, channel = str(body["user"]["id"]), str(body.get("channel", {}).get("id", ""))
-        if channel != self._control:
+        key = ThreadKey.parse(value)
+        if channel != self._control or key is None:
             return
-        name, _, since = key.partition(" oops ")
 
         def press(by: str) -> list[str]:
-            oops = self._fleet.snapshot(name).oops
-            if oops is None or oops.since.isoformat() != since:
-                self._show_pressed(body, self._how_it_ended(name, since), None)
+            oops = self._fleet.snapshot(key.machine).oops
+            if oops is None or key != ThreadKey(key.machine, "oops", oops.since):
+                self._show_pressed(body, self._how_it_ended(key), None)
                 return ["This oops is over already: nothing was changed."]
-            answer = self._change(verb, Target(name), by)
+            answer = self._change(verb, Target(key.machine), by)
             if answer.outcomes:
                 done, left = ("Cleared", None) if verb is Verb.CLEAR else ("Locked out", key)
                 self._show_pressed(body, f"{done} by {by}.", left)
-            return self._remarks(name, answer)
+            return self._remarks(key.machine, answer)
 
         self._act(user, channel, press)
 
-    def _how_it_ended(self, name: str, since: str) -> str:
+    def _how_it_ended(self, key: ThreadKey) -> str:
         """Say who cleared an oops that is over."""
-        for entry in self._fleet.store.page(machine=name, limit=100).entries:
+        for entry in self._fleet.store.page(machine=key.machine, limit=100).entries:
             outcome = entry.outcome
-            if isinstance(outcome, Cleared) and outcome.oops and outcome.oops.since.isoformat() == since:
+            if isinstance(outcome, Cleared) and outcome.oops and outcome.oops.since == key.since:
                 return f"Cleared {f'by {outcome.by}' if outcome.by else f'from {SOURCES[outcome.source]}'}."
         return "This oops is over already."
 
@@ -213,7 +214,7 @@ class Dispatcher:
         for remark in remarks:
             self._tell_alone(channel, user, remark)
 
-    def _show_pressed(self, body: dict[str, Any], done: str, key: str | None) -> None:
+    def _show_pressed(self, body: dict[str, Any], done: str, key: ThreadKey | None) -> None:
         message = body.get("message") or {}
         text = str(message.get("text", ""))
         tell(

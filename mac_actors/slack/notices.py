@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import Channel
+from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.storage.records import Waiting
 
 LATE = timedelta(seconds=60)
@@ -34,7 +34,7 @@ def _line(notice: Waiting, now: datetime) -> str:
 def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
     """Return the blocks of an oops in the control channel: its text and its buttons; ``None`` for all else."""
     opens = notices[0].opens if len(notices) == 1 else None
-    if channel is not Channel.CONTROL or opens is None or opens.split(" ")[1] != "oops":
+    if channel is not Channel.CONTROL or opens is None or opens.flag != "oops":
         return None
     return [section(text), buttons(opens, lock=True)]
 
@@ -49,11 +49,11 @@ def _unescaped(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def buttons(key: str, *, lock: bool) -> dict[str, Any]:
+def buttons(key: ThreadKey, *, lock: bool) -> dict[str, Any]:
     """Return the buttons of an oops; ``key`` is its thread's, so that an old notice acts on no newer oops."""
-    elements = [_button("Clear", CLEAR_ACTION, key)]
+    elements = [_button("Clear", CLEAR_ACTION, str(key))]
     if lock:
-        elements.append(_button("Lock out", LOCK_ACTION, key))
+        elements.append(_button("Lock out", LOCK_ACTION, str(key)))
     return {"type": "actions", "elements": elements}
 
 
@@ -66,7 +66,7 @@ def _button(label: str, action: str, value: str) -> dict[str, Any]:
     }
 
 
-def pressed_blocks(text: str, done: str, key: str | None) -> list[dict[str, Any]]:
+def pressed_blocks(text: str, done: str, key: ThreadKey | None) -> list[dict[str, Any]]:
     """Return the blocks of a notice whose button was pressed: what was done by whom, and what is left to press."""
     note = {"type": "context", "elements": [{"type": "plain_text", "text": done[:2000], "emoji": False}]}
     return [section(text), note, *([buttons(key, lock=False)] if key else [])]

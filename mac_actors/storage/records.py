@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.notices import Channel, Notice, ThreadKey
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
@@ -31,7 +31,7 @@ class Record:
     rows: tuple[tuple[dict[str, Any], tuple[Notice, ...]], ...] = ()
     notices: tuple[tuple[datetime, Notice], ...] = ()
     sent: tuple[int, ...] = ()
-    threads: tuple[tuple[str, str, str], ...] = ()
+    threads: tuple[tuple[ThreadKey, str, str], ...] = ()
     seen: tuple[str, datetime] | None = None
     rewrites: tuple[tuple[int, str | None, str], ...] = ()
     reworded: tuple[tuple[int, str], ...] = ()
@@ -77,8 +77,8 @@ class Waiting:
     at: datetime
     channel: Channel
     text: str
-    opens: str | None = None
-    closes: tuple[str, ...] = ()
+    opens: ThreadKey | None = None
+    closes: tuple[ThreadKey, ...] = ()
 
 
 def record_state(name: str, state: MachineState) -> tuple[str, str]:

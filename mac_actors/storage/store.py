@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
 
-from mac_actors.core.notices import Channel
+from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.state import MachineState
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
@@ -121,15 +121,15 @@ class Store:
                 datetime.fromisoformat(row.at),
                 Channel(row.channel),
                 row.text,
-                row.opens,
-                tuple((row.closes or "").splitlines()),
+                ThreadKey.parse(row.opens or ""),
+                tuple(key for text in (row.closes or "").splitlines() if (key := ThreadKey.parse(text))),
             )
             for row in rows
         ]
 
-    def thread(self, key: str, channel: Channel) -> str | None:
+    def thread(self, key: ThreadKey, channel: Channel) -> str | None:
         """Return the post that began this thread in this channel, if it is known."""
-        query = select(thread.c.post).where(thread.c.key == key, thread.c.channel == channel.value)
+        query = select(thread.c.post).where(thread.c.key == str(key), thread.c.channel == channel.value)
         with self.reading("read a thread") as connection:
             post: str | None = connection.scalar(query)
             return post

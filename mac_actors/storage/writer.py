@@ -173,7 +173,9 @@ class Writer:
             do.put_journal.run(cursor, rows)
             do.put_outbox.run(cursor, posts)
             do.drop_sent.run(cursor, [{"sent_id": i} for r in records for i in r.sent])
-            do.put_thread.run(cursor, [{"key": k, "channel": c, "post": p} for r in records for k, c, p in r.threads])
+            do.put_thread.run(
+                cursor, [{"key": str(k), "channel": c, "post": p} for r in records for k, c, p in r.threads]
+            )
             if seen:
                 do.put_seen.run(cursor, [{"id": i, "at": codec.timestamp(at)} for i, at in seen])
                 do.forget_seen.run(cursor, [{"before": codec.timestamp(seen[-1][1] - SEEN_FOR)}])
@@ -232,7 +234,7 @@ def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, A
         "at": at,
         "channel": notice.channel.value,
         "text": notice.text,
-        "opens": notice.opens,
-        "closes": "\n".join(notice.closes) or None,
+        "opens": None if notice.opens is None else str(notice.opens),
+        "closes": "\n".join(map(str, notice.closes)) or None,
         "journal_id": journal_id,
     }

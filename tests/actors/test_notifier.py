@@ -23,7 +23,7 @@ from mac_actors.actors.notifier import (
     RateLimiter,
 )
 from mac_actors.actors.runtime import Ping
-from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.notices import Channel, Notice, ThreadKey
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store
@@ -95,6 +95,10 @@ class NoWaiting(threading.Event):
         return self.is_set()
 
 
+def thread_key(machine: str) -> ThreadKey:
+    return ThreadKey(machine, "oops", datetime(2026, 11, 24, 18, tzinfo=UTC))
+
+
 class Office:
     """A journal on disk and a notifier on it."""
 
@@ -117,7 +121,8 @@ class Office:
         at: datetime | None = None,
     ) -> None:
         """Put notices into the outbox, in one transaction; back when they are there."""
-        notices = tuple((at or datetime.now(UTC), Notice(channel, text, opens, closes)) for text in texts)
+        key, keys = thread_key(opens) if opens else None, tuple(map(thread_key, closes))
+        notices = tuple((at or datetime.now(UTC), Notice(channel, text, key, keys)) for text in texts)
         assert self.journal.record(Record(notices=notices)).wait(PATIENCE)
 
     def empty(self) -> None:
@@ -421,9 +426,9 @@ def test_a_chat_without_threads_takes_beginnings_and_ends(tmp_path: Path) -> Non
     journal = Journal(store)
     notifier = Notifier(PrintedChat(lines.append), journal)
     journal.on_commit = notifier.wake
-    now = datetime.now(UTC)
+    now, key = datetime.now(UTC), thread_key("a")
     journal.record(
-        Record(notices=((now, Notice(CONTROL, "begins", "a")), (now, Notice(CONTROL, "ends", None, ("a",)))))
+        Record(notices=((now, Notice(CONTROL, "begins", key)), (now, Notice(CONTROL, "ends", None, (key,)))))
     )
     wait_until(lambda: len(lines) == 2)
     wait_until(lambda: store.count_waiting()[0] == 0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mac_actors.core import outcomes, wording
 from mac_actors.core.inputs import Input
-from mac_actors.core.notices import Channel, Notice, notices
+from mac_actors.core.notices import Channel, Notice, ThreadKey, notices
 from mac_actors.core.outcomes import (
     KINDS,
     CardSeen,
@@ -312,7 +312,7 @@ def test_a_clear_ends_the_threads_that_its_oops_and_lock_began_the_older_first(
     setting: list[Input], channel: Channel
 ) -> None:
     state = fresh(MILL)
-    threads: list[str] = []
+    threads: list[ThreadKey] = []
     for event in setting:
         decision = decide(MILL, PEOPLE, state, event)
         (notice,) = notices_of(decision, channel)
@@ -329,6 +329,19 @@ def test_every_oops_begins_a_thread_of_its_own() -> None:
     decision = run(MILL, PEOPLE, fresh(MILL), [oops(10), clear(20), oops(30)])
     first, _, second = notices_of(decision, Channel.OOPS)
     assert first.opens != second.opens
+
+
+@pytest.mark.parametrize(
+    "key", [ThreadKey("metal-mill", "oops", T0), ThreadKey("a_1", "lock", T0.replace(microsecond=7))]
+)
+def test_the_key_of_a_thread_is_read_back_from_its_text(key: ThreadKey) -> None:
+    assert str(key) == f"{key.machine} {key.flag} {key.since.isoformat()}"
+    assert ThreadKey.parse(str(key)) == key
+
+
+@pytest.mark.parametrize("text", ["", "x", "metal-mill", "metal-mill oops ", "metal-mill oops now", "a oops b c"])
+def test_another_text_is_no_key_of_a_thread(text: str) -> None:
+    assert ThreadKey.parse(text) is None
 
 
 def test_what_the_oops_channel_is_not_told_belongs_to_no_thread() -> None:

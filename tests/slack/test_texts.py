@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User
-from mac_actors.core.notices import Channel
+from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import (
@@ -31,8 +31,8 @@ from mac_actors.storage.records import Waiting
 from .checks import complaints_about_blocks, complaints_about_view
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-KEY = "metal-mill oops 2026-03-02T12:00:00+00:00"
-LOCK_KEY = "metal-mill lock 2026-03-02T12:00:00+00:00"
+KEY = ThreadKey("metal-mill", "oops", NOW)
+LOCK_KEY = ThreadKey("metal-mill", "lock", NOW)
 NASTY = "<!here> <@U0ADA> <http://x.io|x> & *b* _i_ ~s~ `c` :fire: @channel #general"
 INERT = "&lt;!here&gt; &lt;@U0ADA&gt; &lt;http://x.io|x&gt; &amp; *b* _i_ ~s~ `c` :fire: @channel #general"
 
@@ -41,7 +41,9 @@ def ago(**time: float) -> datetime:
     return NOW - timedelta(**time)
 
 
-def notice(text: str, channel: Channel = Channel.CONTROL, opens: str | None = None, at: datetime = NOW) -> Waiting:
+def notice(
+    text: str, channel: Channel = Channel.CONTROL, opens: ThreadKey | None = None, at: datetime = NOW
+) -> Waiting:
     return Waiting(1, at, channel, text, opens)
 
 
@@ -147,8 +149,8 @@ def test_an_oops_in_the_control_channel_has_buttons_for_just_this_oops() -> None
     section, actions = blocks
     assert section["text"] == {"type": "plain_text", "text": NASTY, "emoji": False}
     assert [(b["action_id"], b["text"]["text"], b["value"]) for b in actions["elements"]] == [
-        ("mac_clear", "Clear", KEY),
-        ("mac_lock", "Lock out", KEY),
+        ("mac_clear", "Clear", "metal-mill oops 2026-03-02T12:00:00+00:00"),
+        ("mac_lock", "Lock out", "metal-mill oops 2026-03-02T12:00:00+00:00"),
     ]
 
 
@@ -160,7 +162,7 @@ def test_a_block_shows_the_longest_notice_that_slack_takes() -> None:
 
 
 @pytest.mark.parametrize("key", [None, KEY])
-def test_a_pressed_notice_says_who_pressed_and_keeps_the_button_that_is_left(key: str | None) -> None:
+def test_a_pressed_notice_says_who_pressed_and_keeps_the_button_that_is_left(key: ThreadKey | None) -> None:
     blocks = notices.pressed_blocks(INERT, f"Cleared by {NASTY}.", key)
     assert not complaints_about_blocks(blocks)
     assert blocks[0]["text"]["text"] == NASTY
