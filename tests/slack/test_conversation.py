@@ -1139,7 +1139,7 @@ class ForgetfulStore(Store):
 def with_store(make_shop: MakeShop, patch: pytest.MonkeyPatch, store: type[Store]) -> Shop:
     """Start a server on another kind of disk."""
     with pytest.MonkeyPatch.context() as one:
-        one.setattr("mac_actors.bootstrap.Store", store)
+        one.setattr("mac_actors.service.service.Store", store)
         return make_shop()
 
 

@@ -481,7 +481,7 @@ def test_a_disk_that_fails_is_said_in_the_control_channel_once_though_it_fails(m
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mac_actors.fleet.health.SLOW_SECONDS", 0.3)
         patch.setattr("mac_actors.fleet.watch.WATCH_SECONDS", 0.02)
-        patch.setattr("mac_actors.bootstrap.Store", RefusingStore)
+        patch.setattr("mac_actors.service.service.Store", RefusingStore)
         shop = make_shop()
         store = shop.fleet.store
         assert isinstance(store, RefusingStore)
