@@ -9,7 +9,8 @@ The public names, for scripts; the server is built of the same ones::
 """
 
 from mac_actors.actors.custom import CustomActor
-from mac_actors.actors.machine import Answer, MachineProxy
+from mac_actors.actors.machine import MachineProxy
+from mac_actors.actors.replies import Answer
 from mac_actors.bootstrap import Fleet
 from mac_actors.client.remote import RemoteFleet
 from mac_actors.core.outcomes import Outcome

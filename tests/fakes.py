@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mac_actors.actors.machine import Answer
+from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Report
 from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import Outcome

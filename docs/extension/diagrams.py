@@ -136,9 +136,9 @@ def _report() -> Drawing:
 
 MESSAGES = [
     ("MachineFleet.report", "MachineActor.on_receive", "ask"),
-    ("Journal.record", "JournalActor.on_receive", "tell"),
+    ("Journal.record", "Journal.drain", "tell"),
     ("Latch.open", "PendingAnswer.settle", "on disk"),
-    ("Notifier.wake", "NotifierActor.on_receive", "tell"),
+    ("Notifier.wake", "ChannelNotifier.drain", "tell"),
 ]
 """What goes from one thread to another."""
 

@@ -32,7 +32,7 @@ STATIONS = {
         [
             "MachineActor.on_receive",
             "decide",
-            "judge",
+            "authorize",
             "outputs",
             "notices",
             "Journal.record",
@@ -40,8 +40,8 @@ STATIONS = {
             "Publisher.announce",
         ],
     ),
-    "JournalActor": ("the journal's actor", ["JournalActor.on_receive", "Store.commit", "Latch.open", "Notifier.wake"]),
-    "NotifierActor": ("a channel's notifier", ["NotifierActor.on_receive", "Store.waiting", "Chat.post"]),
+    "journal": ("the journal's actor", ["Journal.drain", "Store.commit", "Latch.open", "Notifier.wake"]),
+    "control notifier": ("a channel's notifier", ["ChannelNotifier.drain", "Store.waiting", "Chat.post"]),
 }
 """Thread -> what it is, and the functions on the way that are worth a box."""
 

@@ -12,12 +12,10 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
 
-import pykka
-
+from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
-from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import Channel
 from mac_actors.errors import StorageError
 from mac_actors.storage.engine import BadRecordError
@@ -35,13 +33,12 @@ BACKLOG_LIMIT = 20_000
 FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 """Seconds until a refused batch is tried again: doubled from the first to the last."""
 
-
 TRIES = 10
 """So often is a record tried that fails by itself, while the disk is well, before it is given up."""
 
 
-class Journal:
-    """The way to the journal actor, for any thread. The queue outlives the actor: nothing in it is lost with it."""
+class Journal(Pump):
+    """The way to the journal actor, for any thread."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -57,26 +54,15 @@ class Journal:
         self.on_commit: Callable[[], None] = lambda: None
         """Called by the actor after each commit that had notices in it; must not block."""
         self._queue: deque[tuple[Record, Latch, float]] = deque()
-        self._woken = False
-        self._stopping = threading.Event()
         self._writing = threading.Lock()
-        self.ref: pykka.ActorRef[JournalActor] = JournalActor.start(self)
+        super().__init__("journal")
 
     def record(self, record: Record) -> Latch:
         """Queue a record; the latch opens once it is on disk. Never blocks."""
         latch = Latch()
         self._queue.append((record, latch, time.monotonic()))
-        if not self._woken:
-            self._woken = True
-            self.wake()
+        self.wake()
         return latch
-
-    def wake(self) -> None:
-        """Have the actor look at the queue (the fleet also does after a restart)."""
-        try:
-            self.ref.tell(Wake())
-        except pykka.ActorDeadError:
-            self._woken = False  # the next record, or the fleet, tries again
 
     @property
     def depth(self) -> int:
@@ -96,12 +82,6 @@ class Journal:
         except IndexError:
             return 0.0
 
-    def restart(self) -> None:
-        """Start a new actor on the same queue; for the fleet, when the old one is dead."""
-        self.ref = JournalActor.start(self)
-        self._woken = True
-        self.wake()
-
     def close(self, timeout: float = 10.0) -> None:
         """Write what waits, then stop the actor. What can't be written in ``timeout`` seconds is said in the log."""
         last = self.record(Record())
@@ -111,17 +91,15 @@ class Journal:
                 self.depth,
                 self.error or "the disk does not answer",
             )
-        self._stopping.set()
-        self.ref.stop(block=False)
+        self.stop()
 
     # for the actor alone
 
     def drain(self) -> None:
         """Write until the queue is empty."""
         with self._writing:  # a new actor waits for the end of the old one's transaction
-            retry, size, tries = FIRST_RETRY, BATCH, 0
+            backoff, size, tries = Backoff(FIRST_RETRY, LAST_RETRY), BATCH, 0
             while not self._stopping.is_set():
-                self._woken = False  # before looking: a record that comes after the look wakes us again
                 batch = [self._queue[i] for i in range(min(len(self._queue), size))]
                 if not batch:
                     return
@@ -131,8 +109,7 @@ class Journal:
                 except Exception as error:
                     if isinstance(error, StorageError) and not isinstance(error, BadRecordError):
                         self._complain(error)
-                        self._stopping.wait(retry)
-                        retry = min(retry * 2, LAST_RETRY)
+                        self._stopping.wait(backoff.next())
                     elif len(batch) > 1 or tries < TRIES:
                         # not the disk, but something in a record: one by one, so that it holds up no other
                         size, tries = 1, tries + 1
@@ -143,7 +120,8 @@ class Journal:
                     continue
                 if self.error is not None:
                     log.warning("the disk works again: %d waiting changes are written now", self.depth)
-                self.error, retry, tries = None, FIRST_RETRY, 0
+                self.error, tries = None, 0
+                backoff.reset()
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1
                 for _, latch, _ in batch:
@@ -162,21 +140,3 @@ class Journal:
         log.critical("this change cannot be written, and is lost: %r", record, exc_info=True)
         self.lost += 1
         self._queue.popleft()
-
-
-class Wake:
-    """Something waits in the queue."""
-
-
-class JournalActor(MacActor):
-    """Drains the queue whenever it is told to."""
-
-    def __init__(self, journal: Journal) -> None:
-        super().__init__()
-        self._journal = journal
-
-    def on_receive(self, message: Any) -> None:
-        """Write what waits."""
-        if isinstance(message, Ping):
-            return
-        self._journal.drain()

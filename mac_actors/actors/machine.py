@@ -17,17 +17,16 @@ from pykka.typing import proxy_method
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.refs import LiveRef
-from mac_actors.actors.replies import Latch, Pending
+from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, notices
 from mac_actors.core.outcomes import Outcome
-from mac_actors.core.outputs import Outputs, outputs
-from mac_actors.core.readable import Readable
+from mac_actors.core.outputs import outputs
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source
-from mac_actors.core.transitions import Already, decide
+from mac_actors.core.transitions import decide
 from mac_actors.core.two_readers import TwoReaders
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
@@ -38,37 +37,6 @@ LATE_SECONDS = 5.0
 
 CLOCK_WAS_SET_SECONDS = 10.0
 """Where the wall clock and the monotonic one differ by more between two reports, somebody (NTP) has set it."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Answer(Readable):
-    """What came of an event: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
-
-    outputs: Outputs
-    outcomes: tuple[Outcome, ...] = ()
-    already: tuple[Already, ...] = ()
-    durable: bool = True
-
-
-class PendingAnswer(Pending):
-    """An answer on its way to the disk. The commit budget runs from its making."""
-
-    __slots__ = ("_answer", "_deadline", "_written")
-
-    def __init__(self, answer: Answer, written: Latch, budget: float) -> None:
-        self._answer = answer
-        self._written = written
-        self._deadline = time.monotonic() + budget
-
-    def then(self, call: Callable[[], None]) -> None:
-        """Call ``call`` when the change is on disk."""
-        self._written.then(call)
-
-    def settle(self, timeout: float | None) -> Answer:
-        """Wait for the disk, within the commit budget, and say whether it was in time."""
-        left = self._deadline - time.monotonic()
-        in_time = self._written.wait(left if timeout is None else min(left, timeout))
-        return self._answer if in_time else replace(self._answer, durable=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
-import pykka
-
-from mac_actors.actors.journal import Journal, Wake
-from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.actors.journal import Journal
+from mac_actors.actors.pump import Pump
+from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.records import Record, Waiting
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY, LAST_RETRY = 0.5, 15.0
+FIRST_RETRY, LAST_RETRY, JITTER = 0.5, 15.0, 0.25
 """Seconds until a refused post is tried again: doubled from the first to the last, give or take a quarter."""
 
 BURST = 5
@@ -96,11 +93,11 @@ class Notifier:
     def close(self) -> None:
         """Stop after the posts under way. What is still in the outbox is posted after the next start."""
         for channel_notifier in self.channels.values():
-            channel_notifier.close()
+            channel_notifier.stop()
 
 
-class ChannelNotifier:
-    """The way to one channel's actor, for any thread. Survives the actor: what is in the outbox is on disk."""
+class ChannelNotifier(Pump):
+    """The way to one channel's actor, for any thread. What waits is in the outbox, on disk."""
 
     def __init__(self, channel: Channel, chat: Chat, journal: Journal) -> None:
         self.channel = channel
@@ -112,47 +109,23 @@ class ChannelNotifier:
         """Since when (``time.monotonic()``) posts are refused; ``None`` while all is well."""
         self._chat = chat
         self._journal = journal
-        self._stopping = threading.Event()
         self._taken = 0  # id of the last notice that the chat took; its row may still be on its way out
         self._urgent: deque[Waiting] = deque(maxlen=100)
         self._threads: dict[ThreadKey, str] = {}
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
-        self._woken = threading.Event()
-        self.ref: pykka.ActorRef[NotifierActor] = NotifierActor.start(self)
-        self.wake()
-
-    def wake(self) -> None:
-        """Have the actor look at the outbox. Never blocks."""
-        if not self._woken.is_set():
-            self._woken.set()
-            try:
-                self.ref.tell(Wake())
-            except pykka.ActorDeadError:
-                self._woken.clear()  # the fleet restarts it, and that wakes it
+        super().__init__(f"{channel} notifier")
 
     def say_now(self, text: str) -> None:
         """Post a text that is in no outbox; at most the last 100 are kept."""
         self._urgent.append(Waiting(0, datetime.now(UTC), self.channel, text))
         self.wake()
 
-    def restart(self) -> None:
-        """Start a new actor; for the fleet, when the old one is dead."""
-        self._woken.clear()
-        self.ref = NotifierActor.start(self)
-        self.wake()
-
-    def close(self) -> None:
-        """Stop after the post under way."""
-        self._stopping.set()
-        self.ref.stop(block=False)
-
     # for the actor alone
 
     def drain(self) -> None:
         """Post until nothing waits."""
-        retry = FIRST_RETRY
+        backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         while not self._stopping.is_set():
-            self._woken.clear()
             try:
                 notices = self._next()
                 if not notices:
@@ -162,13 +135,13 @@ class ChannelNotifier:
                 self._post(notices)
             except (ChatError, StorageError) as error:
                 self._complain(error)
-                wanted = error.retry_after if isinstance(error, ChatError) else None
-                self._stopping.wait(retry * random.uniform(0.75, 1.25) if wanted is None else wanted)  # noqa: S311
-                retry = min(retry * 2, LAST_RETRY)
+                delay, wanted = backoff.next(), error.retry_after if isinstance(error, ChatError) else None
+                self._stopping.wait(delay if wanted is None else wanted)
                 continue
             if self.error is not None:
                 log.warning("the %s channel takes notices again", self.channel)
-            self.error, self.failing_since, retry = None, None, FIRST_RETRY
+            self.error = self.failing_since = None
+            backoff.reset()
 
     def _next(self) -> list[Waiting]:
         """Return what makes the next post."""
@@ -229,17 +202,3 @@ class RateLimiter:
         now = time.monotonic()
         self._free_at = max(self._free_at, now - (BURST - 1) * self._seconds) + self._seconds
         return max(0.0, self._free_at - self._seconds - now)
-
-
-class NotifierActor(MacActor):
-    """Drains one channel's outbox whenever it is told to."""
-
-    def __init__(self, channel_notifier: ChannelNotifier) -> None:
-        super().__init__()
-        self._channel_notifier = channel_notifier
-
-    def on_receive(self, message: Any) -> None:
-        """Post what waits."""
-        if isinstance(message, Ping):
-            return
-        self._channel_notifier.drain()

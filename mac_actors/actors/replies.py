@@ -7,10 +7,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, cast
 
 import pykka
+
+from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outputs import Outputs
+from mac_actors.core.readable import Readable
+from mac_actors.core.transitions import Already
+from mac_actors.errors import MachineUnavailable
+
+ANSWER_SECONDS = 5.0
+"""How long an edge waits for a machine's actor, beside the commit budget. A healthy one takes a millisecond."""
 
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
@@ -49,24 +59,44 @@ class Latch:
         return True
 
 
-class Pending:
-    """An answer that is complete only after a wait which the actor must not do: whoever calls ``get`` does it."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(Readable):
+    """What came of an event: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
 
-    __slots__ = ()
+    outputs: Outputs
+    outcomes: tuple[Outcome, ...] = ()
+    already: tuple[Already, ...] = ()
+    durable: bool = True
+
+
+class PendingAnswer:
+    """An answer on its way to the disk. The actor waits for nothing: whoever asked does, in :meth:`settle`.
+
+    The commit budget, in seconds, runs from its making.
+    """
+
+    __slots__ = ("_answer", "_deadline", "_written")
+
+    def __init__(self, answer: Answer, written: Latch, budget: float) -> None:
+        self._answer = answer
+        self._written = written
+        self._deadline = time.monotonic() + budget
 
     def then(self, call: Callable[[], None]) -> None:
-        """Call ``call`` when there is nothing left to wait for."""
-        raise NotImplementedError
+        """Call ``call`` when the change is on disk."""
+        self._written.then(call)
 
-    def settle(self, timeout: float | None) -> object:
-        """Wait, for ``timeout`` seconds at most, and return the answer."""
-        raise NotImplementedError
+    def settle(self, timeout: float | None) -> Answer:
+        """Wait for the disk, within the commit budget, and say whether it was in time."""
+        left = self._deadline - time.monotonic()
+        in_time = self._written.wait(left if timeout is None else min(left, timeout))
+        return self._answer if in_time else replace(self._answer, durable=False)
 
 
 class Reply(pykka.Future[Any]):
     """A future that is set once, by one actor.
 
-    A :class:`Pending` answer wakes the caller only when it is complete: two waits, for the actor and for
+    A :class:`PendingAnswer` wakes the caller only when it is complete: two waits, for the actor and for
     the disk, are one in nearly all cases. A caller who has waited for ``LOOK_SECONDS`` looks for itself.
     """
 
@@ -87,20 +117,20 @@ class Reply(pykka.Future[Any]):
         if self._get_hook is not None:
             return super().get(timeout=timeout)
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._latch.wait(self.LOOK_SECONDS) and not isinstance(self._value, Pending):
+        while not self._latch.wait(self.LOOK_SECONDS) and not isinstance(self._value, PendingAnswer):
             if deadline is not None and time.monotonic() >= deadline:
                 raise pykka.Timeout(f"no answer within {timeout} seconds")
         if self._failure is not None:
             kind, error, trace = self._failure
             raise error.with_traceback(trace) if error is not None else cast(type[BaseException], kind)()
-        if isinstance(self._value, Pending):
+        if isinstance(self._value, PendingAnswer):
             return self._value.settle(None if deadline is None else deadline - time.monotonic())
         return self._value
 
     def set(self, value: Any = None) -> None:
         """Set the answer."""
         self._value = value
-        if isinstance(value, Pending):
+        if isinstance(value, PendingAnswer):
             value.then(self._latch.open)
         else:
             self._latch.open()
@@ -109,6 +139,25 @@ class Reply(pykka.Future[Any]):
         """Set what ``get`` is to raise: the exception being handled, unless given."""
         self._failure = exc_info or sys.exc_info()
         self._latch.open()
+
+
+class ActorGone(MachineUnavailable):
+    """An actor ended before it had looked at a message: it was not carried out."""
+
+
+def settle(reply: Reply, label: str, budget: float) -> Any:
+    """Wait for a reply: :data:`ANSWER_SECONDS` for the actor of the machine that is shown as ``label``, and ``budget``
+    seconds for the disk. Raises :class:`MachineUnavailable`; when nothing was done, its subclass :class:`ActorGone`.
+    """
+    try:
+        return reply.get(timeout=ANSWER_SECONDS + budget)
+    except pykka.ActorDeadError as error:
+        raise ActorGone(f"{label} is being restarted: nothing was done, try again") from error
+    except pykka.Timeout as error:
+        raise MachineUnavailable(
+            f"{label} has not answered within {ANSWER_SECONDS:g} s: it may still do what it was told; "
+            "look at its status, then try again"
+        ) from error
 
 
 Settle = Callable[[Reply], Any]

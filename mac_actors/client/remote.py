@@ -15,8 +15,8 @@ import pykka
 from pydantic import TypeAdapter
 
 from mac_actors.actors.custom import CustomActor, CustomActors
-from mac_actors.actors.machine import CALLS, Answer
-from mac_actors.actors.replies import Reply
+from mac_actors.actors.machine import CALLS
+from mac_actors.actors.replies import Answer, Reply
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.client.follow import EVENTS_AT_ONCE, Follower, read_outcome

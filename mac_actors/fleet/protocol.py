@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar
 import pykka
 
 from mac_actors.actors.custom import CustomActor
-from mac_actors.actors.machine import Answer
+from mac_actors.actors.replies import Answer
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot

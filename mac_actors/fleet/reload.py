@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from mac_actors.core.config import Directory, has_shrunk
-from mac_actors.errors import ReloadRefused
+from mac_actors.core.config import Configuration, Directory, has_shrunk
+from mac_actors.core.inputs import Removed
+from mac_actors.errors import MachineUnavailable, ReloadRefused
+from mac_actors.fleet.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class ReloadSummary:
         return f"users: {users}; machines: {', '.join(machines) or 'as before'}{powered}"
 
 
-def compare_users(old: Directory, new: Directory) -> UsersChange:
+def _compare_users(old: Directory, new: Directory) -> UsersChange:
     """Count the users that were removed, updated and added, by account."""
     before = {user.account_id: user for user in old.users}
     after = {user.account_id: user for user in new.users}
@@ -50,7 +54,38 @@ def compare_users(old: Directory, new: Directory) -> UsersChange:
     )
 
 
-def refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
+def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force: bool) -> ReloadSummary:
+    """Swap machines and users (``machines=False``: the users alone) for those of ``new``.
+
+    Raises :class:`ReloadRefused`, having changed nothing, where it would do harm, unless ``force``.
+    """
+    with supervisor.lock:
+        old = supervisor.configuration
+        new = new if machines else replace(new, machines=old.machines)
+        summary = ReloadSummary(
+            _compare_users(old.directory, new.directory),
+            added=tuple(name for name in new.machines if name not in old.machines),
+            changed=tuple(n for n, m in new.machines.items() if n in old.machines and m != old.machines[n]),
+            removed=tuple(name for name in old.machines if name not in new.machines),
+        )
+        if not force:
+            in_use = [name for name in summary.removed if supervisor.published[name][1].session]
+            _refuse_harm(len(old.directory.users), summary.users, in_use)
+        stored = {name: supervisor.journal.store.load_state(name) for name in summary.added}
+        supervisor.configuration = new
+        if machines:
+            supervisor.machines_loaded_at = new.loaded_at
+        for name in summary.added:
+            supervisor.start(new.machines[name], stored[name])
+        supervisor.name_machines()  # whoever finds a machine by its name finds its actor too
+        for name in summary.removed:
+            with contextlib.suppress(MachineUnavailable):
+                supervisor.ask(name, Removed(datetime.now(UTC)))
+            supervisor.stop(name)
+        return replace(summary, powered_on=supervisor.configure())
+
+
+def _refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
     """Raise :class:`ReloadRefused` when more than half of 20 or more users or a machine in use would go."""
     problems = []
     if has_shrunk(users_before, users.removed):

@@ -29,10 +29,10 @@ AGAIN_SECONDS = 600.0
 class Retention:
     """Goes on by one small batch at each :meth:`step`; killed at any moment it goes on from there at the next start.
 
-    ``days``: from which age on, ``None``: never.
+    ``days``: from which age on.
     """
 
-    def __init__(self, journal: Journal, days: int | None) -> None:
+    def __init__(self, journal: Journal, days: int) -> None:
         self._journal = journal
         self._store = journal.store
         self._days = days
@@ -44,14 +44,9 @@ class Retention:
         self._upto = 0
         self._emptying = False
 
-    @property
-    def is_on(self) -> bool:
-        """Whether there is anything to do, ever."""
-        return self._days is not None
-
     def step(self) -> None:
         """Do the next piece, if there is one; never waits for the disk to write."""
-        if self._days is None or time.monotonic() < self._due or (self._latch and not self._latch.wait(0)):
+        if time.monotonic() < self._due or (self._latch and not self._latch.wait(0)):
             return
         self._latch = None
         try:

@@ -1,61 +1,84 @@
-"""The lives of the machines' actors: begun, found, begun anew when they die; and what each machine is like now."""
+"""The machines' actors: started, found, asked, restarted when they die; and what each machine is like now."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pykka
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure, SaveTelemetry
+from mac_actors.actors.pump import Pump
+from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, prove_alive
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Lock
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outcomes import Outcome, PowerChanged
 from mac_actors.core.state import MachineState, Source
-from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
+from mac_actors.fleet.names import Names
 from mac_actors.storage.records import Record, Unreadable, record_state
 
 log = logging.getLogger(__name__)
 
+SAVE_TURNS = 120
+"""In so many turns of the watch, 30 s, every machine has saved its telemetry: after a kill it is at most 60 s old."""
+
 
 class Supervisor:
-    """All machines' actors.
+    """All machines' actors, begun with what is on disk; and those of the journal and of other pumps.
 
-    ``configuration`` returns the present rules, ``announce`` is told outcomes, ``tell`` says a line to the admins;
-    ``chat`` is whether notices are to be written for one.
+    ``announce`` is given outcomes, ``notify`` says a line to the admins; ``commit_budget`` is how many seconds an
+    answer may wait for the disk; ``chat`` is whether notices are to be written for one.
     """
 
     def __init__(
         self,
+        configuration: Configuration,
         journal: Journal,
+        pumps: Iterable[Pump],
         restarts: Restarts,
-        configuration: Callable[[], Configuration],
         *,
         commit_budget: float,
         chat: bool,
         announce: Callable[[tuple[Outcome, ...]], None],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
+        self.journal = journal
+        self.configuration = configuration
+        """The present rules."""
+        self.machines_loaded_at = configuration.loaded_at
+        """When the machines were read; the users may have been read again since (``configuration.loaded_at``)."""
+        self.closed = False
+        """Whether the fleet is on its way down."""
+        self.over_budget = 0
+        """Answers that went out before their change was on disk, because the commit budget was over."""
         self.refs: dict[str, pykka.ActorRef[MachineActor]] = {}
         self.published: dict[str, tuple[MachineConfig, MachineState]] = {}
         """Each machine's rules and state, as its actor last published them."""
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
-        self._journal = journal
+        self._pumps = (journal, *pumps)
         self._restarts = restarts
-        self._configuration = configuration
-        self._tell = tell
-        self._context = MachineContext(journal, commit_budget, chat, self._publish, announce, tell)
+        self._notify = notify
+        self._commit_budget = commit_budget
+        self._counting = threading.Lock()
+        self._context = MachineContext(journal, commit_budget, chat, self._publish, announce, notify)
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
-        self._ending = False
+        self._turns = itertools.count()
+        stored = journal.store.load_states()
+        for machine in configuration.machines.values():
+            self.start(machine, stored.get(machine.name))
+        self.name_machines()
+        self.configure()
 
     def start(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
         """Start a machine's actor, with the state that the disk has for it."""
@@ -64,7 +87,7 @@ class Supervisor:
         match self._retired.get(config.name) or stored:
             case None:
                 state = MachineState(status_since=now)
-                self._journal.record(Record(record_state(config.name, state)))
+                self.journal.record(Record(record_state(config.name, state)))
             case Unreadable(why=why):
                 log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
                 reason = "its stored state could not be read; check the machine, then clear it"
@@ -72,17 +95,64 @@ class Supervisor:
             case MachineState() as state:
                 pass
         self._publish(config, state)
-        ref = MachineActor.start(config, self._configuration().directory, state, self._context)
+        ref = MachineActor.start(config, self.configuration.directory, state, self._context)
         if first is not None:
             ref.tell(first)  # before anybody else can send it anything
         self.refs[config.name] = ref
 
     def find(self, name: str) -> pykka.ActorRef[MachineActor]:
-        """Return the machine's living actor; raises :class:`UnknownMachine`, or :class:`MachineUnavailable`."""
+        """Return the machine's living actor.
+
+        Raises :class:`UnknownMachine`, :class:`MachineUnavailable`, or :class:`FleetClosed`.
+        """
+        self.check_open()
         ref = self.refs.get(name)
         if ref is None:
             raise UnknownMachine(name)
         return ref if ref.is_alive() else self._restart(name, ref)
+
+    def check_open(self) -> None:
+        """Raise :class:`FleetClosed` when it is."""
+        if self.closed:
+            raise FleetClosed("the fleet is closed: open it anew with Fleet.open()")
+
+    def ask(self, name: str, message: object) -> Answer:
+        """Send a machine's actor a message, and wait for the answer; once more if it ended before it looked at it.
+
+        Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if the actor does not answer.
+        """
+        try:
+            return self.settle(name, self._send(name, message))
+        except ActorGone:
+            return self.settle(name, self._send(name, message))
+
+    def _send(self, name: str, message: object) -> Reply:
+        return cast(Reply, self.find(name).ask(message, block=False))
+
+    def settle(self, name: str, reply: Reply) -> Answer:
+        """Wait for a reply of this machine's actor; raises :class:`MachineUnavailable` when there is none."""
+        machine = self.configuration.machines.get(name)
+        answer = settle(reply, machine.display_name if machine else name, self._commit_budget)
+        if isinstance(answer, Answer) and not answer.durable:
+            with self._counting:
+                self.over_budget += 1
+        return cast(Answer, answer)
+
+    def name_machines(self) -> None:
+        """Have the machines found by the names that they are configured with."""
+        self.names = Names(self.configuration.machines.values())
+
+    def configure(self) -> tuple[str, ...]:
+        """Give all machines the present rules; returns those whose power came on by it."""
+        now = datetime.now(UTC)
+        directory, machines = self.configuration.directory, self.configuration.machines
+        replies = [(n, self._send(n, Reconfigure(directory, m, now))) for n, m in machines.items()]
+        return tuple(
+            name
+            for name, reply in replies
+            for outcome in self.settle(name, reply).outcomes
+            if isinstance(outcome, PowerChanged) and outcome.on
+        )
 
     def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
@@ -90,42 +160,51 @@ class Supervisor:
         self._retired[name] = self.published.pop(name)[1]
 
     def restart_dead(self) -> None:
-        """Start every actor anew that has died, and say so once for each."""
+        """Restart every actor that has died, and say so once for each."""
         for name, ref in list(self.refs.items()):
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):
                     self._restart(name, ref)
+        for pump in self._pumps:
+            if not pump.ref.is_alive() and self._restarts.allow(pump.name):
+                pump.restart()
+                self._restarted(pump.name, pump.name, f"The {pump.name} actor")
+
+    @property
+    def kinds_of_actors(self) -> tuple[str, ...]:
+        """The words that restarts are counted by."""
+        return ("machine", *(pump.name for pump in self._pumps))
 
     def _restart(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
         """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""
         with self.lock:
             ref = self.refs.get(name)
-            if ref is None or self._ending:
+            if ref is None or self.closed:
                 raise MachineUnavailable(f"{name} is stopped: the server is stopping, or the machine was removed")
             if ref is not dead and ref.is_alive():
                 return ref
             config, state = self.published[name]
-            configuration = self._configuration()
+            configuration = self.configuration
             config = configuration.machines.get(name, config)  # a reload may be under way
             if not self._restarts.allow(name):
                 raise MachineUnavailable(f"{config.display_name} fails again and again: the server's log says why")
-            self.restarted("machine", name, f"The actor of {config.display_name}")
+            self._restarted("machine", name, f"The actor of {config.display_name}")
             ref = MachineActor.start(config, configuration.directory, state, self._context)
             ref.tell(Reconfigure(configuration.directory, config, datetime.now(UTC)))
             prove_alive(ref)
             self.refs[name] = ref
             return ref
 
-    def restarted(self, kind: str, actor: str, shown: str) -> None:
+    def _restarted(self, kind: str, actor: str, label: str) -> None:
         """Count a restart, and say it; a storm of them is said when it begins."""
         if self._restarts.note(kind, actor):
             storm = actor in self._restarts.storms()
             more = "; it fails again and again, and is tried less often from now on" if storm else ""
-            self._tell(f"{shown} had stopped and was restarted{more}. The log says why.")
+            self._notify(f"{label} had stopped and was restarted{more}. The log says why.")
 
-    def save_telemetry(self, turn: int, turns: int) -> None:
-        """Have every ``turns``-th machine, from number ``turn`` on, write what heartbeats have changed."""
-        for ref in list(self.refs.values())[turn % turns :: turns]:
+    def save_telemetry(self) -> None:
+        """Have the next few machines write what heartbeats have changed: all at once would hold up the readers."""
+        for ref in list(self.refs.values())[next(self._turns) % SAVE_TURNS :: SAVE_TURNS]:
             with contextlib.suppress(pykka.ActorDeadError):
                 ref.tell(SaveTelemetry())
 
@@ -153,7 +232,6 @@ class Supervisor:
 
     def stop_all(self, timeout: float) -> None:
         """Have all actors save what they know, and stop; wait ``timeout`` seconds for each. None comes back."""
-        self._ending = True
         stopping = []
         for ref in self.refs.values():
             with contextlib.suppress(pykka.ActorDeadError):

@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from mac_actors.actors.machine import Answer
+from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Clear, Command, Lock, Oops
 from mac_actors.core.notices import ThreadKey
 from mac_actors.core.outcomes import Cleared

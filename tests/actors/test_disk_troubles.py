@@ -209,7 +209,7 @@ def test_with_a_full_backlog_no_session_starts(
 def test_a_disk_that_is_slow_for_long_is_said_once_and_so_is_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mac_actors.fleet.watch.SLOW_SECONDS", 1.0)
+    monkeypatch.setattr("mac_actors.fleet.health.SLOW_SECONDS", 1.0)
     chat = RecordingChat()
     store = RefusingStore.open(tmp_path / "chatty")
     assert isinstance(store, RefusingStore)

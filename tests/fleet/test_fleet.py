@@ -12,7 +12,7 @@ from pathlib import Path
 import pykka
 import pytest
 
-from mac_actors.actors.machine import Answer
+from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import (

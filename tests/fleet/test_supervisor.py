@@ -297,7 +297,7 @@ def test_a_future_that_is_never_set_times_out() -> None:
 
 def test_heartbeats_are_saved_by_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mac_actors.fleet.watch.WATCH_SECONDS", 0.01)
-    monkeypatch.setattr("mac_actors.fleet.watch.SAVE_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr("mac_actors.fleet.supervisor.SAVE_TURNS", 5)
     with open_fleet(Store.open(tmp_path)) as fleet:
         at = datetime.now(UTC)
         fleet.report("router", Report(at, telemetry=Telemetry(uptime=7.0)), time.monotonic())

@@ -53,7 +53,7 @@ def test_one_that_ends_is_started_anew_with_its_arguments_and_it_is_said(
     wait_until(lambda: lives == ["kept", "kept"])
     wait_until(lambda: fleet.restarts["custom"] == 1)
     assert own.is_alive()
-    assert "Counting had stopped and was restarted" in caplog.text
+    wait_until(lambda: "Counting had stopped and was restarted" in caplog.text)
     assert fleet.health() == {}
     assert fleet.restarts == {"custom": 1}, "no other actor was touched"
     assert fleet["router"].lock().get(timeout=WAIT).durable

@@ -34,7 +34,7 @@ fleet["x"].lock().get().durabel
 SAYS = """
 note: Revealed type is "bool"
 note: Revealed type is "tuple[mac_actors.core.outcomes.Outcome, ...]"
-note: Revealed type is "pykka._future.Future[mac_actors.actors.machine.Answer]"
+note: Revealed type is "pykka._future.Future[mac_actors.actors.replies.Answer]"
 note: Revealed type is "mac_actors.core.snapshot.Snapshot"
 note: Revealed type is "mac_actors.core.state.Flag | None"
 note: Revealed type is "list[str]"

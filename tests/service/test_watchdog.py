@@ -150,7 +150,7 @@ def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(
     make_server: MakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A restart would lose what waits in memory."""
-    monkeypatch.setattr("mac_actors.fleet.fleet.SLOW_SECONDS", 0.1)
+    monkeypatch.setattr("mac_actors.fleet.health.SLOW_SECONDS", 0.1)
     running = make_server()
     told = Told()
     watchdog = Watchdog(running.service, told)

@@ -593,7 +593,7 @@ def test_a_mistake_in_the_server_is_owned_up_to(shop: Shop, monkeypatch: pytest.
 
 
 def test_a_machine_that_does_not_answer_is_called_by_its_alias(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mac_actors.fleet.fleet.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("mac_actors.actors.replies.ANSWER_SECONDS", 0.2)
     with held(monkeypatch, "table-saw") as gate:
         shop.say("oops Table Saw")
         [text] = shop.wait_for_texts(1)
@@ -605,7 +605,7 @@ def test_a_machine_that_does_not_answer_is_called_by_its_alias(shop: Shop, monke
 
 def test_what_is_said_of_a_machine_that_does_not_answer_stays_true(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeout does not cancel the work: "nothing was done" must not be said of a command that is done later."""
-    monkeypatch.setattr("mac_actors.fleet.fleet.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("mac_actors.actors.replies.ANSWER_SECONDS", 0.2)
     with held(monkeypatch, "table-saw") as gate:
         shop.say("oops Table Saw")
         [text] = shop.wait_for_texts(1)
@@ -847,7 +847,7 @@ def test_a_press_that_is_not_answered_by_the_machine_is_not_shown_as_done(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = oops_notice(shop, "Table Saw")
-    monkeypatch.setattr("mac_actors.fleet.fleet.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("mac_actors.actors.replies.ANSWER_SECONDS", 0.2)
     with held(monkeypatch, "table-saw"):
         shop.workspace.press("mac_lock", message=notice, user=BOB).acked()
         [told] = shop.wait_for_ephemerals()
@@ -1139,7 +1139,7 @@ class ForgetfulStore(Store):
 def with_store(make_shop: MakeShop, patch: pytest.MonkeyPatch, store: type[Store]) -> Shop:
     """Start a server on another kind of disk."""
     with pytest.MonkeyPatch.context() as one:
-        one.setattr("mac_actors.bootstrap.Store", store)
+        one.setattr("mac_actors.service.service.Store", store)
         return make_shop()
 
 

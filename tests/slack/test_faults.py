@@ -463,7 +463,7 @@ def test_notices_that_are_delayed_are_said_in_the_control_channel_once(
     wait_in_outbox(tmp_path, *(str(number) for number in range(3)), minutes=30, channel=Channel.OOPS)
     workspace.fail("chat.postMessage", "not_in_channel", channel=OOPS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mac_actors.fleet.watch.DELAYED_SECONDS", 0.2)
+        patch.setattr("mac_actors.fleet.health.DELAYED_SECONDS", 0.2)
         patch.setattr("mac_actors.fleet.watch.WATCH_SECONDS", 0.02)
         shop = make_shop()
         [text] = shop.wait_for_texts(1)
@@ -479,9 +479,9 @@ def test_notices_that_are_delayed_are_said_in_the_control_channel_once(
 
 def test_a_disk_that_fails_is_said_in_the_control_channel_once_though_it_fails(make_shop: MakeShop) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mac_actors.fleet.watch.SLOW_SECONDS", 0.3)
+        patch.setattr("mac_actors.fleet.health.SLOW_SECONDS", 0.3)
         patch.setattr("mac_actors.fleet.watch.WATCH_SECONDS", 0.02)
-        patch.setattr("mac_actors.bootstrap.Store", RefusingStore)
+        patch.setattr("mac_actors.service.service.Store", RefusingStore)
         shop = make_shop()
         store = shop.fleet.store
         assert isinstance(store, RefusingStore)

@@ -101,7 +101,7 @@ class Metrics:
     def _collect(self) -> Iterator[core.Metric]:
         fleet, configuration = self._fleet, self._fleet.configuration
         directory, written = configuration.directory, configuration.users_mtime
-        yield _single(table.MACHINES_LOADED, fleet.machines_loaded_at.timestamp())
+        yield _single(table.MACHINES_LOADED, fleet.supervisor.machines_loaded_at.timestamp())
         yield _single(table.USERS_LOADED, configuration.loaded_at.timestamp())
         yield _single(table.USERS_WRITTEN, None if written is None else written.timestamp())
         yield _single(table.STARTED, fleet.started_at.timestamp())
@@ -124,11 +124,11 @@ class Metrics:
         commits = core.SummaryMetricFamily(table.COMMITS.name, table.COMMITS.help)
         commits.add_metric((), journal.batches, journal.commit_seconds)
         yield commits
-        yield _single(table.OVER_BUDGET, fleet.over_budget)
+        yield _single(table.OVER_BUDGET, fleet.supervisor.over_budget)
         yield _single(table.JOURNAL_DEPTH, journal.depth)
         yield _single(table.JOURNAL_AGE, journal.oldest_age)
         yield _single(table.JOURNAL_LOST, journal.lost)
-        restarts = Counter(dict.fromkeys(fleet.kinds_of_actors, 0))
+        restarts = Counter(dict.fromkeys(fleet.supervisor.kinds_of_actors, 0))
         restarts.update(fleet.restarts.copy())
         yield _several(table.RESTARTS, _by_one(restarts))
         yield _single(table.SLACK, self.slack_connected() if self.slack_connected else None)

@@ -1,0 +1,77 @@
+"""What keeps a fleet from serving, and the troubles of disk and chat that are said in the control channel."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+from mac_actors.actors.journal import Journal
+from mac_actors.actors.notifier import Notifier
+from mac_actors.actors.restarts import Restarts
+from mac_actors.core.changed import Changed
+from mac_actors.core.notices import Channel
+from mac_actors.core.text import count
+from mac_actors.fleet.supervisor import Supervisor
+
+SLOW_SECONDS = 5.0
+"""A change that has waited this long for the disk is said in the control channel."""
+
+DELAYED_SECONDS = 60.0
+"""Notices that have been refused for so long are said to be delayed."""
+
+
+class Notify(Protocol):
+    """Says a line in the control channel; ``at_once``: not by way of the disk."""
+
+    def __call__(self, text: str, *, at_once: bool = False) -> None: ...
+
+
+class Health:
+    """Looks at a fleet's parts. What it finds it says once when it begins, and once when it is over."""
+
+    def __init__(
+        self, journal: Journal, supervisor: Supervisor, restarts: Restarts, notifier: Notifier | None, notify: Notify
+    ) -> None:
+        self._journal = journal
+        self._supervisor = supervisor
+        self._restarts = restarts
+        self._channels = notifier.channels if notifier else {}
+        self._notify = notify
+        self._lost = Changed(0)
+        self._slow = Changed()
+        self._delayed = {channel: Changed() for channel in Channel}
+
+    def troubles(self) -> dict[str, str]:
+        """Return what keeps the fleet from serving, by part, in a sentence each; empty when all is well."""
+        journal, found = self._journal, {}
+        if journal.error is not None:
+            found["store"] = journal.error
+        elif journal.oldest_age > SLOW_SECONDS:
+            found["store"] = f"the disk has not answered for {journal.oldest_age:.0f} s"
+        if journal.lost:
+            lost = count(journal.lost, "change")
+            found["journal"] = f"{lost} could not be written: the log says which; look, then restart the server"
+        if dead := self._supervisor.dead():
+            found["machines"] = f"being restarted: {', '.join(dead[:10])}"
+        if storms := self._restarts.storms():
+            found["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
+        return found
+
+    def look_at_disk(self) -> None:
+        """Say that changes were lost, that the disk takes none, or that it takes them again."""
+        journal = self._journal
+        if self._lost(journal.lost):
+            self._notify(f"{count(journal.lost, 'change')} could not be written; the log says which.", at_once=True)
+        slow = journal.oldest_age > SLOW_SECONDS
+        if self._slow(slow):
+            why = journal.error or "it does not answer"
+            trouble = f"The disk is not taking changes ({why}): {journal.depth} wait in memory."
+            self._notify(trouble if slow else "The disk takes changes again.", at_once=True)
+
+    def look_at_chat(self) -> None:
+        """Say that a channel's notices are delayed: in the control channel, when it is back if it is that one."""
+        for channel, notifier in self._channels.items():
+            since = notifier.failing_since
+            delayed = since is not None and time.monotonic() - since > DELAYED_SECONDS
+            if self._delayed[channel](delayed) and delayed:
+                self._notify(f"Notices for the {channel} channel are delayed ({notifier.error}).", at_once=True)
