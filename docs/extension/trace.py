@@ -32,7 +32,7 @@ STATIONS = {
         [
             "MachineActor.on_receive",
             "decide",
-            "judge",
+            "authorize",
             "outputs",
             "notices",
             "Journal.record",
