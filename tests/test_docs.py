@@ -18,8 +18,8 @@ from mac_actors.core.outcomes import KINDS
 from mac_actors.settings import from_environment, variables
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.variables import VARIABLES
-from mac_actors.web.api.openapi import description
 from tests.e2e.processes import PATIENCE, environment, free_port
+from tests.web.client import described
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.rst"))}
@@ -50,7 +50,7 @@ def _section(page: str, word: str) -> str:
 
 def _variables() -> list[str]:
     """Every string in the sources that is the name of an environment variable."""
-    sources = [*(PACKAGE / "settings").rglob("*.py"), PACKAGE / "client.py"]
+    sources = [*(PACKAGE / "settings").rglob("*.py"), PACKAGE / "client" / "http.py"]
     strings = {
         node.value
         for source in sources
@@ -74,7 +74,7 @@ def _options() -> list[tuple[str, str]]:
 def _calls() -> list[str]:
     return [
         f"{method.upper()} {path.replace('{name}', 'NAME')}"
-        for path, methods in description()["paths"].items()
+        for path, methods in described()["paths"].items()
         for method in methods
     ]
 

@@ -1,19 +1,29 @@
-"""The HTTP API, from its OpenAPI description, which is made of the models that check the input."""
+"""The HTTP API, from its OpenAPI description, which is made of the routes and of the models that check the input."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from mac_actors import Fleet
+from mac_actors.settings import Tokens
+from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import description
-from mac_actors.web.api.request_models import INPUTS
+from mac_actors.web.app import create_app
 
 _PLAIN = {"string": "string", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
+
+
+@cache
+def _description() -> dict[str, Any]:
+    with Fleet.open({}, [], None) as fleet:
+        return description(create_app(fleet, Access(Tokens()), fleet.reload).routes)
 
 
 def calls(tag: str) -> list[str]:
     """Each call of one kind (Readers, Admins, Reading): what it takes and what it answers."""
     lines: list[str] = []
-    for path, methods in description()["paths"].items():
+    for path, methods in _description()["paths"].items():
         for method, call in methods.items():
             if call["tags"] == [tag]:
                 lines += _call(f"{method.upper()} {path.replace('{name}', 'NAME')}", call)
@@ -22,9 +32,10 @@ def calls(tag: str) -> list[str]:
 
 def models(which: str) -> list[str]:
     """The fields of all models that are ``sent``, or that are ``answered``."""
-    schemas = description()["components"]["schemas"]
+    schemas = _description()["components"]["schemas"]
     lines: list[str] = []
-    sent = {model.__name__ for model in INPUTS}
+    bodies = [call.get("requestBody") for methods in _description()["paths"].values() for call in methods.values()]
+    sent = {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies if body}
     for name in schemas:
         if (name in sent) is not (which == "sent"):
             continue
@@ -77,7 +88,7 @@ def _kind(schema: dict[str, Any]) -> str:
         return " or ".join(_kind(part) for part in schema["anyOf"])
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        title = description()["components"]["schemas"][name]["title"]
+        title = _description()["components"]["schemas"][name]["title"]
         return f":ref:`{title} <model-{name.lower()}>`"
     if "enum" in schema:
         return "one of " + ", ".join(f"``{value}``" for value in schema["enum"])

@@ -10,15 +10,12 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access
-from mac_actors.web.api import admin, openapi, readers
-from mac_actors.web.api import machines as reading
-from mac_actors.web.api import usage as history
+from mac_actors.web.api import admin, erasure, events, health, machines, openapi, readers, usage
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, login
-from mac_actors.web.pages import history as pages
+from mac_actors.web.pages import assets, board, docs, history, login
 from mac_actors.web.pages.html import error_page
 
 
@@ -73,13 +70,17 @@ def create_app(
     app = Application(fleet, access)
     readers.routes(app, fleet, access, app.metrics.observe_report)
     admin.routes(app, fleet, access, load)
-    reading.routes(app, fleet, access, notes)
-    metrics.routes(app, app.metrics)
-    board.routes(app, fleet, access)
+    erasure.routes(app, fleet, access)
+    health.routes(app, fleet, notes)
+    events.routes(app, fleet, access)
+    machines.routes(app, fleet, access)
     past = History(fleet.store)
-    history.routes(app, fleet, access, past)
-    pages.routes(app, fleet, access, past)
-    login.routes(app, access, app.refusals.add)
+    usage.routes(app, fleet, access, past)
+    metrics.routes(app, app.metrics)
     openapi.routes(app)
+    board.routes(app, fleet, access)
+    history.routes(app, fleet, access, past)
+    login.routes(app, access, app.refusals.add)
+    docs.routes(app)
     assets.routes(app)
     return app

@@ -15,16 +15,18 @@ from schemathesis.core.transport import Response
 
 from mac_actors.core.outcomes import kind
 from mac_actors.settings import Tokens
-from mac_actors.web.api.openapi import description
 from tests.conftest import start_server
-from tests.web.client import Running, report_body
+from tests.web.client import Running, described, report_body
 
 AnyCase = Case[Any]
 
 
+DESCRIPTION = described()
+
+
 def loosened() -> dict[str, Any]:
     """Return the description, where it is stricter than the server means to be."""
-    loose = copy.deepcopy(description())
+    loose = copy.deepcopy(DESCRIPTION)
     for methods in loose["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
@@ -39,7 +41,7 @@ def loosened() -> dict[str, Any]:
 
 
 SCHEMA = schemathesis.openapi.from_dict(loosened())
-OPERATIONS = [(method, path) for path, methods in description()["paths"].items() for method in methods]
+OPERATIONS = [(method, path) for path, methods in DESCRIPTION["paths"].items() for method in methods]
 MACHINES = ("metal-mill", "METAL MILL", "laser", "bandsaw", "vent", "router")
 FOBS = ("1234567", "2222222222", "3333333333", "9999999999", "")
 
@@ -96,7 +98,7 @@ def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
 
 
 def test_the_server_serves_the_description_that_is_tested_here(shared_server: Running) -> None:
-    assert shared_server.get("/openapi.json").json == description()
+    assert shared_server.get("/openapi.json").json == DESCRIPTION
 
 
 @SCHEMA.parametrize()

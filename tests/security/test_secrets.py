@@ -14,10 +14,10 @@ from urllib.parse import quote
 import pytest
 
 from mac_actors.core.outcomes import KINDS
-from mac_actors.web.api.openapi import description
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 from tests.fakes import ODD_ALIAS, sample_machines, user, wait_until
 from tests.slack.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
+from tests.web.client import described
 
 ADMIN, READER = "admin-Kq3xVbTz", "reader-Wm8sJpLd"
 BOT, APP, SIGNING = "xoxb-Rt5yHnGc", "xapp-Zf2kDvQe", "signing-Xb7uNcMa"
@@ -148,7 +148,7 @@ class Day:
         """Everybody looks at everything that can be looked at."""
         quoted = partial(quote, safe="")
         names = [*sample_machines(), *map(quoted, ("Metal Mill", ODD_ALIAS, "nowhere"))]
-        templates = [path for path, methods in description()["paths"].items() if "get" in methods]
+        templates = [path for path, methods in described()["paths"].items() if "get" in methods]
         paths = {path.replace("{name}", name) for path in templates for name in names}
         paths |= {f"/api/events?kind={kind}" for kind in KINDS} | {"/api/events?limit=2", "/api/events?kind=x&since=y"}
         paths |= {f"/api/events?token={ADMIN}", "/api", "/", "/docs", "/metrics", "/openapi.json", "/users.json"}

@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from mac_actors import Fleet
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.service.service import Service
+from mac_actors.settings import Tokens
+from mac_actors.web.access import Access
+from mac_actors.web.api.openapi import description
+from mac_actors.web.app import create_app
 
 TIMEOUT = 20.0
 REPLY_KEYS = {"relay", "display", "oops_led", "status_led_rgb", "status_led_brightness", "second_relay"}
@@ -58,6 +63,12 @@ def report_body(name: str, fob: str | None = "", **fields: Any) -> dict[str, Any
         "internal_temperature_c": 53.9,
         **fields,
     }
+
+
+def described() -> dict[str, Any]:
+    """Return the OpenAPI description that every server has, whatever its machines are."""
+    with Fleet.open({}, [], None) as fleet:
+        return description(create_app(fleet, Access(Tokens()), lambda **_: fleet.configuration).routes)
 
 
 class Raw:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import bottle
+from pydantic import BaseModel
 
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Clear, Command, Lock, Oops, Unlock, Unoops
@@ -15,7 +16,8 @@ from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.web.access import Access
-from mac_actors.web.api.details import outcome_details, wants_details
+from mac_actors.web.api.details import DETAILS, outcome_details, wants_details
+from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.api.response_models import (
     MachinesChangeBody,
@@ -29,13 +31,15 @@ from mac_actors.web.api.response_models import (
 from mac_actors.web.errors import refusals_in_log
 from mac_actors.web.requests import parse_body, read_body
 
-COMMANDS: tuple[tuple[str, str, type[Command]], ...] = (
-    ("POST", "oops", Oops),
-    ("DELETE", "oops", Unoops),
-    ("POST", "locked_out", Lock),
-    ("DELETE", "locked_out", Unlock),
-    ("POST", "clear", Clear),
+COMMANDS: tuple[tuple[str, str, type[Command], str], ...] = (
+    ("POST", "oops", Oops, "Oops a machine: relay off at once, session over"),
+    ("DELETE", "oops", Unoops, "Lift an oops"),
+    ("POST", "locked_out", Lock, "Lock a machine out for maintenance: relay off at once, session over"),
+    ("DELETE", "locked_out", Unlock, "Lift a lock-out"),
+    ("POST", "clear", Clear, "Lift oops and lock-out, whichever are set"),
 )
+
+_FORCE = query("force", "`1`: reload also where it was refused as unsafe (409)", type="string")
 
 
 class Load(Protocol):
@@ -72,19 +76,23 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
 
         return carry_out
 
-    for method, path, kind in COMMANDS:
-        app.route(f"/api/machine/{path}/<name:path>", method, command(kind))
+    for method, path, kind, summary in COMMANDS:
+        operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
+        app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
 
     def forced() -> bool:
         return str(bottle.request.query.get("force")) == "1"
 
-    @app.post("/api/reload-users")
+    def reloading(summary: str, result: type[BaseModel]) -> Operation:
+        return Operation(summary, result, errors=(409, 422), query=(_FORCE,), security="admin")
+
+    @app.post("/api/reload-users", api=reloading("Read users.json again", UsersChangeBody))
     def reload_users() -> bytes:
         check_access()
         summary = fleet.reload(load(machines=False), machines=False, force=forced())
         return json_of(UsersChangeBody.model_validate(summary.users))
 
-    @app.post("/api/reload")
+    @app.post("/api/reload", api=reloading("Read machines.json and users.json again", ReloadBody))
     def reload() -> bytes:
         check_access()
         return json_of(_reload_body(fleet.reload(load(), force=forced())))

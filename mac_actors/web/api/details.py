@@ -9,6 +9,9 @@ import bottle
 
 from mac_actors.core.outcomes import Outcome
 from mac_actors.storage import codec
+from mac_actors.web.api.openapi import query
+
+DETAILS = query("details", "`1`: tell outcomes field by field too", type="string")
 
 
 def wants_details() -> bool:

@@ -2,16 +2,79 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
+import bottle
+
 from mac_actors.core import outcomes
 from mac_actors.core.redaction import MEMBER, without_fob, without_names
 from mac_actors.core.wording import full_text, public_text
+from mac_actors.errors import UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.records import Entry
-from mac_actors.web.api.details import outcome_details
-from mac_actors.web.api.response_models import EventBody
+from mac_actors.web.access import Access
+from mac_actors.web.api.details import DETAILS, outcome_details, wants_details
+from mac_actors.web.api.machines import machine_body
+from mac_actors.web.api.openapi import Operation, query
+from mac_actors.web.api.response_models import EventBody, EventsBody, json_of
 from mac_actors.web.errors import RequestRefused
+from mac_actors.web.requests import number, read_query, time
 
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
 """Lines of the journal in one answer."""
+
+_PAGING = (
+    DETAILS,
+    query("cursor", "`next` of the page before", type="integer", minimum=1),
+    query(
+        "limit",
+        f"lines a page; more than {HIGHEST_LIMIT} counts as {HIGHEST_LIMIT}",
+        type="integer",
+        minimum=1,
+        default=DEFAULT_LIMIT,
+    ),
+    query("since", "only what happened at or after this time", type="string", format="date-time"),
+    query("kind", type="string", enum=sorted(outcomes.KINDS)),
+)
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
+    """Add the routes. They come before those of the machines, whose paths begin alike."""
+
+    @app.get(
+        "/api/machines/<name:path>/events",
+        limited=True,
+        api=Operation("The journal of one machine, newest first", EventsBody, errors=(422, 503), query=_PAGING),
+    )
+    def machine_events(name: str) -> bytes:
+        with suppress(UnknownMachine):  # an alias may end like this path
+            names = access.shows_names(bottle.request.environ)
+            return json_of(machine_body(fleet.snapshot(f"{name}/events"), names=names))
+        return page_of_events(fleet.find(name))
+
+    @app.get(
+        "/api/events",
+        limited=True,
+        api=Operation("The journal of all machines, newest first", EventsBody, errors=(422, 503), query=_PAGING),
+    )
+    def events() -> bytes:
+        return page_of_events(None)
+
+    def page_of_events(machine: str | None) -> bytes:
+        query = read_query()
+        page = fleet.store.page(
+            machine=machine,
+            kind=_kind(query.get("kind")),
+            since=time("since", query.get("since")),
+            before=number("cursor", query.get("cursor")),
+            limit=min(number("limit", query.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT),
+        )
+        names, details = access.shows_names(bottle.request.environ), wants_details()
+        lines = [event_body(entry, names=names, details=details) for entry in page.entries]
+        hidden: Any = None if details else {"events": {"__all__": {"outcome"}}}
+        body = EventsBody(events=lines, next=None if page.next is None else str(page.next))
+        return json_of(body, exclude=hidden)
 
 
 def event_body(entry: Entry, *, names: bool, details: bool = False) -> EventBody:

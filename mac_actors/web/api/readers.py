@@ -17,6 +17,7 @@ from mac_actors.core.outputs import Outputs
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
+from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ReportBody
 from mac_actors.web.api.response_models import OutputsBody
 from mac_actors.web.errors import RequestRefused
@@ -39,7 +40,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
     refused_readers = _RefusedReaders(fleet.notify)
     unknown: set[str] = set()
 
-    @app.post("/api/machine/update")
+    @app.post(
+        "/api/machine/update",
+        api=Operation(
+            "Report a reader's state, and learn what to do",
+            OutputsBody,
+            errors=(404, 503),
+            body=ReportBody,
+            security="reader",
+        ),
+    )
     def update() -> bytes:
         environ = bottle.request.environ
         body = parse_body(ReportBody, read_body(environ))

@@ -83,6 +83,3 @@ class ForgetBody(BaseModel):
 
     user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     only_look: StrictBool = False
-
-
-INPUTS: tuple[type[BaseModel], ...] = (ReportBody, AdminBody, ForgetBody)

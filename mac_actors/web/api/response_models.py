@@ -275,13 +275,6 @@ class ReadyBody(BaseModel):
     notes: dict[str, str]
 
 
-ANSWERS: tuple[type[BaseModel], ...] = tuple(
-    value
-    for value in list(globals().values())
-    if isinstance(value, type) and issubclass(value, BaseModel) and value is not BaseModel
-)
-
-
 def json_of(body: BaseModel, **options: Any) -> bytes:
     """Answer with a model; ``options`` are those of ``model_dump_json``."""
     bottle.response.content_type = "application/json"

@@ -1,8 +1,7 @@
-"""The past for programs: how much was used, and the removal of a person's name."""
+"""How much was used, for programs."""
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,28 +9,29 @@ import bottle
 
 from mac_actors.core.outcomes import FORGOTTEN
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.errors import UnknownPerson
-from mac_actors.fleet import erasure
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import Running, Usage, UserUsage
 from mac_actors.web.access import Access
-from mac_actors.web.api.request_models import ForgetBody
-from mac_actors.web.api.response_models import ForgottenBody, MachineUsageBody, UsageBody, UserUsageBody, json_of
-from mac_actors.web.errors import RequestRefused, refusals_in_log
-from mac_actors.web.requests import day, parse_body, read_body, read_query
-
-log = logging.getLogger(__name__)
+from mac_actors.web.api.openapi import Operation, query
+from mac_actors.web.api.response_models import MachineUsageBody, UsageBody, UserUsageBody, json_of
+from mac_actors.web.errors import RequestRefused
+from mac_actors.web.requests import day, read_query
 
 DEFAULT_DAYS = 30
 """Days of usage unless it is said which."""
+
+_DAYS = tuple(
+    query(name, f"the {which} day, in the server's local time", type="string", format="date")
+    for name, which in (("from", "first"), ("to", "last"))
+)
 
 UNKNOWN = "unknown fobs"
 REMOVED = "names removed"
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
-    """Add the routes."""
+    """Add the route."""
 
     def is_admin() -> bool:
         try:
@@ -40,7 +40,15 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             return False
         return access.shows_names(bottle.request.environ)
 
-    @app.get("/api/usage")
+    @app.get(
+        "/api/usage",
+        api=Operation(
+            "Sessions, hours and refusals by machine, and for admins by user",
+            UsageBody,
+            errors=(422, 503),
+            query=_DAYS,
+        ),
+    )
     def usage() -> bytes:
         query = read_query()
         today = datetime.now().astimezone().date()
@@ -64,33 +72,6 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
                 users=None if users is None else _users(users, fleet),
             ),
             by_alias=True,
-        )
-
-    @app.post("/api/forget")
-    def forget() -> bytes:
-        with refusals_in_log():
-            access.check_admin(bottle.request.environ)
-        body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
-        directory = fleet.configuration.directory
-        try:
-            who = erasure.find(body.user, directory, fleet.journal)
-        except UnknownPerson as error:
-            raise RequestRefused(409 if error.several else 404, str(error)) from None
-        if body.only_look:
-            return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
-        done = erasure.carry_out(who, directory, fleet.journal)
-        log.warning("a person was forgotten: %d events were changed", done.events)
-        return json_of(
-            ForgottenBody(
-                account_id=who.account_id,
-                name=who.full_name,
-                done=True,
-                events=done.events,
-                current_events=list(done.current),
-                notices=done.notices,
-                emptied=done.emptied,
-                configured=done.configured,
-            )
         )
 
 

@@ -28,6 +28,7 @@ from mac_actors.core.state import Refusal, Status
 from mac_actors.errors import StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
+from mac_actors.web.api.openapi import Operation
 from mac_actors.web.counts import Counts
 from mac_actors.web.metrics import table
 from mac_actors.web.metrics.machine_gauges import machine_text
@@ -215,8 +216,13 @@ def wants_openmetrics(accept: str) -> bool:
 
 def routes(app: bottle.Bottle, metrics: Metrics) -> None:
     """Add ``/metrics``. It is open, as all reading; there is no name of a member and no fob in it."""
+    text = {media: {"schema": {"type": "string"}} for media in ("text/plain", "application/openmetrics-text")}
+    operation = Operation(
+        "What Prometheus scrapes: every machine's state, and how the server is",
+        responses={200: {"description": "Done", "content": text}},
+    )
 
-    @app.get("/metrics")
+    @app.get("/metrics", api=operation)
     def show() -> bytes:
         body, bottle.response.content_type = metrics.scrape(bottle.request.get_header("Accept", ""))
         return body

@@ -1,0 +1,59 @@
+"""The removal of a person's name and fobs from the journal."""
+
+from __future__ import annotations
+
+import logging
+
+import bottle
+
+from mac_actors.errors import UnknownPerson
+from mac_actors.fleet import erasure
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.web.access import Access
+from mac_actors.web.api.openapi import Operation
+from mac_actors.web.api.request_models import ForgetBody
+from mac_actors.web.api.response_models import ForgottenBody, json_of
+from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.requests import parse_body, read_body
+
+log = logging.getLogger(__name__)
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
+    """Add the route."""
+
+    @app.post(
+        "/api/forget",
+        api=Operation(
+            "Remove a person's name and fobs from the journal",
+            ForgottenBody,
+            errors=(404, 409, 503),
+            body=ForgetBody,
+            security="admin",
+        ),
+    )
+    def forget() -> bytes:
+        with refusals_in_log():
+            access.check_admin(bottle.request.environ)
+        body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
+        directory = fleet.configuration.directory
+        try:
+            who = erasure.find(body.user, directory, fleet.journal)
+        except UnknownPerson as error:
+            raise RequestRefused(409 if error.several else 404, str(error)) from None
+        if body.only_look:
+            return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
+        done = erasure.carry_out(who, directory, fleet.journal)
+        log.warning("a person was forgotten: %d events were changed", done.events)
+        return json_of(
+            ForgottenBody(
+                account_id=who.account_id,
+                name=who.full_name,
+                done=True,
+                events=done.events,
+                current_events=list(done.current),
+                notices=done.notices,
+                emptied=done.emptied,
+                configured=done.configured,
+            )
+        )

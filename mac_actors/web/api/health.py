@@ -1,0 +1,34 @@
+"""What monitors ask: which service this is, whether it lives and whether it can serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bottle
+
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.version import VERSION
+from mac_actors.web.api.openapi import Operation, response
+from mac_actors.web.api.response_models import HealthBody, ReadyBody, ServiceBody, json_of
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, notes: Callable[[], dict[str, str]]) -> None:
+    """Add the routes; ``notes`` says what is wrong beside the fleet (Slack's troubles)."""
+
+    @app.get("/api/", api=Operation("Name and version of the service", ServiceBody))
+    @app.get("/api")
+    def service() -> bytes:
+        return json_of(ServiceBody(name="mac-actors", version=VERSION))
+
+    @app.get("/healthz", api=Operation("Whether the process is alive", HealthBody))
+    def healthz() -> bytes:
+        return json_of(HealthBody(status="ok"))
+
+    ready = {200: response("It can", ReadyBody), 503: response("It can't; `problems` says why", ReadyBody)}
+
+    @app.get("/readyz", api=Operation("Whether the server can serve", ReadyBody, responses=ready))
+    def readyz() -> bytes:
+        problems = fleet.health()
+        if problems:
+            bottle.response.status = 503
+        return json_of(ReadyBody(ready=not problems, problems=problems, notes=notes()))
