@@ -17,7 +17,7 @@ from mac_actors.core.outcomes import KINDS
 from mac_actors.web.api.openapi import description
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 from tests.fakes import ODD_ALIAS, sample_machines, user, wait_until
-from tests.slack.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
+from tests.slack.standin.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
 
 ADMIN, READER = "admin-Kq3xVbTz", "reader-Wm8sJpLd"
 BOT, APP, SIGNING = "xoxb-Rt5yHnGc", "xapp-Zf2kDvQe", "signing-Xb7uNcMa"
