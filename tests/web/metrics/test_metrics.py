@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,12 +35,6 @@ from tests.web.client import Running
 from tests.web.metrics.scrape import FIELD_NAMES, Scrape, scrape
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"}
-
-
-@pytest.fixture
-def fleet() -> Iterator[MachineFleet]:
-    with open_fleet() as fleet:
-        yield fleet
 
 
 # --- the whole ----------------------------------------------------------------------------------------
