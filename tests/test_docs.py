@@ -50,7 +50,7 @@ def _section(page: str, word: str) -> str:
 
 def _variables() -> list[str]:
     """Every string in the sources that is the name of an environment variable."""
-    sources = [*(PACKAGE / "settings").rglob("*.py"), PACKAGE / "client" / "http.py"]
+    sources = [path for room in ("settings", "client") for path in (PACKAGE / room).rglob("*.py")]
     strings = {
         node.value
         for source in sources

@@ -91,6 +91,15 @@ OOPSED, LOCKED, BOTH, FREE = "oopsed", "locked", "both", "free"
 SITUATIONS = (FREE, OOPSED, LOCKED, BOTH)
 FLAGGED = (OOPSED, LOCKED, BOTH)
 
+SESSIONS: list[tuple[MachineConfig, User, str]] = [
+    (MILL, ANNA, FREE),
+    (SAW, BEN, FREE),
+    (MILL, OLGA, OOPSED),
+    (MILL, OLGA, LOCKED),
+    (MILL, OTTO, BOTH),
+]
+"""A machine, who has a session on it, and the situation in which it began."""
+
 ADMIN = "Ada Admin"
 
 

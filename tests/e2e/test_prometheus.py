@@ -20,7 +20,7 @@ from mac_actors.web.metrics.table import TABLE
 from tests.e2e.processes import PATIENCE, ROOT, ServerProcess
 from tests.e2e.prometheus import ETC, Prometheus, needs_prometheus, promtool
 from tests.e2e.test_slack_process import variables
-from tests.slack.workspace import Workspace
+from tests.slack.standin.workspace import Workspace
 from tests.web.metrics.scrape import Scrape
 
 GRAFANA = ROOT / "etc/grafana"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import SAMPLES, ServerProcess, run
-from tests.slack.workspace import ADA, BOB, CONTROL, OOPS, Workspace
+from tests.slack.standin.workspace import ADA, BOB, CONTROL, OOPS, Workspace
 
 PATIENCE = 30.0
 SECRET = "signing-secret-that-nobody-sees"

@@ -17,7 +17,7 @@ from tests.e2e.processes import ROOT, environment, free_port
 from tests.faults.client import Answer, Unanswered, call, report
 from tests.faults.disk import Knobs, Mode
 from tests.faults.load import Ledger, Load, write_configuration
-from tests.slack.workspace import CONTROL, OOPS, Workspace
+from tests.slack.standin.workspace import CONTROL, OOPS, Workspace
 
 START_SECONDS = 30.0
 PATIENCE = 60.0

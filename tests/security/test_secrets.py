@@ -16,7 +16,7 @@ import pytest
 from mac_actors.core.outcomes import KINDS
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 from tests.fakes import ODD_ALIAS, sample_machines, user, wait_until
-from tests.slack.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
+from tests.slack.standin.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
 from tests.web.client import described
 
 ADMIN, READER = "admin-Kq3xVbTz", "reader-Wm8sJpLd"

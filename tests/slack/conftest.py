@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .shop import Shop, hurry
-from .workspace import Workspace
+from .standin.workspace import Workspace
 
 MakeShop = Callable[..., Shop]
 

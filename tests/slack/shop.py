@@ -18,9 +18,9 @@ from mac_actors.settings import Settings, SlackSettings
 from tests.fakes import PATIENCE, wait_until
 from tests.web.client import Running, report_body
 
-from .records import Answer, Ephemeral, Post, Update
-from .socket_mode import Delivery
-from .workspace import BOB, CONTROL, OOPS, Workspace
+from .standin.records import Answer, Ephemeral, Post, Update
+from .standin.socket_mode import Delivery
+from .standin.workspace import BOB, CONTROL, OOPS, Workspace
 
 ETC = Path(__file__).parents[2] / "etc"
 ADA_FOB = "1000001"

@@ -17,7 +17,7 @@ from mac_actors.storage.records import Waiting
 from tests.fakes import PATIENCE
 
 from .shop import slack_settings
-from .workspace import ADA, CONTROL, OOPS, Workspace
+from .standin.workspace import ADA, CONTROL, OOPS, Workspace
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes import wait_until
 from tests.slack.conftest import MakeShop
-from tests.slack.workspace import Workspace
+from tests.slack.standin.workspace import Workspace
 from tests.web.metrics.scrape import Scrape
 
 

@@ -28,7 +28,7 @@ from mac_actors.core.transitions import Already
 from mac_actors.slack import answers, notices, status
 from mac_actors.storage.records import Waiting
 
-from .checks import complaints_about_blocks, complaints_about_view
+from .standin.checks import complaints_about_blocks, complaints_about_view
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 KEY = ThreadKey("metal-mill", "oops", NOW)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from mac_actors.web.metrics.metrics import Metrics
+from tests.web.client import Running
 
 FIELD_NAMES = [
     "machine_relay_state",
@@ -76,3 +78,11 @@ class Scrape:
             wanted: {label for (name, labels) in self.samples if name == wanted for label, _ in labels}
             for wanted in names
         }
+
+
+def scrape(server: Running, **options: Any) -> Scrape:
+    """Scrape a server."""
+    reply = server.get("/metrics", **options)
+    assert reply.status == 200, reply
+    assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return Scrape(reply.body)

@@ -5,55 +5,15 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from mac_actors.core.state import Flag, Source
 from mac_actors.settings import Tokens
-from mac_actors.web.access import Access
 from tests.conftest import MakeServer
 from tests.fakes import ANN, ODD_ALIAS, hanging_disk, written
-from tests.web.client import Reply, Running
-
-TOKEN = "s3cret-admin"
-BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-
-
-@pytest.fixture
-def guarded(make_server: MakeServer) -> Running:
-    return make_server(tokens=Tokens(admin=TOKEN))
-
-
-def post_form(server: Running, path: str, headers: dict[str, str] | None = None, **fields: str) -> Reply:
-    form = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
-    return server.post(path, urlencode(fields).encode(), headers=form)
-
-
-class Admin:
-    """A browser that is logged in."""
-
-    def __init__(self, server: Running, by: str = "") -> None:
-        self.server = server
-        reply = post_form(server, "/login", BROWSER, token=TOKEN, by=by)
-        assert (reply.status, reply.headers["Location"]) == (303, "/"), reply
-        self.cookie = reply.headers["Set-Cookie"]
-        self.headers = {"Cookie": self.cookie.partition(";")[0]}
-        self.csrf = csrf(self.page())
-
-    def page(self) -> str:
-        return self.server.get("/", headers={**self.headers, **BROWSER}).body.decode()
-
-    def order(self, name: str, action: str, headers: dict[str, str] | None = None, **fields: str) -> Reply:
-        given = {"csrf": self.csrf, "action": action, "reason": "", **fields}
-        return post_form(self.server, f"/board/machines/{name}", {**self.headers, **(headers or {})}, **given)
-
-
-def csrf(page: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found
-    return found[1]
-
+from tests.web.client import Running
+from tests.web.pages.forms import BROWSER, TOKEN, Admin, csrf, post_form
 
 # --- the page ----------------------------------------------------------------------------------------
 
@@ -176,112 +136,6 @@ def test_names_come_with_the_cookie_and_with_public_names(make_server: MakeServe
     assert "Ann Able" in json.dumps(changes(public, "kiosk=1"))
 
 
-# --- logging in and out ------------------------------------------------------------------------------
-
-
-def test_the_cookie_holds_no_token_and_no_script_or_other_site_gets_it(guarded: Running) -> None:
-    cookie = Admin(guarded).cookie
-    assert TOKEN not in cookie
-    attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
-    assert {"httponly", "samesite=strict", "path=/", "max-age=43200"} <= attributes
-    assert "secure" not in attributes
-    behind_proxy = post_form(guarded, "/login", {"X-Forwarded-Proto": "https"}, token=TOKEN)
-    assert "; secure" in behind_proxy.headers["Set-Cookie"].lower()
-
-
-def test_a_wrong_token_is_refused_said_counted_and_after_five_not_even_looked_at(guarded: Running) -> None:
-    for _ in range(5):
-        reply = post_form(guarded, "/login", BROWSER, token="wr0ng", by="<Ann>")
-        assert (reply.status, reply.headers["Set-Cookie"]) == (401, None)
-        assert b"This is not the admin token" in reply.body
-        assert b'value="&lt;Ann&gt;"' in reply.body
-        assert b"wr0ng" not in reply.body
-    late = post_form(guarded, "/login", BROWSER, token=TOKEN)
-    assert late.status == 429
-    assert 0 < int(late.headers["Retry-After"]) <= 60
-    assert b"Too many wrong tokens: try again in" in late.body
-    assert guarded.service.app.refusals.so_far() == {"401": 5, "429": 1}
-    assert guarded.post("/api/machine/oops/laser", token="wr0ng").status == 401
-    assert guarded.post("/api/machine/oops/laser", token=TOKEN).status == 200
-
-
-@pytest.mark.parametrize(
-    ("wish", "leads_to"),
-    [
-        ("/machines/laser?x=1", "/machines/laser?x=1"),
-        ("//evil.example/", "/"),
-        ("/\\evil.example/", "/"),
-        ("https://evil.example/", "/"),
-        ("/a\r\nSet-Cookie: x=y", "/"),
-        ("", "/"),
-    ],
-)
-def test_a_login_leads_to_nowhere_else(guarded: Running, wish: str, leads_to: str) -> None:
-    reply = post_form(guarded, "/login", token=TOKEN, next=wish)
-    assert (reply.status, reply.headers["Location"]) == (303, leads_to)
-    assert len(reply.headers.get_all("Set-Cookie") or []) == 1
-
-
-def test_a_login_from_a_page_of_another_origin_is_refused(guarded: Running) -> None:
-    reply = post_form(guarded, "/login", {"Origin": "http://evil.example"}, token=TOKEN)
-    assert (reply.status, reply.headers["Set-Cookie"]) == (403, None)
-
-
-def test_a_name_that_is_too_long_is_refused(guarded: Running) -> None:
-    reply = post_form(guarded, "/login", BROWSER, token=TOKEN, by="x" * 300)
-    assert (reply.status, reply.headers["Set-Cookie"]) == (422, None)
-    assert b"200" in reply.body
-
-
-@pytest.mark.parametrize("body", [b"\xff\xfe", b"nonsense", b"&".join(b"a=%d" % n for n in range(50)), b"a=%FF"])
-def test_what_is_no_form_is_a_400(guarded: Running, body: bytes) -> None:
-    assert guarded.post("/login", body).status == 400
-
-
-def test_an_empty_form_is_a_wrong_token(guarded: Running) -> None:
-    assert guarded.post("/login", b"").status == 401
-
-
-def test_whoever_is_logged_in_needs_no_form(guarded: Running) -> None:
-    admin = Admin(guarded)
-    reply = guarded.get("/login?next=/shop", headers=admin.headers)
-    assert (reply.status, reply.headers["Location"]) == (303, "/shop")
-
-
-def test_logging_out_ends_the_login_everywhere(guarded: Running) -> None:
-    admin = Admin(guarded)
-    refused = post_form(guarded, "/logout", admin.headers, csrf="nonsense")
-    assert refused.status == 403
-    assert "Log out" in admin.page()
-    reply = post_form(guarded, "/logout", admin.headers, csrf=admin.csrf)
-    assert (reply.status, reply.headers["Location"]) == (303, "/")
-    assert 'mac_admin=""' in reply.headers["Set-Cookie"]
-    page = guarded.get("/", headers=admin.headers)
-    assert b"You are logged out" in page.body
-    assert 'mac_admin=""' in page.headers["Set-Cookie"]
-    assert post_form(guarded, "/logout").status == 303
-
-
-def test_a_page_of_another_origin_logs_nobody_out(guarded: Running) -> None:
-    # Strict as the cookie is, it does not come along; so whoever asks looks like one who is not logged in.
-    reply = post_form(guarded, "/logout", {"Origin": "http://evil.example"})
-    assert reply.status == 403
-    assert "Set-Cookie" not in reply.headers
-
-
-def test_without_a_token_nobody_logs_in_from_elsewhere(server: Running) -> None:
-    proxied = {"X-Forwarded-For": "10.0.0.1", **BROWSER}
-    page = server.get("/login", headers=proxied).body.decode()
-    assert "MAC_ADMIN_TOKEN</code> is not set" in page
-    assert "<form" not in page
-    assert "<button form=" not in server.get("/", headers=proxied).body.decode()
-    reply = post_form(server, "/board/machines/laser", proxied, action="oops", reason="")
-    assert reply.status == 403
-    assert b"MAC_ADMIN_TOKEN" in reply.body
-    assert post_form(server, "/login", token="").status == 401
-    assert "You need no login" in server.get("/login", headers=BROWSER).body.decode()
-
-
 # --- orders ------------------------------------------------------------------------------------------
 
 
@@ -382,28 +236,6 @@ def test_an_order_to_a_machine_that_is_not_there_names_the_nearest(guarded: Runn
     assert reply.status == 404
     assert b'<a href="/machines/metal-mill"><bdi>metal-mill</bdi></a>' in reply.body
     assert "Did you mean" in admin.order("metal-mil", "lock").error
-
-
-def local(host: str, address: str = "127.0.0.1", **more: str) -> dict[str, Any]:
-    return {"REMOTE_ADDR": address, "HTTP_HOST": host, **more}
-
-
-@pytest.mark.parametrize(
-    ("environ", "login"),
-    [
-        (local("127.0.0.1:5000"), "local"),
-        (local("localhost"), "local"),
-        (local("[::1]:5000", "::1"), "local"),
-        (local("evil.example:5000"), "off"),  # a name that was made to point here
-        (local("[::1"), "off"),
-        (local(""), "off"),
-        (local("localhost", "10.0.0.7"), "off"),
-        (local("localhost", HTTP_X_FORWARDED_FOR="10.0.0.7"), "off"),
-    ],
-)
-def test_without_a_token_only_a_browser_on_the_server_itself_is_an_admin(environ: dict[str, Any], login: str) -> None:
-    viewer = Access(Tokens()).viewer(environ)
-    assert (viewer.login, viewer.admin, viewer.names) == (login, login == "local", False)
 
 
 def test_without_a_token_orders_from_this_computer_need_their_form(server: Running) -> None:

@@ -1,0 +1,29 @@
+"""A notifier for one test, that tries again soon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mac_actors.storage.store import Store
+from tests.actors.office import FakeChat, Office
+
+
+@pytest.fixture(autouse=True)
+def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mac_actors.actors.notifier.FIRST_RETRY", 0.01)
+    monkeypatch.setattr("mac_actors.actors.notifier.LAST_RETRY", 0.04)
+
+
+@pytest.fixture
+def chat() -> FakeChat:
+    return FakeChat()
+
+
+@pytest.fixture
+def office(tmp_path: Path, chat: FakeChat) -> Iterator[Office]:
+    office = Office(Store.open(tmp_path), chat)
+    yield office
+    office.close()
