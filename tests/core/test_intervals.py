@@ -77,7 +77,7 @@ def test_what_is_always_in_use_is_in_use_at_every_hour(start: float, length: flo
     week = intervals.by_weekday_and_hour(intervals.split((start, end), step), step, start, end, zone)
     seen = [[hour for hour in day if hour > 0] for day in week]
     assert all(hour == pytest.approx(1.0, abs=1e-3) for day in seen for hour in day if hour > 0.5)
-    if length > 8 * 86400:
+    if length > 15 * 86400:  # every weekday twice: a clock that is put forward leaves out an hour of one
         assert [len(day) for day in seen] == [24] * 7
 
 
