@@ -1,6 +1,6 @@
 """Outcomes without the names of people: what retention and ``forget`` make of lines of the journal.
 
-What happened, where, when and how long stays; who it was, which fob, and who gave an order goes. A removed name is
+What happened, where, when and how long stays; who it was, which fob, and who gave a command goes. A removed name is
 an empty text, which wording shows as "someone", so that no line is ever longer than before.
 """
 
@@ -79,7 +79,7 @@ EVERYBODY = Everybody()
 _HIDDEN = Everybody(person=MEMBER, by=None)
 
 
-def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outcome:
+def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) -> Outcome:
     """Return the outcome with those people's names and fobs removed; the same one if they are not in it.
 
     ``current``: it tells of the session, oops or lock that its machine has now. That part stays as it is.
@@ -89,24 +89,24 @@ def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outc
     changes: dict[str, Any] = {}
     for name, fact in outcome.facts().items():
         match fact:
-            case Person() if whom.has(fact):
-                changes[name] = whom.person
-            case Ended(user=user) if whom.has(user):
-                changes[name] = replace(fact, user=whom.person)
+            case Person() if redaction.has(fact):
+                changes[name] = redaction.person
+            case Ended(user=user) if redaction.has(user):
+                changes[name] = replace(fact, user=redaction.person)
             case Flag() if not current:
-                changes[name] = replace(fact, **_origin(fact, whom))
-            case str() if name == "fob" and (whom.has(outcome.person) or whom.has_fob(fact)):
+                changes[name] = replace(fact, **_origin(fact, redaction))
+            case str() if name == "fob" and (redaction.has(outcome.person) or redaction.has_fob(fact)):
                 changes[name] = ""
     if isinstance(outcome, Cleared):
-        changes |= _origin(outcome, whom)
+        changes |= _origin(outcome, redaction)
     changed = replace(outcome, **changes)
     return outcome if changed == outcome else changed
 
 
-def _origin(origin: Flag | Cleared, whom: Redaction) -> dict[str, Any]:
+def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
     return {
-        "by": whom.by if whom.called(origin.by) else origin.by,
-        "reason": whom.out_of(origin.reason) if origin.reason else origin.reason,
+        "by": redaction.by if redaction.called(origin.by) else origin.by,
+        "reason": redaction.out_of(origin.reason) if origin.reason else origin.reason,
     }
 
 

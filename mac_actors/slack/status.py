@@ -11,7 +11,7 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag
 from mac_actors.core.text import count, duration
 from mac_actors.core.wording import origin
-from mac_actors.slack.notices import CLEAR_VIEW, _unescaped, escape
+from mac_actors.slack.notices import CLEAR_VIEW, escape, unescape
 
 MODAL_OPTIONS = 100
 """Entries that a menu in Slack can have."""
@@ -23,10 +23,10 @@ def status_lines(
     """Return all machines, what is wrong first, then in use, then idle; and a line about the server."""
     wrong, silent, used, idle = _sorted(machines)
     lines = [_flagged_line(m, now) for m in wrong]
-    lines += [f"{_shown(m)}: OFFLINE, its reader is silent{_since(m.last_checkin, now)}{_doing(m)}" for m in silent]
+    lines += [f"{_label(m)}: OFFLINE, its reader is silent{_since(m.last_checkin, now)}{_doing(m)}" for m in silent]
     lines += [_used_line(m, now) for m in used]
     lines += [
-        f"{_shown(m)}: idle{_since(m.status_since, now)}"
+        f"{_label(m)}: idle{_since(m.status_since, now)}"
         + (", power on" if m.relay else "")
         + ("" if m.last_checkin else ", its reader was never seen")
         for m in idle
@@ -50,7 +50,7 @@ def _sorted(machines: Sequence[Snapshot]) -> tuple[list[Snapshot], list[Snapshot
 
 def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
     """Return one machine in detail."""
-    lines = [status_lines_of(machine, now)]
+    lines = [status_line(machine, now)]
     lines.append(f"power is {'on' if machine.relay else 'off'}" + (", second relay on" if machine.second_relay else ""))
     telemetry = machine.telemetry
     facts = {
@@ -67,14 +67,14 @@ def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
     return lines
 
 
-def status_lines_of(machine: Snapshot, now: datetime) -> str:
+def status_line(machine: Snapshot, now: datetime) -> str:
     """Return one machine in one line."""
     if machine.oops or machine.lock:
         line = _flagged_line(machine, now)
     elif machine.session:
         line = _used_line(machine, now)
     else:
-        line = f"{_shown(machine)}: idle{_since(machine.status_since, now)}"
+        line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
     return line + (", OFFLINE" if machine.last_checkin and not machine.online else "")
 
 
@@ -84,7 +84,7 @@ def _flagged_line(machine: Snapshot, now: datetime) -> str:
     ]
     silent = ", reader silent" if machine.last_checkin and not machine.online else ""
     override = ", running by override" if machine.session else ""
-    return f"{_shown(machine)}: {'; '.join(flags)}{override}{silent}"
+    return f"{_label(machine)}: {'; '.join(flags)}{override}{silent}"
 
 
 def _flag(flag: Flag, now: datetime) -> str:
@@ -96,7 +96,7 @@ def _used_line(machine: Snapshot, now: datetime) -> str:
     session = machine.session
     who = f" by {escape(session.full_name)}" if session and session.full_name else ""
     kind = f" ({session.kind.replace('_', ' ')})" if session and session.kind != "authorized" else ""
-    return f"{_shown(machine)}: in use{who}{kind}{_since(session.since if session else None, now)}"
+    return f"{_label(machine)}: in use{who}{kind}{_since(session.since if session else None, now)}"
 
 
 def _doing(machine: Snapshot) -> str:
@@ -111,7 +111,7 @@ def _server_line(configuration: Configuration, started: datetime, now: datetime)
     return f"Server up for {_ago(started, now)}; {count(len(users), 'user')} with {count(fobs, 'fob')}{age}."
 
 
-def _shown(machine: Snapshot) -> str:
+def _label(machine: Snapshot) -> str:
     return escape(machine.display_name)
 
 
@@ -130,7 +130,7 @@ def clear_modal(machines: Sequence[Snapshot], now: datetime) -> dict[str, Any]:
             "value": machine.name,
             "text": {
                 "type": "plain_text",
-                "text": _unescaped(status_lines_of(machine.without_names(), now))[:75],
+                "text": unescape(status_line(machine.without_names(), now))[:75],
                 "emoji": False,
             },
         }

@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Engine, func, select
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.state import MachineState
+from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting
+from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting, read_state
 from mac_actors.storage.schema import journal, machine_state, note, outbox, seen_event, thread
 from mac_actors.storage.writer import Writer
 
@@ -78,13 +79,13 @@ class Store:
     def load_states(self) -> dict[str, MachineState | Unreadable]:
         """Return the state of every machine that was ever seen, by name."""
         with self.reading("read the machines' states") as connection:
-            return {name: _decode(text) for name, text in connection.execute(select(machine_state))}
+            return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
 
     def load_state(self, name: str) -> MachineState | Unreadable | None:
         """Return one machine's state, ``None`` if there is none yet."""
         with self.reading("read a machine's state") as connection:
             text = connection.scalar(select(machine_state.c.state).where(machine_state.c.name == name))
-            return None if text is None else _decode(text)
+            return None if text is None else read_state(text)
 
     def page(
         self,
@@ -201,12 +202,5 @@ def _entry(number: int, kind: str, data: str) -> Entry | None:
     try:
         return Entry(number, codec.load_outcome(kind, data))
     except ValueError as error:
-        log.warning("line %d of the journal can't be read, and is left out: %s", number, " ".join(str(error).split()))
+        log.warning("line %d of the journal can't be read, and is left out: %s", number, one_line(error))
         return None
-
-
-def _decode(text: str) -> MachineState | Unreadable:
-    try:
-        return codec.load_state(text)
-    except ValueError as error:
-        return Unreadable(" ".join(str(error).split())[:200])
