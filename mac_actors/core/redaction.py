@@ -21,7 +21,7 @@ MEMBER = Person("", "a member")
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Whose names are taken out: by account, by the names under which they gave commands, by fob.
+    """Whose names are taken out: by account, by the names under which they gave commands, by fob; or everybody's.
 
     ``person`` and ``by`` are what stands in their place.
     """
@@ -29,20 +29,23 @@ class Redaction:
     accounts: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     fobs: frozenset[str] = frozenset()
+    everybody: bool = False
     person: Person = FORGOTTEN
     by: str | None = ""
 
     def has(self, person: Person | None) -> bool:
         """Whether this is them."""
-        return person is not None and person.account_id in self.accounts
+        return person is not None and (self.everybody or person.account_id in self.accounts)
 
     def has_fob(self, fob: str) -> bool:
         """Whether this fob is theirs."""
-        return fob in self.fobs
+        return self.everybody or fob in self.fobs
 
     def called(self, name: str | None) -> bool:
         """Whether they are called so, without regard to case."""
-        return name is not None and name.casefold() in {known.casefold() for known in self.names}
+        if name is None or self.everybody:
+            return name is not None
+        return name.casefold() in {known.casefold() for known in self.names}
 
     def out_of(self, text: str) -> str:
         """Return the text with "someone" where one of their names was, or less where that would be longer."""
@@ -59,24 +62,10 @@ def spellings(names: Iterable[str]) -> set[str]:
     return {unicodedata.normalize(form, name) for name in cases for form in ("NFC", "NFD")}
 
 
-class Everybody(Redaction):
-    """All people; what was written as a reason stays, for nobody knows whose names are in it."""
+EVERYBODY = Redaction(everybody=True)
+"""All people; what was written as a reason stays, for nobody knows whose names are in it."""
 
-    def has(self, person: Person | None) -> bool:
-        """Whether it is somebody at all."""
-        return person is not None
-
-    def has_fob(self, fob: str) -> bool:
-        """Every fob is somebody's."""
-        return True
-
-    def called(self, name: str | None) -> bool:
-        """Whether there is a name."""
-        return name is not None
-
-
-EVERYBODY = Everybody()
-_HIDDEN = Everybody(person=MEMBER, by=None)
+_HIDDEN = Redaction(everybody=True, person=MEMBER, by=None)
 
 
 def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) -> Outcome:

@@ -27,7 +27,7 @@ BATCH = 200
 """Lines that are looked at, or written, at once: a few milliseconds, so that nobody waits noticeably."""
 
 WINDOW = 20_000
-"""Lines of the journal that one look for a person goes over."""
+"""Lines of the journal that are searched for a person at once."""
 
 NOTE = "retention"
 """The note that says how far retention is."""
@@ -64,9 +64,10 @@ class Rewrite(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a look at some lines gave: how to write them, and those that are left.
+    """What is to be done with some lines: those to write anew, and the numbers of those that are left as they are.
 
-    Left are those that tell of what is so now, and for retention younger ones among the old: the clock was wrong.
+    Left are those of a session, oops or lock that goes on, and for retention younger ones among the old: the clock was
+    wrong.
     """
 
     rewrites: tuple[Rewrite, ...] = ()
@@ -103,14 +104,14 @@ def last_older(store: Store, before: datetime) -> int:
 
 
 def older(store: Store, before: datetime, after: int, upto: int) -> Batch:
-    """Look at the next lines behind number ``after``, up to ``upto``; those not from ``before`` that time are left."""
+    """Look at the next lines after number ``after``, up to ``upto``; those that are not from ``before`` are left."""
     with store.reading("look for old lines of the journal") as connection:
         rows = connection.execute(_CHUNK, {"after": after, "upto": upto, "limit": BATCH}).all()
         return _look(connection, rows, EVERYBODY, before)
 
 
 def again(store: Store, ids: Sequence[int], redaction: Redaction = EVERYBODY, before: datetime | None = None) -> Batch:
-    """Look at the lines with these numbers; those not from ``before`` that time, if one is given, are left."""
+    """Look at the lines with these numbers; those that are not from ``before``, if it is given, are left."""
     with store.reading("look at lines of the journal") as connection:
         return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), redaction, before)
 
@@ -212,7 +213,7 @@ def _rewrite(number: int, account: str | None, data: str, changed: Outcome) -> R
 
 
 def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
-    """Return what is so now: machine, part, since when."""
+    """Return each oops, lock and session that goes on: machine, which of them, since when."""
     found = set()
     for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
         state = read_state(data)

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.state import MachineState
@@ -24,6 +25,8 @@ from mac_actors.storage.schema import journal, machine_state, note, outbox, seen
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Store:
@@ -83,9 +86,9 @@ class Store:
 
     def load_state(self, name: str) -> MachineState | Unreadable | None:
         """Return one machine's state, ``None`` if there is none yet."""
-        with self.reading("read a machine's state") as connection:
-            text = connection.scalar(select(machine_state.c.state).where(machine_state.c.name == name))
-            return None if text is None else read_state(text)
+        query = select(machine_state.c.state).where(machine_state.c.name == name)
+        text = self._scalar("read a machine's state", query)
+        return None if text is None else read_state(text)
 
     def page(
         self,
@@ -131,22 +134,17 @@ class Store:
     def thread(self, key: ThreadKey, channel: Channel) -> str | None:
         """Return the post that began this thread in this channel, if it is known."""
         query = select(thread.c.post).where(thread.c.key == str(key), thread.c.channel == channel.value)
-        with self.reading("read a thread") as connection:
-            post: str | None = connection.scalar(query)
-            return post
+        return self._scalar("read a thread", query)
 
     def has_seen(self, event_id: str) -> bool:
         """Whether this chat event was carried out already."""
         query = select(seen_event.c.id).where(seen_event.c.id == event_id)
-        with self.reading("read the events seen") as connection:
-            return connection.scalar(query) is not None
+        return self._scalar("read the events seen", query) is not None
 
     def count_waiting(self) -> tuple[int, datetime | None]:
         """Return how many notices wait for the chat, and since when the oldest does."""
-        query = select(func.count(), func.min(outbox.c.at)).select_from(outbox)
-        with self.reading("read the outbox") as connection:
-            count, oldest = connection.execute(query).one()
-        return count, datetime.fromisoformat(oldest) if oldest else None
+        waiting = self.waiting_by_channel().values()
+        return sum(count for count, _ in waiting), min((since for _, since in waiting), default=None)
 
     def waiting_by_channel(self) -> dict[Channel, tuple[int, datetime]]:
         """Return, for each channel with notices in the outbox, how many there are and since when the oldest waits."""
@@ -157,14 +155,11 @@ class Store:
 
     def last_line(self) -> int:
         """Return the number of the journal's last line; 0: it has none."""
-        with self.reading("read the journal") as connection:
-            return connection.scalar(select(func.max(journal.c.id))) or 0
+        return self._scalar("read the journal", select(func.max(journal.c.id))) or 0
 
     def note(self, name: str) -> str | None:
         """Return what a task has written down under this name."""
-        with self.reading("read a note") as connection:
-            value: str | None = connection.scalar(select(note.c.value).where(note.c.name == name))
-            return value
+        return self._scalar("read a note", select(note.c.value).where(note.c.name == name))
 
     def notices_with(self, change: Callable[[str], str]) -> tuple[tuple[int, str], ...]:
         """Return the waiting notices that ``change`` changes, as they are to be: id, text."""
@@ -189,6 +184,10 @@ class Store:
                 return not busy
             finally:
                 raw.close()
+
+    def _scalar(self, what: str, query: Select[T]) -> T | None:
+        with self.reading(what) as connection:
+            return connection.scalar(query)
 
     @contextlib.contextmanager
     def reading(self, what: str) -> Iterator[Connection]:
