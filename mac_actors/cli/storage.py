@@ -17,7 +17,7 @@ from mac_actors.cli.common import read_settings
 from mac_actors.core.text import count
 
 if TYPE_CHECKING:
-    from mac_actors.storage.upkeep.verify import Progress as Told
+    from mac_actors.storage.upkeep.verify import OnProgress
 
 _FILE = click.Path(path_type=Path)
 
@@ -86,7 +86,7 @@ def verify() -> None:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Told]:
+def _progress(what: str) -> Iterator[OnProgress]:
     """Show how far it has come, on a terminal alone."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

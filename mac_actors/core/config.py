@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mac_actors.core.text import one_line
+
 FOB_LENGTH = 10
 """Characters of a fob code; the readers' firmware strips leading zeroes, we put them back."""
 
@@ -18,7 +20,7 @@ def normalize_fob(code: str | None) -> str | None:
 
 def fold_name(name: str) -> str:
     """Return a name or alias as it is compared: without regard to case, and to how much white space is where."""
-    return " ".join(name.split()).casefold()
+    return one_line(name).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Arithmetic of time: spans over local days and hours, overlaps, and how long a flag was up.
+"""Arithmetic of time: intervals over local days and hours, overlaps, and how long a flag was up.
 
-Instants are seconds since 1970 (UTC), spans are pairs of them. ``zone`` is the local time zone, ``None`` the
+Instants are seconds since 1970 (UTC), intervals are pairs of them. ``zone`` is the local time zone, ``None`` the
 computer's own. A local day has 23, 24 or 25 hours: what is counted here is what has really passed.
 """
 
@@ -55,15 +55,15 @@ def grain(start: float, end: float, zone: Zone) -> int:
     return HOUR if whole else QUARTER
 
 
-def overlap(span: Interval, start: float, end: float) -> float:
-    """Return how many seconds of ``span`` are between ``start`` and ``end``."""
-    return max(0.0, min(span[1], end) - max(span[0], start))
+def overlap(interval: Interval, start: float, end: float) -> float:
+    """Return how many seconds of ``interval`` are between ``start`` and ``end``."""
+    return max(0.0, min(interval[1], end) - max(interval[0], start))
 
 
-def merged(spans: Iterable[Interval]) -> list[Interval]:
-    """Return the same moments as spans that neither overlap nor touch, in order."""
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Return the same moments as intervals that neither overlap nor touch, in order."""
     result: list[Interval] = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
+    for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
         if result and start <= result[-1][1]:
             result[-1] = (result[-1][0], max(result[-1][1], end))
         else:
@@ -71,18 +71,18 @@ def merged(spans: Iterable[Interval]) -> list[Interval]:
     return result
 
 
-def total(spans: Iterable[Interval], start: float, end: float) -> float:
-    """Return how many seconds between ``start`` and ``end`` are in any of the spans (given :func:`merged`)."""
-    return sum(overlap(span, start, end) for span in spans)
+def total(intervals: Iterable[Interval], start: float, end: float) -> float:
+    """Return how many seconds between ``start`` and ``end`` are in any of the intervals (given :func:`merged`)."""
+    return sum(overlap(interval, start, end) for interval in intervals)
 
 
-def split(span: Interval, step: int) -> dict[int, float]:
-    """Split a span at the multiples of ``step``: number of the step, seconds in it."""
-    if span[1] <= span[0]:
+def split(interval: Interval, step: int) -> dict[int, float]:
+    """Split an interval at the multiples of ``step``: number of the step, seconds in it."""
+    if interval[1] <= interval[0]:
         return {}
-    numbers = range(int(span[0] // step), int(span[1] // step) + 1)
-    split = {n: overlap(span, n * step, (n + 1) * step) for n in numbers}
-    return {n: seconds for n, seconds in split.items() if seconds > 0}
+    numbers = range(int(interval[0] // step), int(interval[1] // step) + 1)
+    parts = {n: overlap(interval, n * step, (n + 1) * step) for n in numbers}
+    return {n: seconds for n, seconds in parts.items() if seconds > 0}
 
 
 def by_weekday_and_hour(
@@ -109,17 +109,17 @@ def active(changes: Sequence[tuple[float, bool]], start: float, end: float, *, b
     """Return when a flag was up between ``start`` and ``end``.
 
     ``changes`` are its settings and liftings in that time, in order; ``before`` is how it was at ``start``,
-    ``None`` when nobody knows: then the first change tells, for what is lifted was up.
+    ``None`` when nobody knows: then the first change says it, for what is lifted was up.
     """
     up = before if before is not None else bool(changes) and not changes[0][1]
     since = start
-    spans: list[Interval] = []
+    intervals: list[Interval] = []
     for at, to in changes:
         if up and not to:
-            spans.append((since, at))
+            intervals.append((since, at))
         if to and not up:
             since = at
         up = to
     if up:
-        spans.append((since, end))
-    return merged((max(s, start), min(e, end)) for s, e in spans)
+        intervals.append((since, end))
+    return merged((max(s, start), min(e, end)) for s, e in intervals)

@@ -1,4 +1,4 @@
-"""Which channel is told what of an outcome."""
+"""What is posted of an outcome, and in which channel."""
 
 from __future__ import annotations
 

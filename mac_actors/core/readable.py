@@ -20,8 +20,8 @@ class Readable:
         """Return ``Name(field=value, …)``."""
         own: tuple[Field[Any], ...] = fields(self)  # type: ignore[arg-type]  # the subclasses are dataclasses
         values = ((field, getattr(self, field.name)) for field in own if field.repr)
-        shown = [f"{field.name}={_show(value)}" for field, value in values if not _is_usual(value, field.default)]
-        return f"{type(self).__name__}({', '.join(shown)})"
+        parts = [f"{field.name}={_show(value)}" for field, value in values if not _is_usual(value, field.default)]
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 def _is_usual(value: object, default: object) -> bool:

@@ -1,6 +1,6 @@
 """Outcomes without the names of people: what retention and ``forget`` make of lines of the journal.
 
-What happened, where, when and how long stays; who it was, which fob, and who gave an order goes. A removed name is
+What happened, where, when and how long stays; who it was, which fob, and who gave a command goes. A removed name is
 an empty text, which wording shows as "someone", so that no line is ever longer than before.
 """
 
@@ -21,7 +21,7 @@ MEMBER = Person("", "a member")
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Whose names are taken out: by account, by the names under which they gave commands, by fob.
+    """Whose names are taken out: by account, by the names under which they gave commands, by fob; or everybody's.
 
     ``person`` and ``by`` are what stands in their place.
     """
@@ -29,20 +29,23 @@ class Redaction:
     accounts: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     fobs: frozenset[str] = frozenset()
+    everybody: bool = False
     person: Person = FORGOTTEN
     by: str | None = ""
 
     def has(self, person: Person | None) -> bool:
         """Whether this is them."""
-        return person is not None and person.account_id in self.accounts
+        return person is not None and (self.everybody or person.account_id in self.accounts)
 
     def has_fob(self, fob: str) -> bool:
         """Whether this fob is theirs."""
-        return fob in self.fobs
+        return self.everybody or fob in self.fobs
 
     def called(self, name: str | None) -> bool:
         """Whether they are called so, without regard to case."""
-        return name is not None and name.casefold() in {known.casefold() for known in self.names}
+        if name is None or self.everybody:
+            return name is not None
+        return name.casefold() in {known.casefold() for known in self.names}
 
     def out_of(self, text: str) -> str:
         """Return the text with "someone" where one of their names was, or less where that would be longer."""
@@ -59,27 +62,13 @@ def spellings(names: Iterable[str]) -> set[str]:
     return {unicodedata.normalize(form, name) for name in cases for form in ("NFC", "NFD")}
 
 
-class Everybody(Redaction):
-    """All people; what was written as a reason stays, for nobody knows whose names are in it."""
+EVERYBODY = Redaction(everybody=True)
+"""All people; what was written as a reason stays, for nobody knows whose names are in it."""
 
-    def has(self, person: Person | None) -> bool:
-        """Whether it is somebody at all."""
-        return person is not None
-
-    def has_fob(self, fob: str) -> bool:
-        """Every fob is somebody's."""
-        return True
-
-    def called(self, name: str | None) -> bool:
-        """Whether there is a name."""
-        return name is not None
+_HIDDEN = Redaction(everybody=True, person=MEMBER, by=None)
 
 
-EVERYBODY = Everybody()
-_HIDDEN = Everybody(person=MEMBER, by=None)
-
-
-def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outcome:
+def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) -> Outcome:
     """Return the outcome with those people's names and fobs removed; the same one if they are not in it.
 
     ``current``: it tells of the session, oops or lock that its machine has now. That part stays as it is.
@@ -89,24 +78,24 @@ def without(outcome: Outcome, whom: Redaction, *, current: bool = False) -> Outc
     changes: dict[str, Any] = {}
     for name, fact in outcome.facts().items():
         match fact:
-            case Person() if whom.has(fact):
-                changes[name] = whom.person
-            case Ended(user=user) if whom.has(user):
-                changes[name] = replace(fact, user=whom.person)
+            case Person() if redaction.has(fact):
+                changes[name] = redaction.person
+            case Ended(user=user) if redaction.has(user):
+                changes[name] = replace(fact, user=redaction.person)
             case Flag() if not current:
-                changes[name] = replace(fact, **_origin(fact, whom))
-            case str() if name == "fob" and (whom.has(outcome.person) or whom.has_fob(fact)):
+                changes[name] = replace(fact, **_origin(fact, redaction))
+            case str() if name == "fob" and (redaction.has(outcome.person) or redaction.has_fob(fact)):
                 changes[name] = ""
     if isinstance(outcome, Cleared):
-        changes |= _origin(outcome, whom)
+        changes |= _origin(outcome, redaction)
     changed = replace(outcome, **changes)
     return outcome if changed == outcome else changed
 
 
-def _origin(origin: Flag | Cleared, whom: Redaction) -> dict[str, Any]:
+def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
     return {
-        "by": whom.by if whom.called(origin.by) else origin.by,
-        "reason": whom.out_of(origin.reason) if origin.reason else origin.reason,
+        "by": redaction.by if redaction.called(origin.by) else origin.by,
+        "reason": redaction.out_of(origin.reason) if origin.reason else origin.reason,
     }
 
 

@@ -45,7 +45,7 @@ class Refusal(StrEnum):
     STORAGE = "storage"
     """So much waits for the disk that nothing new may start."""
     TWO_READERS = "two_readers"
-    """Two boards report under this machine's name: which of them holds the card can't be known."""
+    """Two readers report under this machine's name: which of them holds the card can't be known."""
 
 
 KEPT_REFUSALS = frozenset({Refusal.UNKNOWN, Refusal.EXPIRED, Refusal.UNAUTHORIZED})

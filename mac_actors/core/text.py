@@ -1,6 +1,11 @@
-"""Lengths of time and numbers of things, in words."""
+"""Small things about texts: one line, lengths of time and numbers of things in words."""
 
 from __future__ import annotations
+
+
+def one_line(text: object) -> str:
+    """Return the text in one line, with one space wherever there is white space."""
+    return " ".join(str(text).split())
 
 
 def count(number: int, noun: str) -> str:

@@ -1,7 +1,7 @@
-"""Two boards that report under one name: which of them holds the card can't be known, so nothing may start.
+"""Two readers that report under one name: which of them holds the card can't be known, so nothing may start.
 
-One board's uptime only ever goes on, or falls back once when it restarts; its address changes once at
-the most in a while. What goes to and fro is two boards.
+The uptime of one reader only grows, or falls back once when it restarts; its address hardly ever changes. Values that
+go to and fro come from two readers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 WITHIN = timedelta(seconds=60)
-"""So many returns in this time are no chance; and when it has passed without, the other board is gone."""
+"""So many returns in this time are no chance; once it has passed without them, the other reader is gone."""
 
 RETURNS = 4
 """So often must an uptime or an address have come back to what it was before."""
@@ -27,11 +27,11 @@ class TwoReaders:
     _returns: list[datetime] = field(default_factory=list)
 
     def seen(self, at: datetime, uptime: float | None, address: str | None) -> bool:
-        """Take a report into account; says whether two boards are at it now."""
+        """Take a report into account; returns whether two readers report now."""
         report = (at, uptime, address)
         if len(self._last) == 2 and self._has_returned(self._last[0], self._last[1], report):
             self._returns.append(at)
-        if not self._last or not _same_board(self._last[-1], report):
+        if not self._last or not _same_reader(self._last[-1], report):
             self._last = [*self._last[-1:], report]
         else:
             self._last[-1] = report
@@ -44,13 +44,13 @@ class TwoReaders:
         between: tuple[datetime, float | None, str | None],
         now: tuple[datetime, float | None, str | None],
     ) -> bool:
-        return now[0] - before[0] <= WITHIN and _same_board(before, now) and not _same_board(between, now)
+        return now[0] - before[0] <= WITHIN and _same_reader(before, now) and not _same_reader(between, now)
 
 
-def _same_board(
+def _same_reader(
     earlier: tuple[datetime, float | None, str | None], later: tuple[datetime, float | None, str | None]
 ) -> bool:
-    """Whether two reports can be of one board that did not restart between them."""
+    """Whether two reports can be of one reader that did not restart between them."""
     if earlier[2] != later[2]:
         return False
     if earlier[1] is None or later[1] is None:

@@ -23,7 +23,7 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.redaction import without_names
 from mac_actors.core.state import Refusal, SecondDecision, SessionKind, Source
-from mac_actors.core.text import duration
+from mac_actors.core.text import duration, one_line
 
 SOURCES = {
     Source.BUTTON: "the button at the machine",
@@ -124,7 +124,7 @@ def origin(source: Source, by: str | None) -> str:
 
 
 def _reason(reason: str | None) -> str:
-    return f": {' '.join(reason.split()).rstrip('.')}" if reason else ""
+    return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 
 def _who(user: Person | None) -> str:

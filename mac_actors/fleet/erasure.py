@@ -31,7 +31,7 @@ _one = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who may be meant: ``account_id`` is ``None`` for one who has only given orders."""
+    """Somebody who may be meant: ``account_id`` is ``None`` for one who has only given commands."""
 
     account_id: str | None
     full_name: str
@@ -69,7 +69,7 @@ def find(called: str, directory: Directory, journal: Journal) -> Candidate:
         return Candidate(found[0], known[found[0]])
     if found:
         raise UnknownPerson(called, [f"{account} ({known[account]})" for account in found], several=True)
-    if folded and redaction.orders_by(store, folded):
+    if folded and redaction.commands_by(store, folded):
         return Candidate(None, called)
     near = process.extract(folded, {a: n.casefold() for a, n in known.items()}, scorer=fuzz.WRatio, score_cutoff=75)
     raise UnknownPerson(called, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
@@ -86,7 +86,7 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         lines = list(redaction.lines_of(store, who.account_id)) if who.account_id else []
         whom = _whom(who, user, lines)
         ids = {number for number, _, _ in lines}
-        ids |= {*redaction.orders_of(store, whom), *redaction.unknown_fobs_of(store, whom)}
+        ids |= {*redaction.commands_of(store, whom), *redaction.unknown_fobs_of(store, whom)}
         events = 0
         current: list[int] = []
         numbers = sorted(ids)

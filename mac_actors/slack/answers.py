@@ -17,7 +17,6 @@ from mac_actors.slack.notices import escape
 POST_CHARACTERS = 3500
 """Length of one post of a long answer: below the 4,000 that Slack shows well."""
 
-
 HELP = """\
 status (or list) – all machines; status NAME – one in detail (these two work in any channel that I am in)
 oops NAME – mark a machine as broken: its power goes off at once
@@ -29,17 +28,11 @@ A reason may follow a colon: oops Metal Mill: belt slips
 NAME is a machine's name or alias; /oops-clear offers those that are oopsed or locked out."""
 
 
-# --- notices -----------------------------------------------------------------------------------------
-
-
-# --- answers -----------------------------------------------------------------------------------------
-
-
-def already_text(shown: str, already: Iterable[Already]) -> str:
+def already_text(label: str, already: Iterable[Already]) -> str:
     """Say that a command changed nothing, and why."""
     found = tuple(already)
     what = _NEITHER if len(found) == 2 else " and ".join(_ALREADY[a] for a in found)
-    return escape(f"{shown} {what}: nothing was changed.")
+    return escape(f"{label} {what}: nothing was changed.")
 
 
 _NEITHER = "is neither oopsed nor locked out"
@@ -52,13 +45,13 @@ _ALREADY = {
 }
 
 
-def unknown_text(called: str, suggestions: Sequence[str]) -> str:
+def unknown_text(name: str, suggestions: Sequence[str]) -> str:
     """Say that a machine does not exist, with the nearest names."""
-    if not called:
+    if not name:
         return "Which machine? Its name comes after the command, for example: oops Metal Mill: belt slips"
-    shown = called if len(called) <= 80 else called[:80] + "…"
+    label = name if len(name) <= 80 else name[:80] + "…"
     hint = f" Did you mean {' or '.join(suggestions)}?" if suggestions else " 'status' lists all machines."
-    return escape(f"There is no machine called {shown}.{hint}")
+    return escape(f"There is no machine called {label}.{hint}")
 
 
 def help_text(unknown: str = "") -> str:
@@ -75,12 +68,12 @@ def elsewhere_text(verb: str) -> str:
     )
 
 
-def history_text(shown: str, outcomes: Sequence[Outcome]) -> str:
+def history_text(label: str, outcomes: Sequence[Outcome]) -> str:
     """Return the last events of a machine, the newest first, with names."""
     if not outcomes:
-        return escape(f"{shown}: nothing has happened yet.")
+        return escape(f"{label}: nothing has happened yet.")
     lines = (f"{outcome.at.astimezone():%Y-%m-%d %H:%M}  {escape(full_text(outcome))}" for outcome in outcomes)
-    return "\n".join((f"The last events of {escape(shown)}, newest first:", *lines))
+    return "\n".join((f"The last events of {escape(label)}, newest first:", *lines))
 
 
 def split(lines: Iterable[str]) -> list[str]:
@@ -92,9 +85,3 @@ def split(lines: Iterable[str]) -> list[str]:
         else:
             posts.append(line if len(line) <= POST_CHARACTERS else re.sub(r"&\w*$", "", line[:POST_CHARACTERS]))
     return posts
-
-
-# --- status ------------------------------------------------------------------------------------------
-
-
-# --- the modal of /oops-clear ------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.text import one_line
 from mac_actors.storage.records import Waiting
 
 LATE = timedelta(seconds=60)
@@ -27,7 +28,7 @@ def notice_text(notices: Sequence[Waiting], now: datetime) -> str:
 
 
 def _line(notice: Waiting, now: datetime) -> str:
-    text = escape(" ".join(notice.text.split()))
+    text = escape(one_line(notice.text))
     return f"[{notice.at.astimezone():%Y-%m-%d %H:%M}] {text}" if now - notice.at > LATE else text
 
 
@@ -41,11 +42,11 @@ def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> li
 
 def section(text: str) -> dict[str, Any]:
     """Return a block with a text in which nothing is formatted. ``text`` is escaped, as everywhere in blocks."""
-    return {"type": "section", "text": {"type": "plain_text", "text": _unescaped(text)[:3000], "emoji": False}}
+    return {"type": "section", "text": {"type": "plain_text", "text": unescape(text)[:3000], "emoji": False}}
 
 
-def _unescaped(text: str) -> str:
-    # Slack shows a plain_text object letter by letter: entities would be seen as such
+def unescape(text: str) -> str:
+    """Undo :func:`escape`: Slack shows a plain_text object letter by letter, entities too."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from mac_actors.core.config import Configuration
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.state import Flag
+from mac_actors.core.state import Flag, Session, SessionKind
 from mac_actors.core.text import count, duration
 from mac_actors.core.wording import origin
-from mac_actors.slack.notices import CLEAR_VIEW, _unescaped, escape
+from mac_actors.slack.notices import CLEAR_VIEW, escape, unescape
 
 MODAL_OPTIONS = 100
 """Entries that a menu in Slack can have."""
@@ -21,36 +22,27 @@ def status_lines(
     machines: Sequence[Snapshot], configuration: Configuration, started: datetime, now: datetime
 ) -> list[str]:
     """Return all machines, what is wrong first, then in use, then idle; and a line about the server."""
-    wrong, silent, used, idle = _sorted(machines)
-    lines = [_flagged_line(m, now) for m in wrong]
-    lines += [f"{_shown(m)}: OFFLINE, its reader is silent{_since(m.last_checkin, now)}{_doing(m)}" for m in silent]
-    lines += [_used_line(m, now) for m in used]
-    lines += [
-        f"{_shown(m)}: idle{_since(m.status_since, now)}"
-        + (", power on" if m.relay else "")
-        + ("" if m.last_checkin else ", its reader was never seen")
-        for m in idle
-    ]
+    lines = [line for _, line in sorted((_ranked_line(machine, now) for machine in machines), key=itemgetter(0))]
     return [*(lines or ["There are no machines yet."]), _server_line(configuration, started, now)]
 
 
-def _sorted(machines: Sequence[Snapshot]) -> tuple[list[Snapshot], list[Snapshot], list[Snapshot], list[Snapshot]]:
-    wrong, silent, used, idle = [], [], [], []
-    for machine in machines:
-        if machine.oops or machine.lock:
-            wrong.append(machine)
-        elif machine.last_checkin and not machine.online:
-            silent.append(machine)
-        elif machine.session:
-            used.append(machine)
-        else:
-            idle.append(machine)
-    return wrong, silent, used, idle
+def _ranked_line(machine: Snapshot, now: datetime) -> tuple[int, str]:
+    """Return the line of a machine, and its rank among those of the others."""
+    if machine.oops or machine.lock:
+        return 0, _flagged_line(machine, now)
+    if machine.last_checkin and not machine.online:
+        running = " (a session was running)" if machine.session else ""
+        return 1, f"{_label(machine)}: OFFLINE, its reader is silent{_since(machine.last_checkin, now)}{running}"
+    if machine.session:
+        return 2, _used_line(machine, machine.session, now)
+    power = ", power on" if machine.relay else ""
+    seen = "" if machine.last_checkin else ", its reader was never seen"
+    return 3, f"{_label(machine)}: idle{_since(machine.status_since, now)}{power}{seen}"
 
 
 def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
     """Return one machine in detail."""
-    lines = [status_lines_of(machine, now)]
+    lines = [status_line(machine, now)]
     lines.append(f"power is {'on' if machine.relay else 'off'}" + (", second relay on" if machine.second_relay else ""))
     telemetry = machine.telemetry
     facts = {
@@ -67,14 +59,14 @@ def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
     return lines
 
 
-def status_lines_of(machine: Snapshot, now: datetime) -> str:
+def status_line(machine: Snapshot, now: datetime) -> str:
     """Return one machine in one line."""
     if machine.oops or machine.lock:
         line = _flagged_line(machine, now)
     elif machine.session:
-        line = _used_line(machine, now)
+        line = _used_line(machine, machine.session, now)
     else:
-        line = f"{_shown(machine)}: idle{_since(machine.status_since, now)}"
+        line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
     return line + (", OFFLINE" if machine.last_checkin and not machine.online else "")
 
 
@@ -84,23 +76,18 @@ def _flagged_line(machine: Snapshot, now: datetime) -> str:
     ]
     silent = ", reader silent" if machine.last_checkin and not machine.online else ""
     override = ", running by override" if machine.session else ""
-    return f"{_shown(machine)}: {'; '.join(flags)}{override}{silent}"
+    return f"{_label(machine)}: {'; '.join(flags)}{override}{silent}"
 
 
 def _flag(flag: Flag, now: datetime) -> str:
     reason = f": {flag.reason}" if flag.reason else ""
-    return escape(f" for {_ago(flag.since, now)}{origin(flag.source, flag.by)}{reason}")
+    return escape(f"{_since(flag.since, now)}{origin(flag.source, flag.by)}{reason}")
 
 
-def _used_line(machine: Snapshot, now: datetime) -> str:
-    session = machine.session
-    who = f" by {escape(session.full_name)}" if session and session.full_name else ""
-    kind = f" ({session.kind.replace('_', ' ')})" if session and session.kind != "authorized" else ""
-    return f"{_shown(machine)}: in use{who}{kind}{_since(session.since if session else None, now)}"
-
-
-def _doing(machine: Snapshot) -> str:
-    return " (a session was running)" if machine.session else ""
+def _used_line(machine: Snapshot, session: Session, now: datetime) -> str:
+    who = f" by {escape(session.full_name)}" if session.full_name else ""
+    kind = f" ({session.kind.replace('_', ' ')})" if session.kind is not SessionKind.AUTHORIZED else ""
+    return f"{_label(machine)}: in use{who}{kind}{_since(session.since, now)}"
 
 
 def _server_line(configuration: Configuration, started: datetime, now: datetime) -> str:
@@ -111,12 +98,12 @@ def _server_line(configuration: Configuration, started: datetime, now: datetime)
     return f"Server up for {_ago(started, now)}; {count(len(users), 'user')} with {count(fobs, 'fob')}{age}."
 
 
-def _shown(machine: Snapshot) -> str:
+def _label(machine: Snapshot) -> str:
     return escape(machine.display_name)
 
 
-def _since(when: datetime | None, now: datetime) -> str:
-    return f" for {_ago(when, now)}" if when else ""
+def _since(when: datetime, now: datetime) -> str:
+    return f" for {_ago(when, now)}"
 
 
 def _ago(when: datetime, now: datetime) -> str:
@@ -130,7 +117,7 @@ def clear_modal(machines: Sequence[Snapshot], now: datetime) -> dict[str, Any]:
             "value": machine.name,
             "text": {
                 "type": "plain_text",
-                "text": _unescaped(status_lines_of(machine.without_names(), now))[:75],
+                "text": unescape(status_line(machine.without_names(), now))[:75],
                 "emoji": False,
             },
         }

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
+from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 
 DATABASE = "mac.sqlite3"
@@ -48,7 +49,7 @@ def as_storage_error(what: str) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         ours = isinstance(error, _OURS)
         kind = BadRecordError if ours else StorageError
-        raise kind(f"cannot {what}: {' '.join(str(cause).split())}") from error
+        raise kind(f"cannot {what}: {one_line(cause)}") from error
 
 
 _OURS = (

@@ -10,6 +10,7 @@ from typing import Any
 from mac_actors.core.notices import Channel, Notice, ThreadKey
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState
+from mac_actors.core.text import one_line
 from mac_actors.storage import codec
 
 
@@ -79,6 +80,14 @@ class Waiting:
     text: str
     opens: ThreadKey | None = None
     closes: tuple[ThreadKey, ...] = ()
+
+
+def read_state(text: str) -> MachineState | Unreadable:
+    """Decode a state."""
+    try:
+        return codec.load_state(text)
+    except ValueError as error:
+        return Unreadable(one_line(error)[:200])
 
 
 def record_state(name: str, state: MachineState) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from mac_actors.core.outcomes import FORGOTTEN, CardSeen, LockSet, OopsSet, Outc
 from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
+from mac_actors.storage.records import read_state
 from mac_actors.storage.schema import IS_OF_FLAGS, is_any_of
 from mac_actors.storage.store import Store
 
@@ -26,7 +27,7 @@ BATCH = 200
 """Lines that are looked at, or written, at once: a few milliseconds, so that nobody waits noticeably."""
 
 WINDOW = 20_000
-"""Lines of the journal that one look for a person goes over."""
+"""Lines of the journal that are searched for a person at once."""
 
 NOTE = "retention"
 """The note that says how far retention is."""
@@ -63,9 +64,10 @@ class Rewrite(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a look at some lines gave: how to write them, and those that are left.
+    """What is to be done with some lines: those to write anew, and the numbers of those that are left as they are.
 
-    Left are those that tell of what is so now, and for retention younger ones among the old: the clock was wrong.
+    Left are those of a session, oops or lock that goes on, and for retention younger ones among the old: the clock was
+    wrong.
     """
 
     rewrites: tuple[Rewrite, ...] = ()
@@ -102,16 +104,16 @@ def last_older(store: Store, before: datetime) -> int:
 
 
 def older(store: Store, before: datetime, after: int, upto: int) -> Batch:
-    """Look at the next lines behind number ``after``, up to ``upto``; those not from ``before`` that time are left."""
+    """Look at the next lines after number ``after``, up to ``upto``; those that are not from ``before`` are left."""
     with store.reading("look for old lines of the journal") as connection:
         rows = connection.execute(_CHUNK, {"after": after, "upto": upto, "limit": BATCH}).all()
         return _look(connection, rows, EVERYBODY, before)
 
 
-def again(store: Store, ids: Sequence[int], whom: Redaction = EVERYBODY, before: datetime | None = None) -> Batch:
-    """Look at the lines with these numbers; those not from ``before`` that time, if one is given, are left."""
+def again(store: Store, ids: Sequence[int], redaction: Redaction = EVERYBODY, before: datetime | None = None) -> Batch:
+    """Look at the lines with these numbers; those that are not from ``before``, if it is given, are left."""
     with store.reading("look at lines of the journal") as connection:
-        return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), whom, before)
+        return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), redaction, before)
 
 
 def progress(store: Store) -> Progress:
@@ -144,17 +146,17 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
         after += WINDOW
 
 
-def orders_of(store: Store, whom: Redaction) -> list[int]:
-    """Return the lines of oops, lock and clear that were ordered by them, or name them in a reason."""
-    needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(whom.names)]
-    with store.reading("look for orders in the journal") as connection:
+def commands_of(store: Store, redaction: Redaction) -> list[int]:
+    """Return the lines of oops, lock and clear that they commanded, or that name them in a reason."""
+    needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
+    with store.reading("look for commands in the journal") as connection:
         rows = connection.execute(_FLAGS).all()
     return [int(number) for number, data in rows if any(needle in data.casefold() for needle in needles)]
 
 
-def orders_by(store: Store, name: str) -> bool:
-    """Whether anybody of this name (folded) has given an order."""
-    with store.reading("look for orders in the journal") as connection:
+def commands_by(store: Store, name: str) -> bool:
+    """Whether anybody of this name (folded) has given a command."""
+    with store.reading("look for commands in the journal") as connection:
         rows = connection.execute(_FLAGS).all()
     return any(
         str(part.get("by") or "").casefold() == name
@@ -164,10 +166,10 @@ def orders_by(store: Store, name: str) -> bool:
     )
 
 
-def unknown_fobs_of(store: Store, whom: Redaction) -> list[int]:
+def unknown_fobs_of(store: Store, redaction: Redaction) -> list[int]:
     """Return the lines of their fobs from when nobody knew them."""
     with store.reading("look for fobs in the journal") as connection:
-        return [int(number) for number, fob in connection.execute(_UNKNOWN) if fob in whom.fobs]
+        return [int(number) for number, fob in connection.execute(_UNKNOWN) if fob in redaction.fobs]
 
 
 def _names(kind: str, data: str) -> list[str]:
@@ -179,7 +181,7 @@ def _names(kind: str, data: str) -> list[str]:
     return [person.full_name] if person and person != FORGOTTEN else []
 
 
-def _look(connection: Connection, rows: Iterable[Any], whom: Redaction, before: datetime | None = None) -> Batch:
+def _look(connection: Connection, rows: Iterable[Any], redaction: Redaction, before: datetime | None = None) -> Batch:
     limit = None if before is None else codec.timestamp(before)
     now = _current(connection)
     rewrites: list[Rewrite] = []
@@ -195,8 +197,8 @@ def _look(connection: Connection, rows: Iterable[Any], whom: Redaction, before: 
         except ValueError:  # mac-actors verify says so
             continue
         current = _key(outcome) in now
-        changed = without(outcome, whom, current=current)
-        if current and without(changed, whom) != changed:
+        changed = without(outcome, redaction, current=current)
+        if current and without(changed, redaction) != changed:
             kept.append(number)
         if changed != outcome:
             rewrites.append(_rewrite(number, row.account_id, row.data, changed))
@@ -211,15 +213,13 @@ def _rewrite(number: int, account: str | None, data: str, changed: Outcome) -> R
 
 
 def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
-    """Return what is so now: machine, part, since when."""
+    """Return each oops, lock and session that goes on: machine, which of them, since when."""
     found = set()
     for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
-        try:
-            state: MachineState = codec.load_state(data)
-        except ValueError:
-            continue
-        parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
-        found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
+        state = read_state(data)
+        if isinstance(state, MachineState):
+            parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
+            found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
     return found
 
 

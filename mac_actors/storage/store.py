@@ -8,21 +8,25 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.state import MachineState
+from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting
+from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting, read_state
 from mac_actors.storage.schema import journal, machine_state, note, outbox, seen_event, thread
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Store:
@@ -78,13 +82,13 @@ class Store:
     def load_states(self) -> dict[str, MachineState | Unreadable]:
         """Return the state of every machine that was ever seen, by name."""
         with self.reading("read the machines' states") as connection:
-            return {name: _decode(text) for name, text in connection.execute(select(machine_state))}
+            return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
 
     def load_state(self, name: str) -> MachineState | Unreadable | None:
         """Return one machine's state, ``None`` if there is none yet."""
-        with self.reading("read a machine's state") as connection:
-            text = connection.scalar(select(machine_state.c.state).where(machine_state.c.name == name))
-            return None if text is None else _decode(text)
+        query = select(machine_state.c.state).where(machine_state.c.name == name)
+        text = self._scalar("read a machine's state", query)
+        return None if text is None else read_state(text)
 
     def page(
         self,
@@ -130,22 +134,17 @@ class Store:
     def thread(self, key: ThreadKey, channel: Channel) -> str | None:
         """Return the post that began this thread in this channel, if it is known."""
         query = select(thread.c.post).where(thread.c.key == str(key), thread.c.channel == channel.value)
-        with self.reading("read a thread") as connection:
-            post: str | None = connection.scalar(query)
-            return post
+        return self._scalar("read a thread", query)
 
     def has_seen(self, event_id: str) -> bool:
         """Whether this chat event was carried out already."""
         query = select(seen_event.c.id).where(seen_event.c.id == event_id)
-        with self.reading("read the events seen") as connection:
-            return connection.scalar(query) is not None
+        return self._scalar("read the events seen", query) is not None
 
     def count_waiting(self) -> tuple[int, datetime | None]:
         """Return how many notices wait for the chat, and since when the oldest does."""
-        query = select(func.count(), func.min(outbox.c.at)).select_from(outbox)
-        with self.reading("read the outbox") as connection:
-            count, oldest = connection.execute(query).one()
-        return count, datetime.fromisoformat(oldest) if oldest else None
+        waiting = self.waiting_by_channel().values()
+        return sum(count for count, _ in waiting), min((since for _, since in waiting), default=None)
 
     def waiting_by_channel(self) -> dict[Channel, tuple[int, datetime]]:
         """Return, for each channel with notices in the outbox, how many there are and since when the oldest waits."""
@@ -156,14 +155,11 @@ class Store:
 
     def last_line(self) -> int:
         """Return the number of the journal's last line; 0: it has none."""
-        with self.reading("read the journal") as connection:
-            return connection.scalar(select(func.max(journal.c.id))) or 0
+        return self._scalar("read the journal", select(func.max(journal.c.id))) or 0
 
     def note(self, name: str) -> str | None:
         """Return what a task has written down under this name."""
-        with self.reading("read a note") as connection:
-            value: str | None = connection.scalar(select(note.c.value).where(note.c.name == name))
-            return value
+        return self._scalar("read a note", select(note.c.value).where(note.c.name == name))
 
     def notices_with(self, change: Callable[[str], str]) -> tuple[tuple[int, str], ...]:
         """Return the waiting notices that ``change`` changes, as they are to be: id, text."""
@@ -189,6 +185,10 @@ class Store:
             finally:
                 raw.close()
 
+    def _scalar(self, what: str, query: Select[T]) -> T | None:
+        with self.reading(what) as connection:
+            return connection.scalar(query)
+
     @contextlib.contextmanager
     def reading(self, what: str) -> Iterator[Connection]:
         """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
@@ -201,12 +201,5 @@ def _entry(number: int, kind: str, data: str) -> Entry | None:
     try:
         return Entry(number, codec.load_outcome(kind, data))
     except ValueError as error:
-        log.warning("line %d of the journal can't be read, and is left out: %s", number, " ".join(str(error).split()))
+        log.warning("line %d of the journal can't be read, and is left out: %s", number, one_line(error))
         return None
-
-
-def _decode(text: str) -> MachineState | Unreadable:
-    try:
-        return codec.load_state(text)
-    except ValueError as error:
-        return Unreadable(" ".join(str(error).split())[:200])

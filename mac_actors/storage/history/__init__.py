@@ -1,1 +1,1 @@
-"""What the journal tells about the past."""
+"""What the journal says of the past."""

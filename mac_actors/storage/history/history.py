@@ -1,4 +1,4 @@
-"""What the journal tells about the past: use, hours, refusals, time oopsed and locked out.
+"""What the journal says of the past: use, hours, refusals, time oopsed and locked out.
 
 Everything is read from the journal's rows, by read connections, and nothing is kept beside it, so that it can't
 disagree with it. It is fast with a million rows because partial indices hold just what is asked for
@@ -58,21 +58,21 @@ SHOP_SECONDS = 60.0
 MOST_ASKING = 4
 """So many may wait for what looks at all machines; the server's threads are for the readers."""
 
-_PIECES = text(
+_USE_BY_STEP = text(
     f"""
     WITH RECURSIVE
       session(b, e) AS (
         SELECT {EPOCH} - seconds, {EPOCH} FROM journal INDEXED BY journal_use
         WHERE machine = :machine AND seconds IS NOT NULL AND at >= :since
       ),
-      piece(n, b, e) AS (
+      part(n, b, e) AS (
         SELECT CAST(max(b, :start) / :step AS INTEGER), b, e FROM session WHERE b < :end
         UNION ALL
-        SELECT n + 1, b, e FROM piece WHERE (n + 1) * :step < min(e, :end)
+        SELECT n + 1, b, e FROM part WHERE (n + 1) * :step < min(e, :end)
       )
     SELECT n, sum(max(0.0, min(e, (n + 1) * :step, :end) - max(b, n * :step, :start))),
            sum(b >= :start AND b >= n * :step)
-    FROM piece GROUP BY n
+    FROM part GROUP BY n
     """  # noqa: S608 - names of ours
 )
 _FIRST = text("SELECT at FROM journal WHERE machine = :machine ORDER BY id LIMIT 1")
@@ -100,14 +100,14 @@ class History:
     def machine(self, name: str, running: Running | None = None) -> MachineHistory:
         """Return the past of the machine with exactly this name."""
         now = self._clock().timestamp()
-        span = self._last_days(now)
-        start = span[0].start
+        days_ = self._last_days(now)
+        start = days_[0].start
         step = grain(start, now, self._zone)
         given = {"machine": name, "since": stamp(start), "start": start, "end": now, "step": step}
         with self._store.reading("read the history of a machine") as connection:
             first = connection.execute(_FIRST, given).scalar()
-            rows = connection.execute(_PIECES, given).all()
-            raised = downtime.of_machine(connection, name, start, now)
+            rows = connection.execute(_USE_BY_STEP, given).all()
+            flags = downtime.of_machine(connection, name, start, now)
         used = {int(n): float(seconds) for n, seconds, _ in rows}
         begun = Counter({int(n): int(count) for n, _, count in rows})
         if running is not None:
@@ -123,7 +123,7 @@ class History:
         return MachineHistory(
             name,
             known,
-            tuple(_day(day, step, used, begun, raised, seen, now) for day in span),
+            tuple(_day(day, step, used, begun, flags, seen, now) for day in days_),
             tuple(map(tuple, by_weekday_and_hour(used, step, seen, now, self._zone))),
         )
 
@@ -150,8 +150,7 @@ class History:
 
     def _look_at_shop(self, running: Sequence[Running]) -> ShopHistory:
         now = self._clock().timestamp()
-        span = self._last_days(now)
-        start = span[0].start
+        start = self._last_days(now)[0].start
         today = local(now, self._zone).date()
         monday = today - timedelta(today.weekday())
         with self._store.reading("read the history of the shop") as connection:
@@ -188,13 +187,13 @@ def _day(
     step: int,
     used: dict[int, float],
     begun: Counter[int],
-    raised: tuple[list[Interval], list[Interval]],
+    flags: tuple[list[Interval], list[Interval]],
     seen: float,
     now: float,
 ) -> DayUsage:
     end = min(day.end, now)
     numbers = range(int(day.start // step), int(-(-day.end // step)))
-    oopsed, locked = raised
+    oopsed, locked = flags
     return DayUsage(
         day.date,
         overlap((seen, now), day.start, end),

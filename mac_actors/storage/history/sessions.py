@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, text
@@ -16,13 +17,13 @@ def _sessions_in_time(columns: str) -> str:
 
     Of those that ended later a few had begun before: within a day, or they are among the few that were longer.
     """
-    found = f"SELECT {columns}, seconds, {EPOCH} AS e FROM journal"  # noqa: S608 - names of ours
+    select = f"SELECT {columns}, seconds, {EPOCH} AS e FROM journal"  # noqa: S608 - names of ours
     # OFFSET keeps SQLite from working each time out anew wherever it is used.
     return f"""
         SELECT *, e - seconds AS b FROM (
-            {found} INDEXED BY journal_use WHERE seconds IS NOT NULL AND at >= :since AND at < :day_after
+            {select} INDEXED BY journal_use WHERE seconds IS NOT NULL AND at >= :since AND at < :day_after
             UNION ALL
-            {found} INDEXED BY journal_long WHERE seconds > 86400 AND at >= :day_after
+            {select} INDEXED BY journal_long WHERE seconds > 86400 AND at >= :day_after
             LIMIT -1 OFFSET 0
         )
     """  # noqa: S608 - names of ours
@@ -75,15 +76,14 @@ _NAMES = text(
 def by_machine(connection: Connection, start: float, end: float, running: Iterable[Running]) -> dict[str, Usage]:
     """Return each machine's use, that of the sessions that still run included."""
     given = _between(start, end)
-    use = {
-        str(machine): Usage(int(sessions), round(seconds, 3))
-        for machine, sessions, seconds in connection.execute(_BY_MACHINE, given)
-    }
+    usage: defaultdict[str, Usage] = defaultdict(Usage)
+    for machine, sessions, seconds in connection.execute(_BY_MACHINE, given):
+        usage[machine] = Usage(int(sessions), round(seconds, 3))
     for machine, refusals in connection.execute(_REFUSALS_BY_MACHINE, given):
-        use[machine] = use.get(machine, Usage()) + Usage(refusals=int(refusals))
+        usage[machine] += Usage(refusals=int(refusals))
     for one in running:
-        use[one.machine] = use.get(one.machine, Usage()) + _still(one, start, end)
-    return use
+        usage[one.machine] += _still_running(one, start, end)
+    return dict(usage)
 
 
 def in_all(connection: Connection, start: float, end: float, running: Iterable[Running]) -> Usage:
@@ -91,27 +91,29 @@ def in_all(connection: Connection, start: float, end: float, running: Iterable[R
     given = _between(start, end)
     sessions, seconds = connection.execute(_TOTAL, given).one()
     refusals = connection.execute(_REFUSALS, given).scalar() or 0
-    return sum((_still(one, start, end) for one in running), Usage(int(sessions), round(seconds, 3), int(refusals)))
+    return sum(
+        (_still_running(one, start, end) for one in running), Usage(int(sessions), round(seconds, 3), int(refusals))
+    )
 
 
 def by_user(connection: Connection, start: float, end: float, running: Iterable[Running]) -> list[UserUsage]:
     """Return each user's use, in no order."""
     given = _between(start, end)
-    use: dict[str | None, Usage] = {}
+    usage: defaultdict[str | None, Usage] = defaultdict(Usage)
     rows: dict[str | None, int] = {}
     for account, sessions, seconds, row in connection.execute(_BY_USER, given):
-        use[account] = Usage(int(sessions), round(seconds, 3))
+        usage[account] = Usage(int(sessions), round(seconds, 3))
         rows[account] = int(row)
     for account, refusals, row in connection.execute(_REFUSALS_BY_USER, given):
-        use[account] = use.get(account, Usage()) + Usage(refusals=int(refusals))
+        usage[account] += Usage(refusals=int(refusals))
         rows[account] = max(rows.get(account, 0), int(row))
     names = _names(connection, rows)
     for one in running:
-        still = _still(one, start, end)
+        still = _still_running(one, start, end)
         if still != Usage():
-            use[one.account_id] = use.get(one.account_id, Usage()) + still
+            usage[one.account_id] += still
             names[one.account_id] = one.full_name
-    return [UserUsage(account, names.get(account, ""), part) for account, part in use.items()]
+    return [UserUsage(account, names.get(account, ""), part) for account, part in usage.items()]
 
 
 def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | None, str]:
@@ -125,7 +127,7 @@ def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | No
     }
 
 
-def _still(one: Running, start: float, end: float) -> Usage:
+def _still_running(one: Running, start: float, end: float) -> Usage:
     since = one.since.timestamp()
     return Usage(int(start <= since < end), max(0.0, end - max(since, start)) if since < end else 0.0)
 

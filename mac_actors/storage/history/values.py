@@ -1,4 +1,4 @@
-"""What the journal tells about the past, as plain values."""
+"""What the journal says of the past, as plain values."""
 
 from __future__ import annotations
 

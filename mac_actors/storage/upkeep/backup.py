@@ -17,21 +17,18 @@ from mac_actors.core.outcomes import Ended, EndReason, Person, SessionEnded
 from mac_actors.core.state import MachineState
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.engine import BUSY_SECONDS, DATABASE
 from mac_actors.storage.files import hand_over, sync
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Record, Unreadable, record_state
 from mac_actors.storage.store import Store
-from mac_actors.storage.upkeep.verify import Progress, damage_told, integrity, is_damage, reading, schema, states
+from mac_actors.storage.upkeep.verify import OnProgress, damage_reported, integrity, is_damage, reading, schema, states
 
 PAGES = 256
 """Pages (of 4 KiB) in one step of a copy."""
 
 SYNC_PAGES = 4096
 """Pages of a copy that may wait for the disk at the most."""
-
-BUSY_SECONDS = 5.0
-"""How long a restore waits for whoever else reads the database: a backup, a verify."""
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite may keep beside a database; it belongs to that one alone."""
@@ -53,12 +50,12 @@ class Restored:
     """The machines that were oopsed or locked in the former database and no longer are; ``None``: it is unreadable."""
 
 
-def backup(directory: Path, file: Path, *, force: bool = False, progress: Progress = lambda done, total: None) -> int:
+def backup(directory: Path, file: Path, *, force: bool = False, progress: OnProgress = lambda done, total: None) -> int:
     """Copy the database in the state directory to ``file``, beside a running server; returns the copy's bytes.
 
     The copy is the database as it was when the backup began: whatever was acknowledged before is in it. It
     is checked, and under its name only when it is whole and on disk. A ``file`` that is there is replaced
-    with ``force`` alone. ``progress`` is told pages. Raises :class:`StorageError`: no database, a damaged
+    with ``force`` alone. ``progress`` is given pages. Raises :class:`StorageError`: no database, a damaged
     one, ``file`` there already or not writable, disk full.
     """
     source = directory / DATABASE
@@ -79,7 +76,7 @@ def backup(directory: Path, file: Path, *, force: bool = False, progress: Progre
         return file.stat().st_size
 
 
-def restore(directory: Path, file: Path, progress: Progress = lambda done, total: None) -> Restored:
+def restore(directory: Path, file: Path, progress: OnProgress = lambda done, total: None) -> Restored:
     """Put the backup ``file`` in the place of the database; the former one is kept beside it.
 
     No machine starts by it: sessions that ran when the backup was made are over, and a card in a reader must
@@ -141,7 +138,7 @@ def _writing(where: Path) -> Iterator[None]:
         ) from error
 
 
-def _copy(source: Path, target: Path, progress: Progress) -> None:
+def _copy(source: Path, target: Path, progress: OnProgress) -> None:
     # The source stands still for us, so that a writer does not make the copy begin again; in WAL mode
     # that holds up nobody. The target needs no care of SQLite's: it counts only once it has been synced,
     # and is, bit by bit, so that a server's commits never wait for hundreds of megabytes of ours.
@@ -166,7 +163,7 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
 
 def _check(path: Path, refusal: str, *, ours: bool = False) -> None:
     findings: list[str] = []
-    with damage_told(path, findings.append), reading(path) as connection:
+    with damage_reported(path, findings.append), reading(path) as connection:
         findings += integrity(connection)
         if ours and not findings:
             findings += schema(connection)

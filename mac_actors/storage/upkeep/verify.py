@@ -1,7 +1,7 @@
 """Checks a state directory, or one database file, without changing it: pages, tables, states, journal.
 
-The journal is replayed: its last word on the oops, the lock and the session of each machine must be what the
-machine's stored state says.
+The journal is replayed: its last values of the oops, the lock and the session of each machine must be those of the
+machine's stored state.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from sqlalchemy import create_engine
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import Flag, MachineState, Session, Source
+from mac_actors.core.text import one_line
 from mac_actors.core.wording import origin
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.engine import BUSY_SECONDS, DATABASE
 from mac_actors.storage.migrations import MIGRATIONS
-from mac_actors.storage.records import Unreadable
+from mac_actors.storage.records import Unreadable, read_state
 
-Progress = Callable[[int, int], None]
-"""Is told how much is done and how much there is: pages of a copy, lines of the journal."""
+OnProgress = Callable[[int, int], None]
+"""Is given how much is done and how much there is: pages of a copy, lines of the journal."""
 
 CLOCK_SLACK = timedelta(minutes=1)
 """So much earlier than the line before may a line of the journal be: a report that had to wait keeps its time."""
 
-_EVERY = 1000  # lines of the journal between two words on progress
+_EVERY = 1000  # lines of the journal between two calls of OnProgress
 _DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -44,7 +45,7 @@ class Verified:
     findings: int = 0
 
 
-def verify(directory: Path, found: Callable[[str], None], progress: Progress = lambda done, total: None) -> Verified:
+def verify(directory: Path, found: Callable[[str], None], progress: OnProgress = lambda done, total: None) -> Verified:
     """Check the state directory, beside a running server too; changes nothing, in memory that does not grow.
 
     ``found`` is called with one line for each thing that is wrong; ``progress`` with lines of the journal.
@@ -57,23 +58,23 @@ def verify(directory: Path, found: Callable[[str], None], progress: Progress = l
         numbers.findings += 1
         found(finding)
 
-    def tell(findings: Iterator[str]) -> None:
-        with damage_told(path, one):
+    def report(findings: Iterator[str]) -> None:
+        with damage_reported(path, one):
             for finding in findings:
                 one(finding)
 
     replay = _Replay(numbers, progress)
-    with damage_told(path, one), reading(path) as connection:
-        tell(integrity(connection))
-        tell(schema(connection))
-        tell(_foreign(connection))
-        tell(replay.read_journal(connection))
-        tell(replay.compare(connection))
+    with damage_reported(path, one), reading(path) as connection:
+        report(integrity(connection))
+        report(schema(connection))
+        report(_foreign(connection))
+        report(replay.read_journal(connection))
+        report(replay.compare(connection))
     return numbers
 
 
 @contextmanager
-def damage_told(path: Path, found: Callable[[str], None]) -> Iterator[None]:
+def damage_reported(path: Path, found: Callable[[str], None]) -> Iterator[None]:
     """Have damage that SQLite meets be a finding, anything else that it refuses a :class:`StorageError`."""
     try:
         yield
@@ -97,7 +98,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise StorageError(f"there is no database {path}: is MACHINE_STATE_DIR what it is for the server?")
     connection = None
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        )
         connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it stands still
@@ -124,7 +127,7 @@ def integrity(connection: sqlite3.Connection) -> Iterator[str]:
     """Say what is wrong with the pages; SQLite stops after 100 lines."""
     for (line,) in connection.execute("PRAGMA integrity_check"):
         if line != "ok":
-            yield " ".join(str(line).split())
+            yield one_line(line)
 
 
 def schema(connection: sqlite3.Connection) -> Iterator[str]:
@@ -148,10 +151,7 @@ def schema(connection: sqlite3.Connection) -> Iterator[str]:
 def states(connection: sqlite3.Connection) -> Iterator[tuple[str, MachineState | Unreadable]]:
     """Read the machines' states, one by one."""
     for name, text in connection.execute("SELECT name, state FROM machine_state ORDER BY name"):
-        try:
-            yield name, codec.load_state(text)
-        except ValueError as error:
-            yield name, Unreadable(_short(error))
+        yield name, read_state(text)
 
 
 def _foreign(connection: sqlite3.Connection) -> Iterator[str]:
@@ -181,19 +181,14 @@ def _made_by(migrations: Collection[str]) -> dict[str, str]:
         engine.dispose()
 
 
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
-
-
 # journal against states
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
-    """What the journal last said of one part of a machine's state, and where; ``None``: that it is not set."""
+class _Last:
+    """The journal's last value of one part of a machine's state, and its event; ``None``: it is not set."""
 
     event: int
-    at: datetime
     value: Flag | Session | None
 
 
@@ -202,11 +197,11 @@ _PARTS = {"oops": "oopsed", "lock": "locked out", "session": "in use"}
 
 @dataclass(slots=True)
 class _Replay:
-    """The journal's last words, machine by machine; they take no more memory for a longer journal."""
+    """The journal's last values, machine by machine; they take no more memory for a longer journal."""
 
     numbers: Verified
-    progress: Progress
-    words: dict[str, dict[str, _Word]] = field(default_factory=dict)
+    progress: OnProgress
+    last: dict[str, dict[str, _Last]] = field(default_factory=dict)
     first_at: datetime | None = None
     """The journal knows everything from here on."""
 
@@ -225,7 +220,7 @@ class _Replay:
                 expected = codec.journal_row(outcome)
                 at = outcome.at.astimezone(UTC)
             except (ValueError, OverflowError) as error:
-                yield f"event {number} can't be read: {_short(error)}"
+                yield f"event {number} can't be read: {one_line(error)[:200]}"
                 continue
             for column in columns:
                 if stored[column] != expected[column]:
@@ -234,29 +229,29 @@ class _Replay:
                 yield f"event {number} ({at}) is earlier than the one before it ({last})"
             last = at
             self.first_at = self.first_at or at
-            self._take(number, at, outcome)
+            self._take(number, outcome)
         self.progress(total, total)
 
-    def _take(self, event: int, at: datetime, outcome: Outcome) -> None:
-        said: dict[str, Flag | Session | None] = {}
-        words = self.words.setdefault(outcome.machine, {})
+    def _take(self, event: int, outcome: Outcome) -> None:
+        values: dict[str, Flag | Session | None] = {}
         match outcome:
             case o.SessionStarted(user=user, session=kind, second=second):
-                said["session"] = Session(user.account_id, user.full_name, "", kind, outcome.at, second)
+                values["session"] = Session(user.account_id, user.full_name, "", kind, outcome.at, second)
             case o.SessionEnded() | o.SessionRefused() | o.CardSeen() | o.Rebooted():
-                said["session"] = None
+                values["session"] = None
             case o.OopsSet(flag=flag):
-                said = {"oops": flag, "session": None}
+                values = {"oops": flag, "session": None}
             case o.LockSet(flag=flag):
-                said = {"lock": flag, "session": None}
+                values = {"lock": flag, "session": None}
                 if flag.source is Source.SERVER:
-                    said["oops"] = None  # the state could not be read, and was made anew
+                    values["oops"] = None  # the state could not be read, and was made anew
             case o.Cleared(still_oopsed=oopsed, still_locked=locked):
-                said = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
-        words.update({part: _Word(event, at, value) for part, value in said.items()})
+                values = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
+        last = self.last.setdefault(outcome.machine, {})
+        last.update({part: _Last(event, value) for part, value in values.items()})
 
     def compare(self, connection: sqlite3.Connection) -> Iterator[str]:
-        without_state = set(self.words)
+        without_state = set(self.last)
         for name, state in states(connection):
             self.numbers.machines += 1
             without_state.discard(name)
@@ -268,21 +263,21 @@ class _Replay:
             yield f"{name} is in the journal, but its state is missing"
 
     def _compare(self, name: str, state: MachineState) -> Iterator[str]:
-        words = self.words.get(name, {})
+        journal = self.last.get(name, {})
         for part, adjective in _PARTS.items():
             stored: Flag | Session | None = getattr(state, part)
             if isinstance(stored, Session):
                 stored = replace(stored, lcd_name="")  # the journal does not have it
-            word = words.get(part)
-            if word is None:
+            last = journal.get(part)
+            if last is None:
                 if stored and self.first_at and stored.since.astimezone(UTC) >= self.first_at:
-                    yield f"{name}: its state is {_shown(stored, adjective)}, of which the journal has nothing"
-            elif stored != word.value:
-                said = f"event {word.event} says {_shown(word.value, adjective)}"
-                yield f"{name}: its state is {_shown(stored, adjective)}, {said}"
+                    yield f"{name}: its state is {_describe(stored, adjective)}, of which the journal has nothing"
+            elif stored != last.value:
+                expected = f"event {last.event} says {_describe(last.value, adjective)}"
+                yield f"{name}: its state is {_describe(stored, adjective)}, {expected}"
 
 
-def _shown(value: Flag | Session | None, adjective: str) -> str:
+def _describe(value: Flag | Session | None, adjective: str) -> str:
     if value is None:
         return f"not {adjective}"
     if isinstance(value, Session):

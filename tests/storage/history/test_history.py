@@ -337,7 +337,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
 @pytest.mark.parametrize(
     ("module", "query"),
     [
-        (history, "_PIECES"),
+        (history, "_USE_BY_STEP"),
         (sessions, "_BY_MACHINE"),
         (sessions, "_TOTAL"),
         (sessions, "_REFUSALS"),
