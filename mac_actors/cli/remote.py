@@ -84,16 +84,6 @@ _DONE = {
 }
 
 
-_VAIN = {
-    "oops": {"oopsed"},
-    "lock": {"locked_out"},
-    "clear": {"not_oopsed", "not_locked_out"},
-    "unoops": {"not_oopsed"},
-    "unlock": {"not_locked_out"},
-}
-"""What was so already when a command changes nothing."""
-
-
 def _command(command: str) -> click.Command:
     @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
     @click.argument("name")
@@ -104,7 +94,7 @@ def _command(command: str) -> click.Command:
         durable, already = connect(url).command(command, name, reason, by)
         late = "" if durable else " (not on disk yet: the server's disk is slow)"
         said = _DONE[command]
-        if set(already) >= _VAIN[command]:
+        if len(already) == (2 if command == "clear" else 1):  # all that it was to change was so already
             said = ("is neither oopsed nor locked out" if command == "clear" else said) + "; nothing was changed"
         click.echo(f"{name} {said}{late}.")
 

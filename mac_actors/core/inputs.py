@@ -61,6 +61,10 @@ class Clear(Command):
     """Lift oops and lock-out, whichever are set."""
 
 
+COMMANDS: dict[str, type[Command]] = {kind.__name__.lower(): kind for kind in (Oops, Lock, Unoops, Unlock, Clear)}
+"""The commands by the names that every edge has for them: ``oops``, ``lock``, ``unoops``, ``unlock``, ``clear``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configured:
     """The machine's configuration was (re)read: a reload, or the start of the server."""

@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from mac_actors.actors.replies import Answer
-from mac_actors.core.inputs import Clear, Command, Lock, Oops
+from mac_actors.core.inputs import COMMANDS
 from mac_actors.core.notices import ThreadKey
 from mac_actors.core.outcomes import Cleared
 from mac_actors.core.state import Source
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 HISTORY_LINES = 15
 """Events that ``history`` shows."""
-
-EVENTS: dict[Verb, type[Command]] = {Verb.OOPS: Oops, Verb.LOCK: Lock, Verb.CLEAR: Clear}
 
 
 class Dispatcher:
@@ -97,7 +95,7 @@ class Dispatcher:
                 return self._remarks(target.name, answer)
 
     def _change(self, verb: Verb, target: Target, by: str, event_id: str | None = None) -> Answer:
-        event: Any = EVENTS[verb](datetime.now(UTC), Source.SLACK, by, target.reason)
+        event = COMMANDS[verb](datetime.now(UTC), Source.SLACK, by, target.reason)
         return self._fleet.ask(target.name, event, event_id)
 
     def _remarks(self, name: str, answer: Answer) -> list[str]:

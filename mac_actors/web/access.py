@@ -106,7 +106,7 @@ class Access:
             self.logins.close(cookies(environ)[COOKIE])
 
     def check_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
-        """Let an order of an admin pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
+        """Let an admin's command pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
         viewer = self.viewer(environ)
         if viewer.login == "off":
             raise RequestRefused(403, "nobody can log in while MAC_ADMIN_TOKEN is not set on the server")
@@ -178,4 +178,4 @@ def _check_origin(environ: dict[str, Any], *, local_only: bool) -> None:
     except ValueError:
         same = trusted = False
     if not (same and trusted):
-        raise RequestRefused(403, "this call came from a page of another origin, which may not give orders here")
+        raise RequestRefused(403, "this call came from a page of another origin, which may not give commands here")

@@ -8,41 +8,57 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import bottle
 
 from mac_actors.web.errors import RequestRefused
 
-AT_ONCE = 2
-"""So many are made at once: each takes the interpreter from the readers for some milliseconds."""
 
-WAITING = 10
-"""So many may wait for that, each with a worker; whoever comes then is asked to come again."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many answers of one kind are made at once, how many more may wait, and what the next one is told."""
+
+    at_once: int
+    waiting: int
+    """Each of them with a worker."""
+    refusal: str
+
+
+JOURNAL = Limit(2, 10, "too many ask for long pages and lists at this moment: try again in a while")
+"""Each answer takes the interpreter from the readers for some milliseconds."""
+
+HISTORY = Limit(1, 3, "others are looking at the history of the whole shop at this moment: try again in a while")
+"""What looks at all machines: on a small computer that takes seconds."""
 
 
 class Limiter:
-    """A Bottle plugin for the routes that say ``limited=True``."""
+    """A Bottle plugin for the routes that say ``limit=…``; all routes with the same limit share it."""
 
-    name = "limited"
+    name = "limiter"
     api = 2
 
     def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(AT_ONCE + WAITING)
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._semaphores: dict[Limit, tuple[threading.Semaphore, threading.Semaphore]] = {
+            limit: (threading.Semaphore(limit.at_once + limit.waiting), threading.Semaphore(limit.at_once))
+            for limit in (JOURNAL, HISTORY)
+        }
 
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         """Wrap a route."""
-        if not route.config.get("limited"):
+        limit: Limit | None = route.config.get("limit")
+        if limit is None:
             return callback
+        places, turns = self._semaphores[limit]
 
         def in_turn(*args: Any, **kwargs: Any) -> Any:
-            if not self._places.acquire(blocking=False):
-                raise RequestRefused(503, "too many ask for long pages and lists at this moment: try again in a while")
+            if not places.acquire(blocking=False):
+                raise RequestRefused(503, limit.refusal)
             try:
-                with self._turns:
+                with turns:
                     return callback(*args, **kwargs)
             finally:
-                self._places.release()
+                places.release()
 
         return in_turn

@@ -13,11 +13,9 @@ restore.) Sessions that still run are not in the journal: callers pass them as :
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, text
@@ -36,7 +34,6 @@ from mac_actors.core.intervals import (
     split,
     total,
 )
-from mac_actors.errors import StorageError
 from mac_actors.storage.history import downtime, sessions
 from mac_actors.storage.history.instants import EPOCH, stamp
 from mac_actors.storage.history.values import (
@@ -54,9 +51,6 @@ from mac_actors.storage.store import Store
 
 SHOP_SECONDS = 60.0
 """How long the shop's figures are shown again before they are made anew."""
-
-MOST_ASKING = 4
-"""So many may wait for what looks at all machines; the server's threads are for the readers."""
 
 _USE_BY_STEP = text(
     f"""
@@ -83,8 +77,7 @@ class History:
 
     ``zone``: whose days, the computer's own unless given.
 
-    Every method raises :class:`~mac_actors.errors.StorageError` when the database can't be read or too many ask at
-    once.
+    Every method raises :class:`~mac_actors.errors.StorageError` when the database can't be read.
     """
 
     def __init__(self, store: Store, zone: Zone = None, clock: Callable[[], datetime] | None = None) -> None:
@@ -92,8 +85,6 @@ class History:
         self._zone = zone
         self._clock = clock or (lambda: datetime.now(UTC))
         self._shop: tuple[float, ShopHistory] | None = None
-        self._busy = threading.Lock()  # what looks at all machines is made once at a time
-        self._asking = threading.BoundedSemaphore(MOST_ASKING)
 
     # one machine
 
@@ -131,22 +122,10 @@ class History:
 
     def shop(self, running: Sequence[Running] = ()) -> ShopHistory:
         """Return the past of the whole shop, as it was at most :data:`SHOP_SECONDS` ago."""
-        with self._one_at_a_time():
-            if self._shop is None or time.monotonic() - self._shop[0] > SHOP_SECONDS:
-                self._shop = (time.monotonic(), self._look_at_shop(running))
-            return self._shop[1]
-
-    @contextlib.contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        if not self._asking.acquire(blocking=False):
-            raise StorageError(
-                "others are looking at the history of the whole shop at this moment: try again in a while"
-            )
-        try:
-            with self._busy:
-                yield
-        finally:
-            self._asking.release()
+        last = self._shop
+        if last is None or time.monotonic() - last[0] > SHOP_SECONDS:
+            last = self._shop = (time.monotonic(), self._look_at_shop(running))
+        return last[1]
 
     def _look_at_shop(self, running: Sequence[Running]) -> ShopHistory:
         now = self._clock().timestamp()
@@ -173,7 +152,7 @@ class History:
         """
         start = midnight(first, self._zone)
         end = max(start, min(midnight(last + timedelta(1), self._zone), self._clock().timestamp()))
-        with self._one_at_a_time(), self._store.reading("read the usage") as connection:
+        with self._store.reading("read the usage") as connection:
             machines = sessions.by_machine(connection, start, end, running)
             return machines, sessions.by_user(connection, start, end, running) if users else None
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import bottle
 from pydantic import BaseModel
@@ -31,7 +30,7 @@ from mac_actors.web.api.response_models import (
 from mac_actors.web.errors import refusals_in_log
 from mac_actors.web.requests import parse_body, read_body
 
-COMMANDS: tuple[tuple[str, str, type[Command], str], ...] = (
+_CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
     ("POST", "oops", Oops, "Oops a machine: relay off at once, session over"),
     ("DELETE", "oops", Unoops, "Lift an oops"),
     ("POST", "locked_out", Lock, "Lock a machine out for maintenance: relay off at once, session over"),
@@ -60,8 +59,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         def carry_out(name: str) -> bytes:
             check_access()
             body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
-            event: Any = kind(datetime.now(UTC), body.source, body.by, body.reason)
-            answer = fleet.ask(fleet.find(name), event)
+            answer = fleet.ask(fleet.find(name), body.command(kind))
             if answer.already:
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
             success = SuccessBody(durable=None if answer.durable else False)
@@ -76,7 +74,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
 
         return carry_out
 
-    for method, path, kind, summary in COMMANDS:
+    for method, path, kind, summary in _CALLS:
         operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
         app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
 

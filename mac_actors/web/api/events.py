@@ -19,6 +19,7 @@ from mac_actors.web.api.machines import machine_body
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.response_models import EventBody, EventsBody, json_of
 from mac_actors.web.errors import RequestRefused
+from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.requests import number, read_query, time
 
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
@@ -44,7 +45,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 
     @app.get(
         "/api/machines/<name:path>/events",
-        limited=True,
+        limit=JOURNAL,
         api=Operation("The journal of one machine, newest first", EventsBody, errors=(422, 503), query=_PAGING),
     )
     def machine_events(name: str) -> bytes:
@@ -55,7 +56,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 
     @app.get(
         "/api/events",
-        limited=True,
+        limit=JOURNAL,
         api=Operation("The journal of all machines, newest first", EventsBody, errors=(422, 503), query=_PAGING),
     )
     def events() -> bytes:

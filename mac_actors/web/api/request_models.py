@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
 )
 
 from mac_actors.core.config import normalize_fob
+from mac_actors.core.inputs import Command
 from mac_actors.core.state import Source, Telemetry
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -74,6 +76,10 @@ class AdminBody(BaseModel):
     source: Annotated[Source, BeforeValidator(_known_source), WithJsonSchema({})] = Field(
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )
+
+    def command(self, kind: type[Command]) -> Command:
+        """Return the command that is given with this, now."""
+        return kind(datetime.now(UTC), self.source, self.by, self.reason)
 
 
 class ForgetBody(BaseModel):

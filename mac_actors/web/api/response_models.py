@@ -177,7 +177,7 @@ class ForgottenBody(BaseModel):
 
     model_config = ConfigDict(title="Forgotten")
 
-    account_id: str | None = Field(description="null for somebody who only gave orders")
+    account_id: str | None = Field(description="null for somebody who only gave commands")
     name: str
     done: bool = Field(description="false: it was only looked")
     events: int = Field(default=0, description="lines of the journal that were changed")

@@ -16,6 +16,7 @@ from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.response_models import MachineUsageBody, UsageBody, UserUsageBody, json_of
 from mac_actors.web.errors import RequestRefused
+from mac_actors.web.limiter import HISTORY
 from mac_actors.web.requests import day, read_query
 
 DEFAULT_DAYS = 30
@@ -42,6 +43,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
 
     @app.get(
         "/api/usage",
+        limit=HISTORY,
         api=Operation(
             "Sessions, hours and refusals by machine, and for admins by user",
             UsageBody,

@@ -1,4 +1,4 @@
-"""The status board at ``/``: its page, what has changed on it, and the orders that admins give from it.
+"""The status board at ``/``: its page, what has changed on it, and the commands that admins give from it.
 
 Boards poll (docs/decisions/0010-boards-poll.rst): the script asks for changes once a second.
 """
@@ -6,7 +6,6 @@ Boards poll (docs/decisions/0010-boards-poll.rst): the script asks for changes o
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import threading
 from collections import OrderedDict
@@ -16,34 +15,17 @@ from typing import Any
 import bottle
 
 from mac_actors.core import wording
-from mac_actors.core.inputs import Clear, Command, Lock, Oops
-from mac_actors.core.state import Source
-from mac_actors.core.transitions import Already
+from mac_actors.core.inputs import COMMANDS
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
-from mac_actors.web.access import COOKIE, Access, Viewer
+from mac_actors.web.access import Access, Viewer
 from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
-from mac_actors.web.pages.tiles import ORDERS, STATES, Board, BoardView
+from mac_actors.web.pages.login import drop_login_cookie
+from mac_actors.web.pages.tiles import BUTTONS, STATES, Board, BoardView
 from mac_actors.web.requests import parse_fields, read_form
-
-_OFF = "its power goes off at once, and a running session ends."
-
-_EFFECTS = {
-    "oops": f"Marks the machine as broken: {_OFF}",
-    "lock": f"For maintenance: {_OFF}",
-    "clear": "Lifts oops and lock-out: the machine may be used again.",
-}
-
-_EVENTS: dict[str, type[Command]] = {"oops": Oops, "lock": Lock, "clear": Clear}
-
-_VAIN = {
-    "oops": ({Already.OOPSED}, "was oopsed already"),
-    "lock": ({Already.LOCKED_OUT}, "was locked out already"),
-    "clear": ({Already.NOT_OOPSED, Already.NOT_LOCKED_OUT}, "was neither oopsed nor locked out"),
-}
 
 NOT_DURABLE = "It is not on disk yet: the server's disk is slow. It counts, but a power cut now could undo it."
 
@@ -70,7 +52,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         query = bottle.request.query
         state = query.get("state", "")
         if viewer.lapsed:  # which the page says, once
-            bottle.response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+            drop_login_cookie()
         return render(
             "board.tpl",
             viewer,
@@ -78,8 +60,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             kind=kind,
             q=" ".join(query.getunicode("q", "").split()),
             state=state if state in STATES else "",
-            orders=ORDERS,
-            effects=_EFFECTS,
+            buttons=BUTTONS,
             states=STATES,
             stamp=_stamp(viewer, kind),
             cursor=_cursor(board, look),
@@ -88,7 +69,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         )
 
     @app.get("/board/changes")
-    def changes() -> bytes:
+    def changes() -> Any:
         viewer, kind = who()
         look = board.look()
         query = bottle.request.query
@@ -109,33 +90,24 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         }
         if look.ordered > known:
             answer["order"] = [tile.content.name for tile in look.tiles]
-        bottle.response.content_type = "application/json"
-        return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+        return answer
 
     @app.post("/board/machines/<name:path>")
-    def order(name: str) -> Any:
+    def command(name: str) -> Any:
         form = read_form(bottle.request.environ)
         with refusals_in_log():
             viewer = access.check_form(bottle.request.environ, form.get("csrf", ""))
         name = fleet.find(name)
         action = form.get("action", "")
-        if action not in ORDERS:
-            raise RequestRefused(422, f"action: expected one of {', '.join(ORDERS)}")
+        if action not in BUTTONS:
+            raise RequestRefused(422, f"action: expected one of {', '.join(BUTTONS)}")
         if "reason" not in form:  # the button of a tile, without the script that asks for the reason
-            return render(
-                "order.tpl",
-                viewer,
-                machine=fleet.snapshot(name),
-                action=action,
-                label=ORDERS[action],
-                effect=_EFFECTS[action],
-            )
+            return render("command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action])
         text, good = _carry_out(fleet, name, action, form["reason"], viewer.by)
         board.look_at_once()
         if "text/html" in bottle.request.headers.get("Accept", ""):
             return see_other(f"/?said={notes.keep(text)}")
-        bottle.response.content_type = "application/json"
-        return json.dumps({"said": text, "good": good}).encode()
+        return {"said": text, "good": good}
 
 
 def _stamp(viewer: Viewer, kind: str) -> str:
@@ -149,15 +121,12 @@ def _cursor(board: Board, look: BoardView) -> str:
 
 
 def _carry_out(fleet: MachineFleet, name: str, action: str, reason: str, by: str | None) -> tuple[str, bool]:
-    """Give the order; returns what came of it in words, and whether it is all as it was wished."""
+    """Carry the command out; returns what came of it in words, and whether it is all as it was wished."""
     body = parse_fields(AdminBody, {"reason": reason, "by": by})
-    event: Any = _EVENTS[action](datetime.now(UTC), Source.HTTP, body.by, body.reason)
-    answer = fleet.ask(name, event)
-    vain, words = _VAIN[action]
-    if set(answer.already) >= vain:
-        text = f"{fleet.snapshot(name).display_name} {words}: nothing was changed."
-    else:
-        text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
+    answer = fleet.ask(name, body.command(COMMANDS[action]))
+    text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
+    if not answer.outcomes:
+        text = f"{fleet.snapshot(name).display_name} {BUTTONS[action].in_vain}: nothing was changed."
     return (text, True) if answer.durable else (f"{text} {NOT_DURABLE}", False)
 
 

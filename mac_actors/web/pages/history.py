@@ -17,6 +17,7 @@ from mac_actors.web.access import Access
 from mac_actors.web.api.events import event_body
 from mac_actors.web.api.response_models import EventBody
 from mac_actors.web.api.usage import running_sessions
+from mac_actors.web.limiter import HISTORY, JOURNAL
 from mac_actors.web.pages.html import render
 from mac_actors.web.pages.tiles import TileContent
 from mac_actors.web.requests import number
@@ -48,7 +49,7 @@ class Hour:
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
     """Add the pages."""
 
-    @app.get("/machines/<name:path>", limited=True)
+    @app.get("/machines/<name:path>", limit=JOURNAL)
     def machine(name: str) -> bytes:
         viewer = access.viewer(bottle.request.environ)
         seen = fleet.snapshot(name)
@@ -77,7 +78,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             duration=duration,
         )
 
-    @app.get("/shop")
+    @app.get("/shop", limit=HISTORY)
     def shop() -> bytes:
         viewer = access.viewer(bottle.request.environ)
         past = history.shop(running_sessions(fleet.snapshots()))

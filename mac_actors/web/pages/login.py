@@ -69,8 +69,13 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
         environ = bottle.request.environ
         form = read_form(environ)
         access.log_out(environ, form.get("csrf", ""))
-        bottle.response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        drop_login_cookie()
         return see_other("/")
+
+
+def drop_login_cookie() -> None:
+    """Have the browser forget its login."""
+    bottle.response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
 def _here(path: str) -> str:

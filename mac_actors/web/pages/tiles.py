@@ -26,8 +26,26 @@ STATES = {
 }
 """The states of a tile, those that need attention first. A machine counts under the first that fits."""
 
-ORDERS = {"oops": "Oops", "lock": "Lock out", "clear": "Clear"}
-"""What an admin can do to a machine on its tile, and what its button says."""
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A command that an admin can give on a tile: what its button says, and what it does."""
+
+    label: str
+    effect: str
+    in_vain: str
+    """What the machine was already, where it changes nothing."""
+
+
+_OFF = "its power goes off at once, and a running session ends."
+
+BUTTONS = {
+    "oops": Button("Oops", f"Marks the machine as broken: {_OFF}", "was oopsed already"),
+    "lock": Button("Lock out", f"For maintenance: {_OFF}", "was locked out already"),
+    "clear": Button(
+        "Clear", "Lifts oops and lock-out: the machine may be used again.", "was neither oopsed nor locked out"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +124,7 @@ class Tile:
         made = self._html.get((kind, names))
         if made is None:
             content = self.content if names else self.content.without_names()
-            made = self._html[kind, names] = fill("tile.tpl", content=content, kind=kind, orders=ORDERS).strip()
+            made = self._html[kind, names] = fill("tile.tpl", content=content, kind=kind, buttons=BUTTONS).strip()
         return made
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +27,6 @@ from mac_actors.storage.history.values import DAYS, WEEKS, Running, Usage
 from mac_actors.storage.migrations import m0001_initial
 from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.store import Store
-from tests.fakes import wait_until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -293,21 +291,6 @@ def test_the_shop_is_looked_at_once_a_minute(store: Store, monkeypatch: pytest.M
     assert looker.shop() is first
     monkeypatch.setattr(history, "SHOP_SECONDS", -1.0)
     assert looker.shop().machines == {"saw": Usage(0, 0, 1)}
-
-
-def test_so_many_may_wait_for_the_whole_shop_and_the_next_is_sent_away(store: Store) -> None:
-    asked = past(store)
-    waiting = [threading.Thread(target=asked.shop) for _ in range(history.MOST_ASKING)]
-    with asked._busy:
-        for thread in waiting:
-            thread.start()
-        wait_until(lambda: asked._asking._value == 0)
-        with pytest.raises(StorageError, match="try again in a while"):
-            asked.usage(TODAY, TODAY, users=False)
-        assert asked.machine("mill").first is None, "one machine is looked at all the same"
-    for thread in waiting:
-        thread.join()
-    assert asked.usage(TODAY, TODAY, users=False)[0] == {}
 
 
 def test_what_the_database_refuses_is_a_storage_error(store: Store, tmp_path: Path) -> None:

@@ -264,20 +264,20 @@
   addEventListener('pageshow', event => { if (event.persisted) ask(); });
   timer = setTimeout(ask, EVERY);
 
-  /* orders of admins */
+  /* commands of admins */
 
   const dialog = by('order');
   if (!dialog) return;
   const form = dialog.querySelector('form'), go = form.querySelector('.main'), error = by('order-error');
-  let ordered = null;
+  let command = null;
 
   list.addEventListener('click', event => {
     const pressed = event.target.closest('button[form="orders"]');
     if (!pressed) return;
     event.preventDefault();
     const about = document.querySelector(`template[data-order="${pressed.value}"]`);
-    ordered = {action: pressed.value, path: pressed.getAttribute('formaction'), item: pressed.closest('li')};
-    by('order-title').textContent = `${about.dataset.label} ${ordered.item.querySelector('h2').textContent.trim()}?`;
+    command = {action: pressed.value, path: pressed.getAttribute('formaction'), item: pressed.closest('li')};
+    by('order-title').textContent = `${about.dataset.label} ${command.item.querySelector('h2').textContent.trim()}?`;
     by('order-effect').textContent = about.content.textContent;
     go.textContent = about.dataset.label;
     error.textContent = said.textContent = '';
@@ -286,9 +286,9 @@
     form.elements.reason.focus();
   });
   dialog.addEventListener('close', () => {
-    if (dialog.open) return;  // the event is late: another order has been begun
-    const item = ordered && ordered.item;
-    ordered = null;
+    if (dialog.open) return;  // the event is late: another command has been begun
+    const item = command && command.item;
+    command = null;
     if (!item || !item.isConnected) return;
     const target = firstKey(item);
     const active = document.activeElement;
@@ -302,9 +302,9 @@
     error.textContent = '';
     try {
       const body = new URLSearchParams(new FormData(by('orders')));
-      body.set('action', ordered.action);
+      body.set('action', command.action);
       body.set('reason', form.elements.reason.value);
-      const reply = await fetch(ordered.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
+      const reply = await fetch(command.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
         .catch(() => { throw new Error('The server does not answer: look at the board before you try again.'); });
       const answer = await reply.json()
         .catch(() => { throw new Error(`Something between here and the server answered with ${reply.status}.`); });

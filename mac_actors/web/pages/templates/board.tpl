@@ -50,8 +50,8 @@ No machines are configured: <code>machines.json</code> is empty.\\
     <p class="buttons"><button class="main" value="go"></button> <button value="cancel" formnovalidate>Cancel</button></p>
   </form>
 </dialog>
-% for key, label in orders.items():
-<template data-order="{{key}}" data-label="{{label}}">{{effects[key]}}</template>
+% for key, button in buttons.items():
+<template data-order="{{key}}" data-label="{{button.label}}">{{button.effect}}</template>
 % end
 % end
 % if not kiosk:

@@ -58,7 +58,7 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 <p class="orders">
 %   for key, possible in (('oops', not f.oops), ('lock', not f.lock), ('clear', f.oops or f.lock)):
 %     if possible:
-<button form="orders" formaction="{{url('board', 'machines', f.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{orders[key]}}<span class="unseen"> {{f.title}}</span></button>
+<button form="orders" formaction="{{url('board', 'machines', f.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{f.title}}</span></button>
 %     end
 %   end
 </p>

@@ -1,11 +1,11 @@
-% rebase('layout.tpl', title=f'{label}: {machine.display_name}', page='')
+% rebase('layout.tpl', title=f'{button.label}: {machine.display_name}', page='')
 <section class="panel narrow">
-  <h1>{{label}}: <bdi>{{machine.display_name}}</bdi></h1>
-  <p class="muted">{{effect}}</p>
+  <h1>{{button.label}}: <bdi>{{machine.display_name}}</bdi></h1>
+  <p class="muted">{{button.effect}}</p>
   <form method="post" action="{{url('board', 'machines', machine.name)}}">
     <input type="hidden" name="csrf" value="{{viewer.csrf}}">
     <input type="hidden" name="action" value="{{action}}">
     <p class="field"><label>Reason (everybody sees it) <input name="reason" maxlength="1000" autocomplete="off" autofocus></label></p>
-    <p><button class="main">{{label}}</button> <a class="button" href="/">Cancel</a></p>
+    <p><button class="main">{{button.label}}</button> <a class="button" href="/">Cancel</a></p>
   </form>
 </section>
