@@ -8,14 +8,9 @@ The public names, for scripts; the server is built of the same ones::
         fleet["Metal Mill"].lock(by="me", reason="belt").get()
 """
 
-from mac_actors.actors.custom import CustomActor
-from mac_actors.actors.machine import MachineProxy
-from mac_actors.actors.replies import Answer
-from mac_actors.bootstrap import Fleet
-from mac_actors.client.remote import RemoteFleet
-from mac_actors.core.outcomes import Outcome
-from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.state import Source, Status
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from mac_actors.errors import (
     ChatError,
     ConfigError,
@@ -27,7 +22,17 @@ from mac_actors.errors import (
     StorageError,
     UnknownMachine,
 )
-from mac_actors.fleet.protocol import AnyFleet, Machine
+
+if TYPE_CHECKING:
+    from mac_actors.actors.custom import CustomActor
+    from mac_actors.actors.machine import MachineProxy
+    from mac_actors.actors.replies import Answer
+    from mac_actors.bootstrap import Fleet
+    from mac_actors.client.remote import RemoteFleet
+    from mac_actors.core.outcomes import Outcome
+    from mac_actors.core.snapshot import Snapshot
+    from mac_actors.core.state import Source, Status
+    from mac_actors.fleet.protocol import AnyFleet, Machine
 
 __all__ = [
     "Answer",
@@ -51,3 +56,29 @@ __all__ = [
     "StorageError",
     "UnknownMachine",
 ]
+
+_MODULES = {
+    "Answer": "actors.replies",
+    "AnyFleet": "fleet.protocol",
+    "CustomActor": "actors.custom",
+    "Fleet": "bootstrap",
+    "Machine": "fleet.protocol",
+    "MachineProxy": "actors.machine",
+    "Outcome": "core.outcomes",
+    "RemoteFleet": "client.remote",
+    "Snapshot": "core.snapshot",
+    "Source": "core.state",
+    "Status": "core.state",
+}
+"""Where a name comes from that is loaded only when it is asked for: ``import mac_actors.core`` loads the core alone."""
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is here
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from mac_actors import settings as settings_module
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.missing_readers import Watched
+from mac_actors.settings import from_environment
+from mac_actors.settings.files import parse
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.scratch import scratch_store
 
@@ -34,8 +35,8 @@ class Fleet(MachineFleet):
         also while a server has it. Raises :class:`~mac_actors.errors.ConfigError` or
         :class:`~mac_actors.errors.StorageError`.
         """
-        environment = settings_module.from_environment()
-        configuration = settings_module.parse(
+        environment = from_environment()
+        configuration = parse(
             _path_or_data(environment.machines_config if machines is None else machines),
             _path_or_data(environment.users_config if users is None else users),
             enforce_expiration=environment.enforce_expiration,

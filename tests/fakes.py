@@ -18,7 +18,7 @@ from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState, Telemetry
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from mac_actors.storage.records import Record, Unreadable, Waiting
 from mac_actors.storage.store import Store
 

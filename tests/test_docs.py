@@ -15,9 +15,10 @@ from pydantic import BaseModel
 import mac_actors
 from mac_actors.cli import main
 from mac_actors.core.outcomes import KINDS
-from mac_actors.settings import from_environment, variables
+from mac_actors.settings import environment as settings_environment
+from mac_actors.settings import from_environment
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
-from mac_actors.settings.variables import VARIABLES
+from mac_actors.settings.environment import VARIABLES, Variable
 from tests.e2e.processes import PATIENCE, environment, free_port
 from tests.web.client import described
 
@@ -50,10 +51,9 @@ def _section(page: str, word: str) -> str:
 
 def _variables() -> list[str]:
     """Every string in the sources that is the name of an environment variable."""
-    sources = [path for room in ("settings", "client") for path in (PACKAGE / room).rglob("*.py")]
     strings = {
         node.value
-        for source in sources
+        for source in PACKAGE.glob("settings/*.py")
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -101,11 +101,11 @@ def test_every_environment_variable_is_explained(variable: str) -> None:
 def test_every_variable_that_is_explained_exists_and_is_on_the_page() -> None:
     assert {known.name for known in VARIABLES} <= set(_variables())
     groups = re.findall(r"^\.\. variables:: (\w+)$", PAGES["configuration.rst"], re.MULTILINE)
-    assert [name for group in groups for name in getattr(variables, group)] == list(VARIABLES)
+    assert [name for group in groups for name in getattr(settings_environment, group)] == list(VARIABLES)
 
 
 @pytest.mark.parametrize("variable", [known for known in VARIABLES if known.default is not None], ids=lambda v: v.name)
-def test_the_default_that_is_said_is_the_default(variable: variables.Variable) -> None:
+def test_the_default_that_is_said_is_the_default(variable: Variable) -> None:
     assert from_environment({variable.name: str(variable.default)}) == from_environment({})
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mac_actors.cli import main
 from mac_actors.cli.sections import SECTIONS
 from mac_actors.errors import ConfigError
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from tests.e2e.processes import PATIENCE, ServerProcess, environment, run
 from tests.web.client import Running
 

@@ -19,7 +19,7 @@ from docs.extension.trace import trace_report
 from mac_actors.core.inputs import Clear, Input, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.state import MachineState, SessionKind, Source, Telemetry
 from mac_actors.core.transitions import decide
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 
 ROOT = Path(mac_actors.__file__).parent
 BLUE = "#4a6785"

@@ -7,7 +7,7 @@ import typing
 
 from pydantic import BaseModel
 
-from mac_actors.settings import variables as known
+from mac_actors.settings import environment
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 
 MODELS: dict[str, type[BaseModel]] = {"machine": MachineEntry, "second_relay": SecondRelayEntry, "user": UserEntry}
@@ -19,7 +19,7 @@ def variables(group: str) -> list[str]:
     """A table of one group of variables: FILES, SERVER or SLACK."""
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 30 15 55", ""]
     lines += ["   * - variable", "     - default", "     - what it is"]
-    for variable in getattr(known, group):
+    for variable in getattr(environment, group):
         default = f"``{variable.default}``" if variable.default else ""
         lines += [f"   * - ``{variable.name}``", f"     - {default}", f"     - {variable.meaning}"]
     return lines

@@ -14,7 +14,8 @@ from types import FrameType
 from mac_actors.actors.notifier import PrintedChat
 from mac_actors.core.notices import Channel
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.settings import Tokens, parse
+from mac_actors.settings import Tokens
+from mac_actors.settings.files import parse
 from mac_actors.storage.records import Waiting
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access

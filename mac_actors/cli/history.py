@@ -11,7 +11,8 @@ from typing import Any
 import click
 from rich.table import Table
 
-from mac_actors.cli.common import agree, connect, out, plain, table, url_option
+from mac_actors.cli.common import agree, connect, url_option
+from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.text import count
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -117,6 +118,3 @@ def forget(user: str, yes: bool, url: str | None) -> None:
     if done["configured"]:
         click.echo("Still to do: take the user out of users.json and reload it, or the next fob brings the name back.")
     click.echo("What this can't reach: backups, the server's log, posts in Slack.")
-
-
-COMMANDS: tuple[click.Command, ...] = (usage, forget)

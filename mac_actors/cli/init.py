@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from mac_actors.errors import MacError
+from mac_actors.settings.environment import MAC_PORT
 
 FILES = {
     "machines.json": 0o644,
@@ -155,7 +156,7 @@ def _report(called: str, who: str) -> str:
     body = '{"machine_name": "table-saw", "oops": false, "rfid_value": "1000001", "uptime": 10}'
     return f"""{who}. The answer has "relay":true, and Ada's saw runs:
 
-       curl -s localhost:5000/api/machine/update -d '{body}'
+       curl -s localhost:{MAC_PORT.default}/api/machine/update -d '{body}'
        {called} status
 
-   In a browser on any computer of your network: http://ADDRESS-OF-THIS-COMPUTER:5000/"""
+   In a browser on any computer of your network: http://ADDRESS-OF-THIS-COMPUTER:{MAC_PORT.default}/"""

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
-from mac_actors import settings as settings_module
-from mac_actors.cli.common import agree, out, plain, read_settings, table
+from mac_actors.cli.common import agree, read_settings
+from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import count
 from mac_actors.imports.dm_mac.states import ImportPlan, Step, carry_out, make_plan, read_directory
+from mac_actors.settings.files import parse
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.files import hand_over
 from mac_actors.storage.lock import DirectoryLock
@@ -40,7 +41,7 @@ def import_dm_mac(state_dir: Path, state: Path | None, dry_run: bool, yes: bool,
     """
     settings = read_settings()
     directory = settings.state_dir if state is None else state
-    machines = settings_module.parse(settings.machines_config, []).machines
+    machines = parse(settings.machines_config, []).machines
     now = datetime.now(UTC)
     found = read_directory(state_dir, now)
     if dry_run:

@@ -1,9 +1,8 @@
-"""The commands that talk to a running server: status, oops and its like, events."""
+"""Commands that talk to a running server: status, oops and its like, events."""
 
 from __future__ import annotations
 
 import getpass
-import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +11,8 @@ from typing import Any
 
 import click
 
-from mac_actors.cli.common import connect, out, plain, table, url_option
+from mac_actors.cli.common import connect, url_option
+from mac_actors.cli.tables import out, plain, table
 from mac_actors.client.follow import News
 from mac_actors.core.text import duration
 from mac_actors.errors import ServerError
@@ -108,23 +108,6 @@ def _login_name() -> str | None:
         return None
 
 
-@click.command(short_help="Say whether the server is well.")
-@click.option("--alive", is_flag=True, help="Ask only whether it answers, not whether it can serve.")
-@url_option
-def health(alive: bool, url: str | None) -> None:
-    """Say whether the server is well: exit status 0, or 1 with a line for each thing that is wrong.
-
-    What is wrong with Slack is said too, but is no failure: machines work without it.
-    """
-    client = connect(url)
-    well, wrong = (client.healthy(), {}) if alive else client.ready()
-    for what, text in wrong.items():
-        click.echo(f"{what}: {text}")
-    if not well:
-        sys.exit(1)
-    click.echo("The server answers." if alive else "The server is well.")
-
-
 @click.command(short_help="Show what happened.")
 @click.argument("name", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
@@ -161,4 +144,4 @@ def _print_events(events: Iterable[dict[str, Any]]) -> None:
         click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
 
 
-COMMANDS: tuple[click.Command, ...] = (status, health, *(_command(command) for command in _HELP), events)
+oops, lock, clear, unoops, unlock = map(_command, _HELP)

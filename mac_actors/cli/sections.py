@@ -1,42 +1,81 @@
-"""``mac-actors --help``: the commands in the order in which one needs them, not in that of the alphabet."""
+"""All commands: the module of each, and ``mac-actors --help`` in the order in which one needs them."""
 
 from __future__ import annotations
 
+from collections import UserDict
+from importlib import import_module
+from typing import Any
+
 import click
 
-from mac_actors.cli.common import Commands
+from mac_actors.errors import ConfigError, MacError
 
 SECTIONS = {
-    "Begin": ("demo", "init", "check", "serve"),
-    "Look, at a running server": ("status", "events", "usage", "health"),
-    "Change a machine, at a running server": ("oops", "lock", "clear", "unoops", "unlock"),
-    "Users": ("users", "forget"),
-    "Look after the server's own computer": ("backup", "restore", "verify", "slack", "import-dm-mac"),
-    "Develop": ("shell", "simulate"),
+    "Begin": {"demo": "server", "init": "init", "check": "server", "serve": "server"},
+    "Look, at a running server": {"status": "remote", "events": "remote", "usage": "history", "health": "health"},
+    "Change a machine, at a running server": dict.fromkeys(("oops", "lock", "clear", "unoops", "unlock"), "remote"),
+    "Users": {"users": "users", "forget": "history"},
+    "Look after the server's own computer": {
+        "backup": "storage",
+        "restore": "storage",
+        "verify": "storage",
+        "slack": "slack",
+        "import-dm-mac": "migration",
+    },
+    "Develop": {"shell": "shell", "simulate": "simulate"},
 }
-"""What is under which heading. A command that is in none comes last, under ``More``."""
+"""What is under which heading, and the module of ``mac_actors.cli`` that has it, under the same name.
+
+A command that is in none comes last, under ``More``.
+"""
 
 
-class MainCommands(Commands):
-    """The group of all commands, whose help has headings."""
+class LazyCommands(UserDict[str, click.Command]):
+    """Commands by name; one is imported when it is asked for, so that no command waits for what others need."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._modules = {name: module for section in SECTIONS.values() for name, module in section.items()}
+        self.data: dict[str, Any] = dict.fromkeys(self._modules)
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Return a command, imported."""
+        command: click.Command | None = self.data[name]
+        if command is None:
+            module = import_module(f"mac_actors.cli.{self._modules[name]}")
+            command = self.data[name] = getattr(module, name.replace("-", "_"))
+        return command
+
+
+class MainCommands(click.Group):
+    """The group of all commands: its help has headings, and a failure is one plain line, not a trace."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(commands=LazyCommands(), **attributes)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; 2 for a wrong configuration, 1 for anything else that went wrong."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            ctx.exit(2)
+        except MacError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help; ``Did you mean`` and completion have them too."""
-        placed = [name for names in SECTIONS.values() for name in names if name in self.commands]
-        return placed + [name for name in super().list_commands(ctx) if name not in placed]
+        return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each with its one line in full."""
-        names = self.list_commands(ctx)
-        width = max(map(len, names))
+        width = max(map(len, self.commands))
         placed = {name for section in SECTIONS.values() for name in section}
-        more = tuple(name for name in names if name not in placed)
+        more = [name for name in self.commands if name not in placed]
         for heading, section in {**SECTIONS, "More": more}.items():
-            rows = [
-                (name.ljust(width), self.commands[name].get_short_help_str(limit=200))
-                for name in section
-                if name in self.commands
-            ]
+            rows = [(name.ljust(width), self.commands[name].get_short_help_str(limit=200)) for name in section]
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)

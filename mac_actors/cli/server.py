@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from mac_actors import settings as settings_module
 from mac_actors.cli import shell as shell_command
 from mac_actors.cli.common import raise_file_limit, read_settings
 from mac_actors.core.config import Configuration
@@ -25,9 +24,13 @@ from mac_actors.service.service import Service
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
+from mac_actors.settings.environment import MAC_HOST, MAC_PORT
+from mac_actors.settings.files import load
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
+
+_PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
 
 def _log_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -42,8 +45,8 @@ def _log_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on (MAC_HOST).  [default: 0.0.0.0]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
+@click.option("--host", help=f"Address to listen on (MAC_HOST).  [default: {MAC_HOST.default}]")
+@click.option("--port", type=click.IntRange(0, 65535), help=_PORT_HELP)
 @click.option("--shell", is_flag=True, help="Give a Python prompt on the running server; leaving it stops the server.")
 @_log_options
 def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_format: str) -> None:
@@ -121,14 +124,14 @@ def check() -> None:
     Lists every mistake with its file, its place and what is expected. Exit status 0: all is well; 2: it is not.
     """
     settings = read_settings()
-    configuration = settings_module.load(settings)
+    configuration = load(settings)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
 
 
 @click.command(short_help="Try it: a server with sample machines, readers and people.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (MAC_PORT).  [default: 5000]")
+@click.option("--port", type=click.IntRange(0, 65535), help=_PORT_HELP)
 def demo(port: int | None) -> None:
     """Try it: a server on a sample configuration, with simulated readers and no Slack.
 
@@ -136,7 +139,7 @@ def demo(port: int | None) -> None:
     Slack would be told is printed.
     """
     settings = read_settings(port=port)
-    if not os.environ.get("MAC_HOST"):
+    if not MAC_HOST.given():
         settings = replace(settings, host="127.0.0.1")
     logs.set_up("error")
     stop = _stop_on_signals()

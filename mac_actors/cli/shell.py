@@ -20,6 +20,7 @@ from mac_actors.errors import DirectoryInUse, MacError, ServerError
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.service import logs
 from mac_actors.service.service import Service
+from mac_actors.settings.environment import MAC_URL
 
 
 @click.command(short_help="Open a Python prompt with all machines.")
@@ -51,7 +52,7 @@ def _open(url: str | None, scratch: bool) -> tuple[AnyFleet, str]:
     """Return the fleet, and a sentence on where its calls go."""
     settings = read_settings()
     # Where there is no shop at all, MAC_URL alone can be meant.
-    elsewhere = "MAC_URL" in os.environ and not scratch and not settings.machines_config.exists()
+    elsewhere = MAC_URL.given() and not scratch and not settings.machines_config.exists()
     if url or elsewhere:
         remote = RemoteFleet(url)
         return remote, f"Attached to the server at {remote.url}."

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
-from pathlib import Path
 
 import click
 from rich.live import Live
 from rich.table import Table
 
-from mac_actors import settings as settings_module
-from mac_actors.cli.common import connect, out, raise_file_limit, url_option
+from mac_actors.cli.common import connect, raise_file_limit, url_option
+from mac_actors.cli.tables import out
 from mac_actors.client.http import default_url
 from mac_actors.core.text import count
 from mac_actors.errors import ServerError
+from mac_actors.settings.environment import MAC_READER_TOKEN, USERS_CONFIG
+from mac_actors.settings.files import users_of
 from mac_actors.simulation.readers import ReaderPlan, Tally
 from mac_actors.simulation.readers import simulate as run
 
@@ -41,8 +41,7 @@ def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | N
     if not machines:
         raise ServerError("the server has no machines that readers could report for: look at its machines.json")
     raise_file_limit()
-    token = os.environ.get("MAC_READER_TOKEN", "").strip() or None
-    plan = ReaderPlan(fobs=_fobs(), token=token, fast=fast, oops=oops, seed=seed)
+    plan = ReaderPlan(fobs=_fobs(), token=MAC_READER_TOKEN.read(), fast=fast, oops=oops, seed=seed)
     with Live(console=out, transient=True, refresh_per_second=4) as live:
         tally = asyncio.run(
             run(url, machines, readers, plan, seconds=seconds, progress=lambda t: live.update(_progress(t, seconds)))
@@ -54,11 +53,8 @@ def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | N
 
 
 def _fobs() -> list[str]:
-    path = Path(os.environ.get("USERS_CONFIG", "").strip() or "users.json")
-    if not path.exists():
-        return []
-    configuration = settings_module.parse({}, path)
-    return [code for user in configuration.directory.users for code in user.fob_codes]
+    path = USERS_CONFIG.read()
+    return [code for user in users_of(path) for code in user.fob_codes] if path.exists() else []
 
 
 def _progress(tally: Tally, seconds: float) -> str:

@@ -96,6 +96,3 @@ def _progress(what: str) -> Iterator[OnProgress]:
     ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-COMMANDS: tuple[click.Command, ...] = (backup, restore, verify)

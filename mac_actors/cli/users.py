@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from mac_actors.cli.common import agree, connect, out, plain, read_settings, table, url_option
+from mac_actors.cli.common import agree, connect, read_settings, url_option
+from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, NoServer
 from mac_actors.imports.users.people import gather

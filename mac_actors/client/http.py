@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import json
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
+from email.message import Message
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from mac_actors.errors import ConfigError, NoServer, ServerError
-
-if TYPE_CHECKING:
-    import httpx
+from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_PORT, MAC_TLS_CERT, MAC_URL, server_address, whole
 
 PATHS = {
     "oops": ("POST", "oops"),
@@ -24,6 +26,12 @@ PATHS = {
 """Method and path of each command."""
 
 
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+
+COMMAND_SECONDS = 70.0
+"""How long a command's answer may take: the commit budget may be a minute."""
+
 PATIENT_SECONDS = 600.0
 """How long an answer may take for which a small computer has to look at the whole journal."""
 
@@ -33,47 +41,25 @@ def default_url() -> str:
 
     Raises :class:`ConfigError`.
     """
-    env = os.environ
-    url = env.get("MAC_URL", "").strip()
+    url: str | None = MAC_URL.read()
     if url:
-        return check_url(url, "MAC_URL")
-    port = env.get("MAC_PORT", "").strip() or "5000"
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ConfigError([f"MAC_PORT is {port!r}: allowed is a whole number from 1 to 65535"])
-    return f"{'https' if env.get('MAC_TLS_CERT', '').strip() else 'http'}://127.0.0.1:{port}"
-
-
-def own_certificate() -> str | None:
-    """Return the file of this computer's own certificate, if the server that is meant is the one that has it."""
-    env = os.environ
-    return None if env.get("MAC_URL", "").strip() else env.get("MAC_TLS_CERT", "").strip() or None
-
-
-def check_url(url: str, called: str) -> str:
-    """Return ``url`` if it can be a server's; raises :class:`ConfigError` that calls it ``called``."""
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good = False
-    if not good:
-        raise ConfigError([f"{called} is {url!r}: allowed is an address like http://workshop.local:5000"])
-    return url
+        return url
+    port = replace(MAC_PORT, parse=partial(whole, low=1, high=65535)).read()  # a server that runs is not at 0
+    return f"{'https' if MAC_TLS_CERT.given() else 'http'}://127.0.0.1:{port}"
 
 
 class Client:
-    """Calls the server's HTTP API. Every method raises :class:`ServerError` with what to do next."""
+    """Calls the server's HTTP API. Every method raises :class:`ServerError` with what to do next.
+
+    Each call has a connection of its own, so any thread may call. No proxy of the environment's is used.
+    """
 
     def __init__(self, url: str, token: str | None = None, certificate: str | None = None) -> None:
-        import httpx  # here, because the server imports the command line but never needs it
-
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._errors = (httpx.HTTPError, httpx.InvalidURL)
-        # No proxy of the environment's; the system's certificates, those of SSL_CERT_FILE, or just this one.
-        trust = _trust(certificate) if url.startswith("https") else True
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=10.0, trust_env=False, verify=trust)
         self.url = url
-        self._patience = httpx.Timeout(70.0, connect=10.0)  # a commit budget may be a minute
+        self._address = urlsplit(url)
+        self._token = token
+        # The system's certificates, those of SSL_CERT_FILE, or just this one.
+        self._trust = _trust(certificate) if self._address.scheme == "https" else None
 
     @classmethod
     def at(cls, url: str | None, called: str, token: str | None = None) -> Client:
@@ -81,8 +67,14 @@ class Client:
 
         ``token`` is MAC_ADMIN_TOKEN unless given. Raises :class:`ConfigError`, which calls ``url`` as ``called``.
         """
-        token = token or os.environ.get("MAC_ADMIN_TOKEN", "").strip() or None
-        return cls(check_url(url, called), token) if url else cls(default_url(), token, own_certificate())
+        token = token or MAC_ADMIN_TOKEN.read()
+        if not url:
+            # the server that has this computer's own certificate, unless another one is meant
+            return cls(default_url(), token, None if MAC_URL.given() else MAC_TLS_CERT.given())
+        try:
+            return cls(server_address(url), token)
+        except ValueError as error:
+            raise ConfigError([f"{called} {error}"]) from None
 
     def command(self, command: str, name: str, reason: str | None, by: str | None) -> tuple[bool, list[str]]:
         """Carry out ``oops``, ``unoops``, ``lock``, ``unlock`` or ``clear``.
@@ -102,7 +94,7 @@ class Client:
         method, path = PATHS[command]
         parameters = {"details": "1"} if details else {}
         url = f"/api/machine/{path}/{quote(name, safe='')}"
-        answer, headers = self._call(method, url, json=body, params=parameters, timeout=self._patience)
+        answer, headers = self._call(method, url, parameters, body, COMMAND_SECONDS)
         return answer, headers.get("Mac-Already", "").split()
 
     def machines(self) -> list[dict[str, Any]]:
@@ -125,7 +117,7 @@ class Client:
         """Return a page of the journal, newest first; ``more`` are other parameters of the call."""
         path = f"/api/machines/{quote(machine, safe='')}/events" if machine else "/api/events"
         parameters = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {}) | more
-        page = self._call("GET", path, params=parameters)[0]
+        page = self._call("GET", path, parameters)[0]
         if not isinstance(page.get("events"), list):
             raise self._foreign()
         return page
@@ -143,7 +135,7 @@ class Client:
 
     def reload_users(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
-        answer = self._call("POST", "/api/reload-users", params={"force": "1"} if force else {})[0]
+        answer = self._call("POST", "/api/reload-users", {"force": "1"} if force else {})[0]
         if not {"removed", "updated", "added"} <= answer.keys():
             raise self._foreign()
         return answer
@@ -151,7 +143,7 @@ class Client:
     def usage(self, first: str | None, last: str | None) -> dict[str, Any]:
         """Return the usage from one day to another (``YYYY-MM-DD``), both included."""
         parameters = {name: day for name, day in (("from", first), ("to", last)) if day}
-        usage = self._call("GET", "/api/usage", params=parameters, timeout=PATIENT_SECONDS)[0]
+        usage = self._call("GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)[0]
         if not isinstance(usage.get("machines"), list):
             raise self._foreign()
         return usage
@@ -159,44 +151,67 @@ class Client:
     def forget(self, user: str, *, only_look: bool = False) -> dict[str, Any]:
         """Remove a person's name and fobs from the journal; ``only_look``: say who it would be."""
         body = {"user": user, "only_look": only_look}
-        done = self._call("POST", "/api/forget", json=body, timeout=PATIENT_SECONDS)[0]
+        done = self._call("POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)[0]
         if "done" not in done:
             raise self._foreign()
         return done
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
-
-    def _call(self, method: str, path: str, **arguments: Any) -> tuple[dict[str, Any], Mapping[str, str]]:
-        response, body = self._send(method, path, **arguments)
-        if response.is_error:
-            message = str(body.get("error", response.reason_phrase)).rstrip(".")
-            raise ServerError(message + self._token_hint(response.status_code), response.status_code)
+    def _call(self, method: str, path: str, *arguments: Any, **more: Any) -> tuple[dict[str, Any], Message]:
+        """Return the answer and its headers; one that says that it failed is raised. Arguments as of :meth:`_send`."""
+        response, body = self._send(method, path, *arguments, **more)
+        if response.status >= 400:
+            message = str(body.get("error", response.reason)).rstrip(".")
+            raise ServerError(message + self._token_hint(response.status), response.status)
         return body, response.headers
 
     def _token_hint(self, status: int) -> str:
-        if status == 401 and "Authorization" in self._http.headers:
+        if status == 401 and self._token:
             return ". The MAC_ADMIN_TOKEN that is set here is not the server's."
         return ". Set MAC_ADMIN_TOKEN to the server's token." if status in {401, 403} else ""
 
-    def _send(self, method: str, path: str, **arguments: Any) -> tuple[httpx.Response, dict[str, Any]]:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> tuple[HTTPResponse, dict[str, Any]]:
         try:
-            response = self._http.request(method, path, **arguments)
-            body = response.json()
-        except self._errors as error:
-            certificate = "certificate" in str(error).lower()
+            connection = self._connection()
+            try:
+                connection.connect()
+                connection.sock.settimeout(seconds)
+                target = quote(self._address.path.rstrip("/"), safe="/%") + path
+                target += f"?{urlencode(parameters)}" if parameters else ""
+                headers = {"Connection": "close"} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
+                headers |= {"Content-Type": "application/json"} if body is not None else {}
+                connection.request(method, target, None if body is None else json.dumps(body).encode(), headers)
+                response = connection.getresponse()
+                content = response.read()
+            finally:
+                connection.close()
+        except (OSError, HTTPException, UnicodeError) as error:
+            reason = str(error) if isinstance(error, OSError) else repr(error)
             hint = (
                 "SSL_CERT_FILE can name the certificate that is to be trusted"
-                if certificate
+                if "certificate" in reason.lower()
                 else "is the server running there? --url (MAC_URL) says where it is"
             )
-            raise NoServer(f"no answer from {self.url} ({error}): {hint}") from error
+            raise NoServer(f"no answer from {self.url} ({reason}): {hint}") from error
+        try:
+            answer = json.loads(content)
         except ValueError:
             raise self._foreign() from None
-        if not isinstance(body, dict):
+        if not isinstance(answer, dict):
             raise self._foreign()
-        return response, body
+        return response, answer
+
+    def _connection(self) -> HTTPConnection:
+        host, port = self._address.hostname or "", self._address.port
+        if self._trust is None:
+            return HTTPConnection(host, port, CONNECT_SECONDS)
+        return HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=self._trust)
 
     def _foreign(self) -> ServerError:
         return ServerError(f"{self.url} is not a mac-actors server: its answer is not one. Look at --url (MAC_URL)")

@@ -243,7 +243,6 @@ class RemoteFleet:
         if self._supervisor:
             self._supervisor.join(timeout=5)
         self._custom.close()
-        self._client.close()
 
     def __enter__(self) -> Self:
         """Return the fleet itself."""

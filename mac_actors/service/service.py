@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mac_actors import settings as settings_module
 from mac_actors.actors.notifier import Chat
 from mac_actors.bootstrap import Fleet
 from mac_actors.core.config import Configuration
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.settings import Settings
+from mac_actors.settings.files import load
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
@@ -34,7 +34,7 @@ class Service:
 
     def __init__(self, settings: Settings, chat: Chat | None = None) -> None:
         self.settings = settings
-        self.configuration = settings_module.load(settings)
+        self.configuration = load(settings)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.slack = _slack_connection(settings)
         self.fleet = Fleet(
@@ -58,7 +58,7 @@ class Service:
 
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the configuration files anew; ``machines=False``: the users file alone."""
-        return settings_module.load(self.settings, machines=machines)
+        return load(self.settings, machines=machines)
 
     def reload(self) -> ReloadSummary:
         """Read both files anew and use them, as ``POST /api/reload`` does.

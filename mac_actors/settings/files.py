@@ -17,9 +17,22 @@ from pydantic import BaseModel, ValidationError
 from mac_actors.core.config import Configuration, Directory
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
+from mac_actors.settings.environment import Settings
 from mac_actors.settings.problems import printed, problem, shown
 
 Entry = TypeVar("Entry", bound=BaseModel)
+
+
+def load(settings: Settings, *, machines: bool = True) -> Configuration:
+    """Read both files (``machines=False``: the users alone).
+
+    Raises :class:`ConfigError` with all that is wrong in them.
+    """
+    return parse(
+        settings.machines_config if machines else {},
+        settings.users_config,
+        enforce_expiration=settings.enforce_expiration,
+    )
 
 
 def parse(

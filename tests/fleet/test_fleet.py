@@ -29,7 +29,7 @@ from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemet
 from mac_actors.core.transitions import Already
 from mac_actors.errors import MacError, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
 from tests.fakes import (

@@ -16,7 +16,7 @@ from mac_actors.core.state import Status
 from mac_actors.errors import ReloadRefused, StorageError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reload import UsersChange
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from mac_actors.storage.store import Store
 from tests.fakes import (
     ANN,

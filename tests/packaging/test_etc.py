@@ -13,7 +13,7 @@ import pytest
 
 from mac_actors.cli import main
 from mac_actors.settings import Settings, from_environment
-from mac_actors.settings.variables import VARIABLES
+from mac_actors.settings.environment import VARIABLES
 from tests.e2e.processes import ROOT
 from tests.test_docs import _variables
 

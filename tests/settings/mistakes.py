@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mac_actors.errors import ConfigError
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from tests.fakes import sample_machines, sample_users, user
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mac_actors.core.config import MachineConfig, SecondRelay
-from mac_actors.settings import Settings, load, parse
+from mac_actors.settings import Settings
+from mac_actors.settings.files import load, parse
 from tests.fakes import ANN, ODD_ALIAS, sample_machines, sample_users, user
 from tests.settings.mistakes import of_machine, problems
 

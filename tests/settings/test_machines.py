@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from tests.settings.mistakes import of_machine, problems
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mac_actors.core.config import Configuration
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from tests.fakes import user
 from tests.settings.mistakes import of_user, problems
 

@@ -19,7 +19,7 @@ from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import Card, MachineState, Source, Status, Telemetry
 from mac_actors.errors import StorageError
 from mac_actors.imports.dm_mac.states import ImportPlan, OldState, carry_out, make_plan, read_directory
-from mac_actors.settings import parse
+from mac_actors.settings.files import parse
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import verify
