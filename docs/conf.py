@@ -15,7 +15,14 @@ extensions = ["sphinx.ext.autodoc", "sphinx.ext.graphviz", "docs.extension"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"mac-actors {VERSION}"
-nitpicky = False
+nitpicky = True
+# What no page here describes: types of Python and of pykka; type variables, which Sphinx can't link; a class that has
+# no public name.
+nitpick_ignore_regex = [
+    ("py:class", r"(collections|datetime|pathlib|pykka)\..+"),
+    ("py:class", r"mac_actors\..+\.[A-Z]"),
+    ("py:class", r"mac_actors\..+\.RemoteMachine"),
+]
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
 graphviz_output_format = "svg"
