@@ -170,7 +170,9 @@ def _json_hint(text: str, place: int) -> str:
     """What a person most likely did, where the parser says no more than what it expected."""
     if not text.strip():
         return " (the file is empty)"
-    if text[:place].rstrip().endswith(",") and text[place : place + 1] in {"}", "]"}:
+    if text[place : place + 1] == "," and text[place + 1 :].lstrip()[:1] in {"}", "]"}:  # Python 3.13 stops here,
+        return " (this comma is one too many)"
+    if text[:place].rstrip().endswith(",") and text[place : place + 1] in {"}", "]"}:  # earlier ones behind it
         return " (the comma before it is one too many)"
     if text[place : place + 1] == '"' and text[:place].rstrip()[-1:] in {'"', "]", "}"}:
         return " (a comma is missing at the end of what stands before it)"

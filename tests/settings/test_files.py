@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_a_file_below_a_file_is_named(tmp_path: Path) -> None:
         (" \n ", "line 2, column 2"),
         ("[", "line 1, column 2"),
         ("[\n  {},\n  }\n]", "line 3, column 3"),
-        ('[{"a": 1,}]', "line 1, column 10"),
+        ('[{"a": 1,}]', "line 1, column 9" if sys.version_info >= (3, 13) else "line 1, column 10"),
         ("[] []", "line 1, column 4"),
         ("['x']", "line 1, column 2"),
         ("[// comment\n]", "line 1, column 2"),

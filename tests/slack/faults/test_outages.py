@@ -118,7 +118,7 @@ def test_notices_that_are_delayed_are_said_in_the_control_channel_once(
         workspace.mend()
         shop.drained()
     shop.say("help")
-    assert len(shop.texts()) == 2
+    assert len(shop.wait_for_texts(2)) == 2
     assert len(lines(shop.posts(OOPS))) == 3
 
 
