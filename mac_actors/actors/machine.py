@@ -19,6 +19,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, notices
@@ -82,7 +83,7 @@ class MachineContext:
     """Whether notices are to be written for a chat."""
     publish: Callable[[MachineConfig, MachineState], None]
     announce: Callable[[tuple[Outcome, ...]], None]
-    tell_admins: Callable[[str], None]
+    notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
 
 
@@ -107,7 +108,7 @@ class MachineActor(MacActor):
         """Open once the last change is on disk."""
         self._last_arrival: float | None = None
         self._two_readers = TwoReaders()
-        self._two_readers_reported = False
+        self._two_readers_changed = Changed()
 
     def on_receive(self, message: Any) -> Any:
         """Carry out an event (answered with an :class:`Answer`), or one of the fleet's messages."""
@@ -138,13 +139,11 @@ class MachineActor(MacActor):
         """Whether there is a reason of the server's own to start no session by this report."""
         report = arrived.report
         two_readers = self._two_readers.seen(report.at, report.telemetry.uptime, arrived.address)
-        if two_readers is not self._two_readers_reported:
-            self._two_readers_reported = two_readers
-            if two_readers:
-                self._context.tell_admins(
-                    f"{self._config.display_name}: two boards report under the name {self._config.name}. "
-                    "Nothing starts there until one of them is switched off or given its own name."
-                )
+        if self._two_readers_changed(two_readers) and two_readers:
+            self._context.notify(
+                f"{self._config.display_name}: two boards report under the name {self._config.name}. "
+                "Nothing starts there until one of them is switched off or given its own name."
+            )
         if self._context.journal.full:
             return Refusal.STORAGE
         if time.monotonic() - arrived.received > LATE_SECONDS:
