@@ -51,7 +51,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Commanded:
-    """A command that a chat event asked for; its id goes to the disk with what it does, so that it is done once."""
+    """A command that a chat event asked for; its id goes to the disk with what it did, so that it is done once."""
 
     command: Command
     chat_event: str
@@ -204,6 +204,8 @@ class MachineActor(MacActor):
         decision = decide(self._config, self._directory, self._state, given, hold=hold, elapsed=elapsed)
         if not decision.changed:
             self._adopt(decision.state)
+            if seen:
+                journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
             answer = Answer(self._outputs, already=decision.already)
             if decision.already and self._written is not None:
                 # what is so already counts as done only once that is on disk
