@@ -19,6 +19,7 @@ import pykka
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import contain_exit
+from mac_actors.core.changed import Changed
 from mac_actors.core.outcomes import Outcome
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class CustomActor(LiveRef[A]):
         self._start: Callable[[], pykka.ActorRef[A]] = lambda: self._class.start(*args, **kwargs)
         self._fed = actor_class.on_receive is not pykka.Actor.on_receive
         self._waiting: deque[Outcome] = deque()
-        self._dropped = 0
+        self._drops = Changed()
         self.ended = False
         """Whether it was stopped on purpose."""
         self.ref: pykka.ActorRef[A] = self._start()
@@ -65,8 +66,7 @@ class CustomActor(LiveRef[A]):
         if len(self._waiting) >= WAITING_LIMIT:
             with contextlib.suppress(IndexError):
                 self._waiting.popleft()
-            self._dropped += 1
-            if self._dropped == 1:
+            if self._drops(True):
                 log.error(
                     "%s does not keep up: more than %d outcomes wait, the oldest are dropped", self.name, WAITING_LIMIT
                 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, notices
@@ -41,9 +42,7 @@ CLOCK_WAS_SET_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A report with the time of its arrival (``time.monotonic()``), by which the actor sees that it is late,
-    and the address that it came from.
-    """
+    """A report, when it came (``time.monotonic()``), by which the actor sees that it is late, and its address."""
 
     report: Report
     received: float
@@ -52,9 +51,9 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Commanded:
-    """An event that a chat event asked for; its id goes to the disk with what it does, so that it is done once."""
+    """A command that a chat event asked for; its id goes to the disk with what it did, so that it is done once."""
 
-    event: Command
+    command: Command
     chat_event: str
 
 
@@ -82,7 +81,7 @@ class MachineContext:
     """Whether notices are to be written for a chat."""
     publish: Callable[[MachineConfig, MachineState], None]
     announce: Callable[[tuple[Outcome, ...]], None]
-    tell_admins: Callable[[str], None]
+    notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
 
 
@@ -107,17 +106,15 @@ class MachineActor(MacActor):
         """Open once the last change is on disk."""
         self._last_arrival: float | None = None
         self._two_readers = TwoReaders()
-        self._two_readers_reported = False
+        self._two_readers_changed = Changed()
 
     def on_receive(self, message: Any) -> Any:
-        """Carry out an event (answered with an :class:`Answer`), or one of the fleet's messages."""
+        """Carry out an input (answered with an :class:`Answer`), or one of the fleet's messages."""
         match message:
             case Arrived(report=report):
-                hold, elapsed = self._hold(message), self._elapsed(message)
-                same = hold is None and elapsed is None
-                return self._apply(report if same else replace(report, hold=hold, elapsed=elapsed))
-            case Commanded(event=event, chat_event=chat_event):
-                return self._apply(event, (chat_event, event.at))
+                return self._apply(report, hold=self._hold(message), elapsed=self._elapsed(message))
+            case Commanded(command=command, chat_event=chat_event):
+                return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory = directory
                 if config is not None:
@@ -138,13 +135,11 @@ class MachineActor(MacActor):
         """Whether there is a reason of the server's own to start no session by this report."""
         report = arrived.report
         two_readers = self._two_readers.seen(report.at, report.telemetry.uptime, arrived.address)
-        if two_readers is not self._two_readers_reported:
-            self._two_readers_reported = two_readers
-            if two_readers:
-                self._context.tell_admins(
-                    f"{self._config.display_name}: two boards report under the name {self._config.name}. "
-                    "Nothing starts there until one of them is switched off or given its own name."
-                )
+        if self._two_readers_changed(two_readers) and two_readers:
+            self._context.notify(
+                f"{self._config.display_name}: two boards report under the name {self._config.name}. "
+                "Nothing starts there until one of them is switched off or given its own name."
+            )
         if self._context.journal.full:
             return Refusal.STORAGE
         if time.monotonic() - arrived.received > LATE_SECONDS:
@@ -187,21 +182,30 @@ class MachineActor(MacActor):
         """Return what can be seen of the machine now."""
         return Snapshot.of(self._config, self._state, _now())
 
-    def _command(self, event: Input) -> Answer:
+    def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
-        result: Any = self._apply(event)
+        result: Any = self._apply(command)
         return result  # type: ignore[no-any-return]
 
-    def _apply(self, event: Input, seen: tuple[str, datetime] | None = None) -> Answer | PendingAnswer:
+    def _apply(
+        self,
+        given: Input,
+        seen: tuple[str, datetime] | None = None,
+        *,
+        hold: Refusal | None = None,
+        elapsed: float | None = None,
+    ) -> Answer | PendingAnswer:
         journal = self._context.journal
-        if journal.full and not isinstance(event, Report | Configured | Removed):
+        if journal.full and not isinstance(given, Report | Configured | Removed):
             raise MachineUnavailable(
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
-        decision = decide(self._config, self._directory, self._state, event)
+        decision = decide(self._config, self._directory, self._state, given, hold=hold, elapsed=elapsed)
         if not decision.changed:
             self._adopt(decision.state)
+            if seen:
+                journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
             answer = Answer(self._outputs, already=decision.already)
             if decision.already and self._written is not None:
                 # what is so already counts as done only once that is on disk

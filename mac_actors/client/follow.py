@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mac_actors.client.http import Client
+from mac_actors.core.changed import Changed
 from mac_actors.core.outcomes import Outcome
 from mac_actors.errors import ServerError
 from mac_actors.storage import codec
@@ -78,7 +79,7 @@ class Follower:
         self._tell = tell
         newest = client.events(limit=1)["events"]
         self._news = News(client, newest[0]["id"] if newest else 0, details="1")
-        self._error = ""
+        self._away = Changed()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="remote-fleet-follower", daemon=True)
         self._thread.start()
@@ -94,16 +95,14 @@ class Follower:
             try:
                 new = self._news.look()
             except ServerError as error:
-                if not self._error:
+                if self._away(True):
                     log.warning("%s; what happens meanwhile is told when it is back", error)
-                self._error = str(error)
                 continue
             except Exception:
                 log.exception("following the server failed once; it goes on")
                 continue
-            if self._error:
+            if self._away(False):
                 log.warning("the server answers again")
-                self._error = ""
             for event in new:
                 self._tell_of(event)
 

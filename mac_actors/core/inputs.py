@@ -1,29 +1,21 @@
-"""What can happen to a machine. Each event carries ``at``, stamped at the edge (UTC)."""
+"""What can happen to a machine. Each input carries ``at``, stamped at the edge (UTC)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mac_actors.core.state import NO_TELEMETRY, Refusal, Source, Telemetry
+from mac_actors.core.state import NO_TELEMETRY, Source, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A reader's report.
-
-    ``fob`` is normalized, ``None`` without a card. ``hold`` is set when the server has a reason of its
-    own to start no session now (the report is late, the disk hangs): an inserted card is then blocked.
-    ``elapsed`` is how many seconds have really gone by since the machine's last report, given where
-    ``at`` can't tell because the server's clock was set meanwhile.
-    """
+    """A reader's report. ``fob`` is normalized, ``None`` without a card."""
 
     at: datetime
     fob: str | None = field(default=None, repr=False)
     oops: bool = False
     telemetry: Telemetry = NO_TELEMETRY
-    hold: Refusal | None = None
-    elapsed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

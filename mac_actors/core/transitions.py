@@ -1,4 +1,4 @@
-"""The decision: one event on one machine. A pure function of configuration, users, state and event.
+"""The decision: one input on one machine. A pure function of configuration, users, state and input.
 
 The rules of a reader's report, in this order:
 
@@ -62,7 +62,7 @@ class Already(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Decision(Readable):
-    """The new state, what came of the event, and what was already so.
+    """The new state, what came of the input, and what was already so.
 
     ``changed`` is whether there is an outcome, or anything but telemetry and the time of the last check-in
     moved: what must be on disk before it counts.
@@ -74,35 +74,49 @@ class Decision(Readable):
     changed: bool = False
 
 
-def decide(config: MachineConfig, directory: Directory, state: MachineState, event: Input) -> Decision:
-    """Decide what ``event`` does to a machine in ``state``. Changes nothing; raises nothing for any event."""
-    if isinstance(event, Report):
-        rebooted = _has_rebooted(state, event)
-        seen = replace(state, telemetry=event.telemetry, last_checkin=event.at)
-        if _is_heartbeat(state, event) and not rebooted:
+def decide(
+    config: MachineConfig,
+    directory: Directory,
+    state: MachineState,
+    given: Input,
+    *,
+    hold: Refusal | None = None,
+    elapsed: float | None = None,
+) -> Decision:
+    """Decide what ``given`` does to a machine in ``state``. Changes nothing; raises nothing for any input.
+
+    What the server adds to a report: ``hold`` is its own reason to start no session now (the report is late, the disk
+    hangs), by which an inserted card is blocked; ``elapsed`` is how many seconds have really gone by since the last
+    report, where ``at`` can't tell because the server's clock was set meanwhile.
+    """
+    if isinstance(given, Report):
+        rebooted = _has_rebooted(state, given, elapsed)
+        seen = replace(state, telemetry=given.telemetry, last_checkin=given.at)
+        if _is_heartbeat(state, given) and not rebooted:
             return Decision(seen)
-        draft = _Draft(config, directory, seen, event.at)
-        draft.report(event, rebooted=rebooted)
+        draft = _Draft(config, directory, seen, given.at)
+        draft.report(given, hold, rebooted=rebooted)
         return draft.decision(state)
-    draft = _Draft(config, directory, state, event.at)
-    draft.apply(event)
+    draft = _Draft(config, directory, state, given.at)
+    draft.apply(given)
     return draft.decision(state)
 
 
-def _is_heartbeat(state: MachineState, event: Report) -> bool:
+def _is_heartbeat(state: MachineState, report: Report) -> bool:
     """Nothing new: the same card or none, no oops or a known one."""
-    return event.fob == (state.card.fob if state.card else None) and (not event.oops or state.oops is not None)
+    return report.fob == (state.card.fob if state.card else None) and (not report.oops or state.oops is not None)
 
 
-def _has_rebooted(state: MachineState, event: Report) -> bool:
-    last, now = state.telemetry.uptime, event.telemetry.uptime
+def _has_rebooted(state: MachineState, report: Report, elapsed: float | None) -> bool:
+    last, now = state.telemetry.uptime, report.telemetry.uptime
     if now is None:
         return last is not None
     if last is not None and now < last:
         return True
     if state.last_checkin is None:
         return False
-    elapsed = (event.at - state.last_checkin).total_seconds() if event.elapsed is None else event.elapsed
+    if elapsed is None:
+        elapsed = (report.at - state.last_checkin).total_seconds()
     return now < elapsed - REBOOT_TOLERANCE_SECONDS
 
 
@@ -128,18 +142,18 @@ class _Draft:
         changed = bool(self.outcomes) or _durable(now) != _durable(before)
         return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
 
-    def apply(self, event: Input) -> None:
-        match event:
+    def apply(self, given: Input) -> None:
+        match given:
             case Oops():
-                self.set_oops(event.source, event.by, event.reason)
+                self.set_oops(given.source, given.by, given.reason)
             case Lock():
-                self.set_lock(event)
+                self.set_lock(given)
             case Unoops():
-                self.clear(event, oops=True, lock=False)
+                self.clear(given, oops=True, lock=False)
             case Unlock():
-                self.clear(event, oops=False, lock=True)
+                self.clear(given, oops=False, lock=True)
             case Clear():
-                self.clear(event, oops=True, lock=True)
+                self.clear(given, oops=True, lock=True)
             case Configured():
                 self.configured()
             case Removed():
@@ -150,23 +164,23 @@ class _Draft:
 
     # reports
 
-    def report(self, event: Report, *, rebooted: bool) -> None:
+    def report(self, report: Report, hold: Refusal | None, *, rebooted: bool) -> None:
         if rebooted:
             ended = self.end_session(EndReason.REBOOT)
             self.block_card()
-            self.emit(Rebooted, ended=ended, card_blocked=event.fob is not None)
-        if event.oops and self.state.oops is None:
+            self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
+        if report.oops and self.state.oops is None:
             self.set_oops(Source.BUTTON, None, None)
-        if event.fob == (self.state.card.fob if self.state.card else None):
+        if report.fob == (self.state.card.fob if self.state.card else None):
             return
-        self.take_out(EndReason.CARD_REMOVED if event.fob is None else EndReason.CARD_CHANGED)
-        if event.fob is None:
+        self.take_out(EndReason.CARD_REMOVED if report.fob is None else EndReason.CARD_CHANGED)
+        if report.fob is None:
             return
         if rebooted:
             # not judged at all: whoever's it is, it must be put in again
-            self.change(card=Card(event.fob, self.at, blocked=True))
+            self.change(card=Card(report.fob, self.at, blocked=True))
         else:
-            self.insert(event.fob, Refusal.OOPSED if event.oops else event.hold)
+            self.insert(report.fob, Refusal.OOPSED if report.oops else hold)
 
     def take_out(self, reason: EndReason) -> None:
         ended = self.end_session(reason)
@@ -208,17 +222,17 @@ class _Draft:
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended)
 
-    def set_lock(self, event: Command) -> None:
+    def set_lock(self, command: Command) -> None:
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
             return
-        flag = Flag(self.at, event.source, event.by, event.reason)
+        flag = Flag(self.at, command.source, command.by, command.reason)
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
         self.change(lock=flag)
         self.emit(LockSet, flag=flag, ended=ended)
 
-    def clear(self, event: Command, *, oops: bool, lock: bool) -> None:
+    def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
         if oops and lifted_oops is None:
@@ -236,9 +250,9 @@ class _Draft:
             Cleared,
             oops=lifted_oops,
             lock=lifted_lock,
-            source=event.source,
-            by=event.by,
-            reason=event.reason,
+            source=command.source,
+            by=command.by,
+            reason=command.reason,
             still_oopsed=self.state.oops is not None,
             still_locked=self.state.lock is not None,
             power_on=relay_on(self.config, self.state) and not had_power,

@@ -146,13 +146,13 @@ class MachineFleet:
         """
         return self.supervisor.names.find(called)
 
-    def ask(self, name: str, event: Input, chat_event: str | None = None) -> Answer:
-        """Send an event to the machine with exactly this name, and wait for what came of it.
+    def ask(self, name: str, given: Input, chat_event: str | None = None) -> Answer:
+        """Send an input to the machine with exactly this name, and wait for what came of it.
 
         ``chat_event`` is the id of the chat's event that asked for it; it is remembered with what it did.
         Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if its actor does not answer.
         """
-        message = Commanded(event, chat_event) if chat_event and isinstance(event, Command) else event
+        message = Commanded(given, chat_event) if chat_event and isinstance(given, Command) else given
         return self.supervisor.ask(name, message)
 
     def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from mac_actors.core.changed import Changed
 from mac_actors.core.snapshot import tally
 from mac_actors.core.text import count
 from mac_actors.service.service import Service
@@ -38,7 +39,7 @@ class Watchdog:
         self.seconds = STATUS_SECONDS if limit is None else min(STATUS_SECONDS, limit / LOOKS)
         """How often it looks."""
         self._before: tuple[int, int | None] = (-1, None)
-        self._told: str | None = None
+        self._hanging = Changed()
         self._reload_failed = False
         self._shown = ""
         self._stopping = threading.Event()
@@ -78,26 +79,25 @@ class Watchdog:
     def look(self) -> None:
         """Look once, and tell the manager; a server that hangs has no sign of life given for it."""
         hangs = self.hangs()
-        if hangs and (waiting := self._service.fleet.health().get("store")):
-            self._tell(f"{hangs}. It is not restarted, because changes wait in memory: {waiting}")
-            hangs = None
-        elif hangs:
-            self._tell(f"{hangs}. No sign of life is given to the service manager: it restarts the server")
-        else:
-            self._tell(None)
-        if hangs is None:
+        waiting = self._service.fleet.health().get("store") if hangs else None
+        if self._hanging(hangs is not None):
+            if hangs is None:
+                log.warning("the server no longer hangs")
+            elif waiting:
+                log.critical(
+                    "the server hangs: %s. It is not restarted, because changes wait in memory: %s", hangs, waiting
+                )
+            else:
+                log.critical(
+                    "the server hangs: %s. No sign of life is given to the service manager: it restarts the server",
+                    hangs,
+                )
+        if hangs is None or waiting:
             self._systemd.alive()
         shown = self.status()
         if shown != self._shown and not self._stopping.is_set():
             self._shown = shown
             self._systemd.status(shown)
-
-    def _tell(self, hangs: str | None) -> None:
-        if hangs and self._told is None:
-            log.critical("the server hangs: %s", hangs)
-        elif hangs is None and self._told is not None:
-            log.warning("the server no longer hangs")
-        self._told = hangs
 
     def hangs(self) -> str | None:
         """Return what has not moved since the last look, in a sentence; ``None`` when all is well."""

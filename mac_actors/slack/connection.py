@@ -14,6 +14,8 @@ from slack_bolt.error import BoltError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from mac_actors.core.backoff import Backoff
+from mac_actors.core.changed import Changed
 from mac_actors.errors import ChatError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
@@ -85,7 +87,7 @@ class SlackConnection:
 
     def _run(self) -> None:
         """Connect; then look after the connection, and after channels that were not as they must be."""
-        retry = FIRST_RETRY
+        backoff = Backoff(FIRST_RETRY, LAST_RETRY)
         while not self._stopping.is_set():
             try:
                 self._connect()
@@ -95,13 +97,11 @@ class SlackConnection:
             except Exception as error:
                 log.exception("connecting to Slack failed")
                 self._error = str(error)
-            self._stopping.wait(retry)
-            retry = min(retry * 2, LAST_RETRY)
-        connected = True
+            self._stopping.wait(backoff.next())
+        changed = Changed(True)
         next_check = time.monotonic() + CHECK_SECONDS
         while not self._stopping.wait(LOOK_SECONDS):
-            if self.is_connected() is not connected:
-                connected = not connected
+            if changed(connected := self.is_connected()):
                 log.warning("Slack is connected again" if connected else "Slack's socket is lost; it is made again")
             if self._channels and time.monotonic() > next_check:
                 self._channels = list(check_channels(self._client, self._settings))

@@ -1,4 +1,4 @@
-"""What Bolt calls: the listeners. They check who asks from where, send the machine's actor a message, and answer."""
+"""From Slack's payloads to the machines: who asks from where, a message to the machine's actor, and an answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import answers, notices, status
 from mac_actors.slack.commands import CHANGING, ParsedCommand, Target, Verb, find_quoted, parse, plain, resolve
-from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, tell
+from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, call_quietly
 from mac_actors.slack.people import SlackUsers
 from mac_actors.storage.records import Record
 
@@ -35,7 +35,7 @@ HISTORY_LINES = 15
 
 
 class Dispatcher:
-    """From Slack's payloads to the machines, and back to an answer. Every command gets one."""
+    """Carries out what :mod:`mac_actors.slack.listeners` is called with. Every command gets an answer."""
 
     def __init__(self, fleet: MachineFleet, client: WebClient, settings: SlackSettings) -> None:
         self._fleet = fleet
@@ -61,50 +61,52 @@ class Dispatcher:
         command = parse(str(event.get("text", "")), bot_user)
         if channel != self._control and command.verb is not Verb.STATUS:
             word = command.unknown or command.verb.value
-            self._tell_alone(channel, user, answers.elsewhere_text(notices.escape(word)))
+            self._post_ephemeral(channel, user, answers.elsewhere_text(notices.escape(word)))
             return
         if command.verb in CHANGING and not self._people.get(user).active:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
-        try:
-            texts = self._carry_out(command, user, channel, event_id)
-        except UnknownMachine as error:
-            texts = [answers.unknown_text(error.name, error.suggestions)]
-        except MacError as error:
-            texts = [notices.escape(str(error))]
-        except Exception:
-            log.exception("a Slack command failed")
-            texts = ["The server made a mistake; its log says which. Look at the status, then try again."]
-        self._once.remember(event_id)
+        texts = self._carry_out(command, user, channel, event_id)
         for text in texts:  # where the question was: in its thread, or in the channel
             thread = event.get("thread_ts")
-            tell(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
+            call_quietly(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
 
     def _carry_out(self, command: ParsedCommand, user: str, channel: str, event_id: str) -> list[str]:
         """Do it, and return the posts that answer it (none where the notice itself is the answer)."""
-        match command.verb:
-            case Verb.STATUS:
-                return self._status(command.argument, names=channel == self._control)
-            case Verb.HISTORY:
-                return self._history(command.argument)
-            case Verb.HELP:
-                return [answers.help_text(command.unknown)]
-            case verb:
-                target = resolve(command.argument, self._fleet.find)
-                answer = self._change(verb, target, self._people.get(user).name, event_id)
-                return self._remarks(target.name, answer)
+        remembered = False
+        try:
+            match command.verb:
+                case Verb.STATUS:
+                    return self._status(command.argument, names=channel == self._control)
+                case Verb.HISTORY:
+                    return self._history(command.argument)
+                case Verb.HELP:
+                    return [answers.help_text(command.unknown)]
+                case verb:
+                    target = resolve(command.argument, self._fleet.find)
+                    answer = self._change(verb, target, self._people.get(user).name, event_id)
+                    remembered = True  # with what it did, or by the machine that was so already
+                    return self._remarks(target.name, answer)
+        except MacError as error:
+            return [_error_text(error)]
+        except Exception:
+            log.exception("a Slack command failed")
+            return ["The server made a mistake; its log says which. Look at the status, then try again."]
+        finally:
+            if not remembered:
+                self._once.remember(event_id)
 
     def _change(self, verb: Verb, target: Target, by: str, event_id: str | None = None) -> Answer:
-        event = COMMANDS[verb](datetime.now(UTC), Source.SLACK, by, target.reason)
-        return self._fleet.ask(target.name, event, event_id)
+        command = COMMANDS[verb](datetime.now(UTC), Source.SLACK, by, target.reason)
+        return self._fleet.ask(target.name, command, event_id)
 
     def _remarks(self, name: str, answer: Answer) -> list[str]:
         """What is to be said beside the notice: that nothing was changed, or that the disk is slow."""
-        shown = self._fleet.snapshot(name).display_name
+        label = self._fleet.snapshot(name).display_name
         if not answer.outcomes:
-            return [answers.already_text(shown, answer.already)]
+            return [answers.already_text(label, answer.already)]
         if not answer.durable:
-            return [notices.escape(f"{shown}: done, but not on disk yet (the server's disk is slow or failing).")]
+            return [notices.escape(f"{label}: done, but not on disk yet (the server's disk is slow or failing).")]
         return []
 
     def _status(self, argument: str, *, names: bool) -> list[str]:
@@ -134,8 +136,8 @@ class Dispatcher:
     def _history(self, argument: str) -> list[str]:
         name = find_quoted(argument, self._fleet.find)
         page = self._fleet.store.page(machine=name, limit=HISTORY_LINES)
-        shown = self._fleet.snapshot(name).display_name
-        return answers.split(answers.history_text(shown, [entry.outcome for entry in page.entries]).splitlines())
+        label = self._fleet.snapshot(name).display_name
+        return answers.split(answers.history_text(label, [entry.outcome for entry in page.entries]).splitlines())
 
     # /oops-clear, its modal, and the buttons
 
@@ -154,7 +156,7 @@ class Dispatcher:
             self._respond(body, "No machine is oopsed or locked out.")
             return
         view = status.clear_modal(flagged, datetime.now(UTC))
-        if not tell(self._client.views_open, trigger_id=body.get("trigger_id"), view=view):
+        if not call_quietly(self._client.views_open, trigger_id=body.get("trigger_id"), view=view):
             self._respond(body, "The list could not be opened. Try again, or name the machine: /oops-clear NAME")
 
     def clear_view(self, body: dict[str, Any]) -> None:
@@ -199,23 +201,21 @@ class Dispatcher:
         return "This oops is over already."
 
     def _act(self, user: str, channel: str, act: Callable[[str], list[str]]) -> None:
-        """Do something for a user; remarks and errors are told to that user alone."""
+        """Do something for a user; remarks and errors are shown to that user alone."""
         person = self._people.get(user)
         if not person.active:
             return
         try:
             remarks = act(person.name)
-        except UnknownMachine as error:
-            remarks = [answers.unknown_text(error.name, error.suggestions)]
         except MacError as error:
-            remarks = [notices.escape(str(error))]
+            remarks = [_error_text(error)]
         for remark in remarks:
-            self._tell_alone(channel, user, remark)
+            self._post_ephemeral(channel, user, remark)
 
     def _show_pressed(self, body: dict[str, Any], done: str, key: ThreadKey | None) -> None:
         message = body.get("message") or {}
         text = str(message.get("text", ""))
-        tell(
+        call_quietly(
             self._client.chat_update,
             channel=self._control,
             ts=message.get("ts"),
@@ -225,8 +225,8 @@ class Dispatcher:
 
     # answers
 
-    def _tell_alone(self, channel: str, user: str, text: str) -> None:
-        tell(
+    def _post_ephemeral(self, channel: str, user: str, text: str) -> None:
+        call_quietly(
             self._client.chat_postEphemeral,
             channel=channel,
             user=user,
@@ -238,14 +238,20 @@ class Dispatcher:
     def _respond(self, body: dict[str, Any], text: str) -> None:
         """Answer a slash command: by its own address, which works also where the bot is not a member."""
         if not body.get("response_url"):
-            self._tell_alone(str(body.get("channel_id")), str(body.get("user_id")), text)
+            self._post_ephemeral(str(body.get("channel_id")), str(body.get("user_id")), text)
             return
         webhook = WebhookClient(str(body["response_url"]), timeout=TIMEOUT_SECONDS, retry_handlers=[])
-        tell(webhook.send, text=text, response_type="ephemeral")
+        call_quietly(webhook.send, text=text, response_type="ephemeral")
+
+
+def _error_text(error: MacError) -> str:
+    if isinstance(error, UnknownMachine):
+        return answers.unknown_text(error.name, error.suggestions)
+    return notices.escape(str(error))
 
 
 class _Once:
-    """Carries each chat event out once: remembered in memory, and on disk with what it did."""
+    """Which chat events were carried out: in memory, and on disk."""
 
     def __init__(self, fleet: MachineFleet) -> None:
         self._fleet = fleet
@@ -270,6 +276,6 @@ class _Once:
             return True
 
     def remember(self, event_id: str) -> None:
-        """Have it on disk that this event was carried out (what it changed is there already, with the same mark)."""
+        """Have it on disk that this event was answered; for those of which no machine has recorded that."""
         if event_id:
             self._fleet.journal.record(Record(seen=(event_id, datetime.now(UTC))))

@@ -127,7 +127,7 @@ class SlackChat:
         return posted
 
 
-def tell(call: Callable[..., object], **arguments: Any) -> bool:
+def call_quietly(call: Callable[..., object], **arguments: Any) -> bool:
     """Make a call whose failure changes nothing: it is logged. Says whether it went well.
 
     Waits when Slack asks for it (a long answer is several posts), but not for long.

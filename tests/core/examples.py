@@ -9,7 +9,7 @@ from types import EllipsisType
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Outcome, Person
-from mac_actors.core.state import MachineState, Refusal, Source, Telemetry
+from mac_actors.core.state import MachineState, Source, Telemetry
 from mac_actors.core.transitions import Already, Decision, decide
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -112,12 +112,11 @@ def report(
     seconds: float = 0,
     *,
     oops: bool = False,
-    hold: Refusal | None = None,
     uptime: float | EllipsisType | None = ...,
 ) -> Report:
     """Build a report ``seconds`` after T0, from a reader that has not been restarted unless ``uptime`` says so."""
     up = UP + seconds if isinstance(uptime, EllipsisType) else uptime
-    return Report(after(seconds), fob_of(card), oops, Telemetry(uptime=up), hold)
+    return Report(after(seconds), fob_of(card), oops, Telemetry(uptime=up))
 
 
 def oops(seconds: float = 0, by: str = ADMIN, reason: str | None = "belt slips") -> Oops:

@@ -36,6 +36,7 @@ class Step:
     directory: Directory
     before: MachineState
     event: Input
+    hold: Refusal | None
     decision: Decision
 
     @property
@@ -54,10 +55,15 @@ class Step:
 
 
 def take(
-    was: MachineConfig, config: MachineConfig, directory: Directory, before: MachineState, event: Input
+    was: MachineConfig,
+    config: MachineConfig,
+    directory: Directory,
+    before: MachineState,
+    event: Input,
+    hold: Refusal | None = None,
 ) -> MachineState:
     """Decide, check everything that must hold of the step, and return the new state."""
-    step = Step(was, config, directory, before, event, decide(config, directory, before, event))
+    step = Step(was, config, directory, before, event, hold, decide(config, directory, before, event, hold=hold))
     check_state(config, step.after)
     check_what_turns_a_relay_on(step)
     check_card_and_session(step)
@@ -110,7 +116,7 @@ def check_card_and_session(step: Step) -> None:
         assert step.inserts
         assert isinstance(event, Report)
         assert not event.oops
-        assert event.hold is None
+        assert step.hold is None
         (start,) = starts
         assert start.fob == event.fob
     else:
@@ -150,7 +156,7 @@ def check_flags(step: Step) -> None:
 
 def check_twice(step: Step) -> None:
     # 7
-    again = decide(step.config, step.directory, step.after, step.event)
+    again = decide(step.config, step.directory, step.after, step.event, hold=step.hold)
     assert again.state == step.after
     assert again.outcomes == ()
     assert not again.changed
@@ -207,25 +213,25 @@ CARDS: tuple[str | None, ...] = (
 )
 
 
-def reports() -> Iterable[Report]:
+def reports() -> Iterable[tuple[Report, Refusal | None]]:
     for fob in CARDS:
         for oops in (False, True):
-            yield Report(LATER, fob, oops, Telemetry(USUAL_UPTIME + 10))
-            yield Report(LATER, fob, oops, Telemetry(5.0))
-            yield Report(LATER, fob, oops, Telemetry(None))
-            yield Report(MUCH_LATER, fob, oops, Telemetry(USUAL_UPTIME + 10))
-        yield Report(LATER, fob, hold=Refusal.LATE, telemetry=Telemetry(USUAL_UPTIME + 10))
-        yield Report(LATER, fob, hold=Refusal.STORAGE, telemetry=Telemetry(5.0))
+            yield Report(LATER, fob, oops, Telemetry(USUAL_UPTIME + 10)), None
+            yield Report(LATER, fob, oops, Telemetry(5.0)), None
+            yield Report(LATER, fob, oops, Telemetry(None)), None
+            yield Report(MUCH_LATER, fob, oops, Telemetry(USUAL_UPTIME + 10)), None
+        yield Report(LATER, fob, telemetry=Telemetry(USUAL_UPTIME + 10)), Refusal.LATE
+        yield Report(LATER, fob, telemetry=Telemetry(5.0)), Refusal.STORAGE
 
 
-EVENTS: tuple[Input, ...] = (
+EVENTS: tuple[tuple[Input, Refusal | None], ...] = (
     *reports(),
-    Oops(LATER, Source.SLACK, "U1"),
-    Lock(LATER, Source.HTTP, "U2"),
-    Unoops(LATER, Source.CLI),
-    Unlock(LATER, Source.REPL),
-    Clear(LATER, Source.SLACK, "U3"),
-    Removed(LATER),
+    (Oops(LATER, Source.SLACK, "U1"), None),
+    (Lock(LATER, Source.HTTP, "U2"), None),
+    (Unoops(LATER, Source.CLI), None),
+    (Unlock(LATER, Source.REPL), None),
+    (Clear(LATER, Source.SLACK, "U3"), None),
+    (Removed(LATER), None),
 )
 
 World = tuple[MachineConfig, Directory]
@@ -248,8 +254,8 @@ def walk(configs: tuple[MachineConfig, ...], directory: Directory) -> set[Node]:
         found(config, take(blank, config, directory, MachineState(T0), Configured(T0)))
     while todo:
         config, state = todo.popleft()
-        for event in EVENTS:
-            found(config, take(config, config, directory, state, event))
+        for event, hold in EVENTS:
+            found(config, take(config, config, directory, state, event, hold))
         for other in configs:
             found(other, take(config, other, directory, state, Configured(LATER)))
     return seen
@@ -323,8 +329,8 @@ class History(RuleBasedStateMachine):
         self.config = data.draw(st.sampled_from(family))
         self.state = take(MachineConfig("machine"), self.config, self.directory, MachineState(T0), Configured(self.now))
 
-    def happens(self, event: Input) -> None:
-        self.state = take(self.config, self.config, self.directory, self.state, event)
+    def happens(self, event: Input, hold: Refusal | None = None) -> None:
+        self.state = take(self.config, self.config, self.directory, self.state, event, hold)
 
     @rule(
         fob=fobs,
@@ -338,7 +344,7 @@ class History(RuleBasedStateMachine):
     ) -> None:
         self.now += timedelta(seconds=passed)
         up = (self.now - self.booted).total_seconds() if isinstance(uptime, str) else uptime
-        self.happens(Report(self.now, fob, oops, Telemetry(uptime=up), hold))
+        self.happens(Report(self.now, fob, oops, Telemetry(uptime=up)), hold)
 
     @rule(fob=fobs, passed=seconds)
     def card(self, fob: str | None, passed: float) -> None:

@@ -113,7 +113,7 @@ SHOWN: list[tuple[str, MachineConfig, MachineState, tuple[str, RGB]]] = [
     ("blocked by lock", MILL, happen(MILL, report(ANNA, 10), lock(20), unlock(30)), BLOCKED),
     ("blocked by insertion", MILL, happen(MILL, report(ANNA, 10), clear(20), situation=OOPSED), BLOCKED),
     ("blocked by a reboot", MILL, happen(MILL, report(ANNA, 10), report(ANNA, 20, uptime=5)), BLOCKED),
-    ("blocked by a hold", MILL, happen(MILL, report(ANNA, 10, hold=Refusal.LATE)), BLOCKED),
+    ("blocked by a hold", MILL, decide(MILL, PEOPLE, fresh(MILL), report(ANNA, 10), hold=Refusal.LATE).state, BLOCKED),
     ("blocked before unknown", MILL, happen(MILL, report(STRANGER, 10), oops(20), clear(30)), BLOCKED),
     ("blocked before unauthorized", MILL, happen(MILL, report(BEN, 10), lock(20), clear(30)), BLOCKED),
     (

@@ -72,8 +72,8 @@ def test_where_the_wall_clock_was_set_a_reboot_is_told_by_the_time_that_has_real
     by_wall_clock: float, elapsed: float, rebooted: bool
 ) -> None:
     running = run(MILL, PEOPLE, MachineState(T0), [report(None, 0, uptime=500.0), report(ANNA, 0, uptime=500.0)]).state
-    event = replace(report(ANNA, by_wall_clock, uptime=510.0), elapsed=elapsed)
-    assert (decide(MILL, PEOPLE, running, event).state.session is None) is rebooted
+    event = report(ANNA, by_wall_clock, uptime=510.0)
+    assert (decide(MILL, PEOPLE, running, event, elapsed=elapsed).state.session is None) is rebooted
 
 
 @pytest.mark.parametrize("uptime", [None, 0.0, 1e6])

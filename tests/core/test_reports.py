@@ -271,7 +271,7 @@ def test_an_override_card_replaced_by_an_authorized_one_stops_an_oopsed_machine(
 @pytest.mark.parametrize("hold", [Refusal.LATE, Refusal.STORAGE])
 @pytest.mark.parametrize(("user", "situation"), [(ANNA, FREE), (OTTO, FREE), (OLGA, OOPSED), (OTTO, LOCKED)])
 def test_a_held_report_starts_no_session_and_blocks_the_card(user: User, situation: str, hold: Refusal) -> None:
-    decision = decide(MILL, PEOPLE, fresh(MILL, situation), report(user, 10, hold=hold))
+    decision = decide(MILL, PEOPLE, fresh(MILL, situation), report(user, 10), hold=hold)
     (refused,) = decision.outcomes
     assert isinstance(refused, SessionRefused)
     assert (refused.refusal, refused.user) == (hold, person(user))
@@ -282,36 +282,36 @@ def test_a_held_report_starts_no_session_and_blocks_the_card(user: User, situati
 
 @pytest.mark.parametrize(("card", "refusal"), [(STRANGER, Refusal.UNKNOWN), (EVE, Refusal.EXPIRED)])
 def test_a_held_report_of_a_card_that_could_not_anyway_says_why(card: User | str, refusal: Refusal) -> None:
-    state = decide(MILL, ENFORCED, fresh(MILL), report(card, 10, hold=Refusal.LATE)).state
+    state = decide(MILL, ENFORCED, fresh(MILL), report(card, 10), hold=Refusal.LATE).state
     assert state.card is not None
     assert (state.card.refusal, state.card.blocked) == (refusal, True)
 
 
 def test_a_held_report_still_ends_the_session_of_a_card_that_is_gone() -> None:
-    decision = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(None, 20, hold=Refusal.LATE))
+    decision = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(None, 20), hold=Refusal.LATE)
     assert [type(outcome) for outcome in decision.outcomes] == [SessionEnded]
     assert decision.state.session is None
 
 
 def test_a_held_report_still_ends_the_session_of_a_card_that_was_replaced() -> None:
-    decision = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(OTTO, 20, hold=Refusal.STORAGE))
+    decision = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(OTTO, 20), hold=Refusal.STORAGE)
     assert [type(outcome) for outcome in decision.outcomes] == [SessionEnded, SessionRefused]
     assert decision.state.session is None
 
 
 def test_a_held_report_of_the_same_card_leaves_the_session_running() -> None:
     running = with_card(MILL, ANNA)
-    assert decide(MILL, PEOPLE, running, report(ANNA, 20, hold=Refusal.LATE)).state.session == running.session
+    assert decide(MILL, PEOPLE, running, report(ANNA, 20), hold=Refusal.LATE).state.session == running.session
 
 
 def test_a_held_report_still_sets_oops() -> None:
-    state = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(ANNA, 20, oops=True, hold=Refusal.LATE)).state
+    state = decide(MILL, PEOPLE, with_card(MILL, ANNA), report(ANNA, 20, oops=True), hold=Refusal.LATE).state
     assert state.oops is not None
     assert state.session is None
 
 
 def test_a_held_report_tracks_the_card_of_an_always_enabled_machine() -> None:
-    decision = decide(LAMP, PEOPLE, fresh(LAMP), report(ANNA, 10, hold=Refusal.LATE))
+    decision = decide(LAMP, PEOPLE, fresh(LAMP), report(ANNA, 10), hold=Refusal.LATE)
     assert [type(outcome) for outcome in decision.outcomes] == [CardSeen]
     assert relay_on(LAMP, decision.state)
 
@@ -336,16 +336,16 @@ def test_an_always_enabled_machine_says_power_is_on_when_it_is_configured_first_
 @pytest.mark.parametrize("card", [None, ANNA, BEN, OTTO, STRANGER], ids=called)
 def test_the_same_report_twice_gives_the_state_of_once(card: User | str | None, situation: str) -> None:
     before = with_card(MILL, OLGA, situation)
-    events: list[Report] = [
-        report(card, 70),
-        report(card, 70, oops=True),
-        report(card, 70, uptime=3),
-        report(card, 70, uptime=None),
-        report(card, 70, hold=Refusal.LATE),
-        report(card, 1e6, uptime=UP + 1),
+    events: list[tuple[Report, Refusal | None]] = [
+        (report(card, 70), None),
+        (report(card, 70, oops=True), None),
+        (report(card, 70, uptime=3), None),
+        (report(card, 70, uptime=None), None),
+        (report(card, 70), Refusal.LATE),
+        (report(card, 1e6, uptime=UP + 1), None),
     ]
-    for event in events:
-        once = decide(MILL, PEOPLE, before, event)
-        twice = decide(MILL, PEOPLE, once.state, event)
+    for event, hold in events:
+        once = decide(MILL, PEOPLE, before, event, hold=hold)
+        twice = decide(MILL, PEOPLE, once.state, event, hold=hold)
         assert twice.state == once.state
         assert (twice.outcomes, twice.changed) == ((), False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -35,10 +35,12 @@ class held:
     def __init__(self, patch: pytest.MonkeyPatch, name: str) -> None:
         self.gate = threading.Event()
 
-        def wait_and_decide(config: MachineConfig, directory: Directory, state: MachineState, event: Input) -> Decision:
+        def wait_and_decide(
+            config: MachineConfig, directory: Directory, state: MachineState, event: Input, **more: Any
+        ) -> Decision:
             if config.name == name and isinstance(event, Oops | Lock):
                 assert self.gate.wait(PATIENCE)
-            return decide(config, directory, state, event)
+            return decide(config, directory, state, event, **more)
 
         patch.setattr("mac_actors.actors.machine.decide", wait_and_decide)
 
