@@ -117,7 +117,7 @@ class ChannelNotifier(Pump):
 
     def say_now(self, text: str) -> None:
         """Post a text that is in no outbox; at most the last 100 are kept."""
-        self._urgent.append(Waiting(0, datetime.now(UTC), self.channel, text))
+        self._urgent.append(Waiting(self.channel, text, id=0, at=datetime.now(UTC)))
         self.wake()
 
     # for the actor alone

@@ -7,16 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from mac_actors.core.outcomes import (
-    Cleared,
-    LockSet,
-    OopsSet,
-    Outcome,
-    Rebooted,
-    SessionEnded,
-    SessionRefused,
-    SessionStarted,
-)
+from mac_actors.core import outcomes as o
+from mac_actors.core.outcomes import Outcome
 from mac_actors.core.wording import full_text, public_text
 
 
@@ -67,14 +59,14 @@ class Notice:
 def notices(outcome: Outcome) -> tuple[Notice, ...]:
     """Return what is posted where for this outcome (the table of the Slack contract)."""
     match outcome:
-        case OopsSet(machine=machine, flag=flag):
+        case o.OopsSet(machine=machine, flag=flag):
             return _both(outcome, opens=ThreadKey(machine, "oops", flag.since))
-        case LockSet(machine=machine, flag=flag):
+        case o.LockSet(machine=machine, flag=flag):
             return _both(outcome, opens=ThreadKey(machine, "lock", flag.since))
-        case Cleared(machine=machine, oops=oops, lock=lock):
+        case o.Cleared(machine=machine, oops=oops, lock=lock):
             keys = [ThreadKey(machine, word, flag.since) for word, flag in (("oops", oops), ("lock", lock)) if flag]
             return _both(outcome, closes=tuple(sorted(keys, key=lambda key: key.since)))
-        case SessionStarted() | SessionRefused() | SessionEnded() | Rebooted():
+        case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()

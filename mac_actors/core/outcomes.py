@@ -1,4 +1,4 @@
-"""What came of an event. Journal, notices, log lines and metrics are made from these, and from nothing else."""
+"""What came of an input. Journal, notices, log lines and metrics are made from these, and from nothing else."""
 
 from __future__ import annotations
 

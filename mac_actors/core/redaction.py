@@ -41,8 +41,8 @@ class Redaction:
         """Whether this fob is theirs."""
         return self.everybody or fob in self.fobs
 
-    def called(self, name: str | None) -> bool:
-        """Whether they are called so, without regard to case."""
+    def has_name(self, name: str | None) -> bool:
+        """Whether this is one of their names, without regard to case."""
         if name is None or self.everybody:
             return name is not None
         return name.casefold() in {known.casefold() for known in self.names}
@@ -94,7 +94,7 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
 
 def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
     return {
-        "by": redaction.by if redaction.called(origin.by) else origin.by,
+        "by": redaction.by if redaction.has_name(origin.by) else origin.by,
         "reason": redaction.out_of(origin.reason) if origin.reason else origin.reason,
     }
 

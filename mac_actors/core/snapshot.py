@@ -18,7 +18,7 @@ ONLINE_WITHIN = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Snapshot(Readable):
-    """One machine, as boards, APIs and scripts see it."""
+    """One machine, as pages, APIs and scripts see it."""
 
     name: str
     alias: str | None

@@ -144,7 +144,7 @@ class MachineState(Readable):
 
     @property
     def status(self) -> Status:
-        """The state in one word, as boards and APIs show it."""
+        """The state in one word, as pages and APIs show it."""
         if self.oops:
             return Status.OOPSED_LOCKED_OUT if self.lock else Status.OOPSED
         if self.lock:

@@ -6,21 +6,8 @@ without any member's name, for the oops channel and for whoever reads the events
 
 from __future__ import annotations
 
-from mac_actors.core.outcomes import (
-    CardSeen,
-    Cleared,
-    Ended,
-    EndReason,
-    LockSet,
-    OopsSet,
-    Outcome,
-    Person,
-    PowerChanged,
-    Rebooted,
-    SessionEnded,
-    SessionRefused,
-    SessionStarted,
-)
+from mac_actors.core import outcomes as o
+from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import without_names
 from mac_actors.core.state import Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, one_line
@@ -80,33 +67,33 @@ def _about(outcome: Outcome, by: str, also: str) -> str:
 def _sentence(outcome: Outcome, by: str, also: str) -> str:
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
-        case SessionStarted(user=user, session=session, second=second):
+        case o.SessionStarted(user=user, session=session, second=second):
             return f"{_who(user)} {_LOGINS[session]}{_SECOND[second]}."
-        case SessionRefused(refusal=Refusal.UNKNOWN as refusal, fob=fob):
+        case o.SessionRefused(refusal=Refusal.UNKNOWN as refusal, fob=fob):
             card = f"a card (fob ending in {fob[-4:]})" if fob else "a card"
             return f"{card} was refused: {_REFUSALS[refusal]}."
-        case SessionRefused(refusal=refusal, user=user):
+        case o.SessionRefused(refusal=refusal, user=user):
             return f"{_who(user)} was refused: {_REFUSALS[refusal]}."
-        case SessionEnded(ended=ended):
+        case o.SessionEnded(ended=ended):
             return f"{_ended(ended)}."
-        case CardSeen(user=user):
+        case o.CardSeen(user=user):
             return f"{_who(user)} inserted a card (the machine is always enabled)."
-        case Rebooted(card_blocked=blocked):
+        case o.Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
             return f"the reader restarted.{also}{hint}"
-        case OopsSet(flag=flag):
+        case o.OopsSet(flag=flag):
             return f"is oopsed{by}{_reason(flag.reason)}.{also}"
-        case LockSet(flag=flag):
+        case o.LockSet(flag=flag):
             return f"is locked out for maintenance{by}{_reason(flag.reason)}.{also}"
-        case Cleared():
+        case o.Cleared():
             return _cleared(outcome, by)
-        case PowerChanged(on=on):
+        case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
 
-def _cleared(outcome: Cleared, by: str) -> str:
+def _cleared(outcome: o.Cleared, by: str) -> str:
     lifted = " and ".join(word for word, flag in (("oopsed", outcome.oops), ("locked out", outcome.lock)) if flag)
     rest = ""
     if outcome.still_oopsed:
@@ -127,18 +114,18 @@ def _reason(reason: str | None) -> str:
     return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 
-def _who(user: Person | None) -> str:
+def _who(user: o.Person | None) -> str:
     return "someone unknown" if user is None else user.full_name or "someone"
 
 
 _END_REASONS = {
-    EndReason.CARD_CHANGED: " (another card was inserted)",
-    EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
-    EndReason.RESTORED: " (the database was restored from a backup)",
+    o.EndReason.CARD_CHANGED: " (another card was inserted)",
+    o.EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
+    o.EndReason.RESTORED: " (the database was restored from a backup)",
 }
 
 
-def _ended(ended: Ended) -> str:
+def _ended(ended: o.Ended) -> str:
     override = " override" if ended.kind is SessionKind.OVERRIDE else ""
     why = _END_REASONS.get(ended.reason, "")
     return f"{_who(ended.user)}'s{override} session ended after {duration(ended.seconds)}{why}"

@@ -1,4 +1,4 @@
-"""The engine: how the database file is opened, and how its errors are called."""
+"""The engine: how the database file is opened, and which errors it raises."""
 
 from __future__ import annotations
 

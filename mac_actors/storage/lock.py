@@ -40,7 +40,7 @@ class DirectoryLock:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
         except OSError:
-            pass  # a full disk: the lock holds all the same, only its owner's number is not told
+            pass  # a full disk: the lock holds all the same, only its owner's number is missing
 
     def release(self) -> None:
         """Let another process have the directory."""

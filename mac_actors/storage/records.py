@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mac_actors.core.notices import Channel, Notice, ThreadKey
+from mac_actors.core.notices import Notice, ThreadKey
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
@@ -70,16 +70,12 @@ class Page:
     next: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Notice):
     """A notice that waits for the chat."""
 
     id: int
     at: datetime
-    channel: Channel
-    text: str
-    opens: ThreadKey | None = None
-    closes: tuple[ThreadKey, ...] = ()
 
 
 def read_state(text: str) -> MachineState | Unreadable:

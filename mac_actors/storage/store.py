@@ -121,12 +121,12 @@ class Store:
             rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
         return [
             Waiting(
-                row.id,
-                datetime.fromisoformat(row.at),
                 Channel(row.channel),
                 row.text,
                 ThreadKey.parse(row.opens or ""),
                 tuple(key for text in (row.closes or "").splitlines() if (key := ThreadKey.parse(text))),
+                id=row.id,
+                at=datetime.fromisoformat(row.at),
             )
             for row in rows
         ]

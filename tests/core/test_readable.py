@@ -69,6 +69,17 @@ def test_outcomes_without_names_name_nobody() -> None:
     assert without_fob(lock) == lock
 
 
+def test_a_snapshot_without_names_names_nobody() -> None:
+    session = Session("1", "Ann Able", "Ann", SessionKind.OVERRIDE, AT)
+    seen = Snapshot.of(MILL, MachineState(AT, oops=FLAG, lock=FLAG, session=session), AT)
+    hidden = seen.without_names()
+    assert hidden.oops == hidden.lock == replace(FLAG, by=None)
+    assert hidden.session == replace(session, account_id="", full_name="", lcd_name="")
+    assert replace(hidden, oops=FLAG, lock=FLAG, session=session) == seen
+    free = Snapshot.of(MILL, MachineState(AT), AT)
+    assert free.without_names() == free
+
+
 def test_an_unknown_fob_that_is_not_told_is_a_card() -> None:
     [refused] = decide(MILL, PEOPLE, MachineState(AT), Report(AT, STRANGER)).outcomes
     assert "(fob ending in 9999)" in full_text(refused)

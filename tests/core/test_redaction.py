@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person, kind
-from mac_actors.core.redaction import EVERYBODY, Redaction, without
+from mac_actors.core.redaction import EVERYBODY, MEMBER, Redaction, without, without_names
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.wording import full_text, public_text
 from mac_actors.storage import codec
@@ -66,6 +66,24 @@ def test_no_line_grows_by_forgetting(outcome: Outcome) -> None:
 @given(outcomes, st.sampled_from(["", "x" * 40]))
 def test_an_outcome_in_which_they_are_not_is_the_same_one(outcome: Outcome, name: str) -> None:
     assert without(outcome, Redaction(frozenset({"no such account"}), frozenset({name}))) is outcome
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Lent(Outcome):
+    """An outcome that nobody has heard of."""
+
+    user: Person
+    lender: Person | None
+    flag: Flag
+
+
+def test_whoever_is_in_a_new_outcome_is_found_by_the_type_of_the_field() -> None:
+    lent = Lent(user=ANN, lender=Person("8", "Bob"), flag=Flag(NOW, Source.SLACK, "Ann Able", None), **COMMON)
+    assert (lent.person, lent.origin, lent.ended_session) == (ANN, lent.flag, None)
+    flag = dataclasses.replace(lent.flag, by="")
+    assert without(lent, EVERYBODY) == dataclasses.replace(lent, user=FORGOTTEN, lender=FORGOTTEN, flag=flag)
+    assert without(lent, WHOM) == dataclasses.replace(lent, user=FORGOTTEN, flag=flag)
+    assert persons(without_names(lent)) == [MEMBER, MEMBER]
 
 
 def test_the_texts_say_someone() -> None:

@@ -84,8 +84,8 @@ def test_a_notice_that_is_refused_in_its_plain_form_too_waits(workspace: Workspa
     chat = SlackChat(make_client(slack_settings(workspace)), slack_settings(workspace))
     workspace.fail("chat.postMessage", "msg_too_long", 2)
     with pytest.raises(ChatError, match="msg_too_long"):
-        chat.post(Channel.OOPS, [Waiting(1, NOW, Channel.OOPS, "x")], None)
-    assert chat.post(Channel.OOPS, [Waiting(1, NOW, Channel.OOPS, "x" * 5000)], None)
+        chat.post(Channel.OOPS, [Waiting(Channel.OOPS, "x", id=1, at=NOW)], None)
+    assert chat.post(Channel.OOPS, [Waiting(Channel.OOPS, "x" * 5000, id=1, at=NOW)], None)
     assert len(workspace.posts(OOPS)) == 1
 
 

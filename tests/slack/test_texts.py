@@ -44,7 +44,7 @@ def ago(**time: float) -> datetime:
 def notice(
     text: str, channel: Channel = Channel.CONTROL, opens: ThreadKey | None = None, at: datetime = NOW
 ) -> Waiting:
-    return Waiting(1, at, channel, text, opens)
+    return Waiting(channel, text, opens, id=1, at=at)
 
 
 def machine(

@@ -70,8 +70,8 @@ def backup(directory: Path, file: Path, *, force: bool = False, progress: OnProg
             sync(partial)
             partial.replace(file)
         finally:
-            for left in _with_companions(partial):
-                left.unlink(missing_ok=True)
+            for leftover in _with_companions(partial):
+                leftover.unlink(missing_ok=True)
         sync(file.parent)
         return file.stat().st_size
 
@@ -92,13 +92,13 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(directory)
         try:
-            for left in directory.glob("restoring-*"):  # of a restore that was killed: nobody else can be at it
-                shutil.rmtree(left)
+            for leftover in directory.glob("restoring-*"):  # of a restore that was killed: we have the lock
+                shutil.rmtree(leftover)
             stage = Path(tempfile.mkdtemp(prefix="restoring-", dir=directory))
             try:
                 _copy(file, stage / DATABASE, progress)
                 _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
-                done = _settle(stage)
+                done = _end_sessions(stage)
                 hand_over(stage / DATABASE, database if database.exists() else directory)
                 hand_over(lock.path, directory)
                 sync(stage / DATABASE)
@@ -139,9 +139,9 @@ def _writing(where: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path, progress: OnProgress) -> None:
-    # The source stands still for us, so that a writer does not make the copy begin again; in WAL mode
-    # that holds up nobody. The target needs no care of SQLite's: it counts only once it has been synced,
-    # and is, bit by bit, so that a server's commits never wait for hundreds of megabytes of ours.
+    # We read the source in one transaction, so that a writer does not make the copy begin again; in WAL mode that holds
+    # up nobody. The target needs neither journal nor syncs of SQLite: it counts only once it is whole and synced. We
+    # sync it little by little, so that a server's commits never wait for hundreds of megabytes of ours.
     try:
         with reading(source) as ours, target.open("wb") as made, closing(sqlite3.connect(target)) as copy:
 
@@ -177,7 +177,7 @@ def _check(path: Path, refusal: str, *, ours: bool = False) -> None:
         raise StorageError(f"{refusal}: {'; '.join(findings[:5])}")
 
 
-def _settle(stage: Path) -> Restored:
+def _end_sessions(stage: Path) -> Restored:
     """Bring the copy to this version, and end its sessions: nobody knows what happened at the readers since."""
     now = datetime.now(UTC)
     with reading(stage / DATABASE) as connection:
@@ -185,14 +185,12 @@ def _settle(stage: Path) -> Restored:
     with closing(Store.open(stage)) as store:
         stored = {n: s for n, s in store.load_states().items() if isinstance(s, MachineState)}
         in_use = tuple(name for name, state in stored.items() if state.session)
-        names = {name: _display_name(store, name) for name in in_use}
-        store.commit(
-            [_stopped(name, s, names.get(name, name), now) for name, s in stored.items() if s.card or s.session]
-        )
+        with_card = [(name, state) for name, state in stored.items() if state.card or state.session]
+        store.commit([_end_session(name, state, _display_name(store, name), now) for name, state in with_card])
     return Restored(len(stored), events, last, in_use)
 
 
-def _stopped(name: str, state: MachineState, display_name: str, now: datetime) -> Record:
+def _end_session(name: str, state: MachineState, display_name: str, now: datetime) -> Record:
     card = replace(state.card, blocked=True) if state.card else None
     session = state.session
     if session is None:
@@ -208,10 +206,8 @@ def _stopped(name: str, state: MachineState, display_name: str, now: datetime) -
 
 
 def _display_name(store: Store, name: str) -> str:
-    with contextlib.suppress(ValueError):  # a line that can't be read
-        for entry in store.page(machine=name, limit=1).entries:
-            return entry.outcome.display_name
-    return name
+    entries = store.page(machine=name, limit=1).entries
+    return entries[0].outcome.display_name if entries else name
 
 
 def _flagged(path: Path) -> set[str]:
@@ -234,7 +230,7 @@ def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | Non
                 name.hardlink_to(path)  # at first: what SQLite finds to be damaged it may throw away
         if database.exists():
             lifted = None
-            if _fold(database):
+            if _checkpoint(database):
                 for name in _with_companions(kept)[1:]:
                     name.unlink(missing_ok=True)
                 with contextlib.suppress(StorageError, sqlite3.DatabaseError):
@@ -249,7 +245,7 @@ def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | Non
     return (kept if kept.exists() else None), lifted
 
 
-def _fold(database: Path) -> bool:
+def _checkpoint(database: Path) -> bool:
     """Put the content of the -wal into the database itself; a damaged one can't be, and needs it beside it."""
     try:
         with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as connection:
