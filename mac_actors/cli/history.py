@@ -63,13 +63,13 @@ def _print_tables(found: dict[str, Any]) -> None:
 
 
 def _table(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
-    shown = table(what)
+    lines = table(what)
     for title in ("Sessions", "Hours", "Refusals"):
-        shown.add_column(title, justify="right")
+        lines.add_column(title, justify="right")
     for name, one in rows:
         hours = f"{one['seconds'] / 3600:.1f}"
-        shown.add_row(plain(name), str(one["sessions"]), hours, str(one["refusals"]))
-    return shown
+        lines.add_row(plain(name), str(one["sessions"]), hours, str(one["refusals"]))
+    return lines
 
 
 def _csv(found: dict[str, Any]) -> str:

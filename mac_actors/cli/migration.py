@@ -81,10 +81,10 @@ def _states(directory: Path) -> dict[str, MachineState | Unreadable]:
 
 
 def _show(plan: ImportPlan) -> None:
-    shown = table("Machine", "State", "Since", "Last seen", "")
+    rows = table("Machine", "State", "Since", "Last seen", "")
     for step in plan.steps:
-        shown.add_row(*_row(step))
-    out.print(shown)
+        rows.add_row(*_row(step))
+    out.print(rows)
     if plan.unknown:
         click.echo(f"New, because the old server has nothing of them: {', '.join(plan.unknown)}.")
     if plan.foreign:

@@ -14,6 +14,7 @@ import click
 from mac_actors.cli.common import connect, url_option
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.client.follow import News
+from mac_actors.core.changed import Changed
 from mac_actors.core.text import duration
 from mac_actors.errors import ServerError
 
@@ -28,11 +29,11 @@ def status(name: str | None, url: str | None) -> None:
     """Show all machines (or the one called NAME) as they are now."""
     client = connect(url)
     machines = client.machines() if name is None else [client.machine(name)]
-    found = table("Machine", "State", "Since", "Who, why", "Reader")
+    rows = table("Machine", "State", "Since", "Who, why", "Reader")
     now = datetime.now(UTC)
     for machine in machines:
-        found.add_row(*_row(machine, now))
-    out.print(found)
+        rows.add_row(*_row(machine, now))
+    out.print(rows)
 
 
 _STYLES = {
@@ -91,8 +92,8 @@ def _command(command: str) -> click.Command:
     @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
     @url_option
     def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
-        durable, already = connect(url).command(command, name, reason, by)
-        late = "" if durable else " (not on disk yet: the server's disk is slow)"
+        answer, already = connect(url).command(command, name, reason, by)
+        late = "" if answer.get("durable", True) else " (not on disk yet: the server's disk is slow)"
         said = _DONE[command]
         if len(already) == (2 if command == "clear" else 1):  # all that it was to change was so already
             said = ("is neither oopsed nor locked out" if command == "clear" else said) + "; nothing was changed"
@@ -117,25 +118,24 @@ def events(name: str | None, follow: bool, limit: int, url: str | None) -> None:
     """Show what happened, of all machines or of the one called NAME, oldest first."""
     client = connect(url)
     with suppress(KeyboardInterrupt):
-        shown = client.events(name, limit)["events"]
-        _print_events(reversed(shown))
+        newest = client.events(name, limit)["events"]
+        _print_events(reversed(newest))
         if follow:
-            _follow(News(client, shown[0]["id"] if shown else 0, name))
+            _follow(News(client, newest[0]["id"] if newest else 0, name))
 
 
 def _follow(news: News) -> None:
     """Print what is new, until Ctrl-C; a server that is away is waited for."""
-    lost = False
+    lost = Changed()
     while True:
         time.sleep(FOLLOW_SECONDS)
         try:
             _print_events(news.look())
         except ServerError as error:
-            if not lost:
+            if lost(True):
                 click.echo(f"{error}; trying again", err=True)
-            lost = True
         else:
-            lost = False
+            lost(False)
 
 
 def _print_events(events: Iterable[dict[str, Any]]) -> None:

@@ -140,8 +140,8 @@ def import_neon(options: Options, config: Path) -> None:
     from mac_actors.imports.users.neon_config import NeonAccess, NeonConfig
 
     settings = checked(NeonConfig, read_toml(config), str(config))
-    told: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if sys.stderr.isatty() else (lambda _: None)
-    _import(Neon(settings, NeonAccess.from_environment(), told), options)
+    report = (lambda text: click.echo(text, err=True)) if sys.stderr.isatty() else (lambda _: None)
+    _import(Neon(settings, NeonAccess.from_environment(), report), options)
 
 
 def _import(source: UserSource, options: Options, notes: Callable[[], Iterable[str]] = lambda: ()) -> None:
@@ -173,10 +173,10 @@ def _import(source: UserSource, options: Options, notes: Callable[[], Iterable[s
 
 
 def _show(update: Update) -> None:
-    shown = table("", "Account", "Name", "What")
+    rows = table("", "Account", "Name", "What")
     for change in update.changes[:SHOWN]:
-        shown.add_row(*map(plain, _row(change)))
-    out.print(shown)
+        rows.add_row(*map(plain, _row(change)))
+    out.print(rows)
     if len(update.changes) > SHOWN:
         click.echo(f"… and {len(update.changes) - SHOWN} more.")
     numbers = ", ".join(f"{update.count(what)} {what}" for what in ("added", "removed", "changed"))

@@ -20,7 +20,7 @@ FOLLOW_SECONDS = 0.5
 """How often the server is asked what is new."""
 
 EVENTS_AT_ONCE = 500
-"""Lines of the journal that are asked for in one go; when it is only looked whether there is anything new, a few."""
+"""Lines of the journal that are asked for in one go. A first look for news asks for a few."""
 
 
 def read_outcome(kind: str, fields: Any) -> Outcome:
@@ -70,22 +70,22 @@ class News:
 
 
 class Follower:
-    """Calls ``tell(outcome)`` for whatever happens from now on, in a thread, until :meth:`stop`.
+    """Calls ``subscriber(outcome)`` for whatever happens from now on, in a thread, until :meth:`stop`.
 
     Raises :class:`ServerError` when the server can't be asked where its journal is now.
     """
 
-    def __init__(self, client: Client, tell: Callable[[Outcome], None]) -> None:
-        self._tell = tell
+    def __init__(self, client: Client, subscriber: Callable[[Outcome], None]) -> None:
+        self._subscriber = subscriber
         newest = client.events(limit=1)["events"]
         self._news = News(client, newest[0]["id"] if newest else 0, details="1")
-        self._away = Changed()
+        self._lost = Changed()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="remote-fleet-follower", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; what the server has told already is passed on."""
+        """End it; what the server has answered already is passed on."""
         self._stopping.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout=5)
@@ -95,21 +95,21 @@ class Follower:
             try:
                 new = self._news.look()
             except ServerError as error:
-                if self._away(True):
+                if self._lost(True):
                     log.warning("%s; what happens meanwhile is told when it is back", error)
                 continue
             except Exception:
                 log.exception("following the server failed once; it goes on")
                 continue
-            if self._away(False):
+            if self._lost(False):
                 log.warning("the server answers again")
             for event in new:
-                self._tell_of(event)
+                self._pass_on(event)
 
-    def _tell_of(self, event: dict[str, Any]) -> None:
+    def _pass_on(self, event: dict[str, Any]) -> None:
         try:
             outcome = read_outcome(event["kind"], event.get("outcome"))
         except ServerError as error:
             log.warning("%s", error)
         else:
-            self._tell(outcome)
+            self._subscriber(outcome)

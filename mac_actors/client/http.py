@@ -76,22 +76,15 @@ class Client:
         except ValueError as error:
             raise ConfigError([f"{called} {error}"]) from None
 
-    def command(self, command: str, name: str, reason: str | None, by: str | None) -> tuple[bool, list[str]]:
+    def command(
+        self, command: str, name: str, reason: str | None, by: str | None, source: str = "cli", *, details: bool = False
+    ) -> tuple[dict[str, Any], list[str]]:
         """Carry out ``oops``, ``unoops``, ``lock``, ``unlock`` or ``clear``.
 
-        Returns whether it is on disk, and what was so already.
-        """
-        answer, already = self.order(command, name, {"reason": reason, "by": by, "source": "cli"})
-        return bool(answer.get("durable", True)), already
-
-    def order(
-        self, command: str, name: str, body: Mapping[str, str | None], *, details: bool = False
-    ) -> tuple[dict[str, Any], list[str]]:
-        """Carry out a command; returns the answer, and what was so already.
-
-        With ``details`` the answer has the outcomes and the outputs too.
+        Returns the answer (with ``details`` the outcomes and the outputs too), and what was so already.
         """
         method, path = PATHS[command]
+        body = {"reason": reason, "by": by, "source": source}
         parameters = {"details": "1"} if details else {}
         url = f"/api/machine/{path}/{quote(name, safe='')}"
         answer, headers = self._call(method, url, parameters, body, COMMAND_SECONDS)

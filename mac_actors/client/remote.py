@@ -28,7 +28,8 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.transitions import Already
 from mac_actors.errors import FleetClosed, MachineUnavailable, ServerError, UnknownMachine
 from mac_actors.fleet.names import Names
-from mac_actors.fleet.watch import WATCH_SECONDS
+from mac_actors.fleet.protocol import AnyFleet, Machine
+from mac_actors.fleet.watch import Chore, Watch
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ _SNAPSHOT = TypeAdapter(Snapshot)
 _MACHINES = TypeAdapter(list[Snapshot])
 
 
-class RemoteFleet:
+class RemoteFleet(AnyFleet):
     """All machines of a running server.
 
     ``url`` is where it is (``None``: MAC_URL, else this computer at MAC_PORT); ``token`` is its admins'
@@ -52,13 +53,13 @@ class RemoteFleet:
         self.url = self._client.url
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        # one thread: orders arrive in the order in which they were given, as with an actor
-        self._orders = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
+        # one thread: commands arrive in the order in which they were given, as with an actor
+        self._commands = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
         self._names = Names(())
         self._subscribers = Subscribers()
         self._custom = CustomActors(Restarts(), log.warning)
         self._follower: Follower | None = None
-        self._supervisor: threading.Thread | None = None
+        self._watch: Watch | None = None
         try:
             self.snapshots()
         except BaseException:
@@ -73,41 +74,22 @@ class RemoteFleet:
 
     # looking up and asking
 
-    def __getitem__(self, called: str) -> RemoteMachine:
-        """Return the machine with this name or alias; raises :class:`~mac_actors.UnknownMachine`."""
-        return RemoteMachine(self, self.find(called))
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the machines' names."""
-        return iter([machine.name for machine in self.snapshots()])
-
-    def __len__(self) -> int:
-        """Return how many machines there are."""
-        return len(self.snapshots())
-
-    def __contains__(self, called: object) -> bool:
-        """Whether there is a machine with this name or alias."""
-        with contextlib.suppress(UnknownMachine):
-            return isinstance(called, str) and bool(self.find(called))
-        return False
+    def __getitem__(self, name_or_alias: str) -> RemoteMachine:
+        return RemoteMachine(self, self.find(name_or_alias))
 
     def __repr__(self) -> str:
         """Return where the server is."""
         return f"<{type(self).__name__}{', closed' if self._closed.is_set() else ' at ' + self.url}>"
 
-    def find(self, called: str) -> str:
-        """Return the name of the machine with this name or alias (without regard to case).
-
-        Raises :class:`~mac_actors.UnknownMachine` with the nearest names.
-        """
+    def find(self, name_or_alias: str) -> str:
         try:
-            return self._names.find(called)
+            return self._names.find(name_or_alias)
         except UnknownMachine:
             self.snapshots()  # it may be new
-            return self._names.find(called)
+            return self._names.find(name_or_alias)
 
-    def order(self, call: Callable[[], Any]) -> pykka.Future[Any]:
-        """Have ``call`` done after all that was ordered before; for :class:`RemoteMachine`."""
+    def submit(self, call: Callable[[], Any]) -> pykka.Future[Any]:
+        """Have ``call`` done after all that was submitted before; for :class:`RemoteMachine`."""
         reply = Reply()
 
         def carry_out() -> None:
@@ -117,7 +99,7 @@ class RemoteFleet:
                 reply.set_exception()
 
         try:
-            self._orders.submit(carry_out)
+            self._commands.submit(carry_out)
         except RuntimeError:
             raise self._is_closed() from None
         return reply
@@ -125,8 +107,7 @@ class RemoteFleet:
     def command(self, command: str, name: str, by: str | None, reason: str | None) -> Answer:
         """Carry out a command, and wait for its answer; for :class:`RemoteMachine`."""
         with self._errors_of(name):
-            body = {"by": by, "reason": reason, "source": "repl"}
-            answer, already = self._client.order(command, name, body, details=True)
+            answer, already = self._client.command(command, name, reason, by, "repl", details=True)
         if "outputs" not in answer:
             raise ServerError(
                 f"{self.url} carried it out, but has an older version of mac-actors and does not tell what came of it: "
@@ -141,22 +122,19 @@ class RemoteFleet:
 
     # seeing
 
-    def snapshot(self, called: str) -> Snapshot:
-        """Return one machine as it is now, by name or alias."""
+    def snapshot(self, name_or_alias: str) -> Snapshot:
         self._check_open()
-        name = self.find(called)
+        name = self.find(name_or_alias)
         with self._errors_of(name):
             return _SNAPSHOT.validate_python(_machine(self._client.machine(name)))
 
     def snapshots(self) -> list[Snapshot]:
-        """Return all machines as they are now, in the configuration's order."""
         self._check_open()
         machines = _MACHINES.validate_python([_machine(machine) for machine in self._client.machines()])
         self._names = Names(machines)
         return machines
 
     def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
-        """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
         name = None if machine is None else self.find(machine)
         more = {"since": since.isoformat()} if since else {}
         cursor: str | None = None
@@ -168,7 +146,7 @@ class RemoteFleet:
             if cursor is None:
                 return
 
-    # being told
+    # what happens
 
     def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
         """Call ``subscriber(outcome)`` for every outcome of every machine; or tell it to an actor.
@@ -189,25 +167,20 @@ class RemoteFleet:
         """Start an actor of one's own, in this process; as :meth:`mac_actors.Fleet.start`."""
         self._check_open()
         self._follow()
-        own = self._custom.start(actor_class, args, kwargs)
+        actor = self._custom.start(actor_class, args, kwargs)
         with self._lock:
-            if self._supervisor is None:
-                self._supervisor = threading.Thread(target=self._supervise, name="custom-actors-watch", daemon=True)
-                self._supervisor.start()
-        return own
+            if self._watch is None:
+                self._watch = Watch("custom-actors-watch", Chore("restart dead actors", self._custom.restart_dead))
+        return actor
 
     def _follow(self) -> None:
         with self._lock:
             if self._follower is None:
-                self._follower = Follower(self._client, self._tell)
+                self._follower = Follower(self._client, self._pass_on)
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _pass_on(self, outcome: Outcome) -> None:
         self._custom.feed((outcome,))
         self._subscribers.tell(outcome)
-
-    def _supervise(self) -> None:
-        while not self._closed.wait(WATCH_SECONDS):
-            self._custom.restart_dead()
 
     # errors and the end
 
@@ -232,25 +205,17 @@ class RemoteFleet:
         return FleetClosed("the fleet is closed: open it anew with RemoteFleet()")
 
     def close(self) -> None:
-        """Finish what was ordered, and let go of the server, which runs on. May be called again."""
+        """Finish what was begun, and let go of the server, which runs on. May be called again."""
         if self._closed.is_set():
             return
-        self._orders.shutdown()
+        self._commands.shutdown()
         self._closed.set()
         atexit.unregister(self.close)
         if self._follower:
             self._follower.stop()
-        if self._supervisor:
-            self._supervisor.join(timeout=5)
+        if self._watch:
+            self._watch.stop()
         self._custom.close()
-
-    def __enter__(self) -> Self:
-        """Return the fleet itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the fleet."""
-        self.close()
 
 
 def _machine(body: dict[str, Any]) -> dict[str, Any]:
@@ -262,7 +227,7 @@ def _machine(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"session": {"account_id": "", "full_name": user, "lcd_name": "", **session}}
 
 
-class RemoteMachine:
+class RemoteMachine(Machine):
     """A machine of a running server. Every call is on its way at once; its future's ``get()`` waits for the outcome."""
 
     def __init__(self, fleet: RemoteFleet, name: str) -> None:
@@ -270,31 +235,25 @@ class RemoteMachine:
         self._name = name
 
     def oops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Mark the machine as broken: relay off at once, session over."""
         return self._command("oops", by, reason)
 
     def lock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Lock the machine out for maintenance: relay off at once, session over."""
         return self._command("lock", by, reason)
 
     def clear(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Lift oops and lock-out, whichever are set."""
         return self._command("clear", by, reason)
 
     def unoops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Lift the oops alone."""
         return self._command("unoops", by, reason)
 
     def unlock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Lift the lock-out alone."""
         return self._command("unlock", by, reason)
 
     def snapshot(self) -> pykka.Future[Snapshot]:
-        """Return what can be seen of the machine now."""
-        return self._fleet.order(lambda: self._fleet.snapshot(self._name))
+        return self._fleet.submit(lambda: self._fleet.snapshot(self._name))
 
     def _command(self, command: str, by: str | None, reason: str | None) -> pykka.Future[Answer]:
-        return self._fleet.order(lambda: self._fleet.command(command, self._name, by, reason))
+        return self._fleet.submit(lambda: self._fleet.command(command, self._name, by, reason))
 
     def __repr__(self) -> str:
         """Return which machine it is, and where."""

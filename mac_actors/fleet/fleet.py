@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import pykka
 
@@ -27,9 +26,9 @@ from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
-from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
+from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
@@ -49,7 +48,7 @@ EVENTS_AT_ONCE = 500
 A = TypeVar("A", bound=pykka.Actor)
 
 
-class MachineFleet:
+class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
@@ -111,12 +110,12 @@ class MachineFleet:
 
     # looking up and asking
 
-    def __getitem__(self, called: str) -> MachineProxy:
+    def __getitem__(self, name_or_alias: str) -> MachineProxy:
         """Return a typed proxy of the machine with this name or alias; raises :class:`UnknownMachine`.
 
         It stays good: each call finds the machine's present actor.
         """
-        name = self.find(called)
+        name = self.find(name_or_alias)
         self.supervisor.find(name)
         ref = LiveRef(lambda: self.supervisor.find(name), lambda reply: self.supervisor.settle(name, reply))
         return MachineProxy(name, ref)
@@ -129,22 +128,16 @@ class MachineFleet:
         """Return how many machines there are."""
         return len(self.configuration.machines)
 
-    def __contains__(self, called: object) -> bool:
-        """Whether there is a machine with this name or alias."""
-        with contextlib.suppress(UnknownMachine):
-            return isinstance(called, str) and bool(self.find(called))
-        return False
-
     def __repr__(self) -> str:
         """Say how many machines there are, and what they do."""
         return f"<{type(self).__name__}{', closed' if self.supervisor.closed else ' of ' + tally(self.snapshots())}>"
 
-    def find(self, called: str) -> str:
+    def find(self, name_or_alias: str) -> str:
         """Return the name of the machine with this name or alias (without regard to case).
 
         Raises :class:`UnknownMachine` with the nearest names.
         """
-        return self.supervisor.names.find(called)
+        return self.supervisor.names.find(name_or_alias)
 
     def ask(self, name: str, given: Input, chat_event: str | None = None) -> Answer:
         """Send an input to the machine with exactly this name, and wait for what came of it.
@@ -161,10 +154,10 @@ class MachineFleet:
 
     # seeing
 
-    def snapshot(self, called: str) -> Snapshot:
+    def snapshot(self, name_or_alias: str) -> Snapshot:
         """Return one machine as it is now, by name or alias, without asking its actor."""
         self.supervisor.check_open()
-        config, state = self.supervisor.published[self.find(called)]
+        config, state = self.supervisor.published[self.find(name_or_alias)]
         return Snapshot.of(config, state, datetime.now(UTC))
 
     def snapshots(self) -> list[Snapshot]:
@@ -279,11 +272,3 @@ class MachineFleet:
             self.notifier.close()
         self.journal.close()
         self.store.close()
-
-    def __enter__(self) -> Self:
-        """Return the fleet itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the fleet."""
-        self.close()

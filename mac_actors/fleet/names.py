@@ -29,25 +29,25 @@ class Names:
 
     def __init__(self, machines: Iterable[Named]) -> None:
         self._exact: dict[str, str] = {}
-        self._shown: dict[str, str] = {}
+        self._written: dict[str, str] = {}
         for machine in machines:
-            for called in filter(None, (machine.name, machine.alias)):
-                self._exact[fold_name(called)] = machine.name
-                self._shown[fold_name(called)] = called
+            for name in filter(None, (machine.name, machine.alias)):
+                self._exact[fold_name(name)] = machine.name
+                self._written[fold_name(name)] = name
 
-    def find(self, called: str) -> str:
+    def find(self, name_or_alias: str) -> str:
         """Return the machine's name. Raises :class:`UnknownMachine` with the nearest names."""
-        name = self._exact.get(fold_name(called))
+        name = self._exact.get(fold_name(name_or_alias))
         if name is None:
-            raise UnknownMachine(called, self.nearest(called))
+            raise UnknownMachine(name_or_alias, self.nearest(name_or_alias))
         return name
 
-    def nearest(self, called: str, limit: int = 3) -> list[str]:
-        """Return names and aliases that look like ``called``, the nearest first, each machine once."""
+    def nearest(self, wrong: str, limit: int = 3) -> list[str]:
+        """Return names and aliases that look like ``wrong``, the nearest first, each machine once."""
         hits = process.extract(
-            called[:LONGEST].casefold(), self._shown.keys(), scorer=fuzz.WRatio, score_cutoff=70, limit=10
+            wrong[:LONGEST].casefold(), self._written.keys(), scorer=fuzz.WRatio, score_cutoff=70, limit=10
         )
         best: dict[str, str] = {}
         for folded, _score, _index in hits:
-            best.setdefault(self._exact[folded], self._shown[folded])
+            best.setdefault(self._exact[folded], self._written[folded])
         return list(best.values())[:limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Protocol, Self, TypeVar
@@ -13,6 +14,7 @@ from mac_actors.actors.replies import Answer
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot
+from mac_actors.errors import UnknownMachine
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -42,41 +44,54 @@ class Machine(Protocol):
 class AnyFleet(Protocol):
     """All machines of a shop: :class:`~mac_actors.Fleet` or :class:`~mac_actors.RemoteFleet`."""
 
-    def __getitem__(self, called: str, /) -> Machine:
+    def __getitem__(self, name_or_alias: str, /) -> Machine:
         """Return the machine with this name or alias; raises :class:`~mac_actors.UnknownMachine`."""
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the machines' names."""
+        return iter([machine.name for machine in self.snapshots()])
 
     def __len__(self) -> int:
         """Return how many machines there are."""
+        return len(self.snapshots())
 
-    def __contains__(self, called: object, /) -> bool:
+    def __contains__(self, name_or_alias: object, /) -> bool:
         """Whether there is a machine with this name or alias."""
+        with contextlib.suppress(UnknownMachine):
+            return isinstance(name_or_alias, str) and bool(self.find(name_or_alias))
+        return False
 
-    def find(self, called: str) -> str:
-        """Return the name of the machine with this name or alias."""
+    def find(self, name_or_alias: str) -> str:
+        """Return the name of the machine with this name or alias (without regard to case).
 
-    def snapshot(self, called: str) -> Snapshot:
-        """Return one machine as it is now."""
+        Raises :class:`~mac_actors.UnknownMachine` with the nearest names.
+        """
+
+    def snapshot(self, name_or_alias: str) -> Snapshot:
+        """Return one machine as it is now, by name or alias."""
 
     def snapshots(self) -> list[Snapshot]:
-        """Return all machines as they are now."""
+        """Return all machines as they are now, in the configuration's order."""
 
     def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
-        """Iterate over what is in the journal, newest first."""
+        """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
 
     def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
-        """Tell of every outcome as it happens; returns the function that ends it."""
+        """Call ``subscriber(outcome)`` for every outcome as it happens, or tell it to an actor.
+
+        The calls come from one thread, in order. Returns the function that ends it.
+        """
 
     def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> CustomActor[A]:
         """Start an actor of one's own, supervised and told of every outcome."""
 
     def close(self) -> None:
-        """Finish what is under way, and let go."""
+        """Finish what is under way, and let go. May be called again."""
 
     def __enter__(self) -> Self:
         """Return the fleet itself."""
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Close the fleet."""
+        self.close()

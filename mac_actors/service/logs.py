@@ -16,7 +16,7 @@ log = logging.getLogger("mac_actors.outcomes")
 
 
 class TextFormatter(logging.Formatter):
-    """Readable lines. What callers sent can't look like another line, nor give orders to a terminal."""
+    """Readable lines. What callers sent can't look like another line, nor command a terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Return the line with control characters written out, and lines that belong to it indented."""

@@ -1,6 +1,6 @@
-"""What systemd is told, by its own protocol: one datagram a message to the socket that NOTIFY_SOCKET names.
+"""Messages to systemd, by its own protocol: one datagram each to the socket that NOTIFY_SOCKET names.
 
-Podman and other managers that pass NOTIFY_SOCKET on are told the same. Without it nothing is sent.
+Podman and other managers that pass NOTIFY_SOCKET on get the same. Without it nothing is sent.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+
+from mac_actors.core.changed import Changed
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ class Systemd:
         elif path:
             log.warning("NOTIFY_SOCKET is %r, which is no path of a socket: nobody is told that the server is up", path)
         self.watchdog_seconds = _watchdog_seconds(env) if self._address else None
-        self._failed = False
+        self._failing = Changed()
 
     def __bool__(self) -> bool:
         """Whether there is a manager to tell."""
@@ -67,11 +69,10 @@ class Systemd:
                 sock.settimeout(SEND_SECONDS)
                 sock.connect(self._address)  # so that a wait for room in the other's queue is one
                 sock.send("\n".join(line.replace("\n", " ") for line in lines).encode())
-            self._failed = False
+            self._failing(False)
         except OSError as error:
-            if not self._failed:
+            if self._failing(True):
                 log.warning("the service manager can't be told how the server is (NOTIFY_SOCKET): %s", error)
-            self._failed = True
 
 
 def _watchdog_seconds(env: Mapping[str, str]) -> float | None:

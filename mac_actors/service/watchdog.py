@@ -39,16 +39,15 @@ class Watchdog:
         self.seconds = STATUS_SECONDS if limit is None else min(STATUS_SECONDS, limit / LOOKS)
         """How often it looks."""
         self._before: tuple[int, int | None] = (-1, None)
-        self._hanging = Changed()
+        self._hung = Changed()
         self._reload_failed = False
-        self._shown = ""
+        self._status = Changed("")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
         """Say that the server is up, and go on looking after it."""
-        self._shown = self.status()
-        self._systemd.ready(self._shown)
+        self._say_ready()
         if self._systemd:
             self._thread.start()
 
@@ -59,8 +58,12 @@ class Watchdog:
     def reloaded(self, *, good: bool) -> None:
         """Say that a reload is over; one that was refused is in the status line until one is not."""
         self._reload_failed = not good
-        self._shown = self.status()
-        self._systemd.ready(self._shown)
+        self._say_ready()
+
+    def _say_ready(self) -> None:
+        status = self.status()
+        self._status(status)
+        self._systemd.ready(status)
 
     def stop(self) -> None:
         """Say that the server is on its way down; the signs of life end."""
@@ -77,27 +80,28 @@ class Watchdog:
                 return
 
     def look(self) -> None:
-        """Look once, and tell the manager; a server that hangs has no sign of life given for it."""
+        """Look once, and inform the manager; a server that hangs has no sign of life given for it."""
         hangs = self.hangs()
-        waiting = self._service.fleet.health().get("store") if hangs else None
-        if self._hanging(hangs is not None):
-            if hangs is None:
-                log.warning("the server no longer hangs")
-            elif waiting:
-                log.critical(
-                    "the server hangs: %s. It is not restarted, because changes wait in memory: %s", hangs, waiting
-                )
-            else:
-                log.critical(
-                    "the server hangs: %s. No sign of life is given to the service manager: it restarts the server",
-                    hangs,
-                )
-        if hangs is None or waiting:
+        if hangs and (waiting := self._service.fleet.health().get("store")):
+            self._log(f"{hangs}. It is not restarted, because changes wait in memory: {waiting}")
+            hangs = None
+        elif hangs:
+            self._log(f"{hangs}. No sign of life is given to the service manager: it restarts the server")
+        else:
+            self._log(None)
+        if hangs is None:
             self._systemd.alive()
-        shown = self.status()
-        if shown != self._shown and not self._stopping.is_set():
-            self._shown = shown
-            self._systemd.status(shown)
+        status = self.status()
+        if not self._stopping.is_set() and self._status(status):
+            self._systemd.status(status)
+
+    def _log(self, hangs: str | None) -> None:
+        if not self._hung(hangs is not None):
+            return
+        if hangs:
+            log.critical("the server hangs: %s", hangs)
+        else:
+            log.warning("the server no longer hangs")
 
     def hangs(self) -> str | None:
         """Return what has not moved since the last look, in a sentence; ``None`` when all is well."""

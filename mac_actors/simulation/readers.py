@@ -1,4 +1,4 @@
-"""Simulated readers: readers_ that report as the firmware does, with people who come and go."""
+"""Simulated readers: they report as the firmware does, with people who come and go."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 REPORT_SECONDS = 10.0
-"""A board reports this often, and at each event."""
+"""A reader reports this often, and at each event."""
 
 TIMEOUT_SECONDS = 10.0
-"""How long a board waits for its answer."""
+"""How long a reader waits for its answer."""
 
 KEYS = {"relay", "display", "oops_led", "status_led_rgb", "status_led_brightness", "second_relay"}
 
@@ -61,7 +61,7 @@ class ReaderPlan:
 
 
 class SimulatedReader:
-    """One machine's reader. Several report loops may share a board; its reports never overlap."""
+    """One machine's reader. Several report loops may share it; its reports never overlap."""
 
     def __init__(self, machine: str, url: str, plan: ReaderPlan, tally: Tally, chance: random.Random) -> None:
         address = urlsplit(url)
@@ -116,7 +116,7 @@ class SimulatedReader:
                 self._tally.errors[f"no answer within {TIMEOUT_SECONDS:.0f} s"] += 1
             except (OSError, EOFError, asyncio.IncompleteReadError) as error:
                 self._tally.errors[type(error).__name__] += 1
-                await asyncio.sleep(0.2)  # as a board does, rather than hammering a server that is away
+                await asyncio.sleep(0.2)  # as a reader does, rather than hammering a server that is away
             else:
                 self._check(answer, time.perf_counter() - begun)
 
@@ -161,12 +161,12 @@ async def simulate(
 ) -> Tally:
     """Run ``readers`` report loops over ``machines`` for ``seconds`` (or until ``stop`` is set).
 
-    With more readers than machines several loops share a board, which then reports that much more often.
+    With more ``readers`` than machines several loops share one, which then reports that much more often.
     """
     chance = random.Random(plan.seed)  # noqa: S311 - a simulation, not a secret
     tally = Tally()
-    readers_ = [SimulatedReader(name, url, plan, tally, chance) for name in machines[:readers]]
-    tasks = [asyncio.create_task(readers_[i % len(readers_)].run()) for i in range(readers)]
+    simulated = [SimulatedReader(name, url, plan, tally, chance) for name in machines[:readers]]
+    tasks = [asyncio.create_task(simulated[i % len(simulated)].run()) for i in range(readers)]
     tasks.append(asyncio.create_task(_until(stop or asyncio.Event())))
     deadline = None if seconds is None else time.monotonic() + seconds
     try:
@@ -175,7 +175,7 @@ async def simulate(
             done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             progress(tally)
             for task in done:
-                task.result()  # a board ends by an error alone: let it be seen
+                task.result()  # a reader ends by an error alone: let it be seen
                 return tally
     finally:
         for task in tasks:

@@ -37,11 +37,11 @@ def _silent(_text: str) -> None:
 
 @dataclass(slots=True)
 class Neon:
-    """The accounts of an organization. ``told`` hears how far it has come; ``sleep`` waits."""
+    """The accounts of an organization. ``report`` is called with how far it has come; ``sleep`` waits."""
 
     config: NeonConfig
     access: NeonAccess
-    told: Callable[[str], None] = _silent
+    report: Callable[[str], None] = _silent
     sleep: Callable[[float], None] = time.sleep
     today: date = field(default_factory=date.today)
     name: str = "Neon"
@@ -97,7 +97,7 @@ class Neon:
             except (TypeError, KeyError, ValueError, AttributeError):
                 raise self._foreign("a page of accounts") from None
             page += 1
-            self.told(f"Neon: {len(accounts)} of {total} accounts")
+            self.report(f"Neon: {len(accounts)} of {total} accounts")
         if len(accounts) != total:
             raise MacError(
                 f"nothing was changed: Neon has {total} accounts and gave {len(accounts)} of them. "
@@ -118,7 +118,7 @@ class Neon:
         trouble = ""
         for attempt in range(TRIES):
             if attempt:
-                self.told(f"Neon: {trouble}; waiting")
+                self.report(f"Neon: {trouble}; waiting")
             wait = min(2.0**attempt, LONGEST_WAIT_SECONDS)
             try:
                 response = http.request(method, self.access.url + path, **arguments)

@@ -90,20 +90,20 @@ def compare(path: Path, before: bytes | None, old: Sequence[UserEntry], new: Seq
 def _details(old: UserEntry | None, new: UserEntry | None) -> tuple[str, ...]:
     """Say which fields differ; fobs by their last characters, authorizations by name."""
     lists = (("fob", "fob_codes"), ("authorization", "authorizations"))
-    told: list[str] = []
+    details: list[str] = []
     for word, name in lists:
         was, becomes = (set(getattr(user, name)) if user else set() for user in (old, new))
         show = masked if name == "fob_codes" else str
-        told += [f"−{word} {show(value)}" for value in sorted(was - becomes)]
-        told += [f"+{word} {show(value)}" for value in sorted(becomes - was)]
+        details += [f"−{word} {show(value)}" for value in sorted(was - becomes)]
+        details += [f"+{word} {show(value)}" for value in sorted(becomes - was)]
     if old and new:
         for name in UserEntry.model_fields:
             was, becomes = getattr(old, name), getattr(new, name)
             if name not in dict(lists).values() and was != becomes:
-                told.append("email" if name == "email" else f"{name}: {was or 'nothing'} → {becomes or 'nothing'}")
+                details.append("email" if name == "email" else f"{name}: {was or 'nothing'} → {becomes or 'nothing'}")
     elif new and new.oops_override:
-        told.append("oops_override")
-    return tuple(told)
+        details.append("oops_override")
+    return tuple(details)
 
 
 def write(update: Update) -> Path | None:
