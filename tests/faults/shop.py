@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.e2e.processes import ROOT, environment, free_port
+from tests.e2e.forks import Forked
+from tests.e2e.processes import environment, free_port
 from tests.faults.client import Answer, Unanswered, call, report
-from tests.faults.disk import Knobs, Mode
+from tests.faults.disk import Knobs, Mode, library
 from tests.faults.load import Ledger, Load, write_configuration
 from tests.slack.standin.workspace import CONTROL, OOPS, Workspace
 
@@ -89,7 +87,7 @@ class Shop:
         self.repeats_allowed = False
         self._slack = slack
         self._constants = {**CONSTANTS, **(constants or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self._baseline: Vitals | None = None
 
     @property
@@ -101,7 +99,7 @@ class Shop:
         return self.directory / "server.log"
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Forked:
         assert self._process is not None
         return self._process
 
@@ -138,19 +136,23 @@ class Shop:
             MACHINES_CONFIG=str(self.directory / "machines.json"),
             USERS_CONFIG=str(self.directory / "users.json"),
             MACHINE_STATE_DIR=str(self.state),
-            FAULTS_CONSTANTS=json.dumps(self._constants),
-            PYTHONPATH=str(ROOT),
             no_proxy="*",
             **(slack if self._slack else {}),
             **self.knobs.environment(),
         )
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> Forked:
         """Start a process, and do not wait for it."""
-        command = [sys.executable, "-m", "tests.faults.served", "serve", "--host", "127.0.0.1", "--port"]
+        command = ["serve", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, str(self.port)], cwd=self.directory, env=self.environment(), stderr=log, stdout=log
+            self._process = Forked(
+                command,
+                cwd=self.directory,
+                env=self.environment(),
+                stdout=log.fileno(),
+                stderr=log.fileno(),
+                constants=self._constants,
+                preload=library(),
             )
         return self._process
 
