@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from mac_actors.fleet.health import SLOW_SECONDS
 from tests.e2e.forks import Forked
 from tests.e2e.processes import environment, free_port
 from tests.faults.client import Answer, Unanswered, call, report
@@ -22,6 +23,8 @@ PATIENCE = 60.0
 
 CONSTANTS = {"mac_actors.slack.gateway:SlackChat.seconds_per_post": 0.05}
 """Slack's pace is one post a second; the load makes more changes than people do, and an audit should not wait."""
+
+SLOW = "mac_actors.fleet.health:SLOW_SECONDS"
 
 _PAUSE = threading.Event()
 
@@ -85,8 +88,11 @@ class Shop:
         self.starts: list[float] = []
         """Seconds from the start of each process until it answered."""
         self.repeats_allowed = False
+        self.stops: list[dict[str, int]] = []
+        """Of each stop, how many posts were in each channel: the one under way may be there again after it."""
         self._slack = slack
         self._constants = {**CONSTANTS, **(constants or {})}
+        self.slow_seconds = self._constants.get(SLOW, SLOW_SECONDS)
         self._process: Forked | None = None
         self._baseline: Vitals | None = None
 
@@ -183,7 +189,9 @@ class Shop:
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        status = self.process.wait(PATIENCE)
+        self.stops.append({channel: len(self.workspace.posts(channel)) for channel in (CONTROL, OOPS)})
+        return status
 
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
