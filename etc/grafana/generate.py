@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, statetimeline, tables, timeseries
+from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.builders.common import (
     ReduceDataOptions,
     StackingConfig,

@@ -9,16 +9,21 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from tests.e2e.forks import Forked
+
 COMMAND = [sys.executable, "-m", "mac_actors"]
+"""How the command is started from nothing."""
+
 ROOT = Path(__file__).parents[2]
 SAMPLES = {"MACHINES_CONFIG": str(ROOT / "etc/machines.json"), "USERS_CONFIG": str(ROOT / "etc/users.json")}
 PATIENCE = 30.0
@@ -30,33 +35,47 @@ def environment(**variables: str) -> dict[str, str]:
     return {k: v for k, v in own.items() if k not in {*SAMPLES, "MACHINE_STATE_DIR"}} | variables
 
 
-def run(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of mac-actors to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+def run(
+    *arguments: str, cwd: Path, command: Sequence[str] | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of mac-actors to its end; ``command`` is what it is started with, if that is the point."""
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
+        process = _start(arguments, cwd, variables, command, said.fileno(), errors.fileno())
+        try:
+            status = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        said.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(process.args, status, said.read(), errors.read())
+
+
+def _start(
+    arguments: Sequence[str],
+    cwd: Path,
+    variables: Mapping[str, str],
+    command: Sequence[str] | None,
+    stdout: int,
+    stderr: int,
+) -> Forked | subprocess.Popen[bytes]:
+    env = environment(**variables)
+    if command is None:
+        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr)
+    return subprocess.Popen([*command, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr)
 
 
 class Talking:
     """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams."""
 
-    def __init__(self, *arguments: str, cwd: Path, **variables: str) -> None:
+    def __init__(self, *arguments: str, cwd: Path, command: Sequence[str] | None = None, **variables: str) -> None:
         self.lines: list[str] = []
         self._said = threading.Condition()
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=cwd,
-            env=environment(**variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        readable, writable = os.pipe()
+        try:
+            self.process = _start(arguments, cwd, variables, command, writable, writable)
+        finally:
+            os.close(writable)
+        self._output = os.fdopen(readable)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -94,12 +113,10 @@ class Talking:
     def _end(self) -> None:
         self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
-        if self.process.stdout:
-            self.process.stdout.close()
+        self._output.close()
 
     def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
+        for line in self._output:
             with self._said:
                 self.lines.append(line.rstrip())
                 self._said.notify_all()
@@ -110,10 +127,11 @@ class Talking:
 class ServerProcess(Talking):
     """``mac-actors serve`` on a port of its own, in ``directory``."""
 
-    def __init__(self, directory: Path, *options: str, **variables: str) -> None:
-        port = variables.pop("port", "0")
+    def __init__(
+        self, directory: Path, *options: str, port: str = "0", command: Sequence[str] | None = None, **variables: str
+    ) -> None:
         arguments = ["serve", "--host", "127.0.0.1", "--port", port, *options]
-        super().__init__(*arguments, cwd=directory, **{**SAMPLES, **variables})
+        super().__init__(*arguments, cwd=directory, command=command, **{**SAMPLES, **variables})
         found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", self.wait_for(r"at https?://127\.0\.0\.1:\d+"))
         assert found
         self.port = int(found[2])

@@ -6,10 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-import pytest
-
-from tests.e2e import processes
-from tests.e2e.processes import ServerProcess, run
+from tests.e2e.processes import COMMAND, ServerProcess, run
 
 CONFINED = """
 set -e
@@ -31,20 +28,17 @@ def _open_to_others(directory: Path) -> dict[str, str]:
 
 
 def test_a_server_without_any_rights_writes_its_state_directory_alone_and_for_itself_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
     variables = {"STATE": str(state), "MACHINE_STATE_DIR": str(state), "PYTHONDONTWRITEBYTECODE": "1"}
     attempt = f"import pathlib; [pathlib.Path(p, 'x').touch() for p in ({str(state)!r}, {str(tmp_path)!r})]"
-    command = processes.COMMAND
-    monkeypatch.setattr(processes, "COMMAND", [*CONFINE, command[0], "-c", attempt])
-    refused = run(cwd=tmp_path, **variables)
+    refused = run(cwd=tmp_path, command=[*CONFINE, COMMAND[0], "-c", attempt], **variables)
     assert f"Read-only file system: '{tmp_path / 'x'}'" in refused.stderr, "the confinement confines"
     (state / "x").unlink()
 
-    monkeypatch.setattr(processes, "COMMAND", [*CONFINE, *command])
-    with ServerProcess(tmp_path, **variables) as server:
+    with ServerProcess(tmp_path, command=[*CONFINE, *COMMAND], **variables) as server:
         status = Path(f"/proc/{server.process.pid}/status").read_text().split("\n")
         assert "NoNewPrivs:\t1" in status
         assert "CapEff:\t0000000000000000" in status

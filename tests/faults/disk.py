@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import mmap
+import shutil
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
@@ -32,20 +36,21 @@ class Mode(IntEnum):
     """As BLOCK, and reads do not return either."""
 
 
-def build(directory: Path) -> Path:
-    """Compile the library, once a directory."""
-    library = directory / "shim.so"
-    if not library.exists():
-        command = ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
-        subprocess.run(command, check=True, capture_output=True)
-    return library
+@cache
+def library() -> Path:
+    """Compile the library, once a process."""
+    directory = tempfile.mkdtemp(prefix="mac-faults-")
+    atexit.register(shutil.rmtree, directory)
+    built = Path(directory, "shim.so")
+    command = ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", str(built), str(SOURCE), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return built
 
 
 class Knobs:
     """What one server's disk and clock do at the moment."""
 
     def __init__(self, directory: Path, watched: Path) -> None:
-        self.directory = directory
         self._watched = watched
         path = directory / "knobs"
         path.write_bytes(bytes(_LAYOUT.size))
@@ -54,12 +59,8 @@ class Knobs:
             self._page = mmap.mmap(file.fileno(), _LAYOUT.size)
 
     def environment(self) -> dict[str, str]:
-        """The variables that put the library before a process."""
-        return {
-            "LD_PRELOAD": str(build(self.directory)),
-            "FAULTS_CONTROL": str(self._path),
-            "FAULTS_DIRECTORY": str(self._watched),
-        }
+        """The variables that tell the library in a process which disk and clock are meant."""
+        return {"FAULTS_CONTROL": str(self._path), "FAULTS_DIRECTORY": str(self._watched)}
 
     @property
     def mode(self) -> Mode:

@@ -174,6 +174,7 @@ def kill_actors(directory: Path, what: str, chance: random.Random, times: int) -
         result.seconds = slowest
         result.worst = f"{times} times, back after {slowest:.2f} s at the latest; {result.worst}"
         late = 0.5 if what in {"notifier-raises", "journal-raises"} else 0.0  # until there is something to raise at
+        late += shop.load.ledger.delay(begun)
         result.require(slowest <= BACK_SECONDS + late, f"back after {slowest:.2f} s")
         shop.load.stop()
         until(lambda: fleet.journal.depth == 0 and fleet.store.count_waiting()[0] == 0, "everything is out", 30)

@@ -17,6 +17,9 @@ from tests.faults.client import Answer, Unanswered, call, report
 BUDGET = 0.25
 """Seconds that an answer may wait for the disk (the default of MAC_COMMIT_BUDGET)."""
 
+TICK, HANDS = 0.01, 6
+"""Seconds between two looks at how late threads are, and the threads that a request goes through one after another."""
+
 FOBS = 1000
 """Fobs of each member, so that an insertion is known by its fob for a long time."""
 
@@ -109,6 +112,8 @@ class Ledger:
     violations: list[str] = field(default_factory=list)
     guards: dict[str, object | None] = field(default_factory=dict)
     undurable: Counter[str] = field(default_factory=Counter)
+    lateness: list[tuple[float, float]] = field(default_factory=list)
+    """How late a thread was that only wanted to go on after a moment, and when."""
     killed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _count: int = 0
@@ -144,9 +149,9 @@ class Ledger:
         """The longest latency since then, in seconds."""
         return max((took for at, took, what in list(self.latencies) if at >= since and kind in {None, what}), default=0)
 
-    def percentile(self, since: float, part: float, kind: str | None = None) -> float:
-        found = sorted(took for at, took, what in list(self.latencies) if at >= since and kind in {None, what})
-        return found[min(len(found) - 1, int(len(found) * part))] if found else 0.0
+    def delay(self, since: float) -> float:
+        """The seconds that this computer alone, being busy, has kept a request waiting at the worst since then."""
+        return HANDS * max((late for at, late in list(self.lateness) if at >= since), default=0.0)
 
     def count(self, since: float, kind: str | None = None) -> int:
         return sum(at >= since and kind in {None, what} for at, _, what in list(self.latencies))
@@ -196,6 +201,15 @@ class Worker(threading.Thread):
             self.load.stopping.wait(0.05)
             return None, took
         return answer, took
+
+
+class Yardstick(Worker):
+    """Measures how busy the computer is: on a busy one each thread is late, those of the server too."""
+
+    def once(self) -> None:
+        begun = time.monotonic()
+        self.load.stopping.wait(TICK)
+        self.ledger.lateness.append((begun, time.monotonic() - begun - TICK))
 
 
 class Reader(Worker):
@@ -326,6 +340,7 @@ class Load:
         seeds = iter(lambda: self._chance.randrange(2**32), None)
         self._workers = [Reader(self, name, next(seeds)) for name in MACHINES]
         self._workers += [Admin(self, MACHINES[part::3], next(seeds)) for part in range(3)]
+        self._workers.append(Yardstick(self, "yardstick", next(seeds)))
         for worker in self._workers:
             worker.start()
 

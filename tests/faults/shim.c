@@ -1,6 +1,7 @@
 /* Between a process and its disk and clock: what the page at $FAULTS_CONTROL says happens to every write,
  * sync, truncation and (mode HANG) read of a file below $FAULTS_DIRECTORY, and to the wall clock. The page
- * is shared, so that the suite switches while the process runs. Loaded by LD_PRELOAD; built by disk.py. */
+ * is shared, so that the suite switches while the process runs. Loaded by LD_PRELOAD; built by disk.py. A process
+ * that was forked from one without these variables, and then got them, calls faults_begin. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,11 +30,11 @@ struct control {
 static volatile struct control *control;
 static const char *directory;
 
-__attribute__((constructor)) static void begin(void) {
-    const char *path = getenv("FAULTS_CONTROL");
+__attribute__((constructor)) void faults_begin(void) {
+    const char *path = getenv("FAULTS_CONTROL"), *below = getenv("FAULTS_DIRECTORY");
     int fd;
-    directory = getenv("FAULTS_DIRECTORY");
-    if (!path || !directory || (fd = open(path, O_RDWR | O_CLOEXEC)) < 0) return;
+    if (!path || !below || (fd = open(path, O_RDWR | O_CLOEXEC)) < 0) return;
+    directory = strdup(below);
     void *page = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (page != MAP_FAILED) control = page;

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.e2e.processes import ROOT, environment, free_port
+from mac_actors.fleet.health import SLOW_SECONDS
+from tests.e2e.forks import Forked
+from tests.e2e.processes import environment, free_port
 from tests.faults.client import Answer, Unanswered, call, report
-from tests.faults.disk import Knobs, Mode
+from tests.faults.disk import Knobs, Mode, library
 from tests.faults.load import Ledger, Load, write_configuration
 from tests.slack.standin.workspace import CONTROL, OOPS, Workspace
 
@@ -24,6 +23,8 @@ PATIENCE = 60.0
 
 CONSTANTS = {"mac_actors.slack.gateway:SlackChat.seconds_per_post": 0.05}
 """Slack's pace is one post a second; the load makes more changes than people do, and an audit should not wait."""
+
+SLOW = "mac_actors.fleet.health:SLOW_SECONDS"
 
 _PAUSE = threading.Event()
 
@@ -87,9 +88,12 @@ class Shop:
         self.starts: list[float] = []
         """Seconds from the start of each process until it answered."""
         self.repeats_allowed = False
+        self.stops: list[dict[str, int]] = []
+        """Of each stop, how many posts were in each channel: the one under way may be there again after it."""
         self._slack = slack
         self._constants = {**CONSTANTS, **(constants or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.slow_seconds = self._constants.get(SLOW, SLOW_SECONDS)
+        self._process: Forked | None = None
         self._baseline: Vitals | None = None
 
     @property
@@ -101,7 +105,7 @@ class Shop:
         return self.directory / "server.log"
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Forked:
         assert self._process is not None
         return self._process
 
@@ -138,19 +142,23 @@ class Shop:
             MACHINES_CONFIG=str(self.directory / "machines.json"),
             USERS_CONFIG=str(self.directory / "users.json"),
             MACHINE_STATE_DIR=str(self.state),
-            FAULTS_CONSTANTS=json.dumps(self._constants),
-            PYTHONPATH=str(ROOT),
             no_proxy="*",
             **(slack if self._slack else {}),
             **self.knobs.environment(),
         )
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> Forked:
         """Start a process, and do not wait for it."""
-        command = [sys.executable, "-m", "tests.faults.served", "serve", "--host", "127.0.0.1", "--port"]
+        command = ["serve", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, str(self.port)], cwd=self.directory, env=self.environment(), stderr=log, stdout=log
+            self._process = Forked(
+                command,
+                cwd=self.directory,
+                env=self.environment(),
+                stdout=log.fileno(),
+                stderr=log.fileno(),
+                constants=self._constants,
+                preload=library(),
             )
         return self._process
 
@@ -181,7 +189,9 @@ class Shop:
     def terminate(self) -> int:
         """SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        status = self.process.wait(PATIENCE)
+        self.stops.append({channel: len(self.workspace.posts(channel)) for channel in (CONTROL, OOPS)})
+        return status
 
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")

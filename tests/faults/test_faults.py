@@ -6,9 +6,10 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.faults import faults
 from tests.faults.audit import audit
 from tests.faults.faults import ON_ANY_SHOP, SILENCE, Fault
 from tests.faults.inside import ACTORS, kill_actors, storm
-from tests.faults.shop import Shop, run_for, set_file_limit
+from tests.faults.shop import SLOW, Shop, run_for, set_file_limit
 
 pytestmark = pytest.mark.skipif(
     (sys.platform != "linux" or shutil.which("cc") is None) and "CI" not in os.environ,
@@ -24,6 +25,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 SECONDS = 1.0
+
+NIGHTLY = {"disk-hangs", "disk-read-only", "disk-broken", "slack-slow", "slow-loris"}
+NIGHTLY |= {"machine-stopped", "journal-stopped", "notifier-raises"}
+"""Near relatives of the others: ``make nightly`` alone does these."""
+
+
+def _marked(names: Iterable[str]) -> list[Any]:
+    return [pytest.param(name, marks=[pytest.mark.nightly] * (name in NIGHTLY)) for name in names]
+
 
 SMALL: dict[str, Fault] = ON_ANY_SHOP | {
     "idle-connections": partial(faults.idle_connections, count=min(2000, set_file_limit() // 3)),
@@ -38,7 +48,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", _marked(SMALL))
 def test_a_fault_under_load_breaks_no_promise(shop: Shop, name: str) -> None:
     shop.load.start()
     shop.warm(0.5)
@@ -48,6 +58,7 @@ def test_a_fault_under_load_breaks_no_promise(shop: Shop, name: str) -> None:
     assert len(shop.ledger.entries) > 10
 
 
+@pytest.mark.nightly
 def test_what_was_acknowledged_outlives_faults_and_restarts_together(shop: Shop) -> None:
     """Faults one after another on one directory, with kills between them, and one audit over all of it."""
     chance = random.Random(5)
@@ -63,12 +74,13 @@ def test_what_was_acknowledged_outlives_faults_and_restarts_together(shop: Shop)
     assert audit(shop) == []
 
 
-def test_a_hanging_disk_is_said_once_in_the_control_channel(shop: Shop) -> None:
-    shop.load.start()
-    shop.warm(0.5)
-    result = faults.disk_blocks(shop, random.Random(1), 6.6)
-    shop.load.stop()
-    assert (result.problems, audit(shop)) == ([], [])
+def test_a_hanging_disk_is_said_once_in_the_control_channel(tmp_path: Path) -> None:
+    with Shop(tmp_path / "shop", constants={SLOW: 1.0}) as shop:
+        shop.load.start()
+        shop.warm(0.5)
+        result = faults.disk_blocks(shop, random.Random(1), 3.0)
+        shop.load.stop()
+        assert (result.problems, audit(shop)) == ([], [])
 
 
 def test_readers_that_fall_silent_are_said_once_and_once_more_when_they_are_back(tmp_path: Path) -> None:
@@ -81,7 +93,7 @@ def test_readers_that_fall_silent_are_said_once_and_once_more_when_they_are_back
 
 
 @pytest.mark.actor_dies
-@pytest.mark.parametrize("what", ACTORS)
+@pytest.mark.parametrize("what", _marked(ACTORS))
 def test_an_actor_that_dies_under_load_is_back_within_a_second_and_nothing_is_lost(tmp_path: Path, what: str) -> None:
     result, found = kill_actors(tmp_path / "shop", what, random.Random(what), 3)
     assert (result.problems, found) == ([], [])

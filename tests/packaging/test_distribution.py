@@ -11,23 +11,14 @@ from configparser import ConfigParser
 from email import message_from_bytes
 from pathlib import Path
 
-import pytest
-
-from tests.e2e.processes import PATIENCE, ROOT, ServerProcess, environment
+from tests.e2e import processes
+from tests.e2e.processes import ROOT, ServerProcess
 from tests.packaging.conftest import Distribution, files_in_git
 
 
-def run(distribution: Distribution, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(distribution: Distribution, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the installed command."""
-    return subprocess.run(
-        [str(distribution.command), *arguments],
-        cwd=cwd,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return processes.run(*arguments, cwd=cwd, command=[str(distribution.command)])
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(distribution: Distribution) -> None:
@@ -76,9 +67,7 @@ def test_the_installed_wheel_is_used_and_not_this_tree(distribution: Distributio
     assert done.stdout.startswith(str(distribution.command.parent.parent.resolve()))
 
 
-def test_from_an_empty_directory_to_a_server_that_obeys_a_card(
-    distribution: Distribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_from_an_empty_directory_to_a_server_that_obeys_a_card(distribution: Distribution, tmp_path: Path) -> None:
     done = run(distribution, "init", "shop", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     shop = tmp_path / "shop"
@@ -87,14 +76,13 @@ def test_from_an_empty_directory_to_a_server_that_obeys_a_card(
         0,
         "machines.json and users.json are fine: 3 machines, 2 users with 2 fobs.\n",
     )
-    monkeypatch.setattr("tests.e2e.processes.COMMAND", [str(distribution.command)])
     files = {"MACHINES_CONFIG": "machines.json", "USERS_CONFIG": "users.json"}
-    with ServerProcess(shop, **files) as server:
+    with ServerProcess(shop, command=[str(distribution.command)], **files) as server:
         status, page = server.fetch("/")
         assert (status, b"<html" in page.lower()) == (200, True)
         status, page = server.fetch("/docs")
         assert (status, b"<html" in page.lower()) == (200, True)
-        for name in sorted(files_in_git("mac_actors/web/static")):
+        for name in sorted(files_in_git("mac_actors/web/pages/static")):
             if not name.endswith((".LICENSE", ".html", ".map")):
                 assert server.fetch(f"/static/{Path(name).name}")[0] == 200, name
         assert server.report("table-saw", "1000001")["relay"] is True
