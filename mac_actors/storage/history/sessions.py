@@ -29,42 +29,26 @@ def _sessions_in_time(columns: str) -> str:
     """  # noqa: S608 - names of ours
 
 
+def _refusals(columns: str) -> str:
+    return f"""
+        SELECT {columns} FROM journal INDEXED BY journal_refused
+        WHERE kind = 'session_refused' AND at >= :since AND at < :until
+    """  # noqa: S608 - names of ours
+
+
+_SUMS = "coalesce(sum(b >= :start), 0), coalesce(sum(min(e, :end) - max(b, :start)), 0.0)"
+_TOTAL = text(f"SELECT {_SUMS} FROM ({_sessions_in_time('1')}) WHERE b < :end")  # noqa: S608 - names of ours
 _BY_MACHINE = text(
-    f"""
-    SELECT machine, sum(b >= :start), sum(min(e, :end) - max(b, :start))
-    FROM ({_sessions_in_time("machine")}) WHERE b < :end GROUP BY machine
-    """  # noqa: S608 - names of ours
-)
-_TOTAL = text(
-    f"""
-    SELECT coalesce(sum(b >= :start), 0), coalesce(sum(min(e, :end) - max(b, :start)), 0.0)
-    FROM ({_sessions_in_time("1")}) WHERE b < :end
-    """  # noqa: S608 - names of ours
+    f"SELECT machine, {_SUMS} FROM ({_sessions_in_time('machine')}) WHERE b < :end GROUP BY machine"  # noqa: S608
 )
 _BY_USER = text(
     f"""
-    SELECT account_id, sum(b >= :start), sum(min(e, :end) - max(b, :start)), max(id)
-    FROM ({_sessions_in_time("account_id, id")}) WHERE b < :end GROUP BY account_id
-    """  # noqa: S608 - names of ours
+    SELECT account_id, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, id")}) WHERE b < :end GROUP BY account_id
+    """  # noqa: S608
 )
-_REFUSALS = text(
-    """
-    SELECT count(*) FROM journal INDEXED BY journal_refused
-    WHERE kind = 'session_refused' AND at >= :since AND at < :until
-    """
-)
-_REFUSALS_BY_MACHINE = text(
-    """
-    SELECT machine, count(*) FROM journal INDEXED BY journal_refused WHERE kind = 'session_refused'
-    AND at >= :since AND at < :until GROUP BY machine
-    """
-)
-_REFUSALS_BY_USER = text(
-    """
-    SELECT account_id, count(*), max(id) FROM journal INDEXED BY journal_refused WHERE kind = 'session_refused'
-    AND at >= :since AND at < :until GROUP BY account_id
-    """
-)
+_REFUSALS = text(_refusals("count(*)"))
+_REFUSALS_BY_MACHINE = text(f"{_refusals('machine, count(*)')} GROUP BY machine")
+_REFUSALS_BY_USER = text(f"{_refusals('account_id, count(*), max(id)')} GROUP BY account_id")
 _NAMES = text(
     """
     SELECT id, coalesce(json_extract(data, '$.ended.user.full_name'), json_extract(data, '$.user.full_name'), '')
