@@ -95,7 +95,7 @@ _FED = object()
 """Tells a custom actor that an outcome waits for it."""
 
 
-def _supervised(actor_class: type[A], own: CustomActor[A]) -> type[A]:
+def _supervised(actor_class: type[A], actor: CustomActor[A]) -> type[A]:
     """Return the class, as it runs under supervision."""
 
     class Supervised(actor_class):  # type: ignore[valid-type, misc]
@@ -110,7 +110,7 @@ def _supervised(actor_class: type[A], own: CustomActor[A]) -> type[A]:
             with contain_exit():
                 if message is not _FED:
                     return super()._handle_receive(message)
-                outcome = own.next()
+                outcome = actor.next()
                 if outcome is not None:
                     self.on_receive(outcome)
                 return None
@@ -141,28 +141,28 @@ class CustomActors:
             while name in self._all:
                 number += 1
                 name = f"{actor_class.__name__} {number}"
-            own = self._all[name] = CustomActor(name, actor_class, args, kwargs)
-        return own
+            actor = self._all[name] = CustomActor(name, actor_class, args, kwargs)
+        return actor
 
     def feed(self, outcomes: tuple[Outcome, ...]) -> None:
         """Give outcomes to all of them."""
-        for own in tuple(self._all.values()):
+        for actor in tuple(self._all.values()):
             for outcome in outcomes:
-                own.feed(outcome)
+                actor.feed(outcome)
 
     def restart_dead(self) -> None:
         """Restart those that have died; forget those that were stopped on purpose."""
         with self._lock:
-            for name, own in list(self._all.items()):
-                if own.ended:
-                    if not own.is_alive():
+            for name, actor in list(self._all.items()):
+                if actor.ended:
+                    if not actor.is_alive():
                         del self._all[name]
-                elif not own.is_alive() and self._restarts.allow(f"custom actor {name}"):
-                    self._restart(name, own)
+                elif not actor.is_alive() and self._restarts.allow(f"custom actor {name}"):
+                    self._restart(name, actor)
 
-    def _restart(self, name: str, own: CustomActor[Any]) -> None:
+    def _restart(self, name: str, actor: CustomActor[Any]) -> None:
         try:
-            own.restart()
+            actor.restart()
             happened = "was restarted"
         except Exception as error:
             log.exception("the custom actor %s could not be restarted", name)
@@ -174,10 +174,10 @@ class CustomActors:
     def close(self) -> None:
         """Stop all of them; they have handled what waited for them, unless that takes too long."""
         with self._lock:
-            ending = [(own, own.stop(block=False)) for own in self._all.values()]
+            ending = [(actor, actor.stop(block=False)) for actor in self._all.values()]
             self._all.clear()
-        for own, stopped in ending:
+        for actor, stopped in ending:
             try:
                 stopped.get(timeout=STOP_SECONDS)
             except pykka.Timeout:
-                log.error("%s did not stop within %g s: it is left behind", own.name, STOP_SECONDS)
+                log.error("%s did not stop within %g s: it is left behind", actor.name, STOP_SECONDS)

@@ -157,7 +157,7 @@ class MachineActor(MacActor):
         by_wall_clock = (arrived.report.at - last_checkin).total_seconds()
         return elapsed if abs(by_wall_clock - elapsed) > CLOCK_WAS_SET_SECONDS else None
 
-    # for scripts: the same as messages
+    # what scripts call
 
     def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
         """Mark the machine as broken: relay off at once, session over."""

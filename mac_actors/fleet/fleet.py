@@ -53,7 +53,7 @@ class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
-    are posted, ``None`` for nowhere; ``missing`` says whose silence is told; ``retention_days`` after how many days
+    are posted, ``None`` for nowhere; ``missing`` says whose silence is said; ``retention_days`` after how many days
     names are removed from the journal, ``None`` for never.
     """
 
@@ -178,7 +178,7 @@ class MachineFleet(AnyFleet):
             if before is None:
                 return
 
-    # being told
+    # outcomes, as they happen
 
     def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
         """Call ``subscriber(outcome)`` for every outcome of every machine, as it happens; or tell it to an actor.
