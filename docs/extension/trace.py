@@ -37,7 +37,6 @@ STATIONS = {
             "outputs",
             "notices",
             "Journal.record",
-            "Supervisor._publish",
             "Publisher.announce",
         ],
     ),

@@ -1,4 +1,4 @@
-"""Actors of a script's own, beside the machines: supervised, fed with outcomes, and unable to disturb anybody.
+"""Actors of a script's own, beside the machines: supervised, given all outcomes, and unable to disturb anybody.
 
 They run for as long as the fleet is open. One that dies is started anew from its class and arguments, and
 finds the outcomes that waited for it. One that dies again and again is tried once a minute, and the fleet's health
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 A = TypeVar("A", bound=pykka.Actor)
 
 WAITING_LIMIT = 10_000
-"""Outcomes that may wait for an custom actor. When more do, the oldest are dropped, and the log says so once."""
+"""Outcomes that may wait for a custom actor. When more do, the oldest are dropped, and the log says so once."""
 
 STOP_SECONDS = 5.0
-"""So long may an custom actor take for its end when the fleet is closed."""
+"""How long a custom actor may take for its end when the fleet is closed."""
 
 
 class CustomActor(LiveRef[A]):
@@ -92,10 +92,10 @@ class CustomActor(LiveRef[A]):
 
 
 _FED = object()
-"""Tells an custom actor that an outcome waits for it."""
+"""Tells a custom actor that an outcome waits for it."""
 
 
-def _supervised(actor_class: type[A], own: CustomActor[A]) -> type[A]:
+def _supervised(actor_class: type[A], actor: CustomActor[A]) -> type[A]:
     """Return the class, as it runs under supervision."""
 
     class Supervised(actor_class):  # type: ignore[valid-type, misc]
@@ -110,7 +110,7 @@ def _supervised(actor_class: type[A], own: CustomActor[A]) -> type[A]:
             with contain_exit():
                 if message is not _FED:
                     return super()._handle_receive(message)
-                outcome = own.next()
+                outcome = actor.next()
                 if outcome is not None:
                     self.on_receive(outcome)
                 return None
@@ -121,7 +121,7 @@ def _supervised(actor_class: type[A], own: CustomActor[A]) -> type[A]:
 
 
 class CustomActors:
-    """All custom actors of one fleet. ``notify`` is told, in a sentence, when one had to be restarted."""
+    """All custom actors of one fleet. ``notify`` is called with a sentence when one had to be restarted."""
 
     def __init__(self, restarts: Restarts, notify: Callable[[str], None]) -> None:
         self._restarts = restarts
@@ -141,44 +141,43 @@ class CustomActors:
             while name in self._all:
                 number += 1
                 name = f"{actor_class.__name__} {number}"
-            own = self._all[name] = CustomActor(name, actor_class, args, kwargs)
-        return own
+            actor = self._all[name] = CustomActor(name, actor_class, args, kwargs)
+        return actor
 
     def feed(self, outcomes: tuple[Outcome, ...]) -> None:
         """Give outcomes to all of them."""
-        for own in tuple(self._all.values()):
+        for actor in tuple(self._all.values()):
             for outcome in outcomes:
-                own.feed(outcome)
+                actor.feed(outcome)
 
     def restart_dead(self) -> None:
         """Restart those that have died; forget those that were stopped on purpose."""
         with self._lock:
-            for name, own in list(self._all.items()):
-                if own.ended:
-                    if not own.is_alive():
+            for name, actor in list(self._all.items()):
+                if actor.ended:
+                    if not actor.is_alive():
                         del self._all[name]
-                elif not own.is_alive() and self._restarts.allow(f"custom actor {name}"):
-                    self._restart(name, own)
+                elif not actor.is_alive() and self._restarts.allow(f"custom actor {name}"):
+                    self._restart(name, actor)
 
-    def _restart(self, name: str, own: CustomActor[Any]) -> None:
+    def _restart(self, name: str, actor: CustomActor[Any]) -> None:
         try:
-            own.restart()
-            outcome = "was restarted"
+            actor.restart()
+            happened = "was restarted"
         except Exception as error:
             log.exception("the custom actor %s could not be restarted", name)
-            outcome = f"could not be restarted ({type(error).__name__}: {error})"
-        if self._restarts.note("custom", f"custom actor {name}"):
-            storm = f"custom actor {name}" in self._restarts.storms()
-            more = "; it fails again and again, and is tried once a minute from now on" if storm else ""
-            self._notify(f"The custom actor {name} had stopped and {outcome}{more}. The log says why.")
+            happened = f"could not be restarted ({type(error).__name__}: {error})"
+        label = f"custom actor {name}"
+        if sentence := self._restarts.sentence("custom", label, f"The {label}", happened):
+            self._notify(sentence)
 
     def close(self) -> None:
         """Stop all of them; they have handled what waited for them, unless that takes too long."""
         with self._lock:
-            ending = [(own, own.stop(block=False)) for own in self._all.values()]
+            ending = [(actor, actor.stop(block=False)) for actor in self._all.values()]
             self._all.clear()
-        for own, stopped in ending:
+        for actor, stopped in ending:
             try:
                 stopped.get(timeout=STOP_SECONDS)
             except pykka.Timeout:
-                log.error("%s did not stop within %g s: it is left behind", own.name, STOP_SECONDS)
+                log.error("%s did not stop within %g s: it is left behind", actor.name, STOP_SECONDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -72,17 +72,18 @@ class SaveTelemetry:
 
 @dataclass(frozen=True, slots=True)
 class MachineContext:
-    """What all machine actors share: the ways out, none of which may block."""
+    """What all machine actors share: their ways out, none of which may block."""
 
     journal: Journal
     commit_budget: float
     """Seconds that an answer may wait for the disk."""
     chat: bool
     """Whether notices are to be written for a chat."""
-    publish: Callable[[MachineConfig, MachineState], None]
     announce: Callable[[tuple[Outcome, ...]], None]
     notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
+    published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
+    """Each machine's rules and state, as its actor last published them."""
 
 
 class MachineActor(MacActor):
@@ -156,7 +157,7 @@ class MachineActor(MacActor):
         by_wall_clock = (arrived.report.at - last_checkin).total_seconds()
         return elapsed if abs(by_wall_clock - elapsed) > CLOCK_WAS_SET_SECONDS else None
 
-    # for scripts: the same as messages
+    # what scripts call
 
     def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
         """Mark the machine as broken: relay off at once, session over."""
@@ -202,33 +203,26 @@ class MachineActor(MacActor):
                 "nothing was changed; free or mend the disk, then try again"
             )
         decision = decide(self._config, self._directory, self._state, given, hold=hold, elapsed=elapsed)
-        if not decision.changed:
-            self._adopt(decision.state)
-            if seen:
-                journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
-            answer = Answer(self._outputs, already=decision.already)
-            if decision.already and self._written is not None:
-                # what is so already counts as done only once that is on disk
-                return PendingAnswer(answer, self._written, self._context.commit_budget)
-            return answer
-        new = outputs(self._config, decision.state)
-        record = Record(
-            record_state(self._config.name, decision.state),
-            tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
-            seen=seen,
-        )
-        self._written = journal.record(record)
-        self._outputs = new
-        self._saved_checkin = decision.state.last_checkin
-        self._adopt(decision.state)
+        if decision.changed:
+            new = outputs(self._config, decision.state)
+            record = Record(
+                record_state(self._config.name, decision.state),
+                tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
+                seen=seen,
+            )
+            self._written = journal.record(record)
+            self._outputs, self._saved_checkin = new, decision.state.last_checkin
+        elif seen:
+            journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
+        self._state = decision.state
+        self._context.published[self._config.name] = (self._config, decision.state)
         if decision.outcomes:
             self._context.announce(decision.outcomes)
-        answer = Answer(new, decision.outcomes, decision.already)
-        return PendingAnswer(answer, self._written, self._context.commit_budget)
-
-    def _adopt(self, state: MachineState) -> None:
-        self._state = state
-        self._context.publish(self._config, state)
+        answer = Answer(self._outputs, decision.outcomes, decision.already)
+        if self._written is not None and (decision.changed or decision.already):
+            # what is so already, too, counts as done only once it is on disk
+            return PendingAnswer(answer, self._written, self._context.commit_budget)
+        return answer
 
     def _notices(self, outcome: Outcome) -> tuple[Notice, ...]:
         return notices(outcome) if self._context.chat else ()

@@ -51,7 +51,7 @@ class Publisher(Pump):
         """Call the subscribers with all that waits, one outcome at a time, in order; for the actor alone."""
         with contextlib.suppress(IndexError):
             while True:
-                self.subscribers.tell(self._waiting.popleft())
+                self.subscribers.publish(self._waiting.popleft())
 
     def _drop(self) -> None:
         with contextlib.suppress(IndexError):

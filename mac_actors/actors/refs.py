@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pykka
 from pykka.messages import ProxyCall
 
-from mac_actors.actors.replies import Reply, Settle, Settled
+from mac_actors.actors.replies import Reply
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -21,7 +21,7 @@ class LiveRef(pykka.ActorRef[A]):
     :meth:`pykka.Future.get` waits unless it is given a timeout of its own.
     """
 
-    def __init__(self, find: Callable[[], pykka.ActorRef[A]], settle: Settle | None = None) -> None:
+    def __init__(self, find: Callable[[], pykka.ActorRef[A]], settle: Callable[[Reply], Any] | None = None) -> None:
         # Not the base's own: that would pin one actor.
         self._find = find
         self._settle = settle
@@ -54,6 +54,6 @@ class LiveRef(pykka.ActorRef[A]):
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send a message; return its answer, or with ``block=False`` a future of it."""
         future: pykka.Future[Any] = self._find().ask(message, block=False)
-        if self._settle is not None and isinstance(message, ProxyCall) and isinstance(future, Reply):
-            future = Settled(future, self._settle)
+        if isinstance(message, ProxyCall) and isinstance(future, Reply):
+            future.settle = self._settle
         return future.get(timeout=timeout) if block else future

@@ -94,7 +94,7 @@ class PendingAnswer:
 
 
 class Reply(pykka.Future[Any]):
-    """A future that is set once, by one actor.
+    """A future that is set once, by one actor. ``settle``, where one is set, is how ``get`` waits without a timeout.
 
     A :class:`PendingAnswer` wakes the caller only when it is complete: two waits, for the actor and for
     the disk, are one in nearly all cases. A caller who has waited for ``LOOK_SECONDS`` looks for itself.
@@ -111,11 +111,14 @@ class Reply(pykka.Future[Any]):
         self._latch = Latch()
         self._value: Any = None
         self._failure: ExcInfo | None = None
+        self.settle: Callable[[Reply], Any] | None = None
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Return the answer; raises ``pykka.Timeout`` after ``timeout`` seconds, or what the actor raised."""
         if self._get_hook is not None:
             return super().get(timeout=timeout)
+        if timeout is None and self.settle is not None:
+            return self.settle(self)
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._latch.wait(self.LOOK_SECONDS) and not isinstance(self._value, PendingAnswer):
             if deadline is not None and time.monotonic() >= deadline:
@@ -158,25 +161,3 @@ def settle(reply: Reply, label: str, budget: float) -> Any:
             f"{label} has not answered within {ANSWER_SECONDS:g} s: it may still do what it was told; "
             "look at its status, then try again"
         ) from error
-
-
-Settle = Callable[[Reply], Any]
-
-
-class Settled(pykka.Future[Any]):
-    """A future whose ``get()`` never waits for ever, and whose errors are the package's own."""
-
-    def __init__(self, reply: Reply | None = None, settle: Settle | None = None) -> None:
-        super().__init__()
-        self._reply = reply
-        self._settle = settle
-
-    def __repr__(self) -> str:
-        """Say what to do with it: in a REPL it is what one sees first."""
-        return "<Future: .get() waits for its result>"
-
-    def get(self, *, timeout: float | None = None) -> Any:
-        """Return the answer; with a ``timeout`` in seconds raises ``pykka.Timeout`` when it is over."""
-        if self._reply is None or self._settle is None:  # made by map() and its like, which set a hook
-            return super().get(timeout=timeout)
-        return self._settle(self._reply) if timeout is None else self._reply.get(timeout=timeout)

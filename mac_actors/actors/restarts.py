@@ -37,6 +37,14 @@ class Restarts:
         times.append(time.monotonic())
         return not was_storm
 
+    def sentence(self, kind: str, actor: str, label: str, happened: str = "was restarted") -> str | None:
+        """Count a restart as :meth:`note` does; returns what is to be said of it, if anything."""
+        if not self.note(kind, actor):
+            return None
+        storm = actor in self.storms()
+        more = "; it fails again and again, and is tried once a minute from now on" if storm else ""
+        return f"{label} had stopped and {happened}{more}. The log says why."
+
     def storms(self) -> list[str]:
         """Return the actors that are restarted no more than once in a while."""
         now = time.monotonic()

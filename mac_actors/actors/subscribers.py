@@ -1,4 +1,4 @@
-"""Who is told of outcomes, and what becomes of one that fails."""
+"""Who gets each outcome, and what becomes of one that fails."""
 
 from __future__ import annotations
 
@@ -23,44 +23,43 @@ class _Subscription:
     def __init__(self, subscriber: Subscriber | pykka.ActorRef[Any], remove: Callable[[_Subscription], None]) -> None:
         self._remove = remove
         if isinstance(subscriber, pykka.ActorRef):
-            self._tell: Subscriber = subscriber.tell
+            self._call: Subscriber = subscriber.tell
         elif callable(subscriber):
-            self._tell = subscriber
+            self._call = subscriber
         else:
             raise TypeError(
                 f"subscribe() takes a function of one argument, the outcome, not {subscriber!r}: "
                 "for example fleet.subscribe(print)"
             )
-        self._called = getattr(subscriber, "__qualname__", None) or repr(subscriber)
+        self._label = getattr(subscriber, "__qualname__", None) or repr(subscriber)
         self._failed: set[type[BaseException]] = set()
 
     def __call__(self) -> None:
         self._remove(self)
 
     def __repr__(self) -> str:
-        return f"<subscription of {self._called}: call it to end it>"
+        return f"<subscription of {self._label}: call it to end it>"
 
-    def tell(self, outcome: Outcome) -> None:
+    def publish(self, outcome: Outcome) -> None:
         try:
             with contain_exit():
-                self._tell(outcome)
+                self._call(outcome)
         except Exception as error:
             if type(error) not in self._failed:
                 self._failed.add(type(error))
                 log.exception(
                     "the subscriber %s failed on %r; it goes on being told, and this is said once: mend it",
-                    self._called,
+                    self._label,
                     outcome,
                 )
 
 
 class Subscribers:
-    """Tells each of them of an outcome, one after the other. None that fails keeps the others from being told."""
+    """Gives each of them an outcome, one after the other. One that fails keeps it from no other."""
 
     def __init__(self) -> None:
-        self._all: tuple[
-            _Subscription, ...
-        ] = ()  # replaced, never changed: whoever is telling goes on with the old one
+        # Replaced, never changed: a publication under way goes on with the old one.
+        self._all: tuple[_Subscription, ...] = ()
         self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
@@ -81,7 +80,7 @@ class Subscribers:
         with self._lock:
             self._all = tuple(other for other in self._all if other is not subscription)
 
-    def tell(self, outcome: Outcome) -> None:
-        """Tell all of them. Never raises."""
+    def publish(self, outcome: Outcome) -> None:
+        """Give it to all of them. Never raises."""
         for subscription in self._all:
-            subscription.tell(outcome)
+            subscription.publish(outcome)

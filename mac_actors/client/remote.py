@@ -180,7 +180,7 @@ class RemoteFleet(AnyFleet):
 
     def _pass_on(self, outcome: Outcome) -> None:
         self._custom.feed((outcome,))
-        self._subscribers.tell(outcome)
+        self._subscribers.publish(outcome)
 
     # errors and the end
 

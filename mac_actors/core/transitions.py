@@ -177,7 +177,7 @@ class _Draft:
         if report.fob is None:
             return
         if rebooted:
-            # not judged at all: whoever's it is, it must be put in again
+            # not authorized at all: whoever's card it is, it must be put in again
             self.change(card=Card(report.fob, self.at, blocked=True))
         else:
             self.insert(report.fob, Refusal.OOPSED if report.oops else hold)

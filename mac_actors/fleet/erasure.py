@@ -52,27 +52,27 @@ class Forgotten:
     configured: bool
 
 
-def find(called: str, directory: Directory, journal: Journal) -> Candidate:
-    """Return who is called so: by account id, e-mail address or full name (without regard to case).
+def find(person: str, directory: Directory, journal: Journal) -> Candidate:
+    """Return who this is: by account id, e-mail address or full name (without regard to case).
 
     Raises :class:`UnknownPerson`, with those who may be meant.
     """
     store = journal.store
     known = {**redaction.accounts(store), **{user.account_id: user.full_name for user in directory.users}}
-    called = called.strip()
-    if called in known:
-        return Candidate(called, known[called])
-    folded = " ".join(called.split()).casefold()
+    person = person.strip()
+    if person in known:
+        return Candidate(person, known[person])
+    folded = " ".join(person.split()).casefold()
     mails = {user.account_id for user in directory.users if user.email and user.email.casefold() == folded}
     found = sorted(mails | {account for account, name in known.items() if name.casefold() == folded})
     if len(found) == 1:
         return Candidate(found[0], known[found[0]])
     if found:
-        raise UnknownPerson(called, [f"{account} ({known[account]})" for account in found], several=True)
+        raise UnknownPerson(person, [f"{account} ({known[account]})" for account in found], several=True)
     if folded and redaction.commands_by(store, folded):
-        return Candidate(None, called)
+        return Candidate(None, person)
     near = process.extract(folded, {a: n.casefold() for a, n in known.items()}, scorer=fuzz.WRatio, score_cutoff=75)
-    raise UnknownPerson(called, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
+    raise UnknownPerson(person, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
 
 
 def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgotten:

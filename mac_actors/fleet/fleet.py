@@ -7,13 +7,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, MachineProxy
+from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy
 from mac_actors.actors.notifier import Chat, Notifier
 from mac_actors.actors.publisher import Publisher
 from mac_actors.actors.refs import LiveRef
@@ -52,7 +53,7 @@ class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
-    are posted, ``None`` for nowhere; ``missing`` says whose silence is told; ``retention_days`` after how many days
+    are posted, ``None`` for nowhere; ``missing`` says whose silence is said; ``retention_days`` after how many days
     names are removed from the journal, ``None`` for never.
     """
 
@@ -75,17 +76,10 @@ class MachineFleet(AnyFleet):
         self.notifier = Notifier(chat, self.journal) if chat else None
         if self.notifier:
             self.journal.on_commit = self.notifier.wake
-        self.supervisor = Supervisor(
-            configuration,
-            self.journal,
-            (self.publisher, *(self.notifier.channels.values() if self.notifier else ())),
-            self._restarts,
-            commit_budget=commit_budget,
-            chat=chat is not None,
-            announce=self._announce,
-            notify=self.notify,
-        )
-        self._health = Health(self.journal, self.supervisor, self._restarts, self.notifier, self.notify)
+        context = MachineContext(self.journal, commit_budget, chat is not None, self._announce, self.notify)
+        pumps = (self.publisher, *(self.notifier.channels.values() if self.notifier else ()))
+        self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
         self.wifi = Wifi()
         self._missing = MissingReaders(missing, self.started_at)
         self._watches = [
@@ -184,7 +178,7 @@ class MachineFleet(AnyFleet):
             if before is None:
                 return
 
-    # being told
+    # outcomes, as they happen
 
     def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
         """Call ``subscriber(outcome)`` for every outcome of every machine, as it happens; or tell it to an actor.

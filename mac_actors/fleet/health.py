@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from collections.abc import Callable
 
-from mac_actors.actors.journal import Journal
 from mac_actors.actors.notifier import Notifier
 from mac_actors.actors.restarts import Restarts
 from mac_actors.core.changed import Changed
@@ -20,23 +19,20 @@ DELAYED_SECONDS = 60.0
 """Notices that have been refused for so long are said to be delayed."""
 
 
-class Notify(Protocol):
-    """Says a line in the control channel; ``at_once``: not by way of the disk."""
-
-    def __call__(self, text: str, *, at_once: bool = False) -> None: ...
-
-
 class Health:
-    """Looks at a fleet's parts. What it finds it says once when it begins, and once when it is over."""
+    """Looks at a fleet's parts. What it finds it says once when it begins, and once when it is over.
+
+    ``say`` posts a line to the control channel, not by way of the disk.
+    """
 
     def __init__(
-        self, journal: Journal, supervisor: Supervisor, restarts: Restarts, notifier: Notifier | None, notify: Notify
+        self, supervisor: Supervisor, restarts: Restarts, notifier: Notifier | None, say: Callable[[str], None]
     ) -> None:
-        self._journal = journal
+        self._journal = supervisor.journal
         self._supervisor = supervisor
         self._restarts = restarts
         self._channels = notifier.channels if notifier else {}
-        self._notify = notify
+        self._say = say
         self._lost = Changed(0)
         self._slow = Changed()
         self._delayed = {channel: Changed() for channel in Channel}
@@ -61,12 +57,12 @@ class Health:
         """Say that changes were lost, that the disk takes none, or that it takes them again."""
         journal = self._journal
         if self._lost(journal.lost):
-            self._notify(f"{count(journal.lost, 'change')} could not be written; the log says which.", at_once=True)
+            self._say(f"{count(journal.lost, 'change')} could not be written; the log says which.")
         slow = journal.oldest_age > SLOW_SECONDS
         if self._slow(slow):
             why = journal.error or "it does not answer"
             trouble = f"The disk is not taking changes ({why}): {journal.depth} wait in memory."
-            self._notify(trouble if slow else "The disk takes changes again.", at_once=True)
+            self._say(trouble if slow else "The disk takes changes again.")
 
     def look_at_chat(self) -> None:
         """Say that a channel's notices are delayed: in the control channel, when it is back if it is that one."""
@@ -74,4 +70,4 @@ class Health:
             since = notifier.failing_since
             delayed = since is not None and time.monotonic() - since > DELAYED_SECONDS
             if self._delayed[channel](delayed) and delayed:
-                self._notify(f"Notices for the {channel} channel are delayed ({notifier.error}).", at_once=True)
+                self._say(f"Notices for the {channel} channel are delayed ({notifier.error}).")

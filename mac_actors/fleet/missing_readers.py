@@ -26,11 +26,11 @@ class Watched(StrEnum):
 class _Incident:
     began: datetime
     silent: dict[str, datetime] = field(default_factory=dict)
-    told: bool = False
+    said: bool = False
 
 
 class MissingReaders:
-    """Looks at all machines now and then, and says what is to be told. ``started`` is the server's start."""
+    """Looks at all machines now and then, and returns what is to be said. ``started`` is the server's start."""
 
     def __init__(self, watched: Watched, started: datetime) -> None:
         self._watched = watched
@@ -41,14 +41,14 @@ class MissingReaders:
         """Return the sentences to be posted now: mostly none."""
         if self._watched is Watched.OFF:
             return []
-        shown = {machine.name: machine.display_name for machine in machines}
+        labels = {machine.name: machine.display_name for machine in machines}
         silent = {machine.name: since for machine in machines if (since := self._silent_since(machine, now))}
         known = {name for incident in self._open for name in incident.silent}
         for name in silent.keys() - known:
             self._incident(now).silent[name] = silent[name]
-        told = [sentence for incident in self._open for sentence in self._tell(incident, silent, shown, now)]
+        sentences = [sentence for incident in self._open for sentence in self._sentences(incident, silent, labels, now)]
         self._open = [incident for incident in self._open if incident.silent]
-        return told
+        return sentences
 
     def _silent_since(self, machine: Snapshot, now: datetime) -> datetime | None:
         """Since when a machine is silent; while the server was down nobody could have been heard."""
@@ -58,31 +58,33 @@ class MissingReaders:
         return heard if now - heard > ONLINE_WITHIN else None
 
     def _incident(self, now: datetime) -> _Incident:
-        if not self._open or self._open[-1].told or now - self._open[-1].began > GATHER:
+        if not self._open or self._open[-1].said or now - self._open[-1].began > GATHER:
             self._open.append(_Incident(now))
         return self._open[-1]
 
     @staticmethod
-    def _tell(incident: _Incident, silent: dict[str, datetime], shown: dict[str, str], now: datetime) -> list[str]:
-        for name in [name for name in incident.silent if name not in shown]:
+    def _sentences(
+        incident: _Incident, silent: dict[str, datetime], labels: dict[str, str], now: datetime
+    ) -> list[str]:
+        for name in [name for name in incident.silent if name not in labels]:
             del incident.silent[name]  # no longer configured
         if not incident.silent:
             return []
-        if not incident.told:
+        if not incident.said:
             for name in [name for name in incident.silent if name not in silent]:
-                del incident.silent[name]  # back before anybody was told
+                del incident.silent[name]  # back before anything was said
             if incident.silent and now - incident.began >= GATHER:
-                incident.told = True
-                return [f"Silent for {_ago(incident, now)}: {_names(incident, shown)} (no report from the reader)."]
+                incident.said = True
+                return [f"Silent for {_ago(incident, now)}: {_names(incident, labels)} (no report from the reader)."]
         elif not silent.keys() & incident.silent.keys():
-            sentence = f"Back after {_ago(incident, now)}: {_names(incident, shown)}."
+            sentence = f"Back after {_ago(incident, now)}: {_names(incident, labels)}."
             incident.silent.clear()
             return [sentence]
         return []
 
 
-def _names(incident: _Incident, shown: dict[str, str]) -> str:
-    return ", ".join(sorted(shown[name] for name in incident.silent))
+def _names(incident: _Incident, labels: dict[str, str]) -> str:
+    return ", ".join(sorted(labels[name] for name in incident.silent))
 
 
 def _ago(incident: _Incident, now: datetime) -> str:

@@ -7,13 +7,12 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pykka
 
-from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure, SaveTelemetry
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
@@ -21,7 +20,7 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, prove_alive
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Lock
-from mac_actors.core.outcomes import Outcome, PowerChanged
+from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.state import MachineState, Source
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.names import Names
@@ -34,25 +33,11 @@ SAVE_TURNS = 120
 
 
 class Supervisor:
-    """All machines' actors, begun with what is on disk; and those of the journal and of other pumps.
-
-    ``announce`` is given outcomes, ``notify`` says a line to the admins; ``commit_budget`` is how many seconds an
-    answer may wait for the disk; ``chat`` is whether notices are to be written for one.
-    """
+    """All machines' actors, begun with what is on disk; and those of the journal and of other pumps."""
 
     def __init__(
-        self,
-        configuration: Configuration,
-        journal: Journal,
-        pumps: Iterable[Pump],
-        restarts: Restarts,
-        *,
-        commit_budget: float,
-        chat: bool,
-        announce: Callable[[tuple[Outcome, ...]], None],
-        notify: Callable[[str], None],
+        self, configuration: Configuration, context: MachineContext, pumps: Iterable[Pump], restarts: Restarts
     ) -> None:
-        self.journal = journal
         self.configuration = configuration
         """The present rules."""
         self.machines_loaded_at = configuration.loaded_at
@@ -62,19 +47,17 @@ class Supervisor:
         self.over_budget = 0
         """Answers that went out before their change was on disk, because the commit budget was over."""
         self.refs: dict[str, pykka.ActorRef[MachineActor]] = {}
-        self.published: dict[str, tuple[MachineConfig, MachineState]] = {}
-        """Each machine's rules and state, as its actor last published them."""
+        self.journal = context.journal
+        self.published = context.published
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
-        self._pumps = (journal, *pumps)
+        self._context = context
+        self._pumps = (self.journal, *pumps)
         self._restarts = restarts
-        self._notify = notify
-        self._commit_budget = commit_budget
         self._counting = threading.Lock()
-        self._context = MachineContext(journal, commit_budget, chat, self._publish, announce, notify)
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._turns = itertools.count()
-        stored = journal.store.load_states()
+        stored = self.journal.store.load_states()
         for machine in configuration.machines.values():
             self.start(machine, stored.get(machine.name))
         self.name_machines()
@@ -94,7 +77,7 @@ class Supervisor:
                 state, first = MachineState(status_since=now), Lock(now, Source.SERVER, None, reason)
             case MachineState() as state:
                 pass
-        self._publish(config, state)
+        self.published[config.name] = (config, state)
         ref = MachineActor.start(config, self.configuration.directory, state, self._context)
         if first is not None:
             ref.tell(first)  # before anybody else can send it anything
@@ -132,7 +115,7 @@ class Supervisor:
     def settle(self, name: str, reply: Reply) -> Answer:
         """Wait for a reply of this machine's actor; raises :class:`MachineUnavailable` when there is none."""
         machine = self.configuration.machines.get(name)
-        answer = settle(reply, machine.display_name if machine else name, self._commit_budget)
+        answer = settle(reply, machine.display_name if machine else name, self._context.commit_budget)
         if isinstance(answer, Answer) and not answer.durable:
             with self._counting:
                 self.over_budget += 1
@@ -196,11 +179,9 @@ class Supervisor:
             return ref
 
     def _restarted(self, kind: str, actor: str, label: str) -> None:
-        """Count a restart, and say it; a storm of them is said when it begins."""
-        if self._restarts.note(kind, actor):
-            storm = actor in self._restarts.storms()
-            more = "; it fails again and again, and is tried less often from now on" if storm else ""
-            self._notify(f"{label} had stopped and was restarted{more}. The log says why.")
+        """Count a restart, and say it."""
+        if sentence := self._restarts.sentence(kind, actor, label):
+            self._context.notify(sentence)
 
     def save_telemetry(self) -> None:
         """Have the next few machines write what heartbeats have changed: all at once would hold up the readers."""
@@ -240,6 +221,3 @@ class Supervisor:
         for stopped in stopping:
             with contextlib.suppress(pykka.Timeout):
                 stopped.get(timeout=timeout)
-
-    def _publish(self, config: MachineConfig, state: MachineState) -> None:
-        self.published[config.name] = (config, state)

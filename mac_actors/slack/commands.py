@@ -105,17 +105,17 @@ def resolve(argument: str, find: Callable[[str], str]) -> Target:
 
 def find_quoted(text: str, find: Callable[[str], str]) -> str:
     """Find a machine whose name may stand in quotes or backticks (and may have some of its own)."""
-    called = text.strip()
-    if len(called) > LONGEST_NAME:
-        raise UnknownMachine(called)
-    while called:
+    name = text.strip()
+    if len(name) > LONGEST_NAME:
+        raise UnknownMachine(name)
+    while name:
         try:
-            return find(called)
+            return find(name)
         except UnknownMachine:
-            if called[0] not in _QUOTES and called[-1] not in _QUOTES:
+            if name[0] not in _QUOTES and name[-1] not in _QUOTES:
                 raise
-            inner = called[1:] if called[0] in _QUOTES else called
-            called = (inner[:-1] if inner and inner[-1] in _QUOTES else inner).strip()
+            inner = name[1:] if name[0] in _QUOTES else name
+            name = (inner[:-1] if inner and inner[-1] in _QUOTES else inner).strip()
     raise UnknownMachine("")
 
 

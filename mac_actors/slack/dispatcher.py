@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -41,13 +40,8 @@ class Dispatcher:
         self._fleet = fleet
         self._client = client
         self._control = settings.control_channel
-        self._people = SlackUsers(client)
+        self.people = SlackUsers(client)
         self._once = _Once(fleet)
-
-    @property
-    def people(self) -> SlackUsers:
-        """Who is who."""
-        return self._people
 
     # mentions
 
@@ -63,11 +57,12 @@ class Dispatcher:
             word = command.unknown or command.verb.value
             self._post_ephemeral(channel, user, answers.elsewhere_text(notices.escape(word)))
             return
-        if command.verb in CHANGING and not self._people.get(user).active:
+        if command.verb in CHANGING and not self.people.get(user).active:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
-        texts = self._carry_out(command, user, channel, event_id)
-        for text in texts:  # where the question was: in its thread, or in the channel
+        for text in self._carry_out(
+            command, user, channel, event_id
+        ):  # where the question was: in its thread, or in the channel
             thread = event.get("thread_ts")
             call_quietly(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
 
@@ -84,7 +79,7 @@ class Dispatcher:
                     return [answers.help_text(command.unknown)]
                 case verb:
                     target = resolve(command.argument, self._fleet.find)
-                    answer = self._change(verb, target, self._people.get(user).name, event_id)
+                    answer = self._change(verb, target, self.people.get(user).name, event_id)
                     remembered = True  # with what it did, or by the machine that was so already
                     return self._remarks(target.name, answer)
         except MacError as error:
@@ -202,7 +197,7 @@ class Dispatcher:
 
     def _act(self, user: str, channel: str, act: Callable[[str], list[str]]) -> None:
         """Do something for a user; remarks and errors are shown to that user alone."""
-        person = self._people.get(user)
+        person = self.people.get(user)
         if not person.active:
             return
         try:
@@ -256,7 +251,7 @@ class _Once:
     def __init__(self, fleet: MachineFleet) -> None:
         self._fleet = fleet
         self._lock = threading.Lock()
-        self._begun: OrderedDict[str, None] = OrderedDict()
+        self._begun: dict[str, None] = {}
 
     def begin(self, event_id: str) -> bool:
         """Whether this event is to be carried out now."""
@@ -266,8 +261,8 @@ class _Once:
             if event_id in self._begun:
                 return False
             self._begun[event_id] = None
-            while len(self._begun) > 10_000:
-                self._begun.popitem(last=False)
+            if len(self._begun) > 10_000:
+                del self._begun[next(iter(self._begun))]
         try:
             return not self._fleet.store.has_seen(event_id)
         except StorageError as error:

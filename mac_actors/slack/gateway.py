@@ -53,7 +53,7 @@ PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": 
 """How every text is posted: letter by letter."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
-"""Likewise for what one user alone is shown."""
+"""The same for what one user alone sees."""
 
 
 def make_client(settings: SlackSettings) -> WebClient:

@@ -17,7 +17,7 @@ FRESH_SECONDS = 3600.0
 """How long what Slack said of a user is believed."""
 
 RETRY_SECONDS = 30.0
-"""How long a user whom Slack could not tell is called by the id, before it is asked again."""
+"""How long a user whom Slack could not tell is named by the id, before Slack is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
