@@ -83,7 +83,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
 @lru_cache(maxsize=4096)
 def reply_body(outputs: Outputs) -> bytes:
     """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
-    return OutputsBody.of(outputs).model_dump_json().encode()
+    return OutputsBody.model_validate(outputs).model_dump_json().encode()
 
 
 class _RefusedReaders:
