@@ -20,7 +20,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
 from mac_actors.web.api.request_models import AdminBody
-from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.errors import RequestRefused, refusals_in_log, wants_page
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
 from mac_actors.web.pages.login import drop_login_cookie
@@ -105,7 +105,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             return render("command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action])
         text, good = _carry_out(fleet, name, action, form["reason"], viewer.by)
         board.refresh()
-        if "text/html" in bottle.request.headers.get("Accept", ""):
+        if wants_page(bottle.request.environ):
             return see_other(f"/?said={notes.keep(text)}")
         return {"said": text, "good": good}
 
