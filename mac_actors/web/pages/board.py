@@ -35,12 +35,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     board = Board(fleet.snapshots)
     notes = _Notes()
 
-    def on_wall() -> bool:
-        return str(bottle.request.query.get("kiosk") or "0") != "0"
-
     def who() -> tuple[Viewer, str]:
         """Return who looks, and which kind of tiles they get."""
-        if on_wall():
+        if str(bottle.request.query.get("kiosk") or "0") != "0":
             return access.on_the_wall(), "kiosk"
         viewer = access.viewer(bottle.request.environ)
         return viewer, "admin" if viewer.admin else "plain"
