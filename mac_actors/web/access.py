@@ -84,7 +84,7 @@ class Access:
         return Viewer(names=names, lapsed=key is not None)
 
     def on_the_wall(self) -> Viewer:
-        """Return the viewer that a display on the wall is, whoever set it up: it shows what everybody may see."""
+        """Return the viewer of a wall display, which shows what everybody may see, whoever set it up."""
         return Viewer(names=self._public_names)
 
     def log_in(self, environ: dict[str, Any], token: str, by: str | None) -> Login:

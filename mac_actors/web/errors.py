@@ -21,7 +21,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (MachineUnavailable, 503),
     (StorageError, 503),
 )
-"""Which status says which error of the package."""
+"""The HTTP status of each error of the package."""
 
 _PHRASES = {
     404: "there is nothing at this path; GET /openapi.json lists what there is",

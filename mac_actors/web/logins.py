@@ -17,7 +17,7 @@ MAX_LOGINS = 200
 
 TRY_SECONDS = 60.0
 TRIES_PER_ADDRESS, TRIES_IN_ALL = 5, 60
-"""So many wrong tokens are looked at in this time, from one address and from all together."""
+"""How many wrong tokens are checked in this time, from one address and from all together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Logins:
 
 
 class Tries:
-    """Counts wrong tokens of the last minute. While there are too many, no token is looked at: a right one neither."""
+    """Counts wrong tokens of the last minute. While there are too many, not even the right one is taken."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -71,7 +71,7 @@ class Tries:
         self._wrong: deque[tuple[float, str]] = deque()
 
     def wait(self, address: str, right: bool) -> float | None:
-        """Take a try; returns ``None`` if it counts, else in how many seconds there may be another one."""
+        """Take a try; returns ``None`` if the token is to be checked, else the seconds until one will be."""
         now = self._clock()
         with self._lock:
             while self._wrong and self._wrong[0][0] <= now - TRY_SECONDS:

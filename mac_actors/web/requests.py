@@ -34,7 +34,7 @@ def parse_body(model: type[Model], body: bytes) -> Model:
         details = error.errors(include_url=False)
         if details[0]["type"] == "json_invalid":
             raise RequestRefused(400, f"the body is not JSON: {details[0]['ctx']['error']}") from None
-        raise RequestRefused(422, _told(details)) from None
+        raise RequestRefused(422, _message(details)) from None
 
 
 def parse_fields(model: type[Model], fields: Mapping[str, Any]) -> Model:
@@ -42,7 +42,7 @@ def parse_fields(model: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise RequestRefused(422, _told(error.errors(include_url=False))) from None
+        raise RequestRefused(422, _message(error.errors(include_url=False))) from None
 
 
 def read_form(environ: dict[str, Any]) -> dict[str, str]:
@@ -65,6 +65,11 @@ def read_query() -> Mapping[str, str]:
     except UnicodeDecodeError:
         raise RequestRefused(422, "the query: expected UTF-8") from None
     return query
+
+
+def is_set(name: str) -> bool:
+    """Whether the query has ``name=1``."""
+    return str(bottle.request.query.get(name)) == "1"
 
 
 def number(field: str, value: str | None) -> int | None:
@@ -101,7 +106,7 @@ def day(field: str, value: str | None) -> date | None:
     return day
 
 
-def _told(errors: list[Any]) -> str:
+def _message(errors: list[Any]) -> str:
     """Say in one line which fields are wrong and what was expected (of pydantic's list of errors)."""
     return "; ".join(_describe(error) for error in errors[:5])
 

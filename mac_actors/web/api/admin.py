@@ -6,20 +6,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 import bottle
-from pydantic import BaseModel
 
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Clear, Command, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.web.access import Access
-from mac_actors.web.api.details import DETAILS, outcome_details, wants_details
+from mac_actors.web.api.details import DETAILS, outcome_details
 from mac_actors.web.api.openapi import Operation, query
-from mac_actors.web.api.request_models import AdminBody
+from mac_actors.web.api.request_models import AdminBody, Body
 from mac_actors.web.api.response_models import (
-    MachinesChangeBody,
     OutcomeBody,
     OutputsBody,
     ReloadBody,
@@ -28,7 +25,7 @@ from mac_actors.web.api.response_models import (
     json_of,
 )
 from mac_actors.web.errors import refusals_in_log
-from mac_actors.web.requests import parse_body, read_body
+from mac_actors.web.requests import is_set, parse_body, read_body
 
 _CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
     ("POST", "oops", Oops, "Oops a machine: relay off at once, session over"),
@@ -63,13 +60,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
             if answer.already:
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
             success = SuccessBody(durable=None if answer.durable else False)
-            if wants_details():
+            if is_set("details"):
                 shown = without_fob if access.shows_names(bottle.request.environ) else without_names
                 success.outcomes = [
                     OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(shown(outcome)))
                     for outcome in answer.outcomes
                 ]
-                success.outputs = OutputsBody.of(answer.outputs)
+                success.outputs = OutputsBody.model_validate(answer.outputs)
             return json_of(success, exclude_none=True)
 
         return carry_out
@@ -78,29 +75,18 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
         app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
 
-    def forced() -> bool:
-        return str(bottle.request.query.get("force")) == "1"
-
-    def reloading(summary: str, result: type[BaseModel]) -> Operation:
+    def reloading(summary: str, result: type[Body]) -> Operation:
         return Operation(summary, result, errors=(409, 422), query=(_FORCE,), security="admin")
 
     @app.post("/api/reload-users", api=reloading("Read users.json again", UsersChangeBody))
     def reload_users() -> bytes:
         check_access()
-        summary = fleet.reload(load(machines=False), machines=False, force=forced())
+        summary = fleet.reload(load(machines=False), machines=False, force=is_set("force"))
         return json_of(UsersChangeBody.model_validate(summary.users))
 
     @app.post("/api/reload", api=reloading("Read machines.json and users.json again", ReloadBody))
     def reload() -> bytes:
         check_access()
-        return json_of(_reload_body(fleet.reload(load(), force=forced())))
-
-
-def _reload_body(summary: ReloadSummary) -> ReloadBody:
-    return ReloadBody(
-        users=UsersChangeBody.model_validate(summary.users),
-        machines=MachinesChangeBody(
-            added=list(summary.added), changed=list(summary.changed), removed=list(summary.removed)
-        ),
-        powered_on=list(summary.powered_on),
-    )
+        summary = fleet.reload(load(), force=is_set("force"))
+        changes = {"users": summary.users, "machines": summary, "powered_on": summary.powered_on}
+        return json_of(ReloadBody.model_validate(changes))

@@ -5,18 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import bottle
-
 from mac_actors.core.outcomes import Outcome
 from mac_actors.storage import codec
 from mac_actors.web.api.openapi import query
 
 DETAILS = query("details", "`1`: tell outcomes field by field too", type="string")
-
-
-def wants_details() -> bool:
-    """Whether the request asks for outcomes field by field."""
-    return str(bottle.request.query.get("details")) == "1"
 
 
 def outcome_details(outcome: Outcome) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.records import Entry
 from mac_actors.web.access import Access
-from mac_actors.web.api.details import DETAILS, outcome_details, wants_details
+from mac_actors.web.api.details import DETAILS, outcome_details
 from mac_actors.web.api.machines import machine_body
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.response_models import EventBody, EventsBody, json_of
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.limiter import JOURNAL
-from mac_actors.web.requests import number, read_query, time
+from mac_actors.web.requests import is_set, number, read_query, time
 
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
 """Lines of the journal in one answer."""
@@ -71,7 +71,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             before=number("cursor", query.get("cursor")),
             limit=min(number("limit", query.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT),
         )
-        names, details = access.shows_names(bottle.request.environ), wants_details()
+        names, details = access.shows_names(bottle.request.environ), is_set("details")
         lines = [event_body(entry, names=names, details=details) for entry in page.entries]
         hidden: Any = None if details else {"events": {"__all__": {"outcome"}}}
         body = EventsBody(events=lines, next=None if page.next is None else str(page.next))

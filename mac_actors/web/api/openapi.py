@@ -9,10 +9,10 @@ from functools import cache
 from typing import Any
 
 import bottle
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mac_actors.version import VERSION
+from mac_actors.web.api.request_models import Body
 from mac_actors.web.api.response_models import ErrorBody
 
 MEANINGS = {
@@ -50,9 +50,9 @@ class Operation:
     """
 
     summary: str
-    result: type[BaseModel] | None = None
+    result: type[Body] | None = None
     errors: tuple[int, ...] = ()
-    body: type[BaseModel] | None = None
+    body: type[Body] | None = None
     query: tuple[dict[str, Any], ...] = ()
     security: str = ""
     responses: dict[int, dict[str, Any]] | None = None
@@ -84,12 +84,12 @@ def query(name: str, description: str | None = None, **schema: Any) -> dict[str,
     return {"name": name, "in": "query", **({"description": description} if description else {}), "schema": schema}
 
 
-def response(meaning: str, model: type[BaseModel]) -> dict[str, Any]:
+def response(meaning: str, model: type[Body]) -> dict[str, Any]:
     """Describe an answer that is JSON."""
     return {"description": meaning, "content": _content(model)}
 
 
-def _content(model: type[BaseModel]) -> dict[str, Any]:
+def _content(model: type[Body]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
@@ -109,8 +109,8 @@ def routes(app: bottle.Bottle) -> None:
 def description(routes: Iterable[bottle.Route]) -> dict[str, Any]:
     """Return the OpenAPI 3.1 description of these routes."""
     paths: dict[str, Any] = {}
-    checked: list[type[BaseModel]] = []
-    made: list[type[BaseModel]] = [ErrorBody]
+    checked: list[type[Body]] = []
+    made: list[type[Body]] = [ErrorBody]
     for route in routes:
         if operation := route.config.get("api"):
             path = paths.setdefault(route.rule.replace(_IN_PATH, "{name}"), {})

@@ -25,8 +25,8 @@ from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
 
-TELL_AT_MOST, TELL_WITHIN_SECONDS = 3, 3600.0
-"""So often in this time a machine's refused reports are told of, however often one is accepted in between."""
+NOTIFY_AT_MOST, NOTIFY_WITHIN_SECONDS = 3, 3600.0
+"""How often in this time people are told that a machine's reports are refused, even if some are accepted between."""
 
 LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
@@ -63,13 +63,15 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
         try:
             answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
         except UnknownMachine:
-            called = name[:LONGEST_NAME]
-            if called not in unknown and len(unknown) < UNKNOWN_AT_MOST:
-                unknown.add(called)
+            short_name = name[:LONGEST_NAME]
+            if short_name not in unknown and len(unknown) < UNKNOWN_AT_MOST:
+                unknown.add(short_name)
                 log.warning(
-                    "a reader at %s reports for %r, which is not in the machines file", environ["REMOTE_ADDR"], called
+                    "a reader at %s reports for %r, which is not in the machines file",
+                    environ["REMOTE_ADDR"],
+                    short_name,
                 )
-            raise RequestRefused(404, f"No such machine: {called}") from None
+            raise RequestRefused(404, f"No such machine: {short_name}") from None
         except MachineUnavailable:
             observe(time.monotonic() - received)  # the slowest of all: they belong in the picture
             raise
@@ -83,30 +85,30 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
 @lru_cache(maxsize=4096)
 def reply_body(outputs: Outputs) -> bytes:
     """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
-    return OutputsBody.of(outputs).model_dump_json().encode()
+    return OutputsBody.model_validate(outputs).model_dump_json().encode()
 
 
 class _RefusedReaders:
-    """Machines whose reports are refused: each is said once, until one is accepted again.
+    """Machines whose reports are refused: people are told once of each, until a report is accepted again.
 
-    Not without end, because whoever can reach the server could flood the channel beside a reader that is right.
+    There is a limit, because somebody who sends wrong reports beside the right reader could flood the channel.
     """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
         self._names: set[str] = set()
-        self._told: dict[str, deque[float]] = {}
+        self._notified: dict[str, deque[float]] = {}
         self._adding = threading.Lock()
 
     def add(self, name: str) -> None:
         now = time.monotonic()
         with self._adding:
-            told = self._told.setdefault(name, deque(maxlen=TELL_AT_MOST))
-            often = len(told) == TELL_AT_MOST and now - told[0] < TELL_WITHIN_SECONDS
+            times = self._notified.setdefault(name, deque(maxlen=NOTIFY_AT_MOST))
+            often = len(times) == NOTIFY_AT_MOST and now - times[0] < NOTIFY_WITHIN_SECONDS
             if name in self._names or often:
                 return
             self._names.add(name)
-            told.append(now)
+            times.append(now)
         self._notify(
             f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
             "from here: give the reader MAC_READER_TOKEN."

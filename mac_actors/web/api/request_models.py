@@ -29,10 +29,16 @@ def _fob(value: str | None) -> str | None:
     return normalize_fob(value)
 
 
-class ReportBody(BaseModel):
-    """What a reader POSTs every 10 seconds and at each card or button event. Unknown fields are ignored."""
+class Body(BaseModel):
+    """Base of all models, also of the answers': each is described under its name here without ``Body``."""
 
-    model_config = ConfigDict(title="Report")
+    model_config = ConfigDict(
+        model_title_generator=lambda model: model.__name__.removesuffix("Body"), from_attributes=True
+    )
+
+
+class ReportBody(Body):
+    """What a reader POSTs every 10 seconds and at each card or button event. Unknown fields are ignored."""
 
     machine_name: str = Field(strict=True, description="a name in machines.json, exactly")
     oops: StrictBool = Field(description="whether the Oops button is pressed")
@@ -66,10 +72,8 @@ def _known_source(value: object) -> object:
     return value if isinstance(value, str) and value in {Source.CLI, Source.REPL} else Source.HTTP
 
 
-class AdminBody(BaseModel):
+class AdminBody(Body):
     """Who does it and why; optional. White space and control characters are folded."""
-
-    model_config = ConfigDict(title="Admin")
 
     reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_one_line)] | None = None
     by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_one_line)] | None = None
@@ -82,10 +86,8 @@ class AdminBody(BaseModel):
         return kind(datetime.now(UTC), self.source, self.by, self.reason)
 
 
-class ForgetBody(BaseModel):
+class ForgetBody(Body):
     """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed."""
-
-    model_config = ConfigDict(title="Forget")
 
     user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     only_look: StrictBool = False

@@ -6,16 +6,14 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 import bottle
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from mac_actors.core.outputs import Outputs
 from mac_actors.core.state import Session, Source, Status
+from mac_actors.web.api.request_models import Body
 
 
-class OutputsBody(BaseModel):
+class OutputsBody(Body):
     """The reply to a report: what the reader is to do."""
-
-    model_config = ConfigDict(title="Outputs")
 
     relay: bool
     display: str = Field(description="two lines of 16 characters at the most")
@@ -24,23 +22,9 @@ class OutputsBody(BaseModel):
     status_led_brightness: float
     second_relay: bool
 
-    @classmethod
-    def of(cls, outputs: Outputs) -> OutputsBody:
-        """Return the reply for these outputs."""
-        return cls(
-            relay=outputs.relay,
-            display=outputs.display,
-            oops_led=outputs.oops_led,
-            status_led_rgb=outputs.status_led_rgb,
-            status_led_brightness=outputs.status_led_brightness,
-            second_relay=outputs.second_relay,
-        )
 
-
-class FlagBody(BaseModel):
+class FlagBody(Body):
     """An oops or a lock that is set."""
-
-    model_config = ConfigDict(title="Flag", from_attributes=True)
 
     since: datetime
     source: Source
@@ -48,10 +32,8 @@ class FlagBody(BaseModel):
     reason: str | None
 
 
-class SessionBody(BaseModel):
+class SessionBody(Body):
     """A running session; ``user`` is null where names are hidden."""
-
-    model_config = ConfigDict(title="Session")
 
     since: datetime
     kind: str
@@ -65,10 +47,8 @@ class SessionBody(BaseModel):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
-class TelemetryBody(BaseModel):
+class TelemetryBody(Body):
     """What the reader last said of itself."""
-
-    model_config = ConfigDict(title="Telemetry", from_attributes=True)
 
     uptime: float | None
     wifi_signal_db: float | None
@@ -78,10 +58,8 @@ class TelemetryBody(BaseModel):
     second_relay_state: bool | None
 
 
-class MachineBody(BaseModel):
+class MachineBody(Body):
     """One machine, as it is now."""
-
-    model_config = ConfigDict(title="Machine", from_attributes=True)
 
     name: str
     alias: str | None
@@ -99,18 +77,14 @@ class MachineBody(BaseModel):
     last_update: datetime | None
 
 
-class MachinesBody(BaseModel):
+class MachinesBody(Body):
     """All machines, in the order of machines.json."""
-
-    model_config = ConfigDict(title="Machines")
 
     machines: list[MachineBody]
 
 
-class EventBody(BaseModel):
+class EventBody(Body):
     """One line of the journal. ``by``, ``user`` and names in ``text`` are left out where names are hidden."""
-
-    model_config = ConfigDict(title="Event")
 
     id: int
     at: datetime
@@ -128,19 +102,15 @@ class EventBody(BaseModel):
     )
 
 
-class EventsBody(BaseModel):
+class EventsBody(Body):
     """A page of the journal, newest first."""
-
-    model_config = ConfigDict(title="Events")
 
     events: list[EventBody]
     next: str | None = Field(description="`?cursor=` of the next page; null on the last one")
 
 
-class MachineUsageBody(BaseModel):
+class MachineUsageBody(Body):
     """A machine's use: sessions that began, seconds that passed in sessions, fobs that were refused."""
-
-    model_config = ConfigDict(title="MachineUse")
 
     machine: str
     display_name: str
@@ -149,10 +119,8 @@ class MachineUsageBody(BaseModel):
     refusals: int
 
 
-class UserUsageBody(BaseModel):
+class UserUsageBody(Body):
     """A user's use. ``account_id`` is null for all unknown fobs together, and for those whose names were removed."""
-
-    model_config = ConfigDict(title="UserUse")
 
     account_id: str | None
     name: str
@@ -161,10 +129,10 @@ class UserUsageBody(BaseModel):
     refusals: int
 
 
-class UsageBody(BaseModel):
+class UsageBody(Body):
     """What was used from one day to another, both included, in the server's local time."""
 
-    model_config = ConfigDict(title="Usage", serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
     first: date = Field(serialization_alias="from")
     last: date = Field(serialization_alias="to")
@@ -172,10 +140,8 @@ class UsageBody(BaseModel):
     users: list[UserUsageBody] | None = Field(description="null without the admins' token")
 
 
-class ForgottenBody(BaseModel):
+class ForgottenBody(Body):
     """Who it was, and what was done."""
-
-    model_config = ConfigDict(title="Forgotten")
 
     account_id: str | None = Field(description="null for somebody who only gave commands")
     name: str
@@ -187,22 +153,18 @@ class ForgottenBody(BaseModel):
     configured: bool = Field(default=False, description="they are still in users.json")
 
 
-class OutcomeBody(BaseModel):
+class OutcomeBody(Body):
     """What came of a command: its kind, and the rest as an event's ``outcome``."""
-
-    model_config = ConfigDict(title="Outcome")
 
     kind: str
     outcome: dict[str, Any]
 
 
-class SuccessBody(BaseModel):
+class SuccessBody(Body):
     """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
 
     ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
     """
-
-    model_config = ConfigDict(title="Success")
 
     success: bool = True
     durable: bool | None = None
@@ -210,72 +172,58 @@ class SuccessBody(BaseModel):
     outputs: OutputsBody | None = None
 
 
-class UsersChangeBody(BaseModel):
+class UsersChangeBody(Body):
     """How many users a reload removed, updated, added."""
-
-    model_config = ConfigDict(title="UsersChange", from_attributes=True)
 
     removed: int
     updated: int
     added: int
 
 
-class MachinesChangeBody(BaseModel):
+class MachinesChangeBody(Body):
     """Names of the machines that a reload added, changed, removed."""
-
-    model_config = ConfigDict(title="MachinesChange")
 
     added: list[str]
     changed: list[str]
     removed: list[str]
 
 
-class ReloadBody(BaseModel):
+class ReloadBody(Body):
     """What a reload changed; ``powered_on`` names machines whose power came on by it."""
-
-    model_config = ConfigDict(title="Reload")
 
     users: UsersChangeBody
     machines: MachinesChangeBody
     powered_on: list[str]
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Body):
     """What is wrong, and what was expected."""
-
-    model_config = ConfigDict(title="Error")
 
     error: str
 
 
-class ServiceBody(BaseModel):
+class ServiceBody(Body):
     """Which service this is."""
-
-    model_config = ConfigDict(title="Service")
 
     name: str
     version: str
 
 
-class HealthBody(BaseModel):
+class HealthBody(Body):
     """The process is alive."""
-
-    model_config = ConfigDict(title="Health")
 
     status: str
 
 
-class ReadyBody(BaseModel):
+class ReadyBody(Body):
     """Whether the server can serve; ``problems`` say why not, ``notes`` what is wrong beside that."""
-
-    model_config = ConfigDict(title="Ready")
 
     ready: bool
     problems: dict[str, str]
     notes: dict[str, str]
 
 
-def json_of(body: BaseModel, **options: Any) -> bytes:
+def json_of(body: Body, **options: Any) -> bytes:
     """Answer with a model; ``options`` are those of ``model_dump_json``."""
     bottle.response.content_type = "application/json"
     return body.model_dump_json(**options).encode()

@@ -156,7 +156,7 @@ class Metrics:
 
 
 class _Numbers:
-    """Ours, as a collector. Nothing is called to find out the names: they are in the table."""
+    """Our metrics, as a collector. Without ``describe``, for the names are in the table."""
 
     def __init__(self, collect: Callable[[], Iterable[core.Metric]]) -> None:
         self.collect = collect

@@ -20,7 +20,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
 from mac_actors.web.api.request_models import AdminBody
-from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.errors import RequestRefused, refusals_in_log, wants_page
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
 from mac_actors.web.pages.login import drop_login_cookie
@@ -35,12 +35,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     board = Board(fleet.snapshots)
     notes = _Notes()
 
-    def on_wall() -> bool:
-        return str(bottle.request.query.get("kiosk") or "0") != "0"
-
     def who() -> tuple[Viewer, str]:
         """Return who looks, and which kind of tiles they get."""
-        if on_wall():
+        if str(bottle.request.query.get("kiosk") or "0") != "0":
             return access.on_the_wall(), "kiosk"
         viewer = access.viewer(bottle.request.environ)
         return viewer, "admin" if viewer.admin else "plain"
@@ -48,7 +45,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     @app.get("/")
     def page() -> bytes:
         viewer, kind = who()
-        look = board.look()
+        view = board.view()
         query = bottle.request.query
         state = query.get("state", "")
         if viewer.lapsed:  # which the page says, once
@@ -56,14 +53,14 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         return render(
             "board.tpl",
             viewer,
-            look=look,
+            view=view,
             kind=kind,
             q=" ".join(query.getunicode("q", "").split()),
             state=state if state in STATES else "",
             buttons=BUTTONS,
             states=STATES,
             stamp=_stamp(viewer, kind),
-            cursor=_cursor(board, look),
+            cursor=_cursor(board, view),
             now=datetime.now(UTC),
             said=notes.take(query.get("said", "")),
         )
@@ -71,9 +68,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     @app.get("/board/changes")
     def changes() -> Any:
         viewer, kind = who()
-        look = board.look()
+        view = board.view()
         query = bottle.request.query
-        stamp, cursor = _stamp(viewer, kind), _cursor(board, look)
+        stamp, cursor = _stamp(viewer, kind), _cursor(board, view)
         bottle.response.set_header("Cache-Control", "no-store")
         same_page = query.get("page") == stamp
         if same_page and query.get("since") == cursor:
@@ -84,12 +81,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         answer: dict[str, Any] = {
             "cursor": cursor,
             "page": stamp,
-            "summary": look.summary,
-            "counts": look.counts,
-            "tiles": {t.content.name: t.html(kind, viewer.names) for t in look.tiles if t.version > known},
+            "summary": view.summary,
+            "counts": view.counts,
+            "tiles": {t.content.name: t.html(kind, viewer.names) for t in view.tiles if t.version > known},
         }
-        if look.ordered > known:
-            answer["order"] = [tile.content.name for tile in look.tiles]
+        if view.ordered > known:
+            answer["order"] = [tile.content.name for tile in view.tiles]
         return answer
 
     @app.post("/board/machines/<name:path>")
@@ -104,20 +101,20 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         if "reason" not in form:  # the button of a tile, without the script that asks for the reason
             return render("command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action])
         text, good = _carry_out(fleet, name, action, form["reason"], viewer.by)
-        board.look_at_once()
-        if "text/html" in bottle.request.headers.get("Accept", ""):
+        board.refresh()
+        if wants_page(bottle.request.environ):
             return see_other(f"/?said={notes.keep(text)}")
         return {"said": text, "good": good}
 
 
 def _stamp(viewer: Viewer, kind: str) -> str:
-    """Return what tells a page that it has to be loaded anew: the server is another version, or the viewer another."""
+    """Return what is another one for another version of the server or another viewer: a page then loads itself anew."""
     made_of = (VERSION, fingerprint("board.js"), fingerprint("board.css"), kind, str(viewer.names), viewer.csrf)
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
 
 
-def _cursor(board: Board, look: BoardView) -> str:
-    return f"{board.epoch}-{look.version}"
+def _cursor(board: Board, view: BoardView) -> str:
+    return f"{board.epoch}-{view.version}"
 
 
 def _carry_out(fleet: MachineFleet, name: str, action: str, reason: str, by: str | None) -> tuple[str, bool]:

@@ -78,9 +78,9 @@ def clock(at: datetime, text: str = "{}", ago: str = "") -> str:
     With ``ago`` (``for {}``, ``{} ago``) the script says how long it is since then instead, and keeps that right.
     """
     local = at.astimezone()
-    shown = escape(text.format(f"{local.day} {local:%b %H:%M}"))
+    label = escape(text.format(f"{local.day} {local:%b %H:%M}"))
     live = f' data-ago="{escape(ago)}"' if ago else ""
-    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{local:%Y-%m-%d %H:%M:%S}"{live}>{shown}</time>'
+    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{local:%Y-%m-%d %H:%M:%S}"{live}>{label}</time>'
 
 
 @cache

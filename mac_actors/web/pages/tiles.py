@@ -1,4 +1,4 @@
-"""What the board shows of each machine, and what of it has changed. All open boards share one look at the fleet."""
+"""What the board shows of each machine, and what of it has changed. All open boards share one view."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session
 from mac_actors.web.pages.html import fill
 
-LOOK_SECONDS = 0.25
-"""How old a look may be that is shown to the next who asks."""
+VIEW_SECONDS = 0.25
+"""How old a view may be that is shown to the next who asks."""
 
 STATES = {
     "oopsed": "Oopsed",
@@ -152,7 +152,7 @@ class BoardView:
 
 
 class Board:
-    """Looks at the fleet when asked, at most every :data:`LOOK_SECONDS`, and numbers the changes that it finds.
+    """Looks at the fleet when asked, at most every :data:`VIEW_SECONDS`, and numbers the changes that it finds.
 
     ``epoch`` is another one after each start of the server: a version means nothing beyond it.
     """
@@ -162,26 +162,26 @@ class Board:
         self._snapshots = snapshots
         self._clock = clock
         self._lock = threading.Lock()
-        self._look = BoardView()
+        self._view = BoardView()
         self._known: dict[str, Tile] = {}
-        self._looked: float | None = None
+        self._viewed: float | None = None
 
-    def look(self) -> BoardView:
+    def view(self) -> BoardView:
         """Return the board as it is now, or was a moment ago."""
         with self._lock:
             now = self._clock()
-            if self._looked is None or now - self._looked >= LOOK_SECONDS:
-                self._look = self._look_again()
-                self._looked = now
-            return self._look
+            if self._viewed is None or now - self._viewed >= VIEW_SECONDS:
+                self._view = self._next_view()
+                self._viewed = now
+            return self._view
 
-    def look_at_once(self) -> None:
+    def refresh(self) -> None:
         """Have the next who asks see what has changed just now."""
         with self._lock:
-            self._looked = None
+            self._viewed = None
 
-    def _look_again(self) -> BoardView:
-        last, version, known = self._look, self._look.version + 1, self._known
+    def _next_view(self) -> BoardView:
+        last, version, known = self._view, self._view.version + 1, self._known
         tiles: dict[str, Tile] = {}
         for machine in self._snapshots():
             content, tile = TileContent.of(machine), known.get(machine.name)

@@ -48,7 +48,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class _Headers(HeaderReader):
-    """Drops headers that could be taken for another one (``Content_Length``), or that the reception has answered."""
+    """Drops headers that could be taken for another (``Content_Length``), and ``Expect``, which is answered by then."""
 
     def _allow_header(self, key_name: bytes) -> bool:
         return b"_" not in key_name and key_name != b"Expect"

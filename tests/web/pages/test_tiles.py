@@ -9,7 +9,7 @@ import pytest
 
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session, SessionKind, Source, Status, Telemetry
-from mac_actors.web.pages.tiles import LOOK_SECONDS, STATES, Board, BoardView, Tile, TileContent
+from mac_actors.web.pages.tiles import STATES, VIEW_SECONDS, Board, BoardView, Tile, TileContent
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 FLAG = Flag(NOW - timedelta(hours=3), Source.SLACK, "Grace", "bent <b>")
@@ -107,8 +107,8 @@ class Shop:
         return self.machines
 
     def look(self) -> BoardView:
-        self.seconds += LOOK_SECONDS
-        return self.board.look()
+        self.seconds += VIEW_SECONDS
+        return self.board.view()
 
 
 def versions(look: BoardView) -> dict[str, int]:
@@ -148,10 +148,10 @@ def test_one_look_serves_all_who_ask_within_a_moment() -> None:
     shop = Shop()
     first = shop.look()
     shop.machines = shop.machines[:1]
-    assert shop.board.look() is first
+    assert shop.board.view() is first
     assert shop.looks == 1
-    shop.board.look_at_once()
-    assert shop.board.look().version == 2
+    shop.board.refresh()
+    assert shop.board.view().version == 2
 
 
 def test_what_needs_attention_comes_first_and_the_rest_stays_in_the_order_of_the_file() -> None:

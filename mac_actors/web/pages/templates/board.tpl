@@ -1,9 +1,9 @@
 % kiosk = kind == 'kiosk'
 % rebase('layout.tpl', title='Machines', page='board', kiosk=kiosk)
-% shown = [t for t in look.tiles if (not state or t.content.state == state) and all(w in t.content.search_text for w in q.lower().split())]
+% shown = [t for t in view.tiles if (not state or t.content.state == state) and all(w in t.content.search_text for w in q.lower().split())]
 <div class="head">
   <h1>Machines</h1>
-  <p id="summary" class="summary">{{look.summary}}</p>
+  <p id="summary" class="summary">{{view.summary}}</p>
 % if kiosk:
   <p id="clock" class="wall-clock" aria-hidden="true"></p>
 % end
@@ -19,23 +19,23 @@
   <input type="search" name="q" value="{{q}}" aria-label="Search by name" placeholder="Search by name" autocomplete="off" spellcheck="false">
   <fieldset class="chips">
     <legend class="unseen">Show</legend>
-    <label><input type="radio" name="state" value=""{{!'' if state else ' checked'}}><span>All <b data-count="">{{len(look.tiles)}}</b></span></label>
+    <label><input type="radio" name="state" value=""{{!'' if state else ' checked'}}><span>All <b data-count="">{{len(view.tiles)}}</b></span></label>
 % for key in reversed(states):
-    <label class="{{key}}{{'' if look.counts[key] or state == key else ' empty'}}"><input type="radio" name="state" value="{{key}}"{{!' checked' if state == key else ''}}><span><svg class="shape" aria-hidden="true"><use href="#shape-{{key}}"/></svg>{{states[key]}} <b data-count="{{key}}">{{look.counts[key]}}</b></span></label>
+    <label class="{{key}}{{'' if view.counts[key] or state == key else ' empty'}}"><input type="radio" name="state" value="{{key}}"{{!' checked' if state == key else ''}}><span><svg class="shape" aria-hidden="true"><use href="#shape-{{key}}"/></svg>{{states[key]}} <b data-count="{{key}}">{{view.counts[key]}}</b></span></label>
 % end
   </fieldset>
   <noscript><button>Show</button></noscript>
 </form>
 % end
 <ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}">
-% for tile in look.tiles:
+% for tile in view.tiles:
 <li data-name="{{tile.content.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
 % end
 </ul>
 <p id="none" class="none"{{!' hidden' if shown else ''}}>\\
-% if look.tiles and not kiosk:
+% if view.tiles and not kiosk:
 No machine matches. <a href="/" id="all">Show all</a>\\
-% elif not look.tiles:
+% elif not view.tiles:
 No machines are configured: <code>machines.json</code> is empty.\\
 % end
 </p>
