@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from mac_actors.errors import ConfigError, NoServer, ServerError
-from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_PORT, MAC_TLS_CERT, MAC_URL, server_address, whole
+from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_PORT, MAC_TLS_CERT, MAC_URL
+from mac_actors.settings.variables import server_address, whole
 
 PATHS = {
     "oops": ("POST", "oops"),
