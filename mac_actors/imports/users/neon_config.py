@@ -1,4 +1,4 @@
-"""What an import from the Neon CRM must be told: which fields are which, and the secrets, from the environment."""
+"""What an import from the Neon CRM needs: which fields are which, and the secrets, from the environment."""
 
 from __future__ import annotations
 
