@@ -33,13 +33,16 @@ class ConfigError(MacError):
         self.problems = tuple(problems)
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else name[:80] + "…"
+
+
 class UnknownMachine(MacError, LookupError):  # noqa: N818 - the contract's name
     """No machine has this name or alias; ``suggestions`` are the nearest ones."""
 
     def __init__(self, name: str, suggestions: Sequence[str] = ()) -> None:
-        shown = name if len(name) <= 80 else name[:80] + "…"
         hint = f" Did you mean {' or '.join(suggestions)}?" if suggestions else ""
-        super().__init__(f"No such machine: {shown}.{hint}" if hint else f"No such machine: {shown}")
+        super().__init__(f"No such machine: {_short(name)}" + (f".{hint}" if hint else ""))
         self.name = name
         self.suggestions = tuple(suggestions)
 
@@ -47,13 +50,12 @@ class UnknownMachine(MacError, LookupError):  # noqa: N818 - the contract's name
 class UnknownPerson(MacError, LookupError):  # noqa: N818 - like its neighbour
     """Nobody is called so, or ``several`` are; ``candidates`` are those who may be meant, as ``ID (NAME)``."""
 
-    def __init__(self, called: str, candidates: Sequence[str] = (), *, several: bool = False) -> None:
-        shown = called if len(called) <= 80 else called[:80] + "…"
+    def __init__(self, name: str, candidates: Sequence[str] = (), *, several: bool = False) -> None:
         listed = ", ".join(candidates)
         if several:
-            text = f"{shown} may be any of {listed}: say which by account id. Nothing was changed"
+            text = f"{_short(name)} may be any of {listed}: say which by account id. Nothing was changed"
         else:
-            text = f"nobody is called {shown} in users.json or in the journal: give the account id, the e-mail "
+            text = f"nobody is called {_short(name)} in users.json or in the journal: give the account id, the e-mail "
             text += "address or the full name"
             text += f". Did you mean {listed}?" if listed else ""
         super().__init__(text)

@@ -54,12 +54,12 @@ class Machines:
         machines = self._fleet.snapshots()
         named = identifiers(machine.name for machine in machines)
         aliased = identifiers(machine.alias.casefold() for machine in machines if machine.alias)
-        called = named.get(word) or aliased.get(word)
-        if called is None:
+        name = named.get(word) or aliased.get(word)
+        if name is None:
             near = difflib.get_close_matches(word, [*named, *aliased], 2)
             hint = f"did you mean m.{' or m.'.join(near)}?" if near else "m lists all"
             raise NoSuchName(f"no machine is called m.{word}: {hint}")
-        return self._fleet[called]
+        return self._fleet[name]
 
     def __dir__(self) -> list[str]:
         """Return a name for each machine."""
@@ -92,10 +92,10 @@ fleet is all machines; m has each by its name: m.{word} (Tab completes). For exa
 Ctrl-D leaves."""
 
 
-def run_script(text: str, called: str, names: dict[str, Any]) -> bool:
+def run_script(text: str, name: str, names: dict[str, Any]) -> bool:
     """Run a script; returns whether it went well. A mistake in it is shown; errors of the package are raised."""
     try:
-        exec(compile(text, called, "exec"), names)  # noqa: S102 - what the user asked for
+        exec(compile(text, name, "exec"), names)  # noqa: S102 - what the user asked for
     except MacError:
         raise
     except Exception as error:

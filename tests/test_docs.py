@@ -18,7 +18,8 @@ from mac_actors.core.outcomes import KINDS
 from mac_actors.settings import environment as settings_environment
 from mac_actors.settings import from_environment
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
-from mac_actors.settings.environment import VARIABLES, Variable
+from mac_actors.settings.environment import VARIABLES
+from mac_actors.settings.variables import Variable
 from tests.e2e.processes import PATIENCE, environment, free_port
 from tests.web.client import described
 

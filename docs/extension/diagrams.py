@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -28,12 +29,8 @@ STYLE = (
     f'fontsize=11, color="{BLUE}"]; edge [color="{BLUE}", fontcolor="{BLUE}", fontname="sans-serif", fontsize=9]; '
     f'graph [color="{BLUE}", fontcolor="{BLUE}", fontname="sans-serif", fontsize=10];'
 )
-FLOORS = {
-    "edges": ("cli", "web", "slack"),
-    "actors": ("actors",),
-    "storage": ("storage",),
-    "core": ("core",),
-}
+LEFT_OUT = {"__main__", "errors", "version"}
+"""Rooms that are not drawn: they hold next to nothing, or all others import them."""
 
 
 def diagram(name: str) -> list[str]:
@@ -51,18 +48,29 @@ Drawing = tuple[list[str], list[tuple[str, str, str]]]
 
 
 def _floors() -> Drawing:
-    rooms = {room: floor for floor, members in FLOORS.items() for room in members}
-    edges = sorted(
-        {(room, other, "") for room in rooms for other in _imported(room) if other in rooms and other != room}
-    )
-    nodes = ["{rank=same; " + " ".join(f'"{room}"' for room in members) + "}" for members in FLOORS.values()]
-    return nodes, edges
+    """The floors of the import contract. An arrow is left out where others lead the same way."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    floors = [[room for room in layer.split(" | ") if room not in LEFT_OUT] for layer in layers]
+    rooms = {room for floor in floors for room in floor}
+    below: dict[str, set[str]] = {}
+    edges = []
+    for room in (room for floor in reversed(floors) for room in floor):
+        imported = {other for other in _imported(room) if other in rooms and other != room}
+        further = set().union(*(below[other] for other in imported))
+        below[room] = imported | further
+        edges += [(room, other, "") for other in sorted(imported - further)]
+    return ["{rank=same; " + " ".join(f'"{room}"' for room in floor) + "}" for floor in floors if floor], edges
 
 
 def _imported(room: str) -> Iterator[str]:
-    for source in (ROOT / room).rglob("*.py"):
+    for source in (ROOT / f"{room}.py", *(ROOT / room).rglob("*.py")):
+        if not source.exists():
+            continue
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mac_actors."):
+            if isinstance(node, ast.ImportFrom) and node.module == "mac_actors":
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("mac_actors."):
                 yield node.module.split(".")[1]
 
 

@@ -100,10 +100,10 @@ def forget(user: str, yes: bool, url: str | None) -> None:
     """
     client = connect(url)
     who = client.forget(user, only_look=True)
-    called = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
-    agree(f"Forget {called}? This can't be undone.", yes)
+    person = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
+    agree(f"Forget {person}? This can't be undone.", yes)
     done = client.forget(who["account_id"] or who["name"])
-    click.echo(f"{called} is forgotten: {count(done['events'], 'event')} changed.")
+    click.echo(f"{person} is forgotten: {count(done['events'], 'event')} changed.")
     if done["notices"]:
         waiting = "a notice that waits" if done["notices"] == 1 else f"{done['notices']} notices that wait"
         click.echo(f"The name was removed from {waiting} for Slack.")

@@ -79,8 +79,8 @@ def _attach(directory: Path, in_use: DirectoryInUse) -> tuple[AnyFleet, str]:
 
 
 def _run_script(fleet: AnyFleet, code: str | None) -> None:
-    text, called = (sys.stdin.read(), "<stdin>") if code is None else (code, "<command>")
-    if not shell_module.run_script(text, called, shell_module.namespace(fleet)):
+    text, name = (sys.stdin.read(), "<stdin>") if code is None else (code, "<command>")
+    if not shell_module.run_script(text, name, shell_module.namespace(fleet)):
         raise SystemExit(1)
 
 

@@ -37,7 +37,7 @@ def import_() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What every import may be told."""
+    """The options of every import."""
 
     extra: Path | None
     dry_run: bool
@@ -61,12 +61,12 @@ def _common(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--extra", type=_FILE, help="Users that the source does not have: a file like users.json.")(run)
 
 
-def _pairs(called: str, given: Iterable[str], *, alone: bool = False) -> list[tuple[str, str]]:
+def _pairs(option: str, given: Iterable[str], *, alone: bool = False) -> list[tuple[str, str]]:
     """Take ``NAME=VALUE`` apart; ``alone``: a name by itself is its value too."""
     pairs = [(name, value if mark or not alone else name) for name, mark, value in (g.partition("=") for g in given)]
     wrong = [text for text in given if "=" not in text and not alone]
     if wrong:
-        raise ConfigError([f"{called}: expected NAME=VALUE, not {text!r}" for text in wrong])
+        raise ConfigError([f"{option}: expected NAME=VALUE, not {text!r}" for text in wrong])
     return pairs
 
 

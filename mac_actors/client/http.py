@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from mac_actors.errors import ConfigError, NoServer, ServerError
-from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_PORT, MAC_TLS_CERT, MAC_URL, server_address, whole
+from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_PORT, MAC_TLS_CERT, MAC_URL
+from mac_actors.settings.variables import server_address, whole
 
 PATHS = {
     "oops": ("POST", "oops"),
@@ -62,10 +63,11 @@ class Client:
         self._trust = _trust(certificate) if self._address.scheme == "https" else None
 
     @classmethod
-    def at(cls, url: str | None, called: str, token: str | None = None) -> Client:
+    def at(cls, url: str | None, parameter: str, token: str | None = None) -> Client:
         """Return a client of the server at ``url`` (``None``: where the environment says it is).
 
-        ``token`` is MAC_ADMIN_TOKEN unless given. Raises :class:`ConfigError`, which calls ``url`` as ``called``.
+        ``token`` is MAC_ADMIN_TOKEN unless given. Raises :class:`ConfigError`, with the name of the ``parameter`` that
+        ``url`` was.
         """
         token = token or MAC_ADMIN_TOKEN.read()
         if not url:
@@ -74,7 +76,7 @@ class Client:
         try:
             return cls(server_address(url), token)
         except ValueError as error:
-            raise ConfigError([f"{called} {error}"]) from None
+            raise ConfigError([f"{parameter} {error}"]) from None
 
     def command(
         self, command: str, name: str, reason: str | None, by: str | None, source: str = "cli", *, details: bool = False

@@ -44,7 +44,7 @@ class RemoteFleet(AnyFleet):
     """All machines of a running server.
 
     ``url`` is where it is (``None``: MAC_URL, else this computer at MAC_PORT); ``token`` is its admins'
-    (``None``: MAC_ADMIN_TOKEN). Without the token, members' names are not told. Raises
+    (``None``: MAC_ADMIN_TOKEN). Without the token, members' names are left out. Raises
     :class:`~mac_actors.ServerError` when no server answers there.
     """
 
@@ -219,7 +219,7 @@ class RemoteFleet(AnyFleet):
 
 
 def _machine(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a machine of the API with its session as the core has it: what the API does not tell is empty."""
+    """Return a machine of the API with its session as the core has it: what the API leaves out is empty."""
     session = body["session"]
     if session is None:
         return body

@@ -1,1 +1,1 @@
-"""A server as a process: what is started and stopped, what systemd is told, signals, the log."""
+"""A server as a process: what is started and stopped, messages to systemd, signals, the log."""

@@ -37,7 +37,7 @@ class Systemd:
         self._failing = Changed()
 
     def __bool__(self) -> bool:
-        """Whether there is a manager to tell."""
+        """Whether there is a manager to inform."""
         return self._address is not None
 
     def ready(self, status: str) -> None:

@@ -46,7 +46,7 @@ def _not_empty(values: list[str]) -> list[str]:
     return values
 
 
-Shown = Annotated[str, AfterValidator(_printable)]
+Label = Annotated[str, AfterValidator(_printable)]
 Authorization = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -65,7 +65,7 @@ class SecondRelayEntry(_Strict):
         description="``true``: a user without authorization has it all the same, and the admins are told.",
     )
     always_enabled: bool = Field(default=False, description="``true``: it is on whenever the first one is.")
-    alias: Shown | None = Field(default=None, description="The name that people see. It need not be unique.")
+    alias: Label | None = Field(default=None, description="The name that people see. It need not be unique.")
 
     def relay(self) -> SecondRelay:
         """Return the core's value for this entry."""
@@ -88,7 +88,7 @@ class MachineEntry(_Strict):
     always_enabled: bool = Field(
         default=False, description="``true``: the machine has power without a fob, unless it is oopsed or locked."
     )
-    alias: Shown | None = Field(
+    alias: Label | None = Field(
         default=None,
         description="The name that people see and may use. No two names or aliases may be equal; case does not count.",
     )
@@ -156,7 +156,7 @@ def _end_of(day: date) -> datetime:
     try:
         return datetime.combine(day + timedelta(days=1), time()).astimezone(UTC)
     except (OverflowError, OSError, ValueError):
-        # The first and the last days of the calendar have no local midnight that can be told in UTC.
+        # The first and the last days of the calendar have no local midnight in UTC.
         edge = datetime.max if day.year > 1 else datetime.min
         return edge.replace(tzinfo=UTC)
 

@@ -1,109 +1,29 @@
-"""The environment: every variable that the server and the commands know, what it means and how it is read."""
+"""The environment: every variable that the server and the commands know, and the settings that they make."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from mac_actors.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One environment variable.
-
-    ``parse`` makes a value of its text; the text of its ``ValueError`` goes on after the variable's name.
-    ``meaning`` is in sentences, for the documentation; ``default`` is written as in the environment.
-    """
-
-    name: str
-    parse: Callable[[str], Any]
-    meaning: str
-    default: str | None = None
-
-    def given(self, environ: Mapping[str, str] | None = None) -> str | None:
-        """Return its text in ``environ`` (``os.environ`` unless given), ``None`` if it is empty or not set."""
-        return (os.environ if environ is None else environ).get(self.name, "").strip() or None
-
-    def read(self, environ: Mapping[str, str] | None = None) -> Any:
-        """Return its value, else its default, else ``None``. Raises :class:`ConfigError`."""
-        text = self.given(environ) or self.default
-        try:
-            return None if text is None else self.parse(text)
-        except ValueError as error:
-            raise ConfigError([f"{self.name} {error}"]) from None
-
-    @property
-    def setting(self) -> Any:
-        """The field of a dataclass that has its value."""
-        return field(default=self.read({}), metadata={"variable": self})
-
-
-def refused(text: str, allowed: str) -> ValueError:
-    """Return the error that says what is ``allowed`` instead of ``text``."""
-    return ValueError(f"is {text!r}: allowed is {allowed}")
-
-
-def secret(text: str) -> str:
-    """Take a secret, which goes into an HTTP header; an error does not show it."""
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise ValueError("has a space or a character that is not plain ASCII: allowed is neither")
-    return text
-
-
-def whole(text: str, low: int, high: int) -> int:
-    """Take a whole number from ``low`` to ``high``."""
-    if re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high:
-        return int(text)
-    raise refused(text, f"a whole number from {low} to {high}")
-
-
-def _seconds(text: str) -> float:
-    if re.fullmatch(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", text, re.ASCII) and float(text) <= 60:
-        return float(text)
-    raise refused(text, "a number from 0 to 60")
-
-
-def _flag(text: str) -> bool:
-    if text not in {"0", "1"}:
-        raise refused(text, "0 or 1")
-    return text == "1"
+from mac_actors.settings.variables import (
+    Reader,
+    Variable,
+    flag,
+    readable_file,
+    refused,
+    seconds,
+    secret,
+    server_address,
+    web_api,
+    whole,
+)
 
 
 def _whose_silence(text: str) -> str:
     if text not in {"seen", "all", "off"}:
         raise refused(text, "one of seen, all, off")
-    return text
-
-
-def _file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file() or not os.access(path, os.R_OK):
-        raise refused(text, "the path of a file that the server can read")
-    return path
-
-
-def _web_api(text: str) -> str:
-    if not re.match(r"https?://[^\s]+$", text):
-        raise refused(text, "a URL that begins with http:// or https://")
-    return text
-
-
-def server_address(text: str) -> str:
-    """Take the address of a running server."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good = False
-    if not good:
-        raise refused(text, "an address like http://workshop.local:5000")
     return text
 
 
@@ -149,23 +69,23 @@ MAC_READER_TOKEN = Variable(
 )
 MAC_PUBLIC_NAMES = Variable(
     "MAC_PUBLIC_NAMES",
-    _flag,
+    flag,
     "``1``: everybody who can reach the server sees users' names. ``0``: only callers with the admins' token do.",
     "0",
 )
 MAC_TLS_CERT = Variable(
-    "MAC_TLS_CERT", _file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
+    "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
 )
-MAC_TLS_KEY = Variable("MAC_TLS_KEY", _file, "The certificate's key, as a PEM file.")
+MAC_TLS_KEY = Variable("MAC_TLS_KEY", readable_file, "The certificate's key, as a PEM file.")
 MAC_ENFORCE_EXPIRATION = Variable(
     "MAC_ENFORCE_EXPIRATION",
-    _flag,
+    flag,
     "``1``: a user is refused after the day ``expiration_ymd`` has ended, local time. ``0``: expired users are let "
     "in, and the start says how many there are.",
     "0",
 )
 MAC_COMMIT_BUDGET = Variable(
-    "MAC_COMMIT_BUDGET", _seconds, "Seconds, 0 to 60, that an answer may wait until its change is on disk.", "0.25"
+    "MAC_COMMIT_BUDGET", seconds, "Seconds, 0 to 60, that an answer may wait until its change is on disk.", "0.25"
 )
 MAC_MISSING_READERS = Variable(
     "MAC_MISSING_READERS",
@@ -192,7 +112,7 @@ SLACK_CONTROL_CHANNEL_ID = Variable(
 )
 SLACK_OOPS_CHANNEL_ID = Variable("SLACK_OOPS_CHANNEL_ID", secret, "The channel for everybody. No names are said there.")
 SLACK_API_URL = Variable(
-    "SLACK_API_URL", _web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
+    "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
 FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR)
@@ -266,31 +186,14 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises :class:`ConfigError` with a line for each bad variable: its name, its value, what is allowed.
     """
-    problems: list[str] = []
-
-    def read(variable: Variable) -> Any:
-        try:
-            return variable.read(environ)
-        except ConfigError as error:
-            problems.extend(error.problems)
-            return variable.read({})
-
-    def read_fields(settings: type[Settings] | type[Tokens]) -> dict[str, Any]:
-        return {one.name: read(one.metadata["variable"]) for one in fields(settings) if one.metadata}
-
-    settings = Settings(**read_fields(Settings), tokens=Tokens(**read_fields(Tokens)))
-    certificate, key = (variable.given(environ) for variable in (MAC_TLS_CERT, MAC_TLS_KEY))
-    if (certificate is None) != (key is None):
-        have, lack = ("CERT", "KEY") if certificate else ("KEY", "CERT")
-        problems.append(f"MAC_TLS_{lack} is not set: HTTPS needs it beside MAC_TLS_{have}")
+    reader = Reader(environ)
+    settings = Settings(**reader.read_fields(Settings), tokens=Tokens(**reader.read_fields(Tokens)))
+    if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
+        reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
+        reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
     if SLACK_APP_TOKEN.given(environ):
-        problems += [
-            f"{variable.name} is not set: Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)"
-            for variable in SLACK_VARIABLES.values()
-            if not variable.given(environ)
-        ]
-        texts = {name: read(variable) for name, variable in SLACK_VARIABLES.items()}
-        settings = replace(settings, slack=SlackSettings(**texts, api_url=read(SLACK_API_URL)))
-    if problems:
-        raise ConfigError(problems)
+        why = "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)"
+        texts = {name: reader.require(variable, why) for name, variable in SLACK_VARIABLES.items()}
+        settings = replace(settings, slack=SlackSettings(**texts, api_url=reader.read(SLACK_API_URL)))
+    reader.raise_problems()
     return settings

@@ -18,7 +18,7 @@ from mac_actors.core.config import Configuration, Directory
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
 from mac_actors.settings.environment import Settings
-from mac_actors.settings.problems import printed, problem, shown
+from mac_actors.settings.problems import excerpt, printed, problem
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
@@ -61,7 +61,7 @@ def parse(
 
 
 def _collect(
-    read: Callable[[object, list[str]], dict[Key, Entry]], source: object, called: str, problems: list[str]
+    read: Callable[[object, list[str]], dict[Key, Entry]], source: object, label: str, problems: list[str]
 ) -> dict[Key, Entry]:
     """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
     found: list[str] = []
@@ -71,12 +71,12 @@ def _collect(
         found += error.problems
         return {}
     finally:
-        problems += [f"{source if isinstance(source, Path) else called}: {printed(line)}" for line in found]
+        problems += [f"{source if isinstance(source, Path) else label}: {printed(line)}" for line in found]
 
 
 def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]:
     if not isinstance(data, Mapping):
-        raise ConfigError([f"expected an object: machine name → its settings, not {shown(data)}"])
+        raise ConfigError([f"expected an object: machine name → its settings, not {excerpt(data)}"])
     for name in data:
         if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
             problems.append(f"{name}: a machine's name has only the characters a-z, 0-9, _ and -")
@@ -99,9 +99,9 @@ def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
 
 def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
-        raise ConfigError([f"expected a list of users, not {shown(data)}"])
+        raise ConfigError([f"expected a list of users, not {excerpt(data)}"])
     entries = _validate(UserEntry, enumerate(data), problems)
-    problems += [_clash_told(entries, clash) for clash in user_clashes(entries)]
+    problems += [_clash_message(entries, clash) for clash in user_clashes(entries)]
     return entries
 
 
@@ -150,7 +150,7 @@ def _read_json(path: Path) -> object:
     return data
 
 
-def _clash_told(users: Mapping[int, UserEntry], clash: Clash[int]) -> str:
+def _clash_message(users: Mapping[int, UserEntry], clash: Clash[int]) -> str:
     if clash.position is None:
         return f"[{clash.key}].account_id: expected an id of its own, but [{clash.other}] has {clash.value!r} too"
     return (

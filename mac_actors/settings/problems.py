@@ -1,4 +1,4 @@
-"""How mistakes in a file are told: what is expected, and what is there instead."""
+"""How mistakes in a file are described: what is expected, and what is there instead."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def explain(details: ErrorDetails) -> str:
     else:
         message = _EXPECTED.get(kind, details["msg"])
     hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}
-    given = "" if hidden else f", not {shown(details['input'])}"
+    given = "" if hidden else f", not {excerpt(details['input'])}"
     return message + given
 
 
-def shown(value: object) -> str:
+def excerpt(value: object) -> str:
     """Return what is there, as JSON, shortened."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)

@@ -42,7 +42,7 @@ def settings_for(directory: Path, given: Settings) -> Settings:
 
 
 def run(settings: Settings, stop: threading.Event, say: Callable[[str], None]) -> None:
-    """Run the demo until ``stop`` is set. What Slack would be told is said as it happens."""
+    """Run the demo until ``stop`` is set. The notices that Slack would get are said as they come."""
     service = Service(settings, PrintedChat(say))
     service.start()
     try:

@@ -52,7 +52,7 @@ Found = Mapping[str, OldState | Unreadable]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the import does to one machine: its state afterwards, and what the journal is told."""
+    """What the import does to one machine: its state afterwards, and the outcomes for the journal."""
 
     machine: MachineConfig
     old: OldState | Unreadable
@@ -61,7 +61,7 @@ class Step:
     changed: bool
 
     def record(self) -> Record:
-        """Return it as the database takes it. No notices: what is taken over was told when it happened."""
+        """Return it as the database takes it. No notices: what is taken over was announced when it happened."""
         return Record(
             record_state(self.machine.name, self.state), tuple((journal_row(outcome), ()) for outcome in self.outcomes)
         )

@@ -258,8 +258,8 @@ def _columns(names: list[str], mapped: Mapped) -> dict[str, list[int]]:
         name: [
             number
             for wanted in mapped.columns.get(name, [name])
-            for number, called in enumerate(folded)
-            if called == _folded(wanted)
+            for number, column in enumerate(folded)
+            if column == _folded(wanted)
         ]
         for name in FIELDS
     }

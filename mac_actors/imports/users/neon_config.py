@@ -1,18 +1,28 @@
-"""What an import from the Neon CRM must be told: which fields are which, and the secrets, from the environment."""
+"""What an import from the Neon CRM needs: which fields are which, and the secrets, from the environment."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import Field
 
-from mac_actors.errors import ConfigError
 from mac_actors.imports.users.source import SourceSettings
+from mac_actors.settings.variables import Reader, Variable, refused, secret
 
 URL = "https://api.neoncrm.com/v2"
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", text):
+        raise refused(text, "a URL that begins with http:// or https://")
+    return text.rstrip("/")
+
+
+NEON_ORG_ID = Variable("NEON_ORG_ID", secret, "organization id")
+NEON_API_KEY = Variable("NEON_API_KEY", secret, "API key")
+NEON_API_URL = Variable("NEON_API_URL", _address, "the base address of Neon's API", URL)
 
 Name = str | int
 """A field of Neon's by its name, or a custom field by its number."""
@@ -79,24 +89,11 @@ class NeonAccess:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> NeonAccess:
         """Read NEON_ORG_ID, NEON_API_KEY and NEON_API_URL. Raises :class:`ConfigError`."""
-        env = os.environ if environ is None else environ
-        organization, key = (env.get(name, "").strip() for name in ("NEON_ORG_ID", "NEON_API_KEY"))
-        url = env.get("NEON_API_URL", "").strip() or URL
-        problems = [
-            f"{name} is not set: Neon's {what} (docs/users.rst says where to find it)"
-            for name, value, what in (
-                ("NEON_ORG_ID", organization, "organization id"),
-                ("NEON_API_KEY", key, "API key"),
-            )
-            if not value
-        ]
-        problems += [
-            f"{name} has a space or a character that is not plain ASCII: allowed is neither"
-            for name, value in (("NEON_ORG_ID", organization), ("NEON_API_KEY", key))
-            if value and not re.fullmatch(r"[\x21-\x7e]+", value)
-        ]
-        if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", url):
-            problems.append(f"NEON_API_URL is {url!r}: allowed is a URL that begins with http:// or https://")
-        if problems:
-            raise ConfigError(problems)
-        return cls(organization, key, url.rstrip("/"))
+        reader = Reader(environ)
+        organization, key = (
+            reader.require(variable, f"Neon's {variable.meaning} (docs/users.rst says where to find it)")
+            for variable in (NEON_ORG_ID, NEON_API_KEY)
+        )
+        url = reader.read(NEON_API_URL)
+        reader.raise_problems()
+        return cls(organization, key, url)

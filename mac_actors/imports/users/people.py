@@ -93,12 +93,12 @@ def _clashes(
     everybody = {**users, **{-1 - number: user for number, user in enumerate(extra)}}
     for clash in user_clashes(everybody):
         name, what = ("account_id", "an account id") if clash.position is None else ("fob_codes", "a fob")
-        shown = f"{clash.value!r}" if clash.position is None else f"ending in {clash.value[-4:]!r}"
+        label = f"{clash.value!r}" if clash.position is None else f"ending in {clash.value[-4:]!r}"
         one, other = (
             records.get(key, UserRecord(f"extra user {everybody[key].account_id}", {}))
             for key in (clash.key, clash.other)
         )
-        both = f"{other.origin} ({everybody[clash.other].full_name}) has the one {shown} too"
+        both = f"{other.origin} ({everybody[clash.other].full_name}) has the one {label} too"
         yield f"{source.name}: {one.where(name)}: expected {what} of their own, but {both}"
 
 

@@ -62,7 +62,7 @@ class UserSource(Protocol):
 
 
 class SourceSettings(BaseModel):
-    """What a source must be told: a file, or options."""
+    """What a source needs to know: a file, or options."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -86,8 +86,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: not TOML: {error}"]) from None
 
 
-def checked(model: type[Settings], data: Mapping[str, Any], called: str) -> Settings:
-    """Return the settings of a source. Raises :class:`ConfigError` with a line for each mistake in ``called``."""
+def checked(model: type[Settings], data: Mapping[str, Any], label: str) -> Settings:
+    """Return the settings of a source. Raises :class:`ConfigError` with a line for each mistake in ``label``."""
     try:
         settings = model.model_validate(data)
     except ValidationError as error:
@@ -99,7 +99,7 @@ def checked(model: type[Settings], data: Mapping[str, Any], called: str) -> Sett
         problems = settings.problems()
         if not problems:
             return settings
-    raise ConfigError([printed(f"{called}: {problem}") for problem in problems])
+    raise ConfigError([printed(f"{label}: {problem}") for problem in problems])
 
 
 def listed(texts: Iterable[str], separators: str) -> list[str]:

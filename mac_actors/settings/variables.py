@@ -1,0 +1,138 @@
+"""How an environment variable is read, and what is said of a bad one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mac_actors.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable.
+
+    ``parse`` makes a value of its text; the text of its ``ValueError`` goes on after the variable's name.
+    ``meaning`` is in sentences, for the documentation; ``default`` is written as in the environment.
+    """
+
+    name: str
+    parse: Callable[[str], Any]
+    meaning: str
+    default: str | None = None
+
+    def given(self, environ: Mapping[str, str] | None = None) -> str | None:
+        """Return its text in ``environ`` (``os.environ`` unless given), ``None`` if it is empty or not set."""
+        return (os.environ if environ is None else environ).get(self.name, "").strip() or None
+
+    def read(self, environ: Mapping[str, str] | None = None) -> Any:
+        """Return its value, else its default, else ``None``. Raises :class:`ConfigError`."""
+        text = self.given(environ) or self.default
+        try:
+            return None if text is None else self.parse(text)
+        except ValueError as error:
+            raise ConfigError([f"{self.name} {error}"]) from None
+
+    @property
+    def setting(self) -> Any:
+        """The field of a dataclass that has its value."""
+        return field(default=self.read({}), metadata={"variable": self})
+
+
+def refused(text: str, allowed: str) -> ValueError:
+    """Return the error that says what is ``allowed`` instead of ``text``."""
+    return ValueError(f"is {text!r}: allowed is {allowed}")
+
+
+def secret(text: str) -> str:
+    """Take a secret, which goes into an HTTP header; an error does not show it."""
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("has a space or a character that is not plain ASCII: allowed is neither")
+    return text
+
+
+def whole(text: str, low: int, high: int) -> int:
+    """Take a whole number from ``low`` to ``high``."""
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high:
+        return int(text)
+    raise refused(text, f"a whole number from {low} to {high}")
+
+
+def seconds(text: str) -> float:
+    """Take seconds, a minute at the most."""
+    if re.fullmatch(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", text, re.ASCII) and float(text) <= 60:
+        return float(text)
+    raise refused(text, "a number from 0 to 60")
+
+
+def flag(text: str) -> bool:
+    """Take a 0 or a 1."""
+    if text not in {"0", "1"}:
+        raise refused(text, "0 or 1")
+    return text == "1"
+
+
+def readable_file(text: str) -> Path:
+    """Take the path of a file that is there."""
+    path = Path(text)
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise refused(text, "the path of a file that the server can read")
+    return path
+
+
+def web_api(text: str) -> str:
+    """Take the base address of somebody's API."""
+    if not re.match(r"https?://[^\s]+$", text):
+        raise refused(text, "a URL that begins with http:// or https://")
+    return text
+
+
+def server_address(text: str) -> str:
+    """Take the address of a running server."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise refused(text, "an address like http://workshop.local:5000")
+    return text
+
+
+class Reader:
+    """Reads variables and gathers what is wrong with them, to be said at once."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
+        self._problems: dict[str, None] = {}  # each once, in order
+
+    def read(self, variable: Variable) -> Any:
+        """Return a variable's value, or its default when it has a bad one."""
+        try:
+            return variable.read(self._environ)
+        except ConfigError as error:
+            self._problems |= dict.fromkeys(error.problems)
+            return variable.read({})
+
+    def read_fields(self, settings: type[DataclassInstance]) -> dict[str, Any]:
+        """Return the values of all fields that are variables."""
+        return {one.name: self.read(one.metadata["variable"]) for one in fields(settings) if one.metadata}
+
+    def require(self, variable: Variable, why: str) -> Any:
+        """Return the value of a variable that must be set; ``why`` is said if it is not."""
+        if not variable.given(self._environ):
+            self._problems[f"{variable.name} is not set: {why}"] = None
+        return self.read(variable)
+
+    def raise_problems(self) -> None:
+        """Raise :class:`ConfigError` with all that was wrong, if anything was."""
+        if self._problems:
+            raise ConfigError([*self._problems])
