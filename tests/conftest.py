@@ -18,7 +18,7 @@ import pytest
 from mac_actors.actors.notifier import Chat
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings
-from tests.fakes import sample_machines, sample_users, wait_until
+from tests.fakes import PATIENT_BUDGET, sample_machines, sample_users, wait_until
 from tests.web.client import Running
 
 MakeServer = Callable[..., Running]
@@ -72,21 +72,18 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def write_sample(directory: Path) -> Settings:
-    """Write the sample shop's files, and return the settings for a server on them."""
+    """Write the sample shop's files unless they are there, and return the settings for a server on them."""
     machines, users = directory / "machines.json", directory / "users.json"
-    machines.write_text(json.dumps(sample_machines()), encoding="utf-8")
-    users.write_text(json.dumps(sample_users()), encoding="utf-8")
-    return Settings(machines, users, directory / "state", host="127.0.0.1", port=0)
+    if not machines.exists():
+        machines.write_text(json.dumps(sample_machines()), encoding="utf-8")
+        users.write_text(json.dumps(sample_users()), encoding="utf-8")
+    state = directory / "state"
+    return Settings(machines, users, state, host="127.0.0.1", port=0, commit_budget=PATIENT_BUDGET)
 
 
 def start_server(directory: Path, chat: Chat | None = None, **settings: Any) -> Running:
     """Start a server on the files in ``directory`` (made if they are not there)."""
-    if (directory / "machines.json").exists():
-        base = Settings(
-            directory / "machines.json", directory / "users.json", directory / "state", host="127.0.0.1", port=0
-        )
-    else:
-        base = write_sample(directory)
+    base = write_sample(directory)
     service = Service(dataclasses.replace(base, **settings), chat)
     service.server.expiration_interval = 0.02  # how often it looks for late clients, and whether it is to stop
     service.start()
