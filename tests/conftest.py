@@ -5,23 +5,29 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import hypothesis
 import pytest
 
 from mac_actors.actors.notifier import Chat
+from mac_actors.cli import main
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings
+from tests.e2e.processes import environment
 from tests.fakes import PATIENT_BUDGET, sample_machines, sample_users, wait_until
 from tests.web.client import Running
 
 MakeServer = Callable[..., Running]
+Here = Callable[..., CompletedProcess[str]]
 
 # On a busy machine one example may take any time: what hangs is ended by the timeout of the test.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -118,3 +124,42 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
     running = start_server(tmp_path_factory.mktemp("shared"))
     yield running
     running.stop()
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Keep what a command sets for its whole process: the umask, and how is logged."""
+    umask = os.umask(0)
+    os.umask(umask)
+    root = logging.getLogger()
+    handlers, levels = root.handlers[:], {root: root.level}
+    levels |= {one: one.level for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)}
+    try:
+        yield
+    finally:
+        os.umask(umask)
+        root.handlers[:] = handlers
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
+    """Run a command of mac-actors as :func:`tests.e2e.processes.run` does, in this process: as quick as a function."""
+
+    def run(*arguments: str, cwd: Path, **variables: str) -> CompletedProcess[str]:
+        with monkeypatch.context() as patch, _as_it_was():
+            patch.chdir(cwd)
+            for name in os.environ.keys() - environment().keys():
+                patch.delenv(name)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            capfd.readouterr()
+            try:
+                main(arguments, prog_name="mac-actors")
+            except SystemExit as end:
+                status = end.code
+        said = capfd.readouterr()
+        return CompletedProcess(arguments, status if isinstance(status, int) else 1, said.out, said.err)
+
+    return run

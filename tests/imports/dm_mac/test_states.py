@@ -23,9 +23,9 @@ from mac_actors.settings.files import parse
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import verify
+from tests.conftest import Here
 from tests.e2e.processes import COMMAND, PATIENCE, ServerProcess, environment
 from tests.fakes import ANN, BOB, open_fleet, sample_machines, sample_users
-from tests.imports.conftest import Here
 from tests.imports.dm_mac.old_server import CORPUS, hostile, old_state, pickled, pickled_with_user, write_old
 
 NOW = datetime.now(UTC)

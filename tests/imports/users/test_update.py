@@ -15,9 +15,9 @@ from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.users.update import Change, Update, compare, present_users, write
 from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.files import users_of
+from tests.conftest import Here
 from tests.e2e.processes import ServerProcess
 from tests.fakes import user
-from tests.imports.conftest import Here
 
 
 def entries(*users: dict[str, Any]) -> list[UserEntry]:
