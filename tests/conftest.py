@@ -30,8 +30,9 @@ MakeServer = Callable[..., Running]
 Here = Callable[..., CompletedProcess[str]]
 
 # On a busy machine one example may take any time: what hangs is ended by the timeout of the test.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=50, stateful_step_count=40)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000, stateful_step_count=100)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
