@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mac_actors import AnyFleet, Fleet, RemoteFleet
 from mac_actors.settings import Tokens
@@ -32,9 +33,9 @@ def shop_here() -> Iterator[Shop]:
 
 
 @contextmanager
-def serving(directory: Path, port: int = 0, *, token: str | None = None) -> Iterator[Running]:
-    """The sample shop as a server, whose files are in ``directory``."""
-    server = start_server(directory, port=port, tokens=Tokens(admin=token))
+def serving(directory: Path, port: int = 0, *, token: str | None = None, **settings: Any) -> Iterator[Running]:
+    """A server whose files are in ``directory``: those of the sample shop, if there are none."""
+    server = start_server(directory, port=port, tokens=Tokens(admin=token), **settings)
     try:
         yield server
     finally:

@@ -152,7 +152,9 @@ def interrupted(script: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.parametrize("beside_a_server", [False, True])
-def test_the_examples_run_as_scripts(tmp_path: Path, beside_a_server: bool) -> None:
+def test_the_examples_run_as_scripts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], beside_a_server: bool
+) -> None:
     server = start_server(tmp_path, **SAMPLE_FILES) if beside_a_server else None
     variables = {"MAC_URL": server.url} if server else {}
     try:
@@ -164,9 +166,13 @@ def test_the_examples_run_as_scripts(tmp_path: Path, beside_a_server: bool) -> N
             assert opened.stdout
             assert opened.stdout.readline() == "Metal Mill is unlocked.\n"
             assert interrupted(opened) == 0
-        with run_example("usage_report", "7", cwd=tmp_path, **variables) as usage:
-            said, _ = usage.communicate(timeout=PATIENCE)
-            assert (usage.returncode, said.split()) == (0, ["Machine", "Sessions", "Hours"])
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            for variable, value in (SAMPLES | variables).items():
+                patch.setenv(variable, value)
+            patch.setattr(sys, "argv", ["usage_report.py", "7"])
+            runpy.run_path(str(EXAMPLES / "usage_report.py"), run_name="__main__")
+        assert capsys.readouterr().out.split() == ["Machine", "Sessions", "Hours"]
         if server:
             server.outputs("metal-mill", "1000001")
             with run_example("left_running", "0", cwd=tmp_path, **variables) as left:
