@@ -5,27 +5,34 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import hypothesis
 import pytest
 
 from mac_actors.actors.notifier import Chat
+from mac_actors.cli import main
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings
-from tests.fakes import sample_machines, sample_users, wait_until
+from tests.e2e.processes import environment
+from tests.fakes import PATIENT_BUDGET, sample_machines, sample_users, wait_until
 from tests.web.client import Running
 
 MakeServer = Callable[..., Running]
+Here = Callable[..., CompletedProcess[str]]
 
 # On a busy machine one example may take any time: what hangs is ended by the timeout of the test.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=50, stateful_step_count=40)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000, stateful_step_count=100)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,21 +79,18 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def write_sample(directory: Path) -> Settings:
-    """Write the sample shop's files, and return the settings for a server on them."""
+    """Write the sample shop's files unless they are there, and return the settings for a server on them."""
     machines, users = directory / "machines.json", directory / "users.json"
-    machines.write_text(json.dumps(sample_machines()), encoding="utf-8")
-    users.write_text(json.dumps(sample_users()), encoding="utf-8")
-    return Settings(machines, users, directory / "state", host="127.0.0.1", port=0)
+    if not machines.exists():
+        machines.write_text(json.dumps(sample_machines()), encoding="utf-8")
+        users.write_text(json.dumps(sample_users()), encoding="utf-8")
+    state = directory / "state"
+    return Settings(machines, users, state, host="127.0.0.1", port=0, commit_budget=PATIENT_BUDGET)
 
 
 def start_server(directory: Path, chat: Chat | None = None, **settings: Any) -> Running:
     """Start a server on the files in ``directory`` (made if they are not there)."""
-    if (directory / "machines.json").exists():
-        base = Settings(
-            directory / "machines.json", directory / "users.json", directory / "state", host="127.0.0.1", port=0
-        )
-    else:
-        base = write_sample(directory)
+    base = write_sample(directory)
     service = Service(dataclasses.replace(base, **settings), chat)
     service.server.expiration_interval = 0.02  # how often it looks for late clients, and whether it is to stop
     service.start()
@@ -121,3 +125,42 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
     running = start_server(tmp_path_factory.mktemp("shared"))
     yield running
     running.stop()
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Keep what a command sets for its whole process: the umask, and how is logged."""
+    umask = os.umask(0)
+    os.umask(umask)
+    root = logging.getLogger()
+    handlers, levels = root.handlers[:], {root: root.level}
+    levels |= {one: one.level for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)}
+    try:
+        yield
+    finally:
+        os.umask(umask)
+        root.handlers[:] = handlers
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
+    """Run a command of mac-actors as :func:`tests.e2e.processes.run` does, in this process: as quick as a function."""
+
+    def run(*arguments: str, cwd: Path, **variables: str) -> CompletedProcess[str]:
+        with monkeypatch.context() as patch, _as_it_was():
+            patch.chdir(cwd)
+            for name in os.environ.keys() - environment().keys():
+                patch.delenv(name)
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            capfd.readouterr()
+            try:
+                main(arguments, prog_name="mac-actors")
+            except SystemExit as end:
+                status = end.code
+        said = capfd.readouterr()
+        return CompletedProcess(arguments, status if isinstance(status, int) else 1, said.out, said.err)
+
+    return run

@@ -135,7 +135,7 @@ def test_a_hanging_disk_holds_up_no_answer_and_loses_nothing(hanging: tuple[Mach
 
 
 def test_an_answer_is_durable_once_the_disk_is_quick_enough(tmp_path: Path) -> None:
-    with open_fleet(Store.open(tmp_path), commit_budget=4.0) as fleet:
+    with open_fleet(Store.open(tmp_path)) as fleet:
         assert fleet["router"].oops().get(timeout=WAIT).durable is True
         state = fleet.store.load_state("router")
         assert isinstance(state, MachineState)

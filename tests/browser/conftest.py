@@ -11,7 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.e2e.processes import ServerProcess
 from tests.fakes import PATIENCE, user
@@ -69,13 +78,17 @@ class Complaints:
     """What went wrong in a page without being seen: errors of scripts, refused or missing files, other hosts asked."""
 
     def __init__(self, context: BrowserContext) -> None:
-        self.found: list[str] = []
-        self.asked: list[str] = []
-        self._hosts: set[str] = set()
+        self.begin()
         context.on("console", self._console)
         context.on("weberror", lambda error: self.found.append(f"script: {error.error}"))
         context.on("request", lambda request: self._request(request.url))
         context.on("response", self._response)
+
+    def begin(self) -> None:
+        """Let only what comes from now on count."""
+        self.found: list[str] = []
+        self.asked: list[str] = []
+        self._hosts: set[str] = set()
 
     def _console(self, message: ConsoleMessage) -> None:
         # An answer of 401 or no answer at all is what some tests are about, and the console says each of them.
@@ -93,21 +106,65 @@ class Complaints:
             self.found.append(f"{response.status}: {response.url}")
 
 
+class Window:
+    """One page for many tests: to make a new one takes the browser longer than most tests look at it."""
+
+    SIZE = ViewportSize(width=1280, height=720)
+
+    def __init__(self, browser: Browser) -> None:
+        self._context = browser.new_context()
+        self._context.set_default_timeout(PATIENCE * 1000)
+        self.page = self._context.new_page()
+        self.complaints = Complaints(self._context)
+
+    def look(self, color_scheme: Any = "light", viewport: ViewportSize | None = None) -> Page:
+        """The page as a new one would be."""
+        self.complaints.begin()
+        self.page.emulate_media(color_scheme=color_scheme)
+        self.page.set_viewport_size(viewport or self.SIZE)
+        return self.page
+
+    def tidy(self) -> None:
+        """Forget what a test left: other pages, cookies, what is stored, routes, and the last page itself."""
+        for page in self._context.pages:
+            if page is not self.page:
+                page.close()
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.goto("about:blank")
+        self._context.clear_cookies()
+        session = self._context.new_cdp_session(self.page)
+        for origin in {"{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in self.complaints.asked}:
+            session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+        session.detach()
+
+
+@pytest.fixture(scope="package")
+def window(browser: Browser) -> Window:
+    return Window(browser)
+
+
 @pytest.fixture
-def new_page(browser: Browser) -> Iterator[NewPage]:
-    """Open pages, each in a context of its own with the given options; nothing may have gone wrong in any of them."""
-    opened: list[tuple[BrowserContext, Complaints]] = []
+def new_page(browser: Browser, window: Window) -> Iterator[NewPage]:
+    """Open pages as in a context of their own each, with the given options; nothing may have gone wrong in any."""
+    found: list[Complaints] = []
+    opened: list[BrowserContext] = []
 
     def make(**options: Any) -> Page:
+        if not found and options.keys() <= {"color_scheme", "viewport"}:
+            found.append(window.complaints)
+            return window.look(**options)
         context = browser.new_context(**options)
         context.set_default_timeout(PATIENCE * 1000)
-        opened.append((context, Complaints(context)))
+        opened.append(context)
+        found.append(Complaints(context))
         return context.new_page()
 
     yield make
-    for context, _ in opened:
+    for context in opened:
         context.close()
-    assert not [complaint for _, complaints in opened for complaint in complaints.found]
+    if window.complaints in found:
+        window.tidy()
+    assert not [complaint for complaints in found for complaint in complaints.found]
 
 
 @pytest.fixture

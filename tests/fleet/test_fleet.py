@@ -52,7 +52,7 @@ WAIT = 10.0
 @pytest.fixture
 def fleet() -> Iterator[MachineFleet]:
     """A fleet in memory."""
-    with open_fleet(commit_budget=4.0) as fleet:
+    with open_fleet() as fleet:
         yield fleet
 
 
@@ -263,7 +263,7 @@ def test_a_heartbeat_is_no_outcome(fleet: MachineFleet) -> None:
 
 def open_at(directory: Path) -> MachineFleet:
     """Open a fleet on a state directory."""
-    return open_fleet(Store.open(directory), commit_budget=4.0)
+    return open_fleet(Store.open(directory))
 
 
 def stored(directory: Path) -> dict[str, MachineState | Unreadable]:
@@ -348,7 +348,7 @@ def test_a_machine_whose_stored_state_can_not_be_read_comes_back_locked_out(tmp_
         fleet["router"].oops().get(timeout=WAIT)
     with closing(sqlite3.connect(tmp_path / "mac.sqlite3")) as connection, connection:
         connection.execute("UPDATE machine_state SET state = ? WHERE name IN ('metal-mill', 'vent')", (text,))
-    with open_fleet(Store.open(tmp_path), commit_budget=4.0, chat=chat) as fleet:
+    with open_fleet(Store.open(tmp_path), chat=chat) as fleet:
         for name in ("metal-mill", "vent"):
             snapshot = fleet.snapshot(name)
             assert snapshot.status is Status.LOCKED_OUT

@@ -38,7 +38,7 @@ WAIT = 10.0
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[MachineFleet]:
     """A fleet on disk."""
-    with open_fleet(Store.open(tmp_path), commit_budget=4.0) as fleet:
+    with open_fleet(Store.open(tmp_path)) as fleet:
         yield fleet
 
 
@@ -131,7 +131,7 @@ def test_an_oops_that_is_not_on_disk_yet_comes_back_too(tmp_path: Path) -> None:
 def test_a_reload_for_which_the_disk_can_not_be_read_changes_nothing(tmp_path: Path) -> None:
     store = UnreadableStore.open(tmp_path)
     assert isinstance(store, UnreadableStore)
-    with open_fleet(store, commit_budget=4.0) as fleet:
+    with open_fleet(store) as fleet:
         before = (fleet.configuration, list(fleet), [s.name for s in fleet.snapshots()])
         store.readable = False
         with pytest.raises(StorageError):
@@ -141,7 +141,7 @@ def test_a_reload_for_which_the_disk_can_not_be_read_changes_nothing(tmp_path: P
 
 
 def test_an_added_machine_whose_row_can_not_be_read_comes_locked_out(tmp_path: Path) -> None:
-    with open_fleet(Store.open(tmp_path), commit_budget=4.0) as fleet:
+    with open_fleet(Store.open(tmp_path)) as fleet:
         fleet["router"].oops().get(timeout=WAIT)
     with closing(sqlite3.connect(tmp_path / "mac.sqlite3")) as connection, connection:
         connection.execute("UPDATE machine_state SET state = 'garbage' WHERE name = 'router'")

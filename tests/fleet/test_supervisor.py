@@ -35,7 +35,7 @@ def chat() -> RecordingChat:
 @pytest.fixture
 def fleet(tmp_path: Path, chat: RecordingChat) -> Iterator[MachineFleet]:
     """A fleet on disk, with a chat."""
-    with open_fleet(Store.open(tmp_path), commit_budget=4.0, chat=chat) as fleet:
+    with open_fleet(Store.open(tmp_path), chat=chat) as fleet:
         written(fleet)
         yield fleet
 
@@ -272,7 +272,7 @@ def test_a_slow_chat_holds_up_no_machine(tmp_path: Path) -> None:
             assert gate.wait(30)
             return None
 
-    with open_fleet(Store.open(tmp_path), commit_budget=4.0, chat=SlowChat()) as fleet:
+    with open_fleet(Store.open(tmp_path), chat=SlowChat()) as fleet:
         for _ in range(20):
             assert fleet["router"].oops().get(timeout=WAIT).durable
             assert fleet["router"].clear().get(timeout=WAIT).durable

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mac_actors import AnyFleet, Fleet, RemoteFleet
-from tests.e2e.processes import ServerProcess
+from mac_actors.settings import Tokens
+from tests.conftest import start_server
 from tests.fakes import report, sample_machines, sample_users
+from tests.web.client import Running
 
 TOKEN = "the-admins-token"
 
@@ -31,18 +33,17 @@ def shop_here() -> Iterator[Shop]:
 
 
 @contextmanager
-def serving(directory: Path, port: int = 0, **variables: str) -> Iterator[ServerProcess]:
-    """The sample shop in a server process, whose state is in ``directory``."""
-    machines, users = directory / "machines.json", directory / "users.json"
-    machines.write_text(json.dumps(sample_machines()), encoding="utf-8")
-    users.write_text(json.dumps(sample_users()), encoding="utf-8")
-    files = {"MACHINES_CONFIG": str(machines), "USERS_CONFIG": str(users)}
-    with ServerProcess(directory, port=str(port), **files, **variables) as server:
+def serving(directory: Path, port: int = 0, *, token: str | None = None, **settings: Any) -> Iterator[Running]:
+    """A server whose files are in ``directory``: those of the sample shop, if there are none."""
+    server = start_server(directory, port=port, tokens=Tokens(admin=token), **settings)
+    try:
         yield server
+    finally:
+        server.stop()
 
 
 @contextmanager
-def shop_remote(server: ServerProcess) -> Iterator[Shop]:
+def shop_remote(server: Running) -> Iterator[Shop]:
     """A server's fleet, with the admins' token."""
     with RemoteFleet(server.url, TOKEN) as fleet:
-        yield Shop(fleet, server.report)
+        yield Shop(fleet, server.outputs)

@@ -13,28 +13,28 @@ import pytest
 
 from mac_actors import Answer, AnyFleet, FleetClosed, MachineUnavailable, Snapshot, Source, Status, UnknownMachine
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet, Outcome, SessionEnded, SessionStarted
-from tests.e2e.processes import ServerProcess
 from tests.fakes import ANN, ODD_ALIAS, RecordingSubscriber
 from tests.scripts.shop import TOKEN, Shop, serving, shop_here, shop_remote
+from tests.web.client import Running
 
 WAIT = 20.0
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with serving(tmp_path_factory.mktemp("server"), MAC_ADMIN_TOKEN=TOKEN) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("server"), token=TOKEN) as server:
         yield server
 
 
 @pytest.fixture(params=["here", "remote"])
-def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
+def shop(request: pytest.FixtureRequest, server: Running) -> Iterator[Shop]:
     if request.param == "here":
         with shop_here() as shop:
             yield shop
         return
-    with shop_remote(request.getfixturevalue("server")) as shop:
+    with shop_remote(server) as shop:
         yield shop
-    with shop_remote(request.getfixturevalue("server")) as cleaner:
+    with shop_remote(server) as cleaner:
         for machine in cleaner.fleet.snapshots():
             cleaner.report(machine.name, "")
             if machine.oops or machine.lock:

@@ -18,11 +18,16 @@ import pytest
 from mac_actors import Fleet
 from mac_actors.core.inputs import Report
 from mac_actors.core.state import Telemetry
-from tests.e2e.processes import PATIENCE, ROOT, SAMPLES, ServerProcess, environment
+from tests.conftest import start_server
+from tests.e2e.processes import PATIENCE, ROOT, SAMPLES, environment
 from tests.fakes import ANN, BOB, sample_machines, sample_users, wait_until
 from tests.scripts.shop import TOKEN, serving, shop_remote
 
 EXAMPLES = ROOT / "docs" / "examples"
+SAMPLE_FILES: dict[str, Any] = {
+    "machines_config": Path(SAMPLES["MACHINES_CONFIG"]),
+    "users_config": Path(SAMPLES["USERS_CONFIG"]),
+}
 
 
 def example(name: str) -> Any:
@@ -98,7 +103,7 @@ def test_left_running_says_it_once_and_again_when_it_is_off(fleet: Fleet) -> Non
 
 def test_left_running_beside_a_server(tmp_path: Path) -> None:
     said: list[str] = []
-    with serving(tmp_path, MAC_ADMIN_TOKEN=TOKEN) as server, shop_remote(server) as shop:
+    with serving(tmp_path, token=TOKEN) as server, shop_remote(server) as shop:
         reminder = shop.fleet.start(example("left_running")["LeftRunning"], shop.fleet, hours=4, say=said.append)
         shop.report("metal-mill", ANN)
         reminder.proxy().look(datetime.now(UTC) + timedelta(hours=5)).get()
@@ -147,8 +152,10 @@ def interrupted(script: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.parametrize("beside_a_server", [False, True])
-def test_the_examples_run_as_scripts(tmp_path: Path, beside_a_server: bool) -> None:
-    server = ServerProcess(tmp_path) if beside_a_server else None
+def test_the_examples_run_as_scripts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], beside_a_server: bool
+) -> None:
+    server = start_server(tmp_path, **SAMPLE_FILES) if beside_a_server else None
     variables = {"MAC_URL": server.url} if server else {}
     try:
         with run_example("opening_hours", "0", "0", cwd=tmp_path, **variables) as closed:  # never open
@@ -159,17 +166,21 @@ def test_the_examples_run_as_scripts(tmp_path: Path, beside_a_server: bool) -> N
             assert opened.stdout
             assert opened.stdout.readline() == "Metal Mill is unlocked.\n"
             assert interrupted(opened) == 0
-        with run_example("usage_report", "7", cwd=tmp_path, **variables) as usage:
-            said, _ = usage.communicate(timeout=PATIENCE)
-            assert (usage.returncode, said.split()) == (0, ["Machine", "Sessions", "Hours"])
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            for variable, value in (SAMPLES | variables).items():
+                patch.setenv(variable, value)
+            patch.setattr(sys, "argv", ["usage_report.py", "7"])
+            runpy.run_path(str(EXAMPLES / "usage_report.py"), run_name="__main__")
+        assert capsys.readouterr().out.split() == ["Machine", "Sessions", "Hours"]
         if server:
-            server.report("metal-mill", "1000001")
+            server.outputs("metal-mill", "1000001")
             with run_example("left_running", "0", cwd=tmp_path, **variables) as left:
                 assert left.stdout
                 assert "Metal Mill still runs: a member" in left.stdout.readline()
-                server.report("metal-mill", "")
+                server.outputs("metal-mill")
                 assert left.stdout.readline() == "Metal Mill is off, after 0.0 hours.\n"
                 assert interrupted(left) == 0
     finally:
         if server:
-            server.kill()
+            server.stop()

@@ -36,15 +36,15 @@ def test_a_restart_of_the_server_is_said_once_and_nothing_is_missed_or_told_twic
     with serving(tmp_path, port) as server:
         fleet = RemoteFleet(server.url)
         fleet.subscribe(told)
-        server.report("metal-mill", ANN)
+        server.outputs("metal-mill", ANN)
         told.wait_for(1)
-        server.kill()
+        server.stop()
     wait_until(lambda: "what happens meanwhile is told when it is back" in warnings.text)
     with pytest.raises(ServerError, match="is the server running there"):
         fleet["router"].lock().get()
     with serving(tmp_path, port) as server:
         for number in range(30):  # more than a look takes in at once
-            server.report("router", NOBODY if number % 2 else "")
+            server.outputs("router", NOBODY if number % 2 else "")
         wait_until(lambda: "the server answers again" in warnings.text)
         kinds = [type(outcome) for outcome in told.wait_for(16)]
         assert kinds == [SessionStarted, *[SessionRefused] * 15]
@@ -54,10 +54,10 @@ def test_a_restart_of_the_server_is_said_once_and_nothing_is_missed_or_told_twic
 
 
 def test_without_the_token_no_name_and_never_a_fob_is_told(tmp_path: Path) -> None:
-    with serving(tmp_path, MAC_ADMIN_TOKEN=TOKEN) as server, RemoteFleet(server.url) as fleet:
+    with serving(tmp_path, token=TOKEN) as server, RemoteFleet(server.url) as fleet:
         told = RecordingSubscriber()
         fleet.subscribe(told)
-        server.report("metal-mill", ANN)
+        server.outputs("metal-mill", ANN)
         [started] = told.wait_for(1)
         assert isinstance(started, SessionStarted)
         assert (started.user.full_name, started.user.account_id, started.fob) == ("a member", "", "")
@@ -73,7 +73,7 @@ def test_without_the_token_no_name_and_never_a_fob_is_told(tmp_path: Path) -> No
         assert oops.flag.by is None
         assert oops.ended
         assert oops.ended.user.full_name == "a member"
-        raw = json.dumps(server.call("GET", "/api/events?details=1"))
+        raw = server.get("/api/events?details=1").body.decode()
         assert "Ann" not in raw
         assert "Grace" not in raw
         assert ANN.lstrip("0") not in raw
@@ -81,13 +81,14 @@ def test_without_the_token_no_name_and_never_a_fob_is_told(tmp_path: Path) -> No
 
 def test_details_are_told_only_where_they_are_asked_for(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        assert server.call("POST", "/api/machine/oops/router")[1] == {"success": True}
-        status, answer = server.call("POST", "/api/machine/locked_out/router?details=1", {"reason": "belt"})
-        assert (status, answer["success"], answer["outputs"]["relay"]) == (200, True, False)
+        assert server.post("/api/machine/oops/router").json == {"success": True}
+        reply = server.post("/api/machine/locked_out/router?details=1", {"reason": "belt"})
+        answer = reply.json
+        assert (reply.status, answer["success"], answer["outputs"]["relay"]) == (200, True, False)
         assert [outcome["kind"] for outcome in answer["outcomes"]] == ["lock_set"]
-        _, page = server.call("GET", "/api/events")
+        page = server.get("/api/events").json
         assert all("outcome" not in event for event in page["events"])
-        _, page = server.call("GET", "/api/events?details=1")
+        page = server.get("/api/events?details=1").json
         assert page["events"][0]["outcome"]["flag"]["reason"] == "belt"
 
 
@@ -98,14 +99,14 @@ def test_a_machine_that_is_new_is_found_and_one_that_is_gone_is_unknown(tmp_path
         changed: dict[str, Any] = json.loads(machines.read_text())
         changed["lathe"] = changed.pop("router")
         machines.write_text(json.dumps(changed))
-        assert server.call("POST", "/api/reload")[0] == 200
+        assert server.post("/api/reload").status == 200
         assert fleet["lathe"].snapshot().get().name == "lathe"
         with pytest.raises(UnknownMachine):
             router.lock().get()
 
 
 def test_the_environment_says_where_the_server_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(tmp_path, MAC_ADMIN_TOKEN=TOKEN) as server:
+    with serving(tmp_path, token=TOKEN) as server:
         monkeypatch.setenv("MAC_URL", server.url)
         monkeypatch.setenv("MAC_ADMIN_TOKEN", TOKEN)
         with RemoteFleet.open() as fleet:

@@ -16,9 +16,12 @@ import pexpect
 import pytest
 
 from mac_actors.shell import identifiers
-from tests.e2e.processes import SAMPLES, ServerProcess, environment, free_port, run
+from tests.conftest import Here
+from tests.e2e.processes import ROOT, SAMPLES, environment, free_port
+from tests.scripts.shop import serving
 
 PATIENCE = 30
+ETC = ROOT / "etc"
 PROMPTS = {"python": r">>> ", "ipython": r"In \[\d+\]: "}
 WITHOUT_IPYTHON = "import sys; sys.modules['IPython'] = None; from mac_actors.cli import main; main()"
 
@@ -114,12 +117,13 @@ def test_tab_completes_machines_and_what_they_can_do(tmp_path: Path) -> None:
         assert "LockSet" in shell.enter(").get().outcomes")
 
 
-def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path, port=str(free_port())) as server:
+def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Path, here: Here) -> None:
+    files: dict[str, Any] = {"machines_config": ETC / "machines.json", "users_config": ETC / "users.json"}
+    with serving(tmp_path, **files, state_dir=tmp_path / "machine_state") as server:
         options = {"MAC_URL": server.url}
         with terminal("python", "shell", cwd=tmp_path, **options) as shell:
             greeting = shell.greeting()
-            assert f"in use by process {server.process.pid}: attached to the server at {server.url}" in greeting
+            assert f"in use by process {os.getpid()}: attached to the server at {server.url}" in greeting
             assert "OopsSet" in shell.enter('m.welder.oops(reason="smoke").get().outcomes')
             assert server.machine("welder")["oops"]["source"] == "repl"
         with terminal("python", "shell", "--scratch", cwd=tmp_path) as copy:
@@ -127,28 +131,28 @@ def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Pat
             assert "1 oopsed" in copy.enter("fleet")
             assert "Cleared" in copy.enter("m.welder.clear().get().outcomes")
         assert server.machine("welder")["status"] == "oopsed"
-        done = run("shell", "--url", server.url, "-c", "print(m.welder.snapshot().get().status)", cwd=tmp_path)
+        done = here("shell", "--url", server.url, "-c", "print(m.welder.snapshot().get().status)", cwd=tmp_path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "oopsed\n", "")
         (elsewhere := tmp_path / "elsewhere").mkdir()
-        done = run("shell", "-c", "print(fleet)", cwd=elsewhere, **options)
+        done = here("shell", "-c", "print(fleet)", cwd=elsewhere, **options)
         assert (done.returncode, done.stdout) == (0, f"<RemoteFleet at {server.url}>\n")
         assert list(elsewhere.iterdir()) == []
 
 
-def test_a_directory_in_use_without_a_server_to_attach_to_is_said(tmp_path: Path) -> None:
+def test_a_directory_in_use_without_a_server_to_attach_to_is_said(tmp_path: Path, here: Here) -> None:
     port = {"MAC_PORT": str(free_port())}
     with terminal("python", "shell", cwd=tmp_path, **port) as shell:
         shell.greeting()
-        done = run("shell", "-c", "print(fleet)", cwd=tmp_path, **SAMPLES, **port)
+        done = here("shell", "-c", "print(fleet)", cwd=tmp_path, **SAMPLES, **port)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"in use by process {shell.child.pid}, and no answer from http://127.0.0.1:" in done.stderr
         assert "--scratch" in done.stderr
         assert done.stderr.count("\n") == 1
 
 
-def test_code_and_scripts_run_without_a_prompt(tmp_path: Path) -> None:
+def test_code_and_scripts_run_without_a_prompt(tmp_path: Path, here: Here) -> None:
     def shell(code: str, *arguments: str) -> tuple[int, str, str]:
-        done = run("shell", *arguments, "-c", code, cwd=tmp_path, **SAMPLES)
+        done = here("shell", *arguments, "-c", code, cwd=tmp_path, **SAMPLES)
         return done.returncode, done.stdout, done.stderr
 
     assert shell("print(len(fleet), m.metal_mill.lock().get().durable)") == (0, "8 True\n", "")
@@ -177,14 +181,14 @@ def test_a_script_on_standard_input_is_run(tmp_path: Path) -> None:
     ("kind", "ending"),
     [("python", "leaving"), ("ipython", "leaving"), ("ipython", "SIGTERM"), ("python", "SIGTERM while it works")],
 )
-def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, kind: str, ending: str) -> None:
+def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, here: Here, kind: str, ending: str) -> None:
     port = str(free_port())
     with terminal(kind, "serve", "--shell", "--host", "127.0.0.1", "--port", port, cwd=tmp_path) as shell:
         greeting = shell.greeting()
         assert f"The server runs at http://127.0.0.1:{port}; leaving this shell stops it." in greeting
         assert "Its log is machine_state/server.log." in greeting
         lock = ["lock", "Metal Mill", "--reason", "belt", "--url", f"http://127.0.0.1:{port}"]
-        assert run(*lock, cwd=tmp_path).returncode == 0
+        assert here(*lock, cwd=tmp_path).returncode == 0
         assert "status='locked_out'" in shell.enter("m.metal_mill.snapshot().get()"), "the same actors"
         assert "is locked out" not in shell.said, "the log keeps off the prompt"
         if ending == "leaving":
@@ -203,7 +207,7 @@ def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, kind: str, ending
     log = (tmp_path / "machine_state" / "server.log").read_text()
     assert "Metal Mill is locked out for maintenance" in log
     assert log.rstrip().endswith("stopped")
-    done = run("shell", "-c", "print(m.metal_mill.snapshot().get().lock.reason)", cwd=tmp_path, **SAMPLES)
+    done = here("shell", "-c", "print(m.metal_mill.snapshot().get().lock.reason)", cwd=tmp_path, **SAMPLES)
     assert done.stdout == "belt\n"
 
 

@@ -151,7 +151,7 @@ def test_a_disk_that_hangs_is_no_hang_even_when_nothing_else_moves(
 ) -> None:
     """A restart would lose what waits in memory."""
     monkeypatch.setattr("mac_actors.fleet.health.SLOW_SECONDS", 0.1)
-    running = make_server()
+    running = make_server(commit_budget=0.05)
     told = Told()
     watchdog = Watchdog(running.service, told)
     written(running.fleet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def make_shop(quick: pytest.MonkeyPatch, workspace: Workspace, tmp_path: Path) -
     """Start servers on one state directory, one after the other; the last is stopped at the end."""
     started: list[Shop] = []
 
-    def make(*, wait: bool = True, **changes: str) -> Shop:
+    def make(*, wait: bool = True, **changes: Any) -> Shop:
         started.append(Shop(workspace, tmp_path, wait=wait, **changes))
         return started[-1]
 

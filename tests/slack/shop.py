@@ -15,7 +15,7 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Source
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings, SlackSettings
-from tests.fakes import PATIENCE, wait_until
+from tests.fakes import PATIENCE, PATIENT_BUDGET, wait_until
 from tests.web.client import Running, report_body
 
 from .standin.records import Answer, Ephemeral, Post, Update
@@ -60,7 +60,15 @@ def slack_settings(workspace: Workspace, **changes: str) -> SlackSettings:
 class Shop:
     """A running server, and what its people see in Slack since :meth:`begin`."""
 
-    def __init__(self, workspace: Workspace, directory: Path, *, wait: bool = True, **changes: str) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        directory: Path,
+        *,
+        wait: bool = True,
+        commit_budget: float = PATIENT_BUDGET,
+        **changes: str,
+    ) -> None:
         self.workspace = workspace
         settings = Settings(
             ETC / "machines.json",
@@ -68,6 +76,7 @@ class Shop:
             directory / "state",
             host="127.0.0.1",
             port=0,
+            commit_budget=commit_budget,
             slack=slack_settings(workspace, **changes),
         )
         self._stopped = False

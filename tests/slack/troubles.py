@@ -23,17 +23,19 @@ def with_store(make_shop: MakeShop, kind: type[AStore]) -> tuple[Shop, AStore]:
     """Start a server on another kind of disk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Store, "open", kind.open)
-        shop = make_shop()
+        shop = make_shop(commit_budget=0.1)
     store = shop.fleet.store
     assert isinstance(store, kind)
     return shop, store
 
 
 class held:
-    """A machine's actor does not get on with its next command until the gate is open."""
+    """A machine's actor does not get on with its next command until the gate is open; who asks it gives up soon."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, name: str) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, shop: Shop, name: str) -> None:
         self.gate = threading.Event()
+        patch.setattr("mac_actors.actors.replies.ANSWER_SECONDS", 0.2)
+        patch.setattr(shop.fleet.supervisor, "_commit_budget", 0.0)
 
         def wait_and_decide(
             config: MachineConfig, directory: Directory, state: MachineState, event: Input, **more: Any

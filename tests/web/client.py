@@ -123,6 +123,11 @@ class Running:
         self.users: Path = service.settings.users_config
 
     @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
+
+    @property
     def fleet(self) -> MachineFleet:
         """The fleet behind it."""
         return self.service.fleet

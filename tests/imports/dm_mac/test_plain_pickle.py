@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.imports.dm_mac.plain_pickle import LONGEST, OPAQUE, PickleError, read
@@ -133,13 +133,11 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=150)
 @given(PLAIN, st.integers(3, pickle.HIGHEST_PROTOCOL))
 def test_plain_data_comes_back_as_it_was(value: Any, protocol: int) -> None:
     assert read(pickle.dumps(value, protocol)) == value
 
 
-@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     result(data)
@@ -153,13 +151,11 @@ OPCODES = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
 @given(st.lists(OPCODES | st.binary(max_size=6), max_size=60))
 def test_any_opcodes_are_read_or_refused(parts: list[bytes]) -> None:
     result(b"".join(parts) + b".")
 
 
-@settings(max_examples=300)
 @given(st.sampled_from(list(FILES.values())), st.data())
 def test_any_damage_to_a_known_file_is_read_or_refused(whole: bytes, data: st.DataObject) -> None:
     damaged = bytearray(whole[:2000])

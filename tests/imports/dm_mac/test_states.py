@@ -23,10 +23,11 @@ from mac_actors.settings.files import parse
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import verify
-from tests.e2e.processes import COMMAND, PATIENCE, ServerProcess, environment
+from tests.conftest import Here
+from tests.e2e.processes import COMMAND, PATIENCE, environment
 from tests.fakes import ANN, BOB, open_fleet, sample_machines, sample_users
-from tests.imports.conftest import Here
 from tests.imports.dm_mac.old_server import CORPUS, hostile, old_state, pickled, pickled_with_user, write_old
+from tests.scripts.shop import serving
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW.replace(microsecond=0) - timedelta(days=65)
@@ -330,12 +331,10 @@ def test_a_file_that_cannot_be_read_is_named_and_the_exit_status_says_so(shop: P
 
 
 def test_a_running_server_keeps_its_directory(shop: Path, here: Here) -> None:
-    config = {"MACHINES_CONFIG": "machines.json", "USERS_CONFIG": "users.json"}
-    with ServerProcess(shop, **config) as server:
+    with serving(shop, state_dir=shop / "machine_state"):
         refused = here("import-dm-mac", "old", "--yes", cwd=shop)
         assert refused.returncode == 1
-        assert f"is in use by process {server.process.pid}: stop that server first" in refused.stderr
-        server.terminate()
+        assert f"is in use by process {os.getpid()}: stop that server first" in refused.stderr
     conflict = here("import-dm-mac", "old", "--yes", cwd=shop)
     assert conflict.returncode == 1
     assert "metal-mill is not oopsed here" in conflict.stderr
@@ -343,10 +342,10 @@ def test_a_running_server_keeps_its_directory(shop: Path, here: Here) -> None:
     forced = here("import-dm-mac", "old", "--yes", "--force", cwd=shop)
     assert (forced.returncode, forced.stderr) == (0, "")
     assert here("verify", cwd=shop).returncode == 0
-    with ServerProcess(shop, **config) as server:
+    with serving(shop, state_dir=shop / "machine_state") as server:
         assert server.machine("metal-mill")["status"] == "oopsed"
         assert datetime.fromisoformat(server.machine("metal-mill")["oops"]["since"]) == LONG_AGO
-        assert server.report("laser", "1234567")["display"] == "Down for\nmaintenance"
+        assert server.outputs("laser", "1234567")["display"] == "Down for\nmaintenance"
 
 
 def test_the_wrong_directory_is_said(shop: Path, here: Here) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.errors import ConfigError
@@ -323,7 +323,6 @@ def test_a_mapping_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 # anything
 
 
-@settings(max_examples=200)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_users_or_a_list_of_what_is_wrong(data: bytes) -> None:
     for content in (data, HEAD.encode() + data):
@@ -336,7 +335,6 @@ def test_any_bytes_are_users_or_a_list_of_what_is_wrong(data: bytes) -> None:
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0;,\r\n"), max_size=15)
 
 
-@settings(max_examples=150)
 @given(st.lists(st.tuples(CELL, CELL, CELL), max_size=8), st.sampled_from([",", ";", "\t"]))
 def test_whatever_stands_in_the_cells_it_arrives_as_it_stands(
     cells: list[tuple[str, str, str]], delimiter: str

@@ -16,7 +16,7 @@ from mac_actors.imports.users.neon_config import URL, NeonAccess, NeonConfig
 from mac_actors.imports.users.people import gather
 from mac_actors.imports.users.source import checked, fob_problem
 from mac_actors.settings.entries import UserEntry
-from tests.imports.conftest import Here
+from tests.conftest import Here
 from tests.imports.users.neon_server import (
     KEY,
     ORGANIZATION,

@@ -15,9 +15,9 @@ from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.users.update import Change, Update, compare, present_users, write
 from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.files import users_of
-from tests.e2e.processes import ServerProcess
+from tests.conftest import Here
 from tests.fakes import user
-from tests.imports.conftest import Here
+from tests.scripts.shop import serving
 
 
 def entries(*users: dict[str, Any]) -> list[UserEntry]:
@@ -209,14 +209,14 @@ NOBODY = {"MAC_URL": "http://127.0.0.1:1"}
 
 
 def test_a_running_server_takes_the_new_users_at_once(shop: Path, here: Here) -> None:
-    with ServerProcess(shop, **FILES, MAC_ADMIN_TOKEN="secret") as server:
-        assert server.report("mill", "31", 10)["display"] == "Unknown RFID"
-        assert server.report("mill", "", 20)["relay"] is False
+    with serving(shop, token="secret") as server:
+        assert server.outputs("mill", "31", uptime=10)["display"] == "Unknown RFID"
+        assert server.outputs("mill", uptime=20)["relay"] is False
         where = {"MAC_URL": server.url, "MAC_ADMIN_TOKEN": "secret"}
         done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == "The server has taken it: 1 added, 30 updated."
-        assert server.report("mill", "31", 30)["relay"] is True
+        assert server.outputs("mill", "31", uptime=30)["relay"] is True
         again = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **where)
         assert again.stdout == "users.json has these 31 users already; nothing was changed.\n"
 
@@ -241,7 +241,7 @@ def test_a_running_server_takes_the_new_users_at_once(shop: Path, here: Here) ->
 
 
 def test_a_server_that_refuses_what_the_file_lost_says_how_to_force_it(shop: Path, here: Here) -> None:
-    with ServerProcess(shop, **FILES) as server:
+    with serving(shop) as server:
         everybody = (shop / "users.json").read_text()
         (shop / "users.json").write_text(json.dumps(json.loads(everybody)[:4]))  # by hand, and the server was not told
         members(shop, range(1, 6))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mac_actors.version import VERSION
+from tests.conftest import MakeServer
 from tests.fakes import ANN, wait_until, written
 from tests.web.client import Running
 
@@ -28,11 +29,12 @@ def test_a_healthy_server_is_ready(shared_server: Running) -> None:
 
 
 def test_a_server_whose_disk_refuses_is_alive_and_not_ready_and_says_why(
-    server: Running, monkeypatch: pytest.MonkeyPatch
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mac_actors.errors import StorageError
     from mac_actors.storage.store import Store
 
+    server = make_server(commit_budget=0.05)
     written(server.fleet)
     mended = threading.Event()
     commit = Store.commit

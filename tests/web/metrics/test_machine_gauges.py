@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay
@@ -154,7 +154,6 @@ def test_a_shop_of_many_machines_is_told_whole() -> None:
         assert list(Scrape.of(Metrics(fleet)).by("machine_relay_state", "machine_name")) == list(machines)
 
 
-@settings(max_examples=25)
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=2, max_size=2))
 def test_any_alias_can_be_read_back(aliases: list[str]) -> None:
     machine = MachineConfig("mill", alias=aliases[0], second_relay=SecondRelay(frozenset({"x"}), alias=aliases[1]))

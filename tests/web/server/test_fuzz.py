@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.web.client import Running, report_body
@@ -19,10 +19,8 @@ anything = st.recursive(
 )
 fields = st.sampled_from([*report_body("x"), "amps", "second_relay_state", "new"])
 pieces = st.sampled_from([b"\r\n", b"PUT /x HTTP/1.1\r\n", b": ", b"\n", b"0\r\n\r\n"])
-patient = settings(max_examples=150)
 
 
-@patient
 @given(st.dictionaries(fields, anything, max_size=4))
 def test_any_json_in_any_field_is_answered(shared_server: Running, changes: dict[str, Any]) -> None:
     reply = shared_server.post("/api/machine/update", {**report_body("metal-mill"), **changes})
@@ -30,7 +28,6 @@ def test_any_json_in_any_field_is_answered(shared_server: Running, changes: dict
     assert reply.json
 
 
-@patient
 @given(anything)
 def test_any_json_is_an_admins_body_or_refused(shared_server: Running, body: Any) -> None:
     for content in (body, {"by": body}, {"reason": body}):
@@ -38,13 +35,11 @@ def test_any_json_is_an_admins_body_or_refused(shared_server: Running, body: Any
         assert reply.status in {200, 400, 422}, reply
 
 
-@patient
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_body_or_refused(shared_server: Running, body: bytes) -> None:
     assert shared_server.post("/api/machine/update", body).status in {400, 422}
 
 
-@patient
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 @example("/")
 @example("//")
@@ -55,7 +50,6 @@ def test_any_name_is_found_or_a_404(shared_server: Running, name: str) -> None:
         assert shared_server.get(path).status in {200, 404}
 
 
-@patient
 @given(st.sampled_from(["cursor", "limit", "since", "kind"]), st.text(st.characters(exclude_categories=["Cs"])))
 @example("since", "9999-12-31T23:59:59-14:00")
 @example("since", "0001-01-01")
@@ -64,7 +58,6 @@ def test_any_query_is_answered(shared_server: Running, key: str, value: str) -> 
     assert shared_server.get(f"/api/events?{key}={quote(value)}").status in {200, 422}
 
 
-@patient
 @given(
     st.lists(st.binary(max_size=20) | st.sampled_from([b"\r\n", b"PUT /x HTTP/1.1\r\n", b": ", b"\n", b"0\r\n\r\n"]))
 )
