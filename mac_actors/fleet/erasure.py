@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from mac_actors.actors.journal import Journal
-from mac_actors.core.config import Directory, User
+from mac_actors.core.config import Directory, User, fold_name
 from mac_actors.core.redaction import Redaction
 from mac_actors.errors import StorageError, UnknownPerson
 from mac_actors.storage import redaction
@@ -62,7 +62,7 @@ def find(person: str, directory: Directory, journal: Journal) -> Candidate:
     person = person.strip()
     if person in known:
         return Candidate(person, known[person])
-    folded = " ".join(person.split()).casefold()
+    folded = fold_name(person)
     mails = {user.account_id for user in directory.users if user.email and user.email.casefold() == folded}
     found = sorted(mails | {account for account, name in known.items() if name.casefold() == folded})
     if len(found) == 1:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, BinaryIO, Final
 
 from pydantic import BeforeValidator, Field
 
+from mac_actors.core.config import fold_name
 from mac_actors.errors import ConfigError
 from mac_actors.imports.users.source import SourceSettings, UserRecord, fob_problem, listed, override, truth
 from mac_actors.settings.entries import UserEntry
@@ -248,7 +249,7 @@ class CsvSource:
 
 
 def _folded(name: str) -> str:
-    return " ".join(name.replace("_", " ").split()).casefold()
+    return fold_name(name.replace("_", " "))
 
 
 def _columns(names: list[str], mapped: Mapped) -> dict[str, list[int]]:
