@@ -13,7 +13,7 @@ from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
-from mac_actors.web.api.details import DETAILS, outcome_details
+from mac_actors.web.api.events import DETAILS, outcome_details
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody, Body
 from mac_actors.web.api.response_models import (

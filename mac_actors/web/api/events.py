@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
 import bottle
 
 from mac_actors.core import outcomes
+from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER, without_fob, without_names
 from mac_actors.core.wording import full_text, public_text
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.storage import codec
 from mac_actors.storage.records import Entry
 from mac_actors.web.access import Access
-from mac_actors.web.api.details import DETAILS, outcome_details
 from mac_actors.web.api.machines import machine_body
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.response_models import EventBody, EventsBody, json_of
@@ -24,6 +26,8 @@ from mac_actors.web.requests import is_set, number, read_query, time
 
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
 """Lines of the journal in one answer."""
+
+DETAILS = query("details", "`1`: tell outcomes field by field too", type="string")
 
 _PAGING = (
     DETAILS,
@@ -97,6 +101,12 @@ def event_body(entry: Entry, *, names: bool, details: bool = False) -> EventBody
         seconds=ended.seconds if ended else None,
         outcome=outcome_details(outcome) if details else None,
     )
+
+
+def outcome_details(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of an outcome, which is redacted as its reader demands, as JSON."""
+    fields: dict[str, Any] = json.loads(codec.dump_outcome(outcome))
+    return fields
 
 
 def _kind(value: str | None) -> str | None:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 import bottle
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from mac_actors.core.state import Session, Source, Status
 from mac_actors.web.api.request_models import Body
@@ -131,8 +131,6 @@ class UserUsageBody(Body):
 
 class UsageBody(Body):
     """What was used from one day to another, both included, in the server's local time."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
 
     first: date = Field(serialization_alias="from")
     last: date = Field(serialization_alias="to")

@@ -60,16 +60,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             raise RequestRefused(422, f"from: expected a day that is not after to ({last})")
         running = running_sessions(fleet.snapshots())
         machines, users = history.usage(first, last, running, users=is_admin())
-        shown = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
+        titles = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
         return json_of(
             UsageBody(
                 first=first,
                 last=last,
                 machines=[
                     MachineUsageBody(
-                        machine=name, display_name=shown.get(name, name), **_use(machines.get(name, Usage()))
+                        machine=name, display_name=titles.get(name, name), **_use(machines.get(name, Usage()))
                     )
-                    for name in [*shown, *sorted(machines.keys() - shown.keys())]
+                    for name in [*titles, *sorted(machines.keys() - titles.keys())]
                 ],
                 users=None if users is None else _users(users, fleet),
             ),

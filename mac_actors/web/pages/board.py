@@ -83,10 +83,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             "page": stamp,
             "summary": view.summary,
             "counts": view.counts,
-            "tiles": {t.content.name: t.html(kind, viewer.names) for t in view.tiles if t.version > known},
+            "tiles": {t.content.machine.name: t.html(kind, viewer.names) for t in view.tiles if t.version > known},
         }
         if view.ordered > known:
-            answer["order"] = [tile.content.name for tile in view.tiles]
+            answer["order"] = [tile.content.machine.name for tile in view.tiles]
         return answer
 
     @app.post("/board/machines/<name:path>")

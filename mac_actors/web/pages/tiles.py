@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.state import Flag, Session
+from mac_actors.core.state import NO_TELEMETRY
 from mac_actors.web.pages.html import fill
 
 VIEW_SECONDS = 0.25
@@ -52,63 +52,38 @@ BUTTONS = {
 class TileContent:
     """What a tile shows. While it is the same, so is the tile."""
 
-    name: str
-    title: str
+    machine: Snapshot
+    """Without what changes with each report."""
     state: str
     since: datetime | None
-    oops: Flag | None
-    lock: Flag | None
-    session: Session | None
-    online: bool
-    seen: datetime | None
-    """The last report, of a machine that is offline; of the others it changes all the time."""
-    always_on: bool
-    signed: bool = True
-    """Whether it says who set its oops and lock, and from where."""
 
     @classmethod
     def of(cls, machine: Snapshot) -> TileContent:
         """Return the content of a machine."""
-        session, online = machine.session, machine.online
         since: datetime | None
-        seen = None if online else machine.last_checkin
+        last_seen = None if machine.online else machine.last_checkin
         if machine.oops:
             state, since = "oopsed", machine.oops.since
         elif machine.lock:
             state, since = "locked", machine.lock.since
-        elif not online:
-            state, since = "offline", seen
-        elif session:
-            state, since = "in_use", session.since
+        elif not machine.online:
+            state, since = "offline", last_seen
+        elif machine.session:
+            state, since = "in_use", machine.session.since
         else:
             state, since = "free", machine.status_since
-        always_on = machine.relay and session is None
-        return cls(
-            machine.name,
-            machine.display_name,
-            state,
-            since,
-            machine.oops,
-            machine.lock,
-            session,
-            online,
-            seen,
-            always_on,
-        )
-
-    def without_names(self) -> TileContent:
-        """Return the content for whom names are hidden."""
-        return replace(self, signed=False, session=self.session and replace(self.session, full_name=""))
+        steady = replace(machine, last_checkin=last_seen, last_update=None, telemetry=NO_TELEMETRY)
+        return cls(steady, state, since)
 
     @property
     def word(self) -> str:
         """The state in words."""
-        return "Oopsed and locked out" if self.oops and self.lock else STATES[self.state]
+        return "Oopsed and locked out" if self.machine.oops and self.machine.lock else STATES[self.state]
 
     @property
     def search_text(self) -> str:
         """The text that a search looks in."""
-        return f"{self.title} {self.name}".lower()
+        return f"{self.machine.display_name} {self.machine.name}".lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +98,9 @@ class Tile:
         """Return the tile for a viewer of this ``kind``: ``plain``, ``admin`` or ``kiosk``."""
         made = self._html.get((kind, names))
         if made is None:
-            content = self.content if names else self.content.without_names()
-            made = self._html[kind, names] = fill("tile.tpl", content=content, kind=kind, buttons=BUTTONS).strip()
+            machine = self.content.machine if names else self.content.machine.without_names()
+            values = {"content": self.content, "machine": machine, "kind": kind, "signed": names, "buttons": BUTTONS}
+            made = self._html[kind, names] = fill("tile.tpl", **values).strip()
         return made
 
 
@@ -191,5 +167,5 @@ class Board:
         self._known = tiles
         if ordered == last.tiles:
             return last
-        moved = [tile.content.name for tile in ordered] != [tile.content.name for tile in last.tiles]
+        moved = [tile.content.machine.name for tile in ordered] != [tile.content.machine.name for tile in last.tiles]
         return BoardView(version, ordered, version if moved else last.ordered)

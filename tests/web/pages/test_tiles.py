@@ -112,7 +112,7 @@ class Shop:
 
 
 def versions(look: BoardView) -> dict[str, int]:
-    return {tile.content.name: tile.version for tile in look.tiles}
+    return {tile.content.machine.name: tile.version for tile in look.tiles}
 
 
 def test_a_change_gets_the_next_version_and_leaves_the_other_tiles_alone() -> None:
@@ -167,6 +167,6 @@ def test_what_needs_attention_comes_first_and_the_rest_stays_in_the_order_of_the
         replace(named[6], lock=FLAG),
     ]
     look = shop.look()
-    assert [tile.content.name for tile in look.tiles] == ["e", "d", "g", "c", "b", "a", "f"]
+    assert [tile.content.machine.name for tile in look.tiles] == ["e", "d", "g", "c", "b", "a", "f"]
     assert look.summary == "2 free, 1 in use, 1 offline, 2 locked out, 1 oopsed"
     assert list(look.counts) == list(STATES)

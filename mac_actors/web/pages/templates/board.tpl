@@ -29,7 +29,7 @@
 % end
 <ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}">
 % for tile in view.tiles:
-<li data-name="{{tile.content.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
+<li data-name="{{tile.content.machine.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
 % end
 </ul>
 <p id="none" class="none"{{!' hidden' if shown else ''}}>\\

@@ -7,13 +7,7 @@
 % end
 <div class="two">
 <section class="tile {{content.state}} now" aria-label="State now">
-  <p class="state"><svg class="shape" aria-hidden="true"><use href="#shape-{{content.state}}"/></svg><strong>{{content.word}}</strong> \\
-% if content.state == 'offline':
-<span class="since">{{!clock(content.since, 'last seen {}', 'last seen {} ago') if content.since else 'never seen'}}</span>\\
-% else:
-<span class="since">{{!clock(content.since, 'since {}', 'for {}')}}</span>\\
-% end
-</p>
+% include('state.tpl', content=content)
 % for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):
 %   if flag:
   <p class="long"><b>{{word}}</b>\\
