@@ -37,6 +37,10 @@ PATIENT_SECONDS = 600.0
 """How long an answer may take for which a small computer has to look at the whole journal."""
 
 
+_KINDS = {"machines": list, "display_name": str, "events": list, "ready": bool, "updated": int, "done": bool}
+"""Keys by which an answer is known as a mac-actors server's, and what they are."""
+
+
 def default_url() -> str:
     """Return where the server is: MAC_URL, else this computer at MAC_PORT, with HTTPS if MAC_TLS_CERT is set.
 
@@ -94,17 +98,12 @@ class Client:
 
     def machines(self) -> list[dict[str, Any]]:
         """Return all machines."""
-        machines = self._call("GET", "/api/machines")[0].get("machines")
-        if not isinstance(machines, list):
-            raise self._foreign()
+        machines: list[dict[str, Any]] = self._get("machines", "GET", "/api/machines")["machines"]
         return machines
 
     def machine(self, name: str) -> dict[str, Any]:
         """Return one machine, by name or alias."""
-        machine = self._call("GET", f"/api/machines/{quote(name, safe='')}")[0]
-        if "display_name" not in machine:
-            raise self._foreign()
-        return machine
+        return self._get("display_name", "GET", f"/api/machines/{quote(name, safe='')}")
 
     def events(
         self, machine: str | None = None, limit: int = 20, cursor: str | None = None, **more: str
@@ -112,10 +111,7 @@ class Client:
         """Return a page of the journal, newest first; ``more`` are other parameters of the call."""
         path = f"/api/machines/{quote(machine, safe='')}/events" if machine else "/api/events"
         parameters = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {}) | more
-        page = self._call("GET", path, parameters)[0]
-        if not isinstance(page.get("events"), list):
-            raise self._foreign()
-        return page
+        return self._get("events", "GET", path, parameters)
 
     def healthy(self) -> bool:
         """Whether the server answers; that it could serve is not said by this."""
@@ -123,33 +119,32 @@ class Client:
 
     def ready(self) -> tuple[bool, dict[str, str]]:
         """Return whether the server can serve, and all that is wrong, also what does not keep it from that, by part."""
-        body = self._send("GET", "/readyz")[1]
-        if not isinstance(body.get("ready"), bool):
-            raise self._foreign()
+        body = self._ours(self._send("GET", "/readyz")[1], "ready")
         return body["ready"], {**body.get("problems", {}), **body.get("notes", {})}
 
     def reload_users(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
-        answer = self._call("POST", "/api/reload-users", {"force": "1"} if force else {})[0]
-        if not {"removed", "updated", "added"} <= answer.keys():
-            raise self._foreign()
-        return answer
+        return self._get("updated", "POST", "/api/reload-users", {"force": "1"} if force else {})
 
     def usage(self, first: str | None, last: str | None) -> dict[str, Any]:
         """Return the usage from one day to another (``YYYY-MM-DD``), both included."""
         parameters = {name: day for name, day in (("from", first), ("to", last)) if day}
-        usage = self._call("GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)[0]
-        if not isinstance(usage.get("machines"), list):
-            raise self._foreign()
-        return usage
+        return self._get("machines", "GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)
 
     def forget(self, user: str, *, only_look: bool = False) -> dict[str, Any]:
         """Remove a person's name and fobs from the journal; ``only_look``: say who it would be."""
         body = {"user": user, "only_look": only_look}
-        done = self._call("POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)[0]
-        if "done" not in done:
+        return self._get("done", "POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)
+
+    def _get(self, key: str, *arguments: Any, **more: Any) -> dict[str, Any]:
+        """Return the answer to a call, which has ``key``. Arguments as of :meth:`_send`."""
+        return self._ours(self._call(*arguments, **more)[0], key)
+
+    def _ours(self, body: dict[str, Any], key: str) -> dict[str, Any]:
+        """Return an answer that has the ``key`` by which it is known that a mac-actors server gave it."""
+        if not isinstance(body.get(key), _KINDS[key]):
             raise self._foreign()
-        return done
+        return body
 
     def _call(self, method: str, path: str, *arguments: Any, **more: Any) -> tuple[dict[str, Any], Message]:
         """Return the answer and its headers; one that says that it failed is raised. Arguments as of :meth:`_send`."""
