@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from mac_actors.core.config import Configuration, Directory, has_shrunk
 from mac_actors.core.inputs import Removed
 from mac_actors.errors import MachineUnavailable, ReloadRefused
+from mac_actors.fleet.names import Names
 from mac_actors.fleet.supervisor import Supervisor
 
 
@@ -77,7 +78,7 @@ def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force:
             supervisor.machines_loaded_at = new.loaded_at
         for name in summary.added:
             supervisor.start(new.machines[name], stored[name])
-        supervisor.name_machines()  # whoever finds a machine by its name finds its actor too
+        supervisor.names = Names(new.machines.values())  # whoever finds a machine by its name finds its actor too
         for name in summary.removed:
             with contextlib.suppress(MachineUnavailable):
                 supervisor.ask(name, Removed(datetime.now(UTC)))

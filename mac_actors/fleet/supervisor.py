@@ -33,7 +33,7 @@ SAVE_TURNS = 120
 
 
 class Supervisor:
-    """All machines' actors, begun with what is on disk; and those of the journal and of other pumps."""
+    """All machines' actors, started from what is on disk. It also restarts those of the journal and of other pumps."""
 
     def __init__(
         self, configuration: Configuration, context: MachineContext, pumps: Iterable[Pump], restarts: Restarts
@@ -60,7 +60,7 @@ class Supervisor:
         stored = self.journal.store.load_states()
         for machine in configuration.machines.values():
             self.start(machine, stored.get(machine.name))
-        self.name_machines()
+        self.names = Names(configuration.machines.values())
         self.configure()
 
     def start(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
@@ -120,10 +120,6 @@ class Supervisor:
             with self._counting:
                 self.over_budget += 1
         return cast(Answer, answer)
-
-    def name_machines(self) -> None:
-        """Have the machines found by the names that they are configured with."""
-        self.names = Names(self.configuration.machines.values())
 
     def configure(self) -> tuple[str, ...]:
         """Give all machines the present rules; returns those whose power came on by it."""

@@ -76,6 +76,22 @@ def test_a_repetition_after_a_restart_is_not_carried_out_again(make_shop: MakeSh
     assert again.state("metal-mill").status is Status.IDLE
 
 
+def test_a_repetition_of_a_command_that_had_found_it_so_already_changes_nothing_after_a_restart(
+    make_shop: MakeShop,
+) -> None:
+    shop = make_shop()
+    shop.say("lock Metal Mill")
+    second = shop.say("lock Metal Mill")
+    shop.say("clear Metal Mill")
+    shop.drained()
+    shop.stop()
+    again = make_shop()
+    again.workspace.redeliver(second, attempt=2).acked()
+    again.settle()
+    assert not again.posts()
+    assert again.state("metal-mill").status is Status.IDLE
+
+
 def test_an_event_whose_first_delivery_was_lost_is_carried_out_when_it_is_repeated(make_shop: MakeShop) -> None:
     shop = make_shop()
     shop.stop()
