@@ -50,7 +50,7 @@ REMEDIES = {
 _TOO_MUCH = frozenset({"msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text", "msg_blocks_too_long"})
 
 PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
-"""How every text is posted: letter by letter."""
+"""How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
 """The same for what one user alone sees."""
