@@ -25,7 +25,7 @@ from mac_actors.storage.store import Store
 log = logging.getLogger(__name__)
 
 BATCH = 500
-"""Records in one transaction at the most, so that the first of a long queue are not kept for the last."""
+"""Most records in one transaction, so that the first of a long queue need not wait for the last."""
 
 BACKLOG_LIMIT = 20_000
 """Waiting records (about 1 kB each) from which on no session starts and admins are told to wait."""
@@ -34,7 +34,7 @@ FIRST_RETRY, LAST_RETRY = 0.05, 1.0
 """Seconds until a refused batch is tried again: doubled from the first to the last."""
 
 TRIES = 10
-"""So often is a record tried that fails by itself, while the disk is well, before it is given up."""
+"""How often a record that can't be written is tried, while the disk is well, before it is given up."""
 
 
 class Journal(Pump):

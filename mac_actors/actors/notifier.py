@@ -33,7 +33,7 @@ BUNDLE_FROM = 30
 """With so many waiting, several go into one post."""
 
 BUNDLE_AFTER = timedelta(seconds=10)
-"""So do more than a burst of them once the oldest has waited this long."""
+"""More than a burst of them go into one post, too, once the oldest has waited this long."""
 
 BUNDLE_CHARACTERS = 3500
 """Length of a post that holds several notices: below the 4,000 that Slack shows well."""
@@ -109,7 +109,7 @@ class ChannelNotifier(Pump):
         """Since when (``time.monotonic()``) posts are refused; ``None`` while all is well."""
         self._chat = chat
         self._journal = journal
-        self._taken = 0  # id of the last notice that the chat took; its row may still be on its way out
+        self._taken = 0  # id of the last notice that the chat took; its row may still be in the outbox
         self._urgent: deque[Waiting] = deque(maxlen=100)
         self._threads: dict[ThreadKey, str] = {}
         self._rate_limiter = RateLimiter(chat.seconds_per_post)

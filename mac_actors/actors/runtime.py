@@ -1,7 +1,7 @@
 """What all our actors have in common: a light inbox and a light future.
 
-A message to an actor and its answer are the largest cost in a report's way that is in our hands. pykka's
-own queue and future are general; these do no more than is needed, for less (benchmarks/messages.py).
+A message to an actor and its answer are most of what a report costs. pykka's queue and future are general; these do
+only what is needed here, in less time (benchmarks/messages.py).
 """
 
 from __future__ import annotations
@@ -55,4 +55,4 @@ def prove_alive(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> None:
 
 
 class Ping:
-    """Answered by every actor of ours with nothing: proof that it is alive."""
+    """Every actor of ours answers it with ``None``: proof that it is alive."""

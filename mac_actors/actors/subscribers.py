@@ -55,7 +55,7 @@ class _Subscription:
 
 
 class Subscribers:
-    """Gives each of them an outcome, one after the other. One that fails keeps it from no other."""
+    """Gives each of them an outcome, one after the other. One that fails does not keep it from the others."""
 
     def __init__(self) -> None:
         # Replaced, never changed: a publication under way goes on with the old one.

@@ -20,7 +20,8 @@ EVERY_SECONDS = 24 * 3600.0
 """How often it is looked for old lines."""
 
 MOST_LEFT = 1000
-"""With so many lines left behind, which have to be looked at each day, it goes no further until they are old too."""
+"""Lines that can't be changed yet, because what they say is still so, are looked at again each day. With so many of
+them it goes no further."""
 
 AGAIN_SECONDS = 600.0
 """How long to wait when the disk has refused."""

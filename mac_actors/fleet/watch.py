@@ -18,7 +18,7 @@ WATCH_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something to be done again and again, every ``seconds`` or each time. One that fails keeps no other from it."""
+    """Something to be done every ``seconds``, or each time. One that fails does not hold up the others."""
 
     name: str
     do: Callable[[], None]

@@ -1,7 +1,7 @@
 """The strength of each reader's Wi-Fi over the last two days: a ring in memory, of one byte a sample.
 
 In memory, because a heartbeat that changes nothing touches no disk: on an SD card 500 readers that write a sample
-every five minutes would be the largest load of all, for a picture that is looked at when a reader makes trouble.
+every five minutes would be the largest load of all, for a diagram that is looked at when a reader makes trouble.
 A restart of the server begins it anew.
 """
 

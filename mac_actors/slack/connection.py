@@ -16,7 +16,6 @@ from slack_sdk.errors import SlackApiError
 
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.changed import Changed
-from mac_actors.errors import ChatError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack.checks import check_channels, explain_socket_mode
@@ -141,10 +140,10 @@ class SlackConnection:
         dispatcher.people.learn(settings.control_channel)
 
     def _complain(self, error: Exception) -> None:
-        reason: ChatError = explain(error)
-        text = str(reason)
         if isinstance(error, SlackApiError) and "apps.connections.open" in str(error):
             text = explain_socket_mode(error)
+        else:
+            text = str(explain(error))
         if text != self._error:
             log.error("Slack is not connected: %s. It is tried again; readers and machines work all the same.", text)
         self._error = text

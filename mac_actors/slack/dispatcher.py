@@ -60,10 +60,8 @@ class Dispatcher:
         if command.verb in CHANGING and not self.people.get(user).active:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
-        for text in self._carry_out(
-            command, user, channel, event_id
-        ):  # where the question was: in its thread, or in the channel
-            thread = event.get("thread_ts")
+        thread = event.get("thread_ts")  # the answer comes where the question was: in its thread, or in the channel
+        for text in self._carry_out(command, user, channel, event_id):
             call_quietly(self._client.chat_postMessage, channel=channel, thread_ts=thread, text=text, **PLAIN)
 
     def _carry_out(self, command: ParsedCommand, user: str, channel: str, event_id: str) -> list[str]:
@@ -144,7 +142,7 @@ class Dispatcher:
             return
         argument = plain(str(body.get("text", "")))
         if argument:
-            self._clear_for(user, channel, lambda: resolve(argument, self._fleet.find))
+            self._act(user, channel, lambda by: self._clear(resolve(argument, self._fleet.find), by))
             return
         flagged = [machine for machine in self._fleet.snapshots() if machine.oops or machine.lock]
         if not flagged:
@@ -158,14 +156,10 @@ class Dispatcher:
         """Clear the machine that was chosen in the modal, which opens in the control channel alone."""
         user = str(body["user"]["id"])
         name = str(body["view"]["state"]["values"]["machine"]["name"]["selected_option"]["value"])
-        self._clear_for(user, self._control, lambda: Target(self._fleet.find(name)))
+        self._act(user, self._control, lambda by: self._clear(Target(self._fleet.find(name)), by))
 
-    def _clear_for(self, user: str, channel: str, target: Callable[[], Target]) -> None:
-        def clear(by: str) -> list[str]:
-            found = target()
-            return self._remarks(found.name, self._change(Verb.CLEAR, found, by))
-
-        self._act(user, channel, clear)
+    def _clear(self, target: Target, by: str) -> list[str]:
+        return self._remarks(target.name, self._change(Verb.CLEAR, target, by))
 
     def button(self, verb: Verb, body: dict[str, Any], value: str) -> None:
         """Clear or lock the machine of an oops notice, and show in the notice who did it."""

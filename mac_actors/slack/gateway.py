@@ -50,7 +50,7 @@ REMEDIES = {
 _TOO_MUCH = frozenset({"msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text", "msg_blocks_too_long"})
 
 PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
-"""How every text is posted: letter by letter."""
+"""How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
 """The same for what one user alone sees."""
@@ -106,17 +106,15 @@ class SlackChat:
         if thread:
             arguments |= {"thread_ts": thread, "reply_broadcast": True}
         try:
-            return self._post(channel, text, arguments)
-        except SlackApiError as error:
-            code = error.response.get("error") if hasattr(error.response, "get") else None
-            if code not in _TOO_MUCH and not (thread and code in {"thread_not_found", "cannot_reply_to_message"}):
-                raise explain(error) from error
-            # A notice that Slack can't take as it is must not hold up all others: as plainly as can be, then.
-            log.warning("Slack answered %s to a notice; it is posted without thread and blocks", code)
-        except (OSError, ValueError) as error:
-            raise explain(error) from error
-        try:
-            return self._post(channel, text[:3900], {})
+            try:
+                return self._post(channel, text, arguments)
+            except SlackApiError as error:
+                code = error.response.get("error") if hasattr(error.response, "get") else None
+                if code not in _TOO_MUCH and not (thread and code in {"thread_not_found", "cannot_reply_to_message"}):
+                    raise
+                # A notice that Slack can't take as it is must not hold up all others: as plainly as can be, then.
+                log.warning("Slack answered %s to a notice; it is posted without thread and blocks", code)
+                return self._post(channel, text[:3900], {})
         except (SlackApiError, OSError, ValueError) as error:
             raise explain(error) from error
 

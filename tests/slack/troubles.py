@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from mac_actors.actors.replies import settle
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Input, Lock, Oops
 from mac_actors.core.state import MachineState
@@ -32,10 +33,10 @@ def with_store(make_shop: MakeShop, kind: type[AStore]) -> tuple[Shop, AStore]:
 class held:
     """A machine's actor does not get on with its next command until the gate is open; who asks it gives up soon."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, shop: Shop, name: str) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, name: str) -> None:
         self.gate = threading.Event()
         patch.setattr("mac_actors.actors.replies.ANSWER_SECONDS", 0.2)
-        patch.setattr(shop.fleet.supervisor, "_commit_budget", 0.0)
+        patch.setattr("mac_actors.fleet.supervisor.settle", lambda reply, label, _budget: settle(reply, label, 0.0))
 
         def wait_and_decide(
             config: MachineConfig, directory: Directory, state: MachineState, event: Input, **more: Any

@@ -98,7 +98,7 @@ def test_a_press_that_is_not_answered_by_the_machine_is_not_shown_as_done(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = oops_notice(shop, "Table Saw")
-    with held(monkeypatch, shop, "table-saw"):
+    with held(monkeypatch, "table-saw"):
         shop.workspace.press("mac_lock", message=notice, user=BOB).acked()
         [told] = shop.wait_for_ephemerals()
     assert told.user == BOB

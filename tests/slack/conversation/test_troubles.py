@@ -125,7 +125,7 @@ def test_a_mistake_in_the_server_is_owned_up_to(shop: Shop, monkeypatch: pytest.
 
 
 def test_a_machine_that_does_not_answer_is_called_by_its_alias(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    with held(monkeypatch, shop, "table-saw") as gate:
+    with held(monkeypatch, "table-saw") as gate:
         shop.say("oops Table Saw")
         [text] = shop.wait_for_texts(1)
         gate.set()
@@ -136,7 +136,7 @@ def test_a_machine_that_does_not_answer_is_called_by_its_alias(shop: Shop, monke
 
 def test_what_is_said_of_a_machine_that_does_not_answer_stays_true(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A timeout does not cancel the work: "nothing was done" must not be said of a command that is done later."""
-    with held(monkeypatch, shop, "table-saw") as gate:
+    with held(monkeypatch, "table-saw") as gate:
         shop.say("oops Table Saw")
         [text] = shop.wait_for_texts(1)
         gate.set()
