@@ -115,11 +115,9 @@ class MachineFleet(AnyFleet):
         return MachineProxy(name, ref)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the machines' names."""
         return iter(tuple(self.configuration.machines))
 
     def __len__(self) -> int:
-        """Return how many machines there are."""
         return len(self.configuration.machines)
 
     def __repr__(self) -> str:
@@ -127,10 +125,6 @@ class MachineFleet(AnyFleet):
         return f"<{type(self).__name__}{', closed' if self.supervisor.closed else ' of ' + tally(self.snapshots())}>"
 
     def find(self, name_or_alias: str) -> str:
-        """Return the name of the machine with this name or alias (without regard to case).
-
-        Raises :class:`UnknownMachine` with the nearest names.
-        """
         return self.supervisor.names.find(name_or_alias)
 
     def ask(self, name: str, given: Input, chat_event: str | None = None) -> Answer:
@@ -167,7 +161,6 @@ class MachineFleet(AnyFleet):
         return [entry for name in self.configuration.machines if (entry := self.supervisor.published.get(name))]
 
     def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
-        """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
         name = None if machine is None else self.find(machine)
         before: int | None = None
         while True:
