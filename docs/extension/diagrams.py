@@ -1,6 +1,6 @@
 """Diagrams drawn of the code itself, by Graphviz; where that is not installed, the same as text.
 
-``floors``: which room imports which. ``states``: what each event makes of a machine, by asking ``decide``.
+``floors``: which room imports which. ``states``: what each input makes of a machine, by asking ``decide``.
 ``report``: the way of a report, traced.
 """
 
@@ -99,7 +99,7 @@ def _states() -> Drawing:
     """Every state that a machine with one authorized card and one override card can come to, from the fresh one."""
     machine = _SHOP.machines["saw"]
     by_admin = (_AT, Source.HTTP)
-    events: dict[str, Input] = {
+    inputs: dict[str, Input] = {
         "card in": Report(_AT, "card".rjust(10, "0"), telemetry=Telemetry(uptime=1.0)),
         "override card in": Report(_AT, "override".rjust(10, "0"), telemetry=Telemetry(uptime=1.0)),
         "card out": Report(_AT, None, telemetry=Telemetry(uptime=1.0)),
@@ -114,8 +114,8 @@ def _states() -> Drawing:
     edges: dict[tuple[str, str], list[str]] = defaultdict(list)
     while waiting:
         state = waiting.pop()
-        for label, event in events.items():
-            after = decide(machine, _SHOP.directory, state, event).state
+        for label, given in inputs.items():
+            after = decide(machine, _SHOP.directory, state, given).state
             a, b = _called(state), _called(after)
             if a != b and label not in edges[a, b]:
                 edges[a, b].append(label)

@@ -61,6 +61,10 @@ class PumpActor(MacActor):
         super().__init__()
         self._pump = pump
 
+    def __str__(self) -> str:
+        """Return what the log calls it when it fails."""
+        return f"{self._pump.name} actor"
+
     def on_start(self) -> None:
         """Name the thread, so that lists of threads and profiles say whose it is."""
         threading.current_thread().name = self._pump.name

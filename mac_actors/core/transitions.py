@@ -37,15 +37,7 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import (
-    KEPT_REFUSALS,
-    Card,
-    Flag,
-    MachineState,
-    Refusal,
-    Session,
-    Source,
-)
+from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
 
 REBOOT_TOLERANCE_SECONDS = 120
 """How much shorter than the time since the last report an uptime may be: firmware measures it once a minute."""
