@@ -20,7 +20,7 @@ else
 	@$(BIN)/coverage report --include='mac_actors/core/*' --fail-under=100
 endif
 
-# What make test leaves out because it takes long, each Hypothesis test with ten times as many examples, and a soak.
+# What make test leaves out because it takes long, all Hypothesis tests with many more examples, and a soak.
 nightly: $(VENV)/.dev
 	$(PYTEST) -m 'nightly or hypothesis' --hypothesis-profile=nightly --timeout=1800
 	$(MAKE) soak
