@@ -22,7 +22,7 @@ endif
 
 # What make test leaves out because it takes long, all Hypothesis tests with many more examples, and a soak.
 nightly: $(VENV)/.dev
-	$(PYTEST) -m 'nightly or hypothesis' --hypothesis-profile=nightly --timeout=1800
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) -m 'nightly or hypothesis' --timeout=1800
 	$(MAKE) soak
 
 lint: $(VENV)/.dev
