@@ -4,17 +4,26 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types imports docs audit package fuzz soak check format clean
+.PHONY: demo test nightly lint types imports docs audit package fuzz soak check format clean
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
 
-# The fault suite alone, because it measures how soon a server answers; the rest on all cores.
+PYTEST := $(BIN)/python -m pytest -rs -n auto --dist worksteal
+
+# All tests on all cores, and what they covered; make test TESTS="tests/core tests/web" runs a part.
 test: $(VENV)/.dev
-	@failed=0; \
-	$(BIN)/python -m pytest -rs --cov --cov-report= --cov-fail-under=0 tests/faults || failed=1; \
-	$(BIN)/python -m pytest -rs --cov --cov-append --cov-report=term -n auto --dist loadfile --ignore=tests/faults || failed=1; \
-	exit $$failed
+ifdef TESTS
+	$(PYTEST) $(TESTS)
+else
+	$(PYTEST) --cov --cov-report=term
+	@$(BIN)/coverage report --include='mac_actors/core/*' --fail-under=100
+endif
+
+# What make test leaves out because it takes long, all Hypothesis tests with many more examples, and a soak.
+nightly: $(VENV)/.dev
+	HYPOTHESIS_PROFILE=nightly $(PYTEST) -m 'nightly or hypothesis' --timeout=1800
+	$(MAKE) soak
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

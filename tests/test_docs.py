@@ -162,7 +162,7 @@ def _script(steps: list[tuple[str, str, str]], port: int) -> str:
             lines.append(f"mkdir -p .venv/bin; {installed} > .venv/bin/mac-actors; chmod +x .venv/bin/mac-actors")
         elif command == "mac-actors serve":
             lines.append(f"{command} 2> serve.log & server=$!")
-            lines.append(f"until curl -s -o /dev/null 127.0.0.1:{port}/healthz; do kill -0 $server; done")
+            lines.append(f"until curl -s -o /dev/null 127.0.0.1:{port}/healthz; do kill -0 $server; sleep 0.1; done")
             lines.append("cat serve.log")
         else:
             lines.append(command)

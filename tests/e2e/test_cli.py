@@ -6,9 +6,11 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 
 from mac_actors.cli import main
 from mac_actors.version import VERSION
-from tests.e2e.processes import PATIENCE, SAMPLES, ServerProcess, Talking, environment, free_port, run
+from tests.e2e.processes import COMMAND, SAMPLES, ServerProcess, Talking, free_port, run
 
 NOWHERE = "http://127.0.0.1:1"
 """Nobody listens on port 1."""
@@ -88,11 +90,9 @@ def test_bad_use_is_status_2_and_points_to_the_help(tmp_path: Path, arguments: l
 
 
 def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
-    installed = Path(sys.executable).with_name("mac-actors")
-    done = subprocess.run(
-        [installed, "--help"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
-    )
-    assert done.stdout == good(run("--help", cwd=tmp_path))
+    installed = str(Path(sys.executable).with_name("mac-actors"))
+    said = good(run("--help", cwd=tmp_path, command=[installed]))
+    assert said == good(run("--help", cwd=tmp_path, command=COMMAND)) == good(run("--help", cwd=tmp_path))
 
 
 # --- check -------------------------------------------------------------------------------------------
@@ -350,31 +350,37 @@ def test_an_address_that_is_none_is_bad_use(
     assert named in refused(run("status", *arguments, cwd=tmp_path, **variables), 2)
 
 
+@contextmanager
+def another_server(answer: str) -> Iterator[str]:
+    """A server that answers each GET with this, and knows nothing else; yields its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.02])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.mark.parametrize("answer", ["<h1>It works!</h1>", "[]", "{}", '"ok"'])
 @pytest.mark.parametrize("command", ["status", "events", "simulate", "oops"])
 def test_a_server_of_another_kind_is_told_from_ours(tmp_path: Path, answer: str, command: str) -> None:
     arguments = ["oops", "kiln"] if command == "oops" else [command]
-    (tmp_path / "api").mkdir()
-    for path in ("machines", "events"):
-        (tmp_path / "api" / path).write_text(answer)
-    port = free_port()
-    other = subprocess.Popen(
-        [sys.executable, "-u", "-m", "http.server", str(port), "--bind", "127.0.0.1"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert other.stdout
-        assert "Serving HTTP" in other.stdout.readline()
-        said = refused(run(*arguments, "--url", f"http://127.0.0.1:{port}", cwd=tmp_path), 1)
-        assert "is not a mac-actors server" in said
-    finally:
-        other.kill()
-        other.wait(PATIENCE)
-        assert other.stdout
-        other.stdout.close()
+    with another_server(answer) as url:
+        said = refused(run(*arguments, "--url", url, cwd=tmp_path), 1)
+    assert "is not a mac-actors server" in said
 
 
 # --- oops, lock, clear, unoops, unlock ---------------------------------------------------------------

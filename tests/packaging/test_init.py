@@ -107,7 +107,7 @@ def _type(commands: list[str], directory: Path, port: int, stand_ins: Path) -> s
     for command in commands:
         typed = command.replace("localhost:5000", f"localhost:{port}")
         if typed.endswith(" serve"):
-            ready = f"until curl -s -o /dev/null localhost:{port}/healthz; do kill -0 $server; done"
+            ready = f"until curl -s -o /dev/null localhost:{port}/healthz; do kill -0 $server; sleep 0.1; done"
             script += [f"{typed} 2> serve.log & server=$!", ready]
         else:
             script += [f"echo '$ {typed.replace(chr(39), '')}'", typed]

@@ -45,8 +45,8 @@ OPERATIONS = [(method, path) for path, methods in DESCRIPTION["paths"].items() f
 MACHINES = ("metal-mill", "METAL MILL", "laser", "bandsaw", "vent", "router")
 FOBS = ("1234567", "2222222222", "3333333333", "9999999999", "")
 
-fixed = settings(max_examples=60, derandomize=True)
-"""The same requests each time."""
+fixed = settings(max_examples=settings().max_examples // 2, derandomize=True)
+"""The same requests each time; half as many as usual, because there are two tests of each operation."""
 
 
 load_all_checks()
@@ -91,10 +91,12 @@ def ask(server: Running, case: AnyCase) -> int:
 
 @pytest.fixture(scope="module")
 def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server with both tokens set."""
+    """A server with both tokens set, on which no request changes anything."""
     running = start_server(tmp_path_factory.mktemp("closed"), tokens=Tokens("the-admins", "the-readers"))
     yield running
+    kinds = {kind(entry.outcome) for entry in running.fleet.store.page(limit=1000).entries}
     running.stop()
+    assert kinds == {"power_on"}  # at the start, of the machine that is always enabled
 
 
 def test_the_server_serves_the_description_that_is_tested_here(shared_server: Running) -> None:
@@ -127,8 +129,3 @@ def test_every_operation_is_carried_out_as_described(shared_server: Running, met
         media_type="application/json",
     )
     assert ask(shared_server, case) == 200
-
-
-def test_no_request_above_has_changed_anything_on_the_closed_server(closed_server: Running) -> None:
-    kinds = {kind(entry.outcome) for entry in closed_server.fleet.store.page(limit=1000).entries}
-    assert kinds == {"power_on"}  # at the start, of the machine that is always enabled

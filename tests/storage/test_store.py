@@ -141,13 +141,21 @@ def test_every_outcome_comes_back_as_it_was(outcome: Outcome) -> None:
     assert codec.load_outcome(kind(outcome), codec.dump_outcome(outcome)) == outcome
 
 
-@given(outcomes, states)
-def test_what_was_committed_is_what_is_read(outcome: Outcome, state: MachineState) -> None:
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Store]:
+    """A store in memory, for all examples."""
     with closing(Store.open(None)) as store:
-        store.commit([Record(record_state("m", state), ((codec.journal_row(outcome), ()),))])
-        assert store.load_states() == {"m": state}
-        assert store.load_state("m") == state
-        assert [entry.outcome for entry in store.page().entries] == [outcome]
+        yield store
+
+
+@given(outcomes, states)
+def test_what_was_committed_is_what_is_read(memory: Store, outcome: Outcome, state: MachineState) -> None:
+    before = [entry.id for entry in memory.page(limit=1).entries]
+    memory.commit([Record(record_state("m", state), ((codec.journal_row(outcome), ()),))])
+    assert memory.load_states() == {"m": state}
+    assert memory.load_state("m") == state
+    [entry] = memory.page(limit=1).entries
+    assert (entry.outcome, [entry.id - 1]) == (outcome, before or [0])
 
 
 def test_every_kind_of_outcome_can_be_read() -> None:
