@@ -11,6 +11,8 @@ from email.message import EmailMessage
 from typing import Any, Self
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from tests.fakes import PATIENCE
+
 from . import envelopes
 from .faults import Fault, Faults
 from .records import (
@@ -168,32 +170,32 @@ class Workspace:
 
     # Waiting.
 
-    def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:
+    def wait_for(self, predicate: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until the predicate holds."""
         self._state.wait_for(predicate, timeout, lambda: f"the last calls: {self.calls[-5:]}")
 
-    def wait_for_posts(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Post]:
+    def wait_for_posts(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Post]:
         """The posts of a channel, once there are at least n."""
         self._state.wait_for(lambda: len(self.posts(channel)) >= n, timeout, lambda: self._told(self.posts(channel)))
         return self.posts(channel)
 
-    def wait_for_ephemerals(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Ephemeral]:
+    def wait_for_ephemerals(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Ephemeral]:
         self._state.wait_for(
             lambda: len(self.ephemerals(channel)) >= n, timeout, lambda: self._told(self.ephemerals(channel))
         )
         return self.ephemerals(channel)
 
-    def wait_for_updates(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Update]:
+    def wait_for_updates(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Update]:
         self._state.wait_for(
             lambda: len(self.updates(channel)) >= n, timeout, lambda: self._told(self.updates(channel))
         )
         return self.updates(channel)
 
-    def wait_for_views(self, n: int = 1, timeout: float = 10.0) -> list[View]:
+    def wait_for_views(self, n: int = 1, timeout: float = PATIENCE) -> list[View]:
         self._state.wait_for(lambda: len(self.views) >= n, timeout, lambda: self._told(self.views))
         return self.views
 
-    def wait_connected(self, n: int = 1, timeout: float = 10.0) -> None:
+    def wait_connected(self, n: int = 1, timeout: float = PATIENCE) -> None:
         """Wait until websockets were opened n times in all and one is open now."""
         self._state.wait_for(
             lambda: self.connections_made >= n and self.connected > 0,
