@@ -1,4 +1,4 @@
-"""Hand-written stand-ins for what is outside: the disk, the chat. And one sample shop."""
+"""Hand-written stand-ins for what is outside: the disk, the chat, the clock. And one sample shop."""
 
 from __future__ import annotations
 
@@ -120,6 +120,19 @@ def wait_until(condition: Callable[[], object]) -> None:
 def written(fleet: MachineFleet) -> None:
     """Wait until everything that was decided so far is on disk."""
     assert fleet.journal.record(Record()).wait(PATIENCE), "the journal did not write"
+
+
+class Clock:
+    """A monotonic clock that the test moves; in place of the function, or of the module ``time``."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now
+
+    __call__ = monotonic
 
 
 class RefusingStore(Store):

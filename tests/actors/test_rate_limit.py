@@ -8,23 +8,12 @@ from mac_actors.actors.notifier import (
     BURST,
     RateLimiter,
 )
-
-
-class Clock:
-    """Time that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        """Return the time."""
-        return self.now
+from tests.fakes import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("mac_actors.actors.notifier.time", clock)
+    monkeypatch.setattr("mac_actors.actors.notifier.time", clock := Clock())
     return clock
 
 

@@ -6,22 +6,12 @@ import pytest
 
 from mac_actors.actors import restarts as module
 from mac_actors.actors.restarts import LIMIT, WINDOW_SECONDS, Restarts
-
-
-class Clock:
-    """A monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.fakes import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(module, "time", clock := Clock())
     return clock
 
 

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from mac_actors.web.logins import LOGIN_SECONDS, MAX_LOGINS, TRIES_IN_ALL, TRIES_PER_ADDRESS, TRY_SECONDS, Logins, Tries
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes import Clock
 
 
 def test_a_login_is_found_until_its_time_is_over_or_it_is_closed() -> None:

@@ -12,6 +12,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from tests.fakes import PATIENCE
 from tests.slack.standin.workspace import Workspace
 
 BUTTON = {"type": "button", "action_id": "clear", "text": {"type": "plain_text", "text": "Clear"}, "value": "lathe"}
@@ -64,7 +65,7 @@ class Bot:
         client.close()
 
     def _mentioned(self, event: dict[str, Any], body: dict[str, Any], request: BoltRequest, client: WebClient) -> None:
-        self.hold.wait(10)
+        self.hold.wait(PATIENCE)
         self.heard.append(body)
         self.retries.append(request.headers["x-slack-retry-num"][0])
         client.chat_postMessage(channel=event["channel"], text=f"heard: {event['text']}", thread_ts=event["ts"])

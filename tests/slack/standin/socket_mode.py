@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from typing import Literal
 
+from tests.fakes import PATIENCE
+
 from . import websocket
 from .envelopes import APP
 from .records import Ack, Answer, Json, State
@@ -48,8 +50,8 @@ class Delivery:
     def trigger_id(self) -> str:
         return str(self.payload["trigger_id"])
 
-    def acked(self, timeout: float = 3.0) -> Ack:
-        """The acknowledgement; a TimeoutError when it does not come in time (Slack allows 3 s)."""
+    def acked(self, timeout: float = PATIENCE) -> Ack:
+        """The acknowledgement, once it is there. Slack allows 3 s: see what it `took`."""
         self._state.wait_for(lambda: self.ack is not None, timeout, lambda: f"no acknowledgement of {self.envelope}")
         assert self.ack is not None
         return self.ack
@@ -59,7 +61,7 @@ class Delivery:
         with self._state.changed:
             return [a for a in self._state.answers if a.url == self.payload.get("response_url")]
 
-    def answered(self, n: int = 1, timeout: float = 10.0) -> list[Answer]:
+    def answered(self, n: int = 1, timeout: float = PATIENCE) -> list[Answer]:
         """Those answers, once there are n."""
         self._state.wait_for(lambda: len(self.answers()) >= n, timeout, lambda: f"answers: {self.answers()}")
         return self.answers()

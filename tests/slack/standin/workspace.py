@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from email.message import EmailMessage
 from typing import Any, Self
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from tests.fakes import PATIENCE
 
 from . import envelopes
+from .endpoint import Endpoint
 from .faults import Fault, Faults
 from .records import (
     Answer,
@@ -26,15 +25,12 @@ from .records import (
     User,
     View,
 )
-from .server import Connection, Request, Server
+from .server import Server
 from .socket_mode import Delivery, Drop, SocketMode
-from .web_api import SlackError, WebApi
+from .web_api import WebApi
 
 CONTROL, OOPS, OTHER = "C0CONTROL", "C0OOPS", "C0OTHER"
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
-
-# Arguments that are JSON inside a form-encoded body.
-_NESTED = {"attachments", "blocks", "changes", "document_content", "metadata", "view"}
 
 
 class Workspace:
@@ -45,14 +41,13 @@ class Workspace:
     """
 
     def __init__(self, echo: Callable[[str], object] | None = None) -> None:
-        self.bot_token = "xoxb-stand-in"
-        self.app_token = "xapp-stand-in"
         self.bot_user_id = envelopes.BOT_USER
         self._state = State()
         self._faults = Faults()
         self._api = WebApi(self._state, echo)
         self._sockets = SocketMode(self._state)
-        self._server = Server(self._serve)
+        self._endpoint = Endpoint(self._state, self._faults, self._api, self._sockets)
+        self._server = Server(self._endpoint.serve)
         self.add_user(self.bot_user_id, "mac", "Machine Access Control", is_bot=True)
         self.add_user(ADA, "ada", "Ada Lovelace")
         self.add_user(BOB, "bob", "Bob Ross")
@@ -73,6 +68,24 @@ class Workspace:
     def url(self) -> str:
         """The base URL of the Web API, for `WebClient(base_url=...)` and SLACK_API_URL."""
         return f"http://127.0.0.1:{self._server.port}/api/"
+
+    @property
+    def bot_token(self) -> str:
+        """The token that the Web API takes."""
+        return self._endpoint.bot_token
+
+    @bot_token.setter
+    def bot_token(self, token: str) -> None:
+        self._endpoint.bot_token = token
+
+    @property
+    def app_token(self) -> str:
+        """The token that opens websockets."""
+        return self._endpoint.app_token
+
+    @app_token.setter
+    def app_token(self, token: str) -> None:
+        self._endpoint.app_token = token
 
     # Who and what there is.
 
@@ -168,32 +181,32 @@ class Workspace:
 
     # Waiting.
 
-    def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> None:
+    def wait_for(self, predicate: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until the predicate holds."""
         self._state.wait_for(predicate, timeout, lambda: f"the last calls: {self.calls[-5:]}")
 
-    def wait_for_posts(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Post]:
+    def wait_for_posts(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Post]:
         """The posts of a channel, once there are at least n."""
         self._state.wait_for(lambda: len(self.posts(channel)) >= n, timeout, lambda: self._told(self.posts(channel)))
         return self.posts(channel)
 
-    def wait_for_ephemerals(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Ephemeral]:
+    def wait_for_ephemerals(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Ephemeral]:
         self._state.wait_for(
             lambda: len(self.ephemerals(channel)) >= n, timeout, lambda: self._told(self.ephemerals(channel))
         )
         return self.ephemerals(channel)
 
-    def wait_for_updates(self, channel: str, n: int = 1, timeout: float = 10.0) -> list[Update]:
+    def wait_for_updates(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Update]:
         self._state.wait_for(
             lambda: len(self.updates(channel)) >= n, timeout, lambda: self._told(self.updates(channel))
         )
         return self.updates(channel)
 
-    def wait_for_views(self, n: int = 1, timeout: float = 10.0) -> list[View]:
+    def wait_for_views(self, n: int = 1, timeout: float = PATIENCE) -> list[View]:
         self._state.wait_for(lambda: len(self.views) >= n, timeout, lambda: self._told(self.views))
         return self.views
 
-    def wait_connected(self, n: int = 1, timeout: float = 10.0) -> None:
+    def wait_connected(self, n: int = 1, timeout: float = PATIENCE) -> None:
         """Wait until websockets were opened n times in all and one is open now."""
         self._state.wait_for(
             lambda: self.connections_made >= n and self.connected > 0,
@@ -387,91 +400,3 @@ class Workspace:
     def refresh_socket(self) -> None:
         """Ask the client to open a new websocket, as Slack does every few hours."""
         self._sockets.refresh()
-
-    # Serving.
-
-    def _serve(self, connection: Connection) -> None:
-        request = connection.read_request()
-        if request is None:
-            return
-        target = urlsplit(request.target)
-        if target.path.rstrip("/") == "/link":
-            self._sockets.serve(connection, request, parse_qs(target.query).get("ticket", [""])[0])
-        elif target.path.startswith("/response/"):
-            self._exchange(connection, "response_url", request)
-        elif target.path.startswith("/api/"):
-            self._exchange(connection, target.path.removeprefix("/api/"), request)
-        else:
-            connection.answer(404, "no such page")
-
-    def _exchange(self, connection: Connection, method: str, request: Request) -> None:
-        params = _params(request)
-        with self._state.changed:
-            self._state.calls.append(Call(method, params, time.monotonic()))
-            self._state.changed.notify_all()
-        if self._faults.wait(method) and connection.client_left():
-            return
-        channel = params.get("channel")
-        headers = {"x-oauth-scopes": ",".join(self.scopes)}
-        if fault := self._faults.take("http_error", method, channel):
-            connection.answer(fault.status, "<html>Something went wrong</html>")
-            return
-        if fault := self._faults.take("rate_limit", method, channel):
-            body = {"ok": False, "error": "ratelimited"}
-            connection.answer(429, body, headers | {"Retry-After": str(fault.retry_after)})
-            return
-        status, answer = self._carry_out(method, request, params, channel)
-        if not self._faults.take("cut", method, channel):
-            connection.answer(status, answer, headers)
-
-    def _carry_out(self, method: str, request: Request, params: Json, channel: str | None) -> tuple[int, object]:
-        try:
-            if fault := self._faults.take("error", method, channel):
-                raise SlackError(fault.error)
-            if method == "response_url":
-                self._api.take_answer(f"http://127.0.0.1:{self._server.port}{request.target}", params)
-                return 200, "ok"
-            self._check_token(method, request, params)
-            if method == "apps.connections.open":
-                return 200, self._open_connection()
-            return 200, self._api.call(method, params)
-        except SlackError as error:
-            return (404, error.error) if method == "response_url" else (200, error.answer)
-
-    def _check_token(self, method: str, request: Request, params: Json) -> None:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ") or params.get("token")
-        if not token:
-            raise SlackError("not_authed")
-        if token not in (self.bot_token, self.app_token):
-            raise SlackError("invalid_auth")
-        if (token == self.app_token) != (method == "apps.connections.open"):
-            raise SlackError("not_allowed_token_type")
-
-    def _open_connection(self) -> Json:
-        if self._sockets.refusing:
-            raise SlackError("internal_error")
-        ticket = self._sockets.ticket()
-        return {"ok": True, "url": f"ws://127.0.0.1:{self._server.port}/link/?ticket={ticket}&app_id={envelopes.APP}"}
-
-
-def _params(request: Request) -> Json:
-    """The arguments of a call, from the query and a body that is JSON, form-encoded or multipart."""
-    kind = request.headers.get("content-type", "")
-    params: Json = dict(parse_qsl(urlsplit(request.target).query))
-    if kind.startswith("application/json"):
-        return params | (json.loads(request.body) if request.body else {})
-    form = _multipart(kind, request.body) if kind.startswith("multipart/") else dict(parse_qsl(request.body.decode()))
-    for name, value in form.items():
-        params[name] = json.loads(value) if name in _NESTED and re.match(r"\s*[\[{]", value) else value
-    return params
-
-
-def _multipart(kind: str, body: bytes) -> dict[str, str]:
-    header = EmailMessage()
-    header["Content-Type"] = kind
-    found = {}
-    for part in body.split(b"--" + str(header.get_param("boundary")).encode())[1:-1]:
-        head, _, content = part.partition(b"\r\n\r\n")
-        if name := re.search(rb'name="([^"]*)"', head):
-            found[name[1].decode()] = content.removesuffix(b"\r\n").decode(errors="replace")
-    return found
