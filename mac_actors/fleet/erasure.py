@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
@@ -84,26 +84,25 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         store = journal.store
         user = next((one for one in directory.users if one.account_id == who.account_id), None)
         lines = list(redaction.lines_of(store, who.account_id)) if who.account_id else []
-        whom = _whom(who, user, lines)
+        person = _redaction(who, user, lines)
         ids = {number for number, _, _ in lines}
-        ids |= {*redaction.commands_of(store, whom), *redaction.unknown_fobs_of(store, whom)}
+        ids |= {*redaction.commands_of(store, person), *redaction.unknown_fobs_of(store, person)}
         events = 0
         current: list[int] = []
         numbers = sorted(ids)
         for at in range(0, len(numbers), BATCH):
-            batch = redaction.again(store, numbers[at : at + BATCH], whom)
+            batch = redaction.again(store, numbers[at : at + BATCH], person)
             _write(journal, Record(rewrites=batch.rewrites))
             events += len(batch.rewrites)
             current += batch.left
             time.sleep(PAUSE_SECONDS)
-        notices = store.notices_with(whom.out_of)
+        notices = store.notices_with(person.out_of)
         _write(journal, Record(reworded=notices, scrub=True))
         emptied = _empty_log(journal)
         return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
 
 
-def _whom(who: Candidate, user: User | None, lines: Iterable[tuple[int, str, str]]) -> Redaction:
-    lines = list(lines)
+def _redaction(who: Candidate, user: User | None, lines: Sequence[tuple[int, str, str]]) -> Redaction:
     names = {who.full_name, *(name for _, name, _ in lines)}
     fobs = {fob for _, _, fob in lines}
     if user is not None:

@@ -178,7 +178,7 @@ def test_the_writer_comes_back_for_what_was_waiting_alone(fleet: MachineFleet) -
     assert fleet.store.page(kind="lock_set").entries
 
 
-def test_the_herald_comes_back_and_subscribers_go_on_being_told(fleet: MachineFleet) -> None:
+def test_the_publisher_comes_back_and_subscribers_go_on_being_told(fleet: MachineFleet) -> None:
     told = RecordingSubscriber()
     fleet.subscribe(told)
     fleet.publisher.ref.stop(timeout=WAIT)
@@ -188,7 +188,7 @@ def test_the_herald_comes_back_and_subscribers_go_on_being_told(fleet: MachineFl
 
 
 @pytest.mark.actor_dies
-def test_a_herald_that_failed_comes_back(fleet: MachineFleet) -> None:
+def test_a_publisher_that_failed_comes_back(fleet: MachineFleet) -> None:
     told = RecordingSubscriber()
     fleet.subscribe(told)
     fleet.publisher.ref.tell(5)
@@ -197,7 +197,7 @@ def test_a_herald_that_failed_comes_back(fleet: MachineFleet) -> None:
     assert len(told.wait_for(1)) == 1
 
 
-def test_outcomes_while_the_herald_is_dead_harm_nobody(fleet: MachineFleet) -> None:
+def test_outcomes_while_the_publisher_is_dead_harm_nobody(fleet: MachineFleet) -> None:
     fleet.subscribe(RecordingSubscriber())
     fleet.publisher.ref.stop(timeout=WAIT)
     assert fleet["router"].oops().get(timeout=WAIT).durable

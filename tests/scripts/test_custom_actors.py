@@ -1,4 +1,4 @@
-"""Own actors: they can fail, hang or leave, and no machine notices."""
+"""Custom actors: they can fail, hang or leave, and no machine notices."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_one_that_does_not_end_is_left_behind_and_said(
     own.ref.stop(timeout=WAIT)
 
 
-def test_outcomes_wait_for_the_herald_while_it_is_dead(fleet: Fleet) -> None:
+def test_outcomes_wait_for_the_publisher_while_it_is_dead(fleet: Fleet) -> None:
     told = RecordingSubscriber()
     fleet.subscribe(told)
     fleet.publisher.ref.stop(timeout=WAIT)

@@ -122,17 +122,17 @@ class Seen:
 
 
 class _Desk:
-    """The reception and one worker, without sockets, threads and time."""
+    """The request buffer and one worker, without sockets, threads and time."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
         self.server = Server(self._application, "127.0.0.1", 0)
         self.server.process_conn = self._work
         self.server.ready = True
-        self.reception = RequestBuffer.__new__(RequestBuffer)
-        self.reception.server = self.server
-        self.reception._selector = _Selector()
-        self.server._connections = self.reception
+        self.request_buffer = RequestBuffer.__new__(RequestBuffer)
+        self.request_buffer.server = self.server
+        self.request_buffer._selector = _Selector()
+        self.server._connections = self.request_buffer
 
     def _application(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         body = read_body(environ)
@@ -146,7 +146,7 @@ class _Desk:
 
     def _work(self, conn: Connection) -> None:
         if conn.communicate():
-            self.reception.put(conn)
+            self.request_buffer.put(conn)
         else:
             conn.socket.close()
 
@@ -156,7 +156,7 @@ class _Desk:
         conn = Connection(self.server, client)
         conn.remote_addr, conn.remote_port = client.getpeername()
         while client.pieces and not client.closed:
-            self.reception._serve(conn)
+            self.request_buffer._serve(conn)
         return client
 
 

@@ -105,9 +105,9 @@ def test_requests_that_no_worker_takes_are_a_hang_until_one_does(
 
 def test_an_accepting_thread_that_stands_still_or_has_ended_is_a_hang(server: Running) -> None:
     watchdog = Watchdog(server.service, Told())
-    reception: Any = server.service.server._connections
+    request_buffer: Any = server.service.server._connections
     stuck, gate = threading.Event(), threading.Event()
-    select = reception._selector.select
+    select = request_buffer._selector.select
 
     def stand_still(timeout: float) -> Any:
         stuck.set()
@@ -115,7 +115,7 @@ def test_an_accepting_thread_that_stands_still_or_has_ended_is_a_hang(server: Ru
         return select(timeout)
 
     assert watchdog.hangs() is None
-    reception._selector.select = stand_still
+    request_buffer._selector.select = stand_still
     assert stuck.wait(60)
     watchdog.hangs()
     assert watchdog.hangs() == "the thread that accepts connections stands still"

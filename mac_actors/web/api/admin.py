@@ -61,9 +61,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
             success = SuccessBody(durable=None if answer.durable else False)
             if is_set("details"):
-                shown = without_fob if access.shows_names(bottle.request.environ) else without_names
+                redact = without_fob if access.shows_names(bottle.request.environ) else without_names
                 success.outcomes = [
-                    OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(shown(outcome)))
+                    OutcomeBody(kind=kind_of(outcome), outcome=outcome_details(redact(outcome)))
                     for outcome in answer.outcomes
                 ]
                 success.outputs = OutputsBody.model_validate(answer.outputs)

@@ -123,8 +123,8 @@ class BoardView:
     def summary(self) -> str:
         """The whole board in a line: ``3 free, 2 in use, 1 oopsed``."""
         counts = self.counts
-        shown = [f"{counts[state]} {STATES[state].lower()}" for state in reversed(STATES) if counts[state]]
-        return ", ".join(shown) if counts["free"] else ", ".join(["none free", *shown])
+        parts = [f"{counts[state]} {STATES[state].lower()}" for state in reversed(STATES) if counts[state]]
+        return ", ".join(parts) if counts["free"] else ", ".join(["none free", *parts])
 
 
 class Board:

@@ -66,7 +66,7 @@ class Connection(HTTPConnection):
         self.lingering = False
 
     def communicate(self) -> bool:
-        """Answer one request; true if the reception has more to do with the connection."""
+        """Answer one request; true if the request buffer has more to do with the connection."""
         self.stays_open = bool(super().communicate())
         self.wfile.send(self.socket)
         return self.stays_open or bool(self.wfile)

@@ -192,8 +192,8 @@ class Server(WSGIServer):
     def url(self) -> str:
         """The address for people on this computer."""
         host, port = self.bind_addr
-        shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-        return f"{'https' if self.ssl_adapter else 'http'}://{f'[{shown}]' if ':' in shown else shown}:{port}"
+        name = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+        return f"{'https' if self.ssl_adapter else 'http'}://{f'[{name}]' if ':' in name else name}:{port}"
 
     def run_in_thread(self) -> threading.Thread:
         """Serve in a thread of its own, until :meth:`stop`."""
