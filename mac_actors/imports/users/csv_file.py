@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 
 from mac_actors.core.config import fold_name
 from mac_actors.errors import ConfigError
-from mac_actors.imports.users.source import SourceSettings, UserRecord, fob_problem, listed, override, truth
+from mac_actors.imports.users.source import SourceSettings, UserRecord, listed, truth, understand
 from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.problems import printed
 
@@ -222,7 +222,8 @@ class CsvSource:
                 fields[name] = listed(cells, self.mapped.separators)
             elif cells:
                 fields[name] = " ".join(cells)
-        self._finish(fields, problems)
+        understand(fields, problems)
+        self._read_day(fields, problems)
         for number, authorization in header.authorizations.items():
             cell = row[number] if number < len(row) else ""
             given = truth(cell)
@@ -232,13 +233,7 @@ class CsvSource:
                 fields["authorizations"].append(authorization)
         return UserRecord(f"line {line}", fields, header.places(), problems)
 
-    def _finish(self, fields: dict[str, Any], problems: dict[str, str]) -> None:
-        """Turn what is text in the cells into what users.json has."""
-        problem = fob_problem(fields["fob_codes"])
-        if problem:
-            problems["fob_codes"] = problem
-        if "oops_override" in fields:
-            fields["oops_override"] = override(fields["oops_override"], problems)
+    def _read_day(self, fields: dict[str, Any], problems: dict[str, str]) -> None:
         day, given = fields.get("expiration_ymd", ""), self.mapped.defaults.get("expiration_ymd")
         if day and day != given:
             try:

@@ -13,7 +13,7 @@ import httpx
 
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.users.neon_config import Name, NeonAccess, NeonConfig, Search
-from mac_actors.imports.users.source import UserRecord, fob_problem, listed, override
+from mac_actors.imports.users.source import UserRecord, listed, understand
 
 API_VERSION = "2.8"
 
@@ -157,11 +157,7 @@ class Neon:
         several = listed((texts.get(key, "") for key in wanted.lists), separator)
         fields["authorizations"] = list(dict.fromkeys([*trained, *several]))
         problems: dict[str, str] = {}
-        problem = fob_problem(fields["fob_codes"])
-        if problem:
-            problems["fob_codes"] = problem
-        if "oops_override" in fields:
-            fields["oops_override"] = override(fields["oops_override"], problems)
+        understand(fields, problems)
         places = {name: f"field {key}" for name, key in wanted.single.items()}
         places["fob_codes"] = f"field {' or '.join(wanted.fobs)}"
         return UserRecord(f"account {account[self.config.fields.account_id]}", fields, places, problems)

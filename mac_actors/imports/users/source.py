@@ -115,12 +115,15 @@ def truth(text: str) -> bool | None:
     return True if folded in YES else False if folded in NO else None
 
 
-def override(text: str, problems: dict[str, str]) -> bool:
-    """Understand what a source says of ``oops_override``; what is neither yes nor no is a problem, and no."""
-    given = truth(text)
-    if given is None:
-        problems["oops_override"] = f"expected yes or no, not {text!r}"
-    return bool(given)
+def understand(fields: dict[str, Any], problems: dict[str, str]) -> None:
+    """Turn what is text in any source into what users.json has; what can't be understood goes to ``problems``."""
+    if problem := fob_problem(fields["fob_codes"]):
+        problems["fob_codes"] = problem
+    if "oops_override" in fields:
+        given = truth(fields["oops_override"])
+        if given is None:
+            problems["oops_override"] = f"expected yes or no, not {fields['oops_override']!r}"
+        fields["oops_override"] = bool(given)
 
 
 def fob_problem(fobs: Iterable[str]) -> str | None:
