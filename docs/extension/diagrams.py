@@ -116,18 +116,18 @@ def _states() -> Drawing:
         state = waiting.pop()
         for label, given in inputs.items():
             after = decide(machine, _SHOP.directory, state, given).state
-            a, b = _called(state), _called(after)
+            a, b = _label(state), _label(after)
             if a != b and label not in edges[a, b]:
                 edges[a, b].append(label)
             if after not in found:
                 found.add(after)
                 waiting.append(after)
-    return [f'"{_called(first)}" [penwidth=2];'], [
+    return [f'"{_label(first)}" [penwidth=2];'], [
         (a, b, "\\n".join(labels)) for (a, b), labels in edges.items() if labels
     ]
 
 
-def _called(state: MachineState) -> str:
+def _label(state: MachineState) -> str:
     override = state.session is not None and state.session.kind is SessionKind.OVERRIDE
     return state.status.replace("_", " ") + ("\\n(override session)" if override else "")
 

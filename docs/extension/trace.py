@@ -47,15 +47,15 @@ STATIONS = {
 
 
 class Chat(PrintedChat):
-    """Somebody who is told, once."""
+    """Says when a notice was posted."""
 
     def __init__(self) -> None:
         super().__init__(lambda _: None)
-        self.told = threading.Event()
+        self.posted = threading.Event()
 
     def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> None:
         super().post(channel, notices, thread)
-        self.told.set()
+        self.posted.set()
 
 
 def trace_report() -> dict[str, list[str]]:
@@ -87,8 +87,8 @@ def trace_report() -> dict[str, list[str]]:
                 _report(app, "")
                 following.set()
                 _report(app, "1000001")
-                if not chat.told.wait(30):
-                    raise LookupError("the notifier told nobody")
+                if not chat.posted.wait(30):
+                    raise LookupError("the notifier posted nothing")
             finally:
                 following.clear()
                 fleet.close()
