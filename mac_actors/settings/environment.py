@@ -120,16 +120,12 @@ SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS),
 )
-SLACK_VARIABLES = {
-    "app_token": SLACK_APP_TOKEN,
-    "bot_token": SLACK_BOT_TOKEN,
-    "signing_secret": SLACK_SIGNING_SECRET,
-    "control_channel": SLACK_CONTROL_CHANNEL_ID,
-    "oops_channel": SLACK_OOPS_CHANNEL_ID,
-}
-"""Field of :class:`SlackSettings` -> its variable; all are required once SLACK_APP_TOKEN is set."""
+SLACK = (
+    *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
+    SLACK_API_URL,
+)
+"""All but the last are required once SLACK_APP_TOKEN is set."""
 
-SLACK = (*SLACK_VARIABLES.values(), SLACK_API_URL)
 VARIABLES = (*FILES, *SERVER, *SLACK)
 
 
@@ -149,12 +145,12 @@ class Tokens:
 class SlackSettings:
     """What the Slack side needs. Tokens are not part of its ``repr``."""
 
-    bot_token: str
-    app_token: str
-    signing_secret: str
-    control_channel: str
-    oops_channel: str
-    api_url: str | None = None
+    bot_token: str = SLACK_BOT_TOKEN.setting
+    app_token: str = SLACK_APP_TOKEN.setting
+    signing_secret: str = SLACK_SIGNING_SECRET.setting
+    control_channel: str = SLACK_CONTROL_CHANNEL_ID.setting
+    oops_channel: str = SLACK_OOPS_CHANNEL_ID.setting
+    api_url: str | None = SLACK_API_URL.setting
 
     def __repr__(self) -> str:
         """Show the channels alone."""
@@ -192,8 +188,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
     if SLACK_APP_TOKEN.given(environ):
-        why = "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)"
-        texts = {name: reader.require(variable, why) for name, variable in SLACK_VARIABLES.items()}
-        settings = replace(settings, slack=SlackSettings(**texts, api_url=reader.read(SLACK_API_URL)))
+        for variable in SLACK[:-1]:
+            reader.require(variable, "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)")
+        settings = replace(settings, slack=SlackSettings(**reader.read_fields(SlackSettings)))
     reader.raise_problems()
     return settings

@@ -31,7 +31,7 @@ SOURCE_DOCUMENT_SCOPES = (
     "users:read",
 )
 
-VARIABLES = sorted(set(re.findall(r"\bSLACK_[A-Z_]+\b", inspect.getsource(environment))) - {"SLACK_VARIABLES"})
+VARIABLES = sorted(set(re.findall(r"\bSLACK_[A-Z_]+\b", inspect.getsource(environment))))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_variables_were_found_in_the_source() -> None:
     assert {known.name for known in environment.SLACK} == set(VARIABLES)
 
 
-@pytest.mark.parametrize("variable", [known.name for known in environment.SLACK_VARIABLES.values()])
+@pytest.mark.parametrize("variable", [known.name for known in environment.SLACK[:-1]])
 def test_the_document_says_where_every_needed_variable_comes_from(variable: str) -> None:
     assert f"``{variable}``" in DOCUMENT
 
