@@ -136,19 +136,28 @@ def test_a_restore_beside_a_server_is_refused_with_its_pid_and_the_server_goes_o
     assert_well(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory whose journal is so long that a backup can be killed in its middle."""
+    directory = tmp_path_factory.mktemp("large")
+    enlarge(directory, 80_000)
+    return directory
+
+
 @pytest.mark.parametrize("former", [None, b"yesterday's"])
-def test_kill_9_during_a_backup_leaves_no_half_file_under_its_name(tmp_path: Path, former: bytes | None) -> None:
-    enlarge(tmp_path, 80_000)
+def test_kill_9_during_a_backup_leaves_no_half_file_under_its_name(
+    large: Path, tmp_path: Path, former: bytes | None
+) -> None:
     copy = tmp_path / "copy"
     if former:
         copy.write_bytes(former)
-    with subprocess.Popen([*COMMAND, "backup", "--force", "copy"], cwd=tmp_path, env=environment()) as backup:
+    with subprocess.Popen([*COMMAND, "backup", "--force", str(copy)], cwd=large, env=environment()) as backup:
         wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".copy.*.partial")))
         backup.kill()
         assert backup.wait(PATIENCE) == -signal.SIGKILL
     assert (copy.read_bytes() if copy.exists() else None) == former
-    assert_well(tmp_path)
-    assert run("backup", "--force", "copy", cwd=tmp_path).returncode == 0
+    assert_well(large)
+    assert run("backup", "--force", str(copy), cwd=large).returncode == 0
     assert run("restore", "copy", cwd=tmp_path).returncode == 0
 
 
