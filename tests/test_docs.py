@@ -20,7 +20,7 @@ from mac_actors.settings import from_environment
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.environment import VARIABLES
 from mac_actors.settings.variables import Variable
-from tests.e2e.processes import PATIENCE, environment, free_port
+from tests.e2e.processes import PATIENCE, environment, free_port, serve_in_shell
 from tests.web.client import described
 
 ROOT = Path(__file__).parents[1]
@@ -161,9 +161,7 @@ def _script(steps: list[tuple[str, str, str]], port: int) -> str:
         elif command.startswith("make "):
             lines.append(f"mkdir -p .venv/bin; {installed} > .venv/bin/mac-actors; chmod +x .venv/bin/mac-actors")
         elif command == "mac-actors serve":
-            lines.append(f"{command} 2> serve.log & server=$!")
-            lines.append(f"until curl -s -o /dev/null 127.0.0.1:{port}/healthz; do kill -0 $server; sleep 0.1; done")
-            lines.append("cat serve.log")
+            lines += [*serve_in_shell(command, port), "cat serve.log"]
         else:
             lines.append(command)
     lines.append("kill $server; wait $server; server=; printf '\\n@@ end\\n'")

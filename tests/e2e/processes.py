@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
@@ -178,7 +180,19 @@ class ServerProcess(Talking):
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a port on which nobody listens now: one of those that the system gives to no client meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with suppress(OSError), socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+            return port
+
+
+def serve_in_shell(command: str, port: int) -> list[str]:
+    """Lines of a shell script: start a server in the background, as ``$server``, and wait until it answers."""
+    return [
+        f"{command} 2> serve.log & server=$!",
+        f"until curl -s -o /dev/null 127.0.0.1:{port}/healthz; do",
+        "  kill -0 $server || { cat serve.log >&2; exit 1; }; sleep 0.1",
+        "done",
+    ]

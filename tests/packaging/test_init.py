@@ -15,7 +15,7 @@ import pytest
 from mac_actors.cli import init as init_module
 from mac_actors.cli.init import FILES
 from mac_actors.settings import from_environment
-from tests.e2e.processes import PATIENCE, ROOT, environment, free_port, run
+from tests.e2e.processes import PATIENCE, ROOT, environment, free_port, run, serve_in_shell
 
 
 def _mode(path: Path) -> int:
@@ -107,8 +107,7 @@ def _type(commands: list[str], directory: Path, port: int, stand_ins: Path) -> s
     for command in commands:
         typed = command.replace("localhost:5000", f"localhost:{port}")
         if typed.endswith(" serve"):
-            ready = f"until curl -s -o /dev/null localhost:{port}/healthz; do kill -0 $server; sleep 0.1; done"
-            script += [f"{typed} 2> serve.log & server=$!", ready]
+            script += serve_in_shell(typed, port)
         else:
             script += [f"echo '$ {typed.replace(chr(39), '')}'", typed]
     done = subprocess.run(
