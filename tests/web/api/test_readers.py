@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import MakeServer
-from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA
+from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, written
 from tests.web.client import REPLY_KEYS, Running
 
 
@@ -176,6 +176,7 @@ def test_a_reboot_ends_the_session_and_blocks_the_card(server: Running) -> None:
 
 def test_a_heartbeat_writes_nothing(server: Running) -> None:
     server.outputs("metal-mill", ANN)
+    written(server.fleet)
     batches = server.fleet.journal.batches
     for number in range(20):
         server.outputs("metal-mill", ANN, uptime=2000 + number)
