@@ -168,6 +168,8 @@ def check_twice(step: Step) -> None:
         assert again.state == step.after
         assert again.outcomes == ()
         assert not again.changed
+        if len(_checked_twice) > 20_000:  # a long run has time, and need not keep them all
+            _checked_twice.clear()
         _checked_twice.add(case)
 
 

@@ -38,14 +38,14 @@ from tests.web.client import Running
     ],
 )
 def test_a_command_sets_or_lifts_its_flag_alone(
-    server: Running, set_up: list[str], method: str, path: str, status: str
+    idle_server: Running, set_up: list[str], method: str, path: str, status: str
 ) -> None:
     for flag in set_up:
-        assert server.post(f"/api/machine/{flag}/metal-mill").json == {"success": True}
-    reply = server.request(method, f"/api/machine/{path}/metal-mill")
+        assert idle_server.post(f"/api/machine/{flag}/metal-mill").json == {"success": True}
+    reply = idle_server.request(method, f"/api/machine/{path}/metal-mill")
     assert reply.status == 200
     assert reply.json == {"success": True}
-    assert server.machine("metal-mill")["status"] == status
+    assert idle_server.machine("metal-mill")["status"] == status
 
 
 def test_an_oops_by_http_stops_the_machine_and_says_why(make_server: MakeServer) -> None:
@@ -69,16 +69,16 @@ def test_an_oops_by_http_stops_the_machine_and_says_why(make_server: MakeServer)
     ("given", "shown"),
     [("cli", "cli"), ("repl", "repl"), ("slack", "http"), ("button", "http"), ("server", "http"), ("nonsense", "http")],
 )
-def test_the_source_is_http_unless_it_says_cli_or_repl(server: Running, given: str, shown: str) -> None:
-    server.post("/api/machine/locked_out/router", {"source": given})
-    assert server.machine("router")["lock"]["source"] == shown
+def test_the_source_is_http_unless_it_says_cli_or_repl(idle_server: Running, given: str, shown: str) -> None:
+    idle_server.post("/api/machine/locked_out/router", {"source": given})
+    assert idle_server.machine("router")["lock"]["source"] == shown
 
 
 @pytest.mark.parametrize("body", [None, b"", {}, {"reason": None, "by": None}, {"reason": "", "by": "  "}])
-def test_the_body_is_optional(server: Running, body: Any) -> None:
-    reply = server.post("/api/machine/oops/router", body)
+def test_the_body_is_optional(idle_server: Running, body: Any) -> None:
+    reply = idle_server.post("/api/machine/oops/router", body)
     assert reply.status == 200
-    oops = server.machine("router")["oops"]
+    oops = idle_server.machine("router")["oops"]
     assert (oops["by"], oops["reason"]) == (None, None)
 
 
@@ -98,32 +98,32 @@ def test_the_body_is_optional(server: Running, body: Any) -> None:
     ],
     ids=lambda value: repr(value)[:24],
 )
-def test_a_wrong_body_is_refused_and_changes_nothing(server: Running, body: bytes, status: int, word: str) -> None:
-    reply = server.post("/api/machine/oops/router", body)
+def test_a_wrong_body_is_refused_and_changes_nothing(idle_server: Running, body: bytes, status: int, word: str) -> None:
+    reply = idle_server.post("/api/machine/oops/router", body)
     assert reply.status == status
     assert word in reply.error
-    assert server.machine("router")["status"] == "idle"
+    assert idle_server.machine("router")["status"] == "idle"
 
 
 @pytest.mark.parametrize("source", [[], {}, 5, None, True])
-def test_a_source_of_any_kind_is_no_500(server: Running, source: Any) -> None:
-    reply = server.post("/api/machine/oops/router", {"source": source})
+def test_a_source_of_any_kind_is_no_500(idle_server: Running, source: Any) -> None:
+    reply = idle_server.post("/api/machine/oops/router", {"source": source})
     assert reply.status in {200, 422}
-    assert server.machine("router")["oops"] is None or server.machine("router")["oops"]["source"] == "http"
+    assert idle_server.machine("router")["oops"] is None or idle_server.machine("router")["oops"]["source"] == "http"
 
 
 @pytest.mark.parametrize(
     "called",
     ["laser", "LASER", ODD_ALIAS, ODD_ALIAS.upper(), ODD_ALIAS.lower(), f" {ODD_ALIAS} "],
 )
-def test_a_machine_is_called_by_name_or_alias_without_case(server: Running, called: str) -> None:
+def test_a_machine_is_called_by_name_or_alias_without_case(idle_server: Running, called: str) -> None:
     path = quote(called, safe="")
-    assert server.post(f"/api/machine/oops/{path}").json == {"success": True}
-    assert server.machine(called)["name"] == "laser"
-    assert server.machine(called)["status"] == "oopsed"
-    assert server.get(f"/api/machines/{path}/events").json["events"][0]["kind"] == "oops_set"
-    assert server.delete(f"/api/machine/oops/{path}").json == {"success": True}
-    assert server.machine("laser")["status"] == "idle"
+    assert idle_server.post(f"/api/machine/oops/{path}").json == {"success": True}
+    assert idle_server.machine(called)["name"] == "laser"
+    assert idle_server.machine(called)["status"] == "oopsed"
+    assert idle_server.get(f"/api/machines/{path}/events").json["events"][0]["kind"] == "oops_set"
+    assert idle_server.delete(f"/api/machine/oops/{path}").json == {"success": True}
+    assert idle_server.machine("laser")["status"] == "idle"
 
 
 def test_an_alias_that_ends_like_a_path_of_the_api_is_reached(make_server: MakeServer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import MakeServer
-from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA
+from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, written
 from tests.web.client import REPLY_KEYS, Running
 
 
@@ -45,11 +45,11 @@ def test_an_idle_machine_answers_exactly_the_six_keys(server: Running) -> None:
     ],
 )
 def test_a_card_gets_what_the_configuration_says(
-    server: Running, machine: str, fob: str, relay: bool, second: bool, display: str
+    idle_server: Running, machine: str, fob: str, relay: bool, second: bool, display: str
 ) -> None:
-    outputs = server.outputs(machine, fob)
+    outputs = idle_server.outputs(machine, fob)
     assert (outputs["relay"], outputs["second_relay"], outputs["display"]) == (relay, second, display)
-    assert server.machine(machine)["relay"] is relay
+    assert idle_server.machine(machine)["relay"] is relay
 
 
 def test_an_expired_member_is_refused_where_expiry_is_enforced(make_server: MakeServer) -> None:
@@ -60,14 +60,14 @@ def test_an_expired_member_is_refused_where_expiry_is_enforced(make_server: Make
 
 
 @pytest.mark.parametrize("sent", ["1234567", "01234567", "0001234567"])
-def test_a_fob_without_its_leading_zeroes_is_padded(server: Running, sent: str) -> None:
-    assert server.outputs("metal-mill", sent)["relay"] is True
+def test_a_fob_without_its_leading_zeroes_is_padded(idle_server: Running, sent: str) -> None:
+    assert idle_server.outputs("metal-mill", sent)["relay"] is True
 
 
 @pytest.mark.parametrize("empty", ["", None])
-def test_an_empty_fob_and_null_are_no_card(server: Running, empty: str | None) -> None:
-    assert server.outputs("metal-mill", ANN)["relay"] is True
-    outputs = server.outputs("metal-mill", empty)
+def test_an_empty_fob_and_null_are_no_card(idle_server: Running, empty: str | None) -> None:
+    assert idle_server.outputs("metal-mill", ANN)["relay"] is True
+    outputs = idle_server.outputs("metal-mill", empty)
     assert outputs["relay"] is False
     assert outputs["display"] == "Please Insert\nRFID Card"
 
@@ -96,20 +96,20 @@ def test_an_override_card_runs_an_oopsed_machine(server: Running) -> None:
 
 
 @pytest.mark.parametrize("called", ["Metal Mill", "METAL-MILL", " metal-mill", "metal-mill ", ""])
-def test_a_reader_must_use_the_exact_name(server: Running, called: str) -> None:
-    reply = server.report(called)
+def test_a_reader_must_use_the_exact_name(idle_server: Running, called: str) -> None:
+    reply = idle_server.report(called)
     assert reply.status == 404
     assert reply.error == f"No such machine: {called}"
 
 
-def test_an_unknown_machine_is_named_in_the_404(server: Running) -> None:
-    reply = server.report("nope")
+def test_an_unknown_machine_is_named_in_the_404(idle_server: Running) -> None:
+    reply = idle_server.report("nope")
     assert reply.status == 404
     assert reply.json == {"error": "No such machine: nope"}
 
 
-def test_an_endless_unknown_name_makes_an_answer_that_a_reader_can_hold(server: Running) -> None:
-    reply = server.report("x" * 10_000)
+def test_an_endless_unknown_name_makes_an_answer_that_a_reader_can_hold(idle_server: Running) -> None:
+    reply = idle_server.report("x" * 10_000)
     assert reply.status == 404
     assert len(reply.body) <= 1024
 
@@ -176,6 +176,7 @@ def test_a_reboot_ends_the_session_and_blocks_the_card(server: Running) -> None:
 
 def test_a_heartbeat_writes_nothing(server: Running) -> None:
     server.outputs("metal-mill", ANN)
+    written(server.fleet)
     batches = server.fleet.journal.batches
     for number in range(20):
         server.outputs("metal-mill", ANN, uptime=2000 + number)
