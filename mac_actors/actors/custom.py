@@ -162,7 +162,8 @@ class CustomActors:
 
     def _restart(self, name: str, actor: CustomActor[Any]) -> None:
         try:
-            actor.restart()
+            with contain_exit():
+                actor.restart()
             happened = "was restarted"
         except Exception as error:
             log.exception("the custom actor %s could not be restarted", name)

@@ -1,6 +1,6 @@
 """The journal actor: the only writer to the disk.
 
-Machine actors hand a :class:`~mac_actors.storage.store.Record` to :meth:`Journal.record` and go on. The
+Machine actors hand a :class:`~mac_actors.storage.records.Record` to :meth:`Journal.record` and go on. The
 actor writes everything that has gathered in one transaction (group commit, no artificial delay). When the
 disk refuses or hangs, records wait in memory, in order, and are tried again until they are written.
 """

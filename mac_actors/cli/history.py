@@ -100,7 +100,7 @@ def forget(user: str, yes: bool, url: str | None) -> None:
     """
     client = connect(url)
     who = client.forget(user, only_look=True)
-    person = f"{who['name']} ({who['account_id'] or 'who only gave orders'})"
+    person = f"{who['name']} ({who['account_id'] or 'who only gave commands'})"
     agree(f"Forget {person}? This can't be undone.", yes)
     done = client.forget(who["account_id"] or who["name"])
     click.echo(f"{person} is forgotten: {count(done['events'], 'event')} changed.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from email.message import Message
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,7 +26,6 @@ PATHS = {
 }
 """Method and path of each command."""
 
-
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
 
@@ -35,7 +34,6 @@ COMMAND_SECONDS = 70.0
 
 PATIENT_SECONDS = 600.0
 """How long an answer may take for which a small computer has to look at the whole journal."""
-
 
 _KINDS = {"machines": list, "display_name": str, "events": list, "ready": bool, "updated": int, "done": bool}
 """Keys by which an answer is known as a mac-actors server's, and what they are."""
@@ -73,7 +71,7 @@ class Client:
         ``token`` is MAC_ADMIN_TOKEN unless given. Raises :class:`ConfigError`, with the name of the ``parameter`` that
         ``url`` was.
         """
-        token = token or MAC_ADMIN_TOKEN.read()
+        token = MAC_ADMIN_TOKEN.read({MAC_ADMIN_TOKEN.name: token} if token else None)
         if not url:
             # the server that has this computer's own certificate, unless another one is meant
             return cls(default_url(), token, None if MAC_URL.given() else MAC_TLS_CERT.given())
@@ -198,10 +196,10 @@ class Client:
         return response, answer
 
     def _connection(self) -> HTTPConnection:
-        host, port = self._address.hostname or "", self._address.port
+        host, port = self._address.hostname or "", self._address.port  # without a port, ::1 would be taken for port 1
         if self._trust is None:
-            return HTTPConnection(host, port, CONNECT_SECONDS)
-        return HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=self._trust)
+            return HTTPConnection(host, port or HTTP_PORT, CONNECT_SECONDS)
+        return HTTPSConnection(host, port or HTTPS_PORT, timeout=CONNECT_SECONDS, context=self._trust)
 
     def _foreign(self) -> ServerError:
         return ServerError(f"{self.url} is not a mac-actors server: its answer is not one. Look at --url (MAC_URL)")

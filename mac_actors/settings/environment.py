@@ -143,7 +143,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class SlackSettings:
-    """What the Slack side needs. Tokens are not part of its ``repr``."""
+    """What the connection to Slack needs. Tokens are not part of its ``repr``."""
 
     bot_token: str = SLACK_BOT_TOKEN.setting
     app_token: str = SLACK_APP_TOKEN.setting

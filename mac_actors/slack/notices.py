@@ -13,7 +13,6 @@ from mac_actors.storage.records import Waiting
 LATE = timedelta(seconds=60)
 """A notice older than this is posted with the time at which it happened."""
 
-
 CLEAR_ACTION, LOCK_ACTION, CLEAR_VIEW = "mac_clear", "mac_lock", "mac_clear_modal"
 
 

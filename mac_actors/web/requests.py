@@ -8,10 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import bottle
-from pydantic import (
-    BaseModel,
-    ValidationError,
-)
+from pydantic import BaseModel, ValidationError
 
 from mac_actors.web.errors import RequestRefused
 

@@ -77,3 +77,25 @@ def test_a_wrong_address_is_said_by_the_name_that_it_was_given_by(monkeypatch: p
     monkeypatch.setenv("MAC_PORT", "0")
     with pytest.raises(ConfigError, match=r"^MAC_PORT is '0': allowed is a whole number from 1 to 65535"):
         Client.at(None, "--url")
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_an_ipv6_address_needs_no_port(scheme: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, int]] = []
+
+    def refuse(address: tuple[str, int], *_: object) -> socket.socket:
+        called.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(NoServer):
+        Client(f"{scheme}://[fe80::1]").healthy()
+    assert called == [("fe80::1", port)]
+
+
+def test_a_token_is_what_a_header_can_hold() -> None:
+    with answering(WELL) as (url, asked):
+        assert Client.at(url, "url", "secret\n").healthy()
+    assert b"\r\nAuthorization: Bearer secret\r\n" in asked[0]
+    with pytest.raises(ConfigError, match=r"^MAC_ADMIN_TOKEN has a space or a character that is not plain ASCII"):
+        Client.at(url, "url", "two\nlines")

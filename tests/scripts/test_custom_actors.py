@@ -82,17 +82,26 @@ def test_one_that_fails_again_and_again_is_ill_and_not_in_a_loop(
 
 
 @pytest.mark.actor_dies
-def test_one_that_can_not_be_made_again_is_ill_and_says_why(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OSError("no more of these"), "OSError: no more of these"),
+        (SystemExit("enough"), "ActorExit: SystemExit: enough"),
+    ],
+)
+def test_one_that_can_not_be_made_again_is_ill_and_says_why(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture, error: BaseException, why: str
+) -> None:
     class Once(Counting):
         def __init__(self, lives: list[str]) -> None:
             super().__init__(lives)
             if len(lives) > 1:
-                raise OSError("no more of these")
+                raise error
 
     own = fleet.start(Once, [])
     own.proxy().crash.defer()
     wait_until(lambda: "actors" in fleet.health())
-    wait_until(lambda: "could not be restarted (OSError: no more of these)" in caplog.text)
+    wait_until(lambda: f"could not be restarted ({why})" in caplog.text)
 
 
 def test_a_mistake_in_its_init_goes_to_the_caller(fleet: Fleet) -> None:
