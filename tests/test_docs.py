@@ -184,7 +184,7 @@ def test_the_start_page_works_when_it_is_followed(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", _script(steps, port)],
         cwd=tmp_path,
-        env=environment(MAC_PORT=str(port), PYTHONPATH=str(ROOT)),
+        env=environment(MAC_PORT=str(port), MAC_COMMIT_BUDGET="10", PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,
