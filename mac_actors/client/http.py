@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from email.message import Message
 from functools import partial
@@ -174,7 +175,8 @@ class Client:
                 target += f"?{urlencode(parameters)}" if parameters else ""
                 headers = {"Connection": "close"} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
                 headers |= {"Content-Type": "application/json"} if body is not None else {}
-                connection.request(method, target, None if body is None else json.dumps(body).encode(), headers)
+                with suppress(BrokenPipeError, ConnectionResetError):  # some answer before they have read all
+                    connection.request(method, target, None if body is None else json.dumps(body).encode(), headers)
                 response = connection.getresponse()
                 content = response.read()
             finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
@@ -58,9 +59,10 @@ class Outcome(Readable):
     display_name: str
     at: datetime
 
-    def facts(self) -> dict[str, Any]:
-        """Return the fields' values by name."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+    def facts(self, *kinds: type) -> dict[str, Any]:
+        """Return the values of those fields that hold one of ``kinds``, or nothing, by name."""
+        own: type = type(self)
+        return {name: getattr(self, name) for name in _fields(own, kinds)}
 
     @property
     def ended_session(self) -> Ended | None:
@@ -78,8 +80,20 @@ class Outcome(Readable):
         """What has the ``source``, ``by`` and ``reason`` of an oops, a lock or a clear."""
         return self._fact(Flag)
 
-    def _fact(self, wanted: type[T]) -> T | None:
-        return next((fact for fact in self.facts().values() if isinstance(fact, wanted)), None)
+    def _fact(self, kind: type[T]) -> T | None:
+        own: type = type(self)
+        for name in _fields(own, (kind,)):
+            fact: T | None = getattr(self, name)
+            if fact is not None:
+                return fact
+        return None
+
+
+@cache
+def _fields(outcome: type, kinds: tuple[type, ...]) -> tuple[str, ...]:
+    """Return the names of the fields: they are looked for in each line of each page of the journal."""
+    types = {name: {hint, *get_args(hint)} for name, hint in get_type_hints(outcome).items()}
+    return tuple(name for name in types if not types[name].isdisjoint(kinds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

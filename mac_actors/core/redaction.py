@@ -76,33 +76,37 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
     if current and isinstance(outcome, SessionStarted):
         return outcome
     changes: dict[str, Any] = {}
-    for name, fact in outcome.facts().items():
+    for name, fact in outcome.facts(Person, Ended, Flag).items():
         match fact:
             case Person() if redaction.has(fact):
                 changes[name] = redaction.person
             case Ended(user=user) if redaction.has(user):
                 changes[name] = replace(fact, user=redaction.person)
-            case Flag() if not current:
-                changes[name] = replace(fact, **_origin(fact, redaction))
-            case str() if name == "fob" and (redaction.has(outcome.person) or redaction.has_fob(fact)):
-                changes[name] = ""
+            case Flag() if not current and (removed := _origin(fact, redaction)):
+                changes[name] = replace(fact, **removed)
+    fob: str = getattr(outcome, "fob", "")
+    if fob and (redaction.has_fob(fob) or redaction.has(outcome.person)):
+        changes["fob"] = ""
     if isinstance(outcome, Cleared):
         changes |= _origin(outcome, redaction)
-    changed = replace(outcome, **changes)
-    return outcome if changed == outcome else changed
+    changes = {name: fact for name, fact in changes.items() if fact != getattr(outcome, name)}
+    return replace(outcome, **changes) if changes else outcome
 
 
 def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
-    return {
-        "by": redaction.by if redaction.has_name(origin.by) else origin.by,
-        "reason": redaction.out_of(origin.reason) if origin.reason else origin.reason,
-    }
+    """Return what changes in ``by`` and ``reason``."""
+    changes: dict[str, Any] = {}
+    if redaction.has_name(origin.by):
+        changes["by"] = redaction.by
+    if origin.reason and redaction.names:
+        changes["reason"] = redaction.out_of(origin.reason)
+    return {name: text for name, text in changes.items() if text != getattr(origin, name)}
 
 
 def without_fob(outcome: Outcome) -> Outcome:
     """Return the outcome without the code of the fob, which nobody outside is shown."""
-    hidden: dict[str, Any] = {"fob": ""} if "fob" in outcome.facts() else {}
-    return replace(outcome, **hidden)
+    hidden: dict[str, Any] = {"fob": ""}
+    return replace(outcome, **hidden) if getattr(outcome, "fob", "") else outcome
 
 
 def without_names(outcome: Outcome) -> Outcome:

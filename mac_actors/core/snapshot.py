@@ -57,6 +57,8 @@ class Snapshot(Readable):
 
     def without_names(self) -> Snapshot:
         """Return it without saying who: nobody in ``by``, and a session whose names are empty."""
+        if not (self.oops or self.lock or self.session):
+            return self
         return replace(
             self,
             oops=self.oops and replace(self.oops, by=None),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
-from mac_actors.core.redaction import without_names
+from mac_actors.core.redaction import MEMBER
 from mac_actors.core.state import Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, one_line
 
@@ -51,33 +51,33 @@ def full_text(outcome: Outcome) -> str:
     """Say what happened, with names."""
     found, ended = outcome.origin, outcome.ended_session
     by = origin(found.source, found.by) if found else ""
-    return _about(outcome, by, f" {_ended(ended)}." if ended else "")
+    return _about(outcome, by, f" {_ended(ended, names=True)}." if ended else "", names=True)
 
 
 def public_text(outcome: Outcome) -> str:
     """Say what happened without any member's name, and without what is of interest to admins alone."""
-    return _about(without_names(outcome), "", "")
+    return _about(outcome, "", "", names=False)
 
 
-def _about(outcome: Outcome, by: str, also: str) -> str:
-    sentence = _sentence(outcome, by, also)
+def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
+    sentence = _sentence(outcome, by, also, names)
     return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, by: str, also: str) -> str:
+def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second):
-            return f"{_who(user)} {_LOGINS[session]}{_SECOND[second]}."
+            return f"{_who(user, names)} {_LOGINS[session]}{_SECOND[second]}."
         case o.SessionRefused(refusal=Refusal.UNKNOWN as refusal, fob=fob):
-            card = f"a card (fob ending in {fob[-4:]})" if fob else "a card"
+            card = f"a card (fob ending in {fob[-4:]})" if fob and names else "a card"
             return f"{card} was refused: {_REFUSALS[refusal]}."
         case o.SessionRefused(refusal=refusal, user=user):
-            return f"{_who(user)} was refused: {_REFUSALS[refusal]}."
+            return f"{_who(user, names)} was refused: {_REFUSALS[refusal]}."
         case o.SessionEnded(ended=ended):
-            return f"{_ended(ended)}."
+            return f"{_ended(ended, names)}."
         case o.CardSeen(user=user):
-            return f"{_who(user)} inserted a card (the machine is always enabled)."
+            return f"{_who(user, names)} inserted a card (the machine is always enabled)."
         case o.Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
             return f"the reader restarted.{also}{hint}"
@@ -114,8 +114,10 @@ def _reason(reason: str | None) -> str:
     return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 
-def _who(user: o.Person | None) -> str:
-    return "someone unknown" if user is None else user.full_name or "someone"
+def _who(user: o.Person | None, names: bool) -> str:
+    if user is None:
+        return "someone unknown"
+    return (user if names else MEMBER).full_name or "someone"
 
 
 _END_REASONS = {
@@ -125,7 +127,7 @@ _END_REASONS = {
 }
 
 
-def _ended(ended: o.Ended) -> str:
+def _ended(ended: o.Ended, names: bool) -> str:
     override = " override" if ended.kind is SessionKind.OVERRIDE else ""
     why = _END_REASONS.get(ended.reason, "")
-    return f"{_who(ended.user)}'s{override} session ended after {duration(ended.seconds)}{why}"
+    return f"{_who(ended.user, names)}'s{override} session ended after {duration(ended.seconds)}{why}"

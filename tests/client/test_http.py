@@ -62,6 +62,13 @@ def test_what_is_no_answer_of_ours_is_said(content: bytes) -> None:
         Client(url).healthy()
 
 
+def test_an_answer_that_comes_before_the_request_is_read_is_heard() -> None:
+    refusal = b'{"error": "this port speaks HTTPS: use https:// in the address"}'
+    answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(refusal), refusal)
+    with answering(answer) as (url, _), pytest.raises(ServerError, match="this port speaks HTTPS"):
+        Client(url).command("oops", "welder", "x" * 10_000_000, None)
+
+
 def test_a_name_that_no_network_has_is_no_server() -> None:
     with pytest.raises(NoServer, match=r"no answer from http://a\.\.b:5000"):
         Client("http://a..b:5000").healthy()

@@ -10,7 +10,7 @@ import bottle
 
 from mac_actors.core import outcomes
 from mac_actors.core.outcomes import Outcome
-from mac_actors.core.redaction import MEMBER, without_fob, without_names
+from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.core.wording import full_text, public_text
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
@@ -84,8 +84,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 
 def event_body(entry: Entry, *, names: bool, details: bool = False) -> EventBody:
     """Return a line of the journal as the API shows it; ``details``: field by field too."""
-    wording, redact = (full_text, without_fob) if names else (public_text, without_names)
-    outcome = redact(entry.outcome)
+    outcome, redact = entry.outcome, without_fob if names else without_names
     origin, ended, user = outcome.origin, outcome.ended_session, outcome.person
     return EventBody(
         id=entry.id,
@@ -93,13 +92,13 @@ def event_body(entry: Entry, *, names: bool, details: bool = False) -> EventBody
         machine=outcome.machine,
         display_name=outcome.display_name,
         kind=outcomes.kind(outcome),
-        text=wording(entry.outcome),
+        text=full_text(outcome) if names else public_text(outcome),
         source=origin.source if origin else None,
-        by=(origin.by or None) if origin else None,
+        by=(origin.by or None) if origin and names else None,
         reason=origin.reason if origin else None,
-        user=(user.full_name or None) if user and user != MEMBER else None,
+        user=(user.full_name or None) if user and names else None,
         seconds=ended.seconds if ended else None,
-        outcome=outcome_details(outcome) if details else None,
+        outcome=outcome_details(redact(outcome)) if details else None,
     )
 
 

@@ -1,6 +1,7 @@
 % kiosk = kind == 'kiosk'
 % rebase('layout.tpl', title='Machines', page='board', kiosk=kiosk)
-% shown = [t for t in view.tiles if (not state or t.content.state == state) and all(w in t.content.search_text for w in q.lower().split())]
+% words = q.lower().split()
+% shown = {t.content.machine.name for t in view.tiles if (not state or t.content.state == state) and all(w in t.content.search_text for w in words)}
 <div class="head">
   <h1>Machines</h1>
   <p id="summary" class="summary">{{view.summary}}</p>
@@ -29,7 +30,7 @@
 % end
 <ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}">
 % for tile in view.tiles:
-<li data-name="{{tile.content.machine.name}}"{{!'' if tile in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
+<li data-name="{{tile.content.machine.name}}"{{!'' if tile.content.machine.name in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
 % end
 </ul>
 <p id="none" class="none"{{!' hidden' if shown else ''}}>\\
