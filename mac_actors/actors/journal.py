@@ -84,6 +84,8 @@ class Journal(Pump):
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what waits, then stop the actor. What can't be written in ``timeout`` seconds is said in the log."""
+        if not self.ref.is_alive():
+            self.restart()  # the fleet, which does so otherwise, no longer looks
         last = self.record(Record())
         if not last.wait(timeout):
             log.critical(

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mac_actors.core.text import one_line
 from mac_actors.errors import UnknownMachine
+from mac_actors.slack.notices import unescape
 
 
 class Verb(StrEnum):
@@ -51,7 +53,6 @@ class Target:
 
 _MENTION = re.compile(r"\s*<@([A-Z0-9]+)(?:\|[^>]*)?>")
 _REFERENCE = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
-_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 _QUOTES = "\"'`“”„‟‘’‚‛«»"
 
 
@@ -73,8 +74,7 @@ def parse(text: str, bot_user: str | None = None) -> ParsedCommand:
 
 def plain(text: str) -> str:
     """Return Slack's text as it was typed: references and entities undone, white space folded."""
-    typed = re.sub(r"&(?:lt|gt|amp);", lambda m: _ENTITIES[m[0]], _REFERENCE.sub(_typed, text))
-    return " ".join(typed.encode("utf-8", "replace").decode().split())
+    return one_line(unescape(_REFERENCE.sub(_typed, text)).encode("utf-8", "replace").decode())
 
 
 def _typed(reference: re.Match[str]) -> str:
@@ -120,5 +120,5 @@ def find_quoted(text: str, find: Callable[[str], str]) -> str:
 
 
 def _reason(text: str) -> str | None:
-    reason = " ".join(text.split())
+    reason = one_line(text)
     return (reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…") or None

@@ -11,6 +11,8 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from mac_actors.core.text import one_line
+
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 3600.0
@@ -69,4 +71,4 @@ class SlackUsers:
 def _name(info: dict[str, Any]) -> str | None:
     profile = info.get("profile") or {}
     names = (profile.get("display_name"), profile.get("real_name"), info.get("real_name"), info.get("name"))
-    return next((" ".join(str(name).split()) for name in names if name and str(name).strip()), None)
+    return next((one_line(name) for name in names if name and str(name).strip()), None)

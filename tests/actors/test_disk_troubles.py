@@ -274,3 +274,12 @@ def test_an_end_on_a_disk_that_never_mends_says_what_is_lost(tmp_path: Path, cap
     store.close()
     assert "2 changes could not be written" in caplog.text
     assert "disk is full" in caplog.text
+
+
+def test_what_waits_is_written_at_the_end_though_the_journal_actor_has_died(tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path)) as store:
+        journal = Journal(store)
+        journal.ref.stop()
+        waiting = journal.record(Record())
+        journal.close()
+        assert waiting.wait(0)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mac_actors.core.config import normalize_fob
+from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError
 from mac_actors.imports.users.source import UserRecord, UserSource
 from mac_actors.settings.entries import UserEntry, user_clashes
@@ -54,7 +55,7 @@ def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequenc
 
 def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Derive what a source need not have: one name from the others, and an empty e-mail address."""
-    fields = {name: " ".join(value.split()) if isinstance(value, str) else value for name, value in given.items()}
+    fields = {name: one_line(value) if isinstance(value, str) else value for name, value in given.items()}
     first, last = fields.get("first_name", ""), fields.get("last_name", "")
     full = fields.get("full_name") or f"{first} {last}".strip()
     if not first and not last:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError
 from mac_actors.settings.problems import explain, printed
 
@@ -105,7 +106,7 @@ def checked(model: type[Settings], data: Mapping[str, Any], label: str) -> Setti
 def listed(texts: Iterable[str], separators: str) -> list[str]:
     """Split texts at any of the separators, and at line ends; what is empty or there twice is left out."""
     pattern = f"[{re.escape(separators)}\n\r]"
-    parts = (" ".join(part.split()) for text in texts for part in re.split(pattern, text))
+    parts = (one_line(part) for text in texts for part in re.split(pattern, text))
     return list(dict.fromkeys(part for part in parts if part))
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.inputs import Command
 from mac_actors.core.state import Source, Telemetry
+from mac_actors.core.text import one_line
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -64,8 +65,8 @@ class ReportBody(Body):
         )
 
 
-def _one_line(text: str) -> str | None:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or None
+def _printable(text: str) -> str | None:
+    return one_line("".join(c if c.isprintable() else " " for c in text)) or None
 
 
 def _known_source(value: object) -> object:
@@ -75,8 +76,8 @@ def _known_source(value: object) -> object:
 class AdminBody(Body):
     """Who does it and why; optional. White space and control characters are folded."""
 
-    reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_one_line)] | None = None
-    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_one_line)] | None = None
+    reason: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_printable)] | None = None
+    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_printable)] | None = None
     source: Annotated[Source, BeforeValidator(_known_source), WithJsonSchema({})] = Field(
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )

@@ -143,14 +143,8 @@ class Metrics:
         waiting = self._outbox.look() if channels else {}
         ages = {channel: max(0.0, (now - oldest).total_seconds()) for channel, (_, oldest) in waiting.items()}
         yield _several(table.NOTICES_QUEUED, [((channel,), queued[channel]) for channel in channels])
-        yield _several(
-            table.NOTICES_SENT,
-            [((channel,), channel_notifier.posted) for channel, channel_notifier in channels.items()],
-        )
-        yield _several(
-            table.NOTICES_RETRIED,
-            [((channel,), channel_notifier.retried) for channel, channel_notifier in channels.items()],
-        )
+        yield _several(table.NOTICES_SENT, [((channel,), one.posted) for channel, one in channels.items()])
+        yield _several(table.NOTICES_RETRIED, [((channel,), one.retried) for channel, one in channels.items()])
         yield _several(table.NOTICES_WAITING, [((c,), waiting[c][0] if c in waiting else 0) for c in channels])
         yield _several(table.NOTICES_AGE, [((channel,), ages.get(channel, 0.0)) for channel in channels])
 

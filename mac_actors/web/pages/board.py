@@ -16,6 +16,7 @@ import bottle
 
 from mac_actors.core import wording
 from mac_actors.core.inputs import COMMANDS
+from mac_actors.core.text import one_line
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
@@ -55,7 +56,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             viewer,
             view=view,
             kind=kind,
-            q=" ".join(query.getunicode("q", "").split()),
+            q=one_line(query.getunicode("q", "")),
             state=state if state in STATES else "",
             buttons=BUTTONS,
             states=STATES,
