@@ -157,30 +157,24 @@ class MachineActor(MacActor):
         by_wall_clock = (arrived.report.at - last_checkin).total_seconds()
         return elapsed if abs(by_wall_clock - elapsed) > CLOCK_WAS_SET_SECONDS else None
 
-    # what scripts call
+    # what scripts call; mac_actors.Machine says what each does
 
     def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
-        """Mark the machine as broken: relay off at once, session over."""
         return self._command(Oops(_now(), Source.REPL, by, reason))
 
     def lock(self, by: str | None = None, reason: str | None = None) -> Answer:
-        """Lock the machine out for maintenance: relay off at once, session over."""
         return self._command(Lock(_now(), Source.REPL, by, reason))
 
     def clear(self, by: str | None = None, reason: str | None = None) -> Answer:
-        """Lift oops and lock-out, whichever are set."""
         return self._command(Clear(_now(), Source.REPL, by, reason))
 
     def unoops(self, by: str | None = None, reason: str | None = None) -> Answer:
-        """Lift the oops alone."""
         return self._command(Unoops(_now(), Source.REPL, by, reason))
 
     def unlock(self, by: str | None = None, reason: str | None = None) -> Answer:
-        """Lift the lock-out alone."""
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
     def snapshot(self) -> Snapshot:
-        """Return what can be seen of the machine now."""
         return Snapshot.of(self._config, self._state, _now())
 
     def _command(self, command: Command) -> Answer:
