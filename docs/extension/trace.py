@@ -1,4 +1,4 @@
-"""Follows one report through the real server, so that the picture of its way can't be wrong."""
+"""Follows one report through the real server, so that the diagram of its way can't be wrong."""
 
 from __future__ import annotations
 
