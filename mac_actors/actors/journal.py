@@ -17,6 +17,7 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import Channel
+from mac_actors.core.text import count
 from mac_actors.errors import StorageError
 from mac_actors.storage.engine import BadRecordError
 from mac_actors.storage.records import Record
@@ -121,7 +122,7 @@ class Journal(Pump):
                         self._give_up(batch[0][0])
                     continue
                 if self.error is not None:
-                    log.warning("the disk works again: %d waiting changes are written now", self.depth)
+                    log.warning("the disk works again: writing %s", count(self.depth, "waiting change"))
                 self.error, tries = None, 0
                 backoff.reset()
                 self.commit_seconds += time.monotonic() - begun
@@ -135,7 +136,7 @@ class Journal(Pump):
 
     def _complain(self, error: StorageError) -> None:
         if self.error is None:
-            log.error("%s: %d changes wait in memory and are tried again", error, self.depth)
+            log.error("%s: waiting in memory, tried again until written: %s", error, count(self.depth, "change"))
         self.error = str(error)
 
     def _give_up(self, record: Record) -> None:
