@@ -227,7 +227,7 @@ def open_shop(browser: Browser, tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 def admin(server: ServerProcess, method: str, path: str, **body: str) -> None:
-    """Give an admin's order by the API."""
+    """Give an admin's command by the API."""
     status, answer = server.call(method, f"/api/machine/{path}", body, {"Authorization": f"Bearer {TOKEN}"})
     assert status == 200, answer
 

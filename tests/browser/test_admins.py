@@ -13,7 +13,7 @@ from tests.e2e.processes import ServerProcess, free_port
 
 def test_visitors_see_no_buttons(page: Page, shop: ServerProcess) -> None:
     page.goto(shop.url)
-    expect(page.locator("#tiles button, form#orders, dialog")).to_have_count(0)
+    expect(page.locator("#tiles button, form#commands, dialog")).to_have_count(0)
 
 
 def test_a_wrong_token_is_said_and_the_sixth_has_to_wait(page: Page, own_shop: ServerProcess) -> None:

@@ -1,4 +1,4 @@
-"""The pages of a machine and of the shop in a browser: pictures, themes, text of people, and what axe-core says."""
+"""The pages of a machine and of the shop in a browser: charts, themes, text of people, and what axe-core says."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _fill(state: Path) -> None:
 
 
 def painted(page: Page) -> list[int]:
-    """How many colours each picture has: an empty one has one."""
+    """How many colours each chart has: an empty one has one."""
     return [
         int(number)
         for number in page.evaluate(
@@ -73,7 +73,7 @@ def painted(page: Page) -> list[int]:
 
 
 def colour(page: Page, figure: int = 0) -> str:
-    """The colour of the first series of a picture."""
+    """The colour of the first series of a chart."""
     return str(
         page.evaluate(
             f"Chart.getChart(document.querySelectorAll('figure.chart canvas')[{figure}]).data.datasets[0]"

@@ -1,4 +1,4 @@
-"""The pages of one machine and of the whole shop. Their pictures are drawn from their tables (static/charts.js)."""
+"""The pages of one machine and of the whole shop. Their charts are drawn from their tables (static/charts.js)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Admin:
     def page(self) -> str:
         return self.server.get("/", headers={**self.headers, **BROWSER}).body.decode()
 
-    def order(self, name: str, action: str, headers: dict[str, str] | None = None, **fields: str) -> Reply:
+    def command(self, name: str, action: str, headers: dict[str, str] | None = None, **fields: str) -> Reply:
         given = {"csrf": self.csrf, "action": action, "reason": "", **fields}
         return post_form(self.server, f"/board/machines/{name}", {**self.headers, **(headers or {})}, **given)
 

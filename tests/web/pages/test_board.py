@@ -1,4 +1,4 @@
-"""The board's page and its orders by HTTP: what is answered to whom, and what is refused."""
+"""The board's page and its commands by HTTP: what is answered to whom, and what is refused."""
 
 from __future__ import annotations
 
@@ -136,35 +136,36 @@ def test_names_come_with_the_cookie_and_with_public_names(make_server: MakeServe
     assert "Ann Able" in json.dumps(changes(public, "kiosk=1"))
 
 
-# --- orders ------------------------------------------------------------------------------------------
+# --- commands ----------------------------------------------------------------------------------------
 
 
-def test_orders_are_carried_out_and_said(guarded: Running) -> None:
+def test_commands_are_carried_out_and_said(guarded: Running) -> None:
     admin = Admin(guarded, by=" Frøya\n")
-    reply = admin.order("laser", "oops", reason="smoke")
+    reply = admin.command("laser", "oops", reason="smoke")
     assert reply.json == {
         "said": f"{ODD_ALIAS} is oopsed, by Frøya, from HTTP: smoke.",
         "good": True,
     }
     flag = guarded.fleet.snapshot("laser").oops
     assert flag == Flag(flag.since if flag else None, Source.HTTP, "Frøya", "smoke")  # type: ignore[arg-type]
-    assert admin.order("laser", "oops").json["said"] == f"{ODD_ALIAS} was oopsed already: nothing was changed."
+    assert admin.command("laser", "oops").json["said"] == f"{ODD_ALIAS} was oopsed already: nothing was changed."
     assert (
-        admin.order("LASER", "lock").json["said"] == f"{ODD_ALIAS} is locked out for maintenance, by Frøya, from HTTP."
+        admin.command("LASER", "lock").json["said"]
+        == f"{ODD_ALIAS} is locked out for maintenance, by Frøya, from HTTP."
     )
-    assert admin.order("laser", "lock").json["said"] == f"{ODD_ALIAS} was locked out already: nothing was changed."
-    assert "is no longer oopsed and locked out" in admin.order("laser", "clear").json["said"]
-    assert "was neither oopsed nor locked out" in admin.order("laser", "clear").json["said"]
+    assert admin.command("laser", "lock").json["said"] == f"{ODD_ALIAS} was locked out already: nothing was changed."
+    assert "is no longer oopsed and locked out" in admin.command("laser", "clear").json["said"]
+    assert "was neither oopsed nor locked out" in admin.command("laser", "clear").json["said"]
     assert guarded.fleet.snapshot("laser").status == "idle"
 
 
-def test_an_order_of_a_browser_without_the_script_leads_back_and_is_said_once(guarded: Running) -> None:
+def test_a_command_of_a_browser_without_the_script_leads_back_and_is_said_once(guarded: Running) -> None:
     admin = Admin(guarded)
     asked = post_form(guarded, "/board/machines/laser", {**admin.headers, **BROWSER}, csrf=admin.csrf, action="lock")
     assert asked.status == 200
     assert b'name="reason"' in asked.body
     assert guarded.fleet.snapshot("laser").lock is None
-    reply = admin.order("laser", "lock", BROWSER, reason="<b>lens</b>")
+    reply = admin.command("laser", "lock", BROWSER, reason="<b>lens</b>")
     assert reply.status == 303
     back = reply.headers["Location"]
     first, second = (guarded.get(back, headers=admin.headers).body.decode() for _ in range(2))
@@ -174,18 +175,18 @@ def test_an_order_of_a_browser_without_the_script_leads_back_and_is_said_once(gu
 
 def test_only_so_many_notes_are_kept(guarded: Running) -> None:
     admin = Admin(guarded)
-    first = admin.order("laser", "lock", BROWSER).headers["Location"]
+    first = admin.command("laser", "lock", BROWSER).headers["Location"]
     for _ in range(100):
-        admin.order("laser", "lock", BROWSER)
+        admin.command("laser", "lock", BROWSER)
     assert 'role="status"></p>\n<p id="news"' in guarded.get(first, headers=admin.headers).body.decode()
 
 
-def test_an_order_that_is_not_on_disk_yet_says_so(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_not_on_disk_yet_says_so(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server = make_server(tokens=Tokens(admin=TOKEN), commit_budget=0.05)
     admin = Admin(server)
     written(server.fleet)
     with hanging_disk(monkeypatch):
-        answer = admin.order("laser", "lock").json
+        answer = admin.command("laser", "lock").json
     assert answer["good"] is False
     assert "It is not on disk yet" in answer["said"]
 
@@ -205,18 +206,18 @@ def test_an_order_that_is_not_on_disk_yet_says_so(make_server: MakeServer, monke
         ({"reason": "x" * 1001}, {}, 422),
     ],
 )
-def test_an_order_that_is_not_right_changes_nothing(
+def test_a_command_that_is_not_right_changes_nothing(
     guarded: Running, fields: dict[str, str], headers: dict[str, str], status: int
 ) -> None:
     admin = Admin(guarded)
-    reply = admin.order("laser", fields.pop("action", "lock"), headers, **fields)
+    reply = admin.command("laser", fields.pop("action", "lock"), headers, **fields)
     assert reply.status == status
     assert reply.error
     assert guarded.fleet.snapshot("laser").status == "idle"
     assert guarded.service.app.refusals.so_far() == {str(status): 1}
 
 
-def test_a_token_gives_no_orders_to_the_board_nor_a_cookie_to_the_api(guarded: Running) -> None:
+def test_a_token_gives_no_commands_to_the_board_nor_a_cookie_to_the_api(guarded: Running) -> None:
     admin = Admin(guarded)
     bare = {"Authorization": f"Bearer {TOKEN}"}
     assert post_form(guarded, "/board/machines/laser", bare, action="lock", reason="").status == 401
@@ -225,20 +226,20 @@ def test_a_token_gives_no_orders_to_the_board_nor_a_cookie_to_the_api(guarded: R
 
 
 def test_a_browser_whose_login_is_over_is_led_to_the_login(guarded: Running) -> None:
-    reply = Admin(guarded).order("laser", "lock", {"Cookie": "", **BROWSER})
+    reply = Admin(guarded).command("laser", "lock", {"Cookie": "", **BROWSER})
     assert reply.status == 401
     assert b'<a class="button" href="/login">Log in</a>' in reply.body
 
 
-def test_an_order_to_a_machine_that_is_not_there_names_the_nearest(guarded: Running) -> None:
+def test_a_command_to_a_machine_that_is_not_there_names_the_nearest(guarded: Running) -> None:
     admin = Admin(guarded)
-    reply = admin.order("metal-mil", "lock", BROWSER)
+    reply = admin.command("metal-mil", "lock", BROWSER)
     assert reply.status == 404
     assert b'<a href="/machines/metal-mill"><bdi>metal-mill</bdi></a>' in reply.body
-    assert "Did you mean" in admin.order("metal-mil", "lock").error
+    assert "Did you mean" in admin.command("metal-mil", "lock").error
 
 
-def test_without_a_token_orders_from_this_computer_need_their_form(server: Running) -> None:
+def test_without_a_token_commands_from_this_computer_need_their_form(server: Running) -> None:
     token = csrf(server.get("/", headers=BROWSER).body.decode())
     assert post_form(server, "/board/machines/laser", action="lock", reason="").status == 403
     rebound = {"Origin": "http://evil.example", "Host": "evil.example"}

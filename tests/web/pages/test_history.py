@@ -29,7 +29,7 @@ def test_a_machine_has_a_page_by_name_and_alias(shop: Running, called: str) -> N
     html = page(shop, f"/machines/{quote(called)}")
     assert "<h1><bdi>Metal Mill</bdi></h1>" in html
     assert "When is it free?" in html
-    assert html.count("<canvas") == 0, "pictures are made by the script alone, tables are there without it"
+    assert html.count("<canvas") == 0, "charts are made by the script alone, tables are there without it"
     assert len(re.findall(r"<tr>", html)) > 90
 
 

@@ -79,7 +79,7 @@ def test_no_name_is_in_a_tile_for_everybody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "orders"),
+    ("machine", "buttons"),
     [
         (IDLE, ["oops", "lock"]),
         (replace(IDLE, oops=FLAG), ["lock", "clear"]),
@@ -87,9 +87,9 @@ def test_no_name_is_in_a_tile_for_everybody() -> None:
         (replace(IDLE, oops=FLAG, lock=FLAG), ["clear"]),
     ],
 )
-def test_admins_get_the_buttons_that_would_change_something(machine: Snapshot, orders: list[str]) -> None:
+def test_admins_get_the_buttons_that_would_change_something(machine: Snapshot, buttons: list[str]) -> None:
     tile = html(machine, "admin")
-    assert [order for order in ("oops", "lock", "clear") if f'value="{order}"' in tile] == orders
+    assert [button for button in ("oops", "lock", "clear") if f'value="{button}"' in tile] == buttons
     assert "<button" not in html(machine, "plain", names=True)
 
 

@@ -154,7 +154,7 @@
   };
   const spoken = item => `${item.querySelector('h2').textContent}: ${item.querySelector('strong').textContent}`;
 
-  const firstKey = item => item.querySelector('.orders [data-key]') || item.querySelector('[data-key]');
+  const firstKey = item => item.querySelector('.commands [data-key]') || item.querySelector('[data-key]');
 
   function take(answer, quiet) {
     const active = document.activeElement;
@@ -266,19 +266,19 @@
 
   /* commands of admins */
 
-  const dialog = by('order');
+  const dialog = by('command');
   if (!dialog) return;
-  const form = dialog.querySelector('form'), go = form.querySelector('.main'), error = by('order-error');
+  const form = dialog.querySelector('form'), go = form.querySelector('.main'), error = by('command-error');
   let command = null;
 
   list.addEventListener('click', event => {
-    const pressed = event.target.closest('button[form="orders"]');
+    const pressed = event.target.closest('button[form="commands"]');
     if (!pressed) return;
     event.preventDefault();
-    const about = document.querySelector(`template[data-order="${pressed.value}"]`);
+    const about = document.querySelector(`template[data-command="${pressed.value}"]`);
     command = {action: pressed.value, path: pressed.getAttribute('formaction'), item: pressed.closest('li')};
-    by('order-title').textContent = `${about.dataset.label} ${command.item.querySelector('h2').textContent.trim()}?`;
-    by('order-effect').textContent = about.content.textContent;
+    by('command-title').textContent = `${about.dataset.label} ${command.item.querySelector('h2').textContent.trim()}?`;
+    by('command-effect').textContent = about.content.textContent;
     go.textContent = about.dataset.label;
     error.textContent = said.textContent = '';
     form.reset();
@@ -301,7 +301,7 @@
     go.disabled = true;
     error.textContent = '';
     try {
-      const body = new URLSearchParams(new FormData(by('orders')));
+      const body = new URLSearchParams(new FormData(by('commands')));
       body.set('action', command.action);
       body.set('reason', form.elements.reason.value);
       const reply = await fetch(command.path, {method: 'POST', body, headers: {Accept: 'application/json'}})

@@ -41,18 +41,18 @@ No machines are configured: <code>machines.json</code> is empty.\\
 % end
 </p>
 % if kind == 'admin':
-<form id="orders" method="post" hidden><input type="hidden" name="csrf" value="{{viewer.csrf}}"></form>
-<dialog id="order" aria-labelledby="order-title" aria-describedby="order-effect">
+<form id="commands" method="post" hidden><input type="hidden" name="csrf" value="{{viewer.csrf}}"></form>
+<dialog id="command" aria-labelledby="command-title" aria-describedby="command-effect">
   <form method="dialog">
-    <h2 id="order-title"></h2>
-    <p id="order-effect" class="muted"></p>
+    <h2 id="command-title"></h2>
+    <p id="command-effect" class="muted"></p>
     <p class="field"><label>Reason (everybody sees it) <input name="reason" maxlength="1000" autocomplete="off"></label></p>
-    <p id="order-error" class="say bad" role="alert"></p>
+    <p id="command-error" class="say bad" role="alert"></p>
     <p class="buttons"><button class="main" value="go"></button> <button value="cancel" formnovalidate>Cancel</button></p>
   </form>
 </dialog>
 % for key, button in buttons.items():
-<template data-order="{{key}}" data-label="{{button.label}}">{{button.effect}}</template>
+<template data-command="{{key}}" data-label="{{button.label}}">{{button.effect}}</template>
 % end
 % end
 % if not kiosk:

@@ -48,10 +48,10 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 </p>
 % end
 % if kind == 'admin':
-<p class="orders">
+<p class="commands">
 %   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.oops or machine.lock)):
 %     if possible:
-<button form="orders" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
+<button form="commands" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
 %     end
 %   end
 </p>
