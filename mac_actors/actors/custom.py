@@ -1,4 +1,4 @@
-"""Actors of a script's own, beside the machines: supervised, given all outcomes, and unable to disturb anybody.
+"""A script's custom actors, beside the machines: supervised, given all outcomes, and unable to disturb anybody.
 
 They run for as long as the fleet is open. One that dies is started anew from its class and arguments, and
 finds the outcomes that waited for it. One that dies again and again is tried once a minute, and the fleet's health
@@ -49,7 +49,7 @@ class CustomActor(LiveRef[A]):
         self.ref: pykka.ActorRef[A] = self._start()
 
     def __repr__(self) -> str:
-        """Return its name, and whether it lives."""
+        """Return its name, and whether it is alive."""
         return f"<CustomActor {self.name}: {'stopped' if self.ended else 'alive' if self.is_alive() else 'dead'}>"
 
     __str__ = __repr__

@@ -61,7 +61,7 @@ class Latch:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer(Readable):
-    """What came of an event: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
+    """What came of an input: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
 
     outputs: Outputs
     outcomes: tuple[Outcome, ...] = ()

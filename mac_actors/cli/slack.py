@@ -1,4 +1,4 @@
-"""The commands that look after the Slack side."""
+"""The commands that look after the connection to Slack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mac_actors.errors import ConfigError
 
 @click.group(short_help="slack check: are tokens, scopes and channels right?")
 def slack() -> None:
-    """Look after the Slack side."""
+    """Look after the connection to Slack."""
 
 
 @slack.command("check")

@@ -1,4 +1,4 @@
-"""What is true: one machine's states, events and decisions, as pure functions and frozen values.
+"""What is true: one machine's states, inputs and decisions, as pure functions and frozen values.
 
 Standard library only; no clock, no I/O, no threads. The specification is the table of
 :mod:`mac_actors.core.transitions`; the other modules hold the words that it is written in.

@@ -41,7 +41,7 @@ def authorize(
     at: datetime,
     hold: Refusal | None = None,
 ) -> Granted | Refused | Noted:
-    """Judge a card at its insertion.
+    """Decide what a card may do, at its insertion.
 
     The order of the questions is the contract's: always enabled comes before expiry, expiry before
     override, override before the rest. ``hold`` forbids a start whoever asks, an override too.

@@ -263,7 +263,7 @@ class _Draft:
         if has_power is not had_power:
             self.emit(PowerChanged, on=has_power)
 
-    # the pieces
+    # the parts
 
     def change(self, **parts: Any) -> None:
         self.state = replace(self.state, **parts)

@@ -83,7 +83,7 @@ class AnyFleet(Protocol):
         """
 
     def start(self, actor_class: type[A], *args: Any, **kwargs: Any) -> CustomActor[A]:
-        """Start an actor of one's own, supervised and given every outcome."""
+        """Start a custom actor, supervised and given every outcome."""
 
     def close(self) -> None:
         """Finish what is under way, and let go. May be called again."""

@@ -46,7 +46,7 @@ class Retention:
         self._emptying = False
 
     def step(self) -> None:
-        """Do the next piece, if there is one; never waits for the disk to write."""
+        """Do the next batch, if there is one; never waits for the disk to write."""
         if time.monotonic() < self._due or (self._latch and not self._latch.wait(0)):
             return
         self._latch = None

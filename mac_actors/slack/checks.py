@@ -1,4 +1,4 @@
-"""Is the Slack side set up as it must be? One line for each part, with what to do."""
+"""Is Slack set up as it must be? One line for each part, with what to do."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
                 )
             raise RequestRefused(404, f"No such machine: {short_name}") from None
         except MachineUnavailable:
-            observe(time.monotonic() - received)  # the slowest of all: they belong in the picture
+            observe(time.monotonic() - received)  # the slowest of all: they count too
             raise
         refused_readers.remove(name)
         bottle.response.content_type = "application/json"

@@ -198,7 +198,7 @@ def wants_openmetrics(accept: str) -> bool:
     """Whether OpenMetrics 1 is asked for, and no less than plain text; whatever the header looks like."""
     wishes = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
     for part in accept.lower().split(","):
-        name, *parameters = (piece.strip() for piece in part.split(";"))
+        name, *parameters = (field.strip() for field in part.split(";"))
         given = dict(parameter.partition("=")[::2] for parameter in parameters)
         version = given.get("version", "1").strip('"')
         if name in wishes and (name == "text/plain" or version.split(".")[0] == "1"):
