@@ -10,7 +10,7 @@ import pytest
 
 import mac_actors
 
-HEAVY = {"bottle", "cheroot", "httpx", "pydantic", "pykka", "rich", "slack_bolt", "slack_sdk", "sqlalchemy"}
+PACKAGES = {"bottle", "cheroot", "httpx", "pydantic", "pykka", "rich", "slack_bolt", "slack_sdk", "sqlalchemy"}
 
 
 def loaded(code: str) -> set[str]:
@@ -32,7 +32,7 @@ def test_the_package_loads_nothing_until_it_is_asked_for() -> None:
 def test_what_runs_often_loads_next_to_nothing(command: list[str]) -> None:
     run = f"from mac_actors.cli import main\nwith contextlib.suppress(SystemExit): main({command})"
     assert loaded(run) >= {"click", "mac_actors"}
-    assert not loaded(run) & HEAVY
+    assert not loaded(run) & PACKAGES
 
 
 def test_every_public_name_is_there_and_listed() -> None:

@@ -62,12 +62,12 @@ def test_merged_spans_hold_the_same_moments_and_do_not_overlap(given_: list[inte
 
 
 @given(instants, st.floats(0, 3e6), st.sampled_from([900, 3600]))
-def test_the_pieces_of_a_span_are_the_span(start: float, length: float, step: int) -> None:
-    pieces = intervals.split((start, start + length), step)
-    assert sum(pieces.values()) == pytest.approx(length, abs=1e-4)
-    assert all(0 < seconds <= step for seconds in pieces.values())
-    if pieces:
-        assert sorted(pieces) == list(range(min(pieces), max(pieces) + 1))
+def test_the_parts_of_a_span_are_the_span(start: float, length: float, step: int) -> None:
+    parts = intervals.split((start, start + length), step)
+    assert sum(parts.values()) == pytest.approx(length, abs=1e-4)
+    assert all(0 < seconds <= step for seconds in parts.values())
+    if parts:
+        assert sorted(parts) == list(range(min(parts), max(parts) + 1))
 
 
 @given(instants, st.floats(1, 3e6), st.sampled_from(ZONES))

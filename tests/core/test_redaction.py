@@ -18,7 +18,7 @@ from mac_actors.storage import codec
 from tests.storage.test_store import NOW, outcomes
 
 ANN = Person("7", "Ann Able")
-WHOM = Redaction(frozenset({"7"}), frozenset({"Ann Able", "ann@example.org"}), frozenset({"0001234567"}))
+REDACTION = Redaction(frozenset({"7"}), frozenset({"Ann Able", "ann@example.org"}), frozenset({"0001234567"}))
 COMMON: dict[str, Any] = {"machine": "m", "display_name": "Mill", "at": NOW}
 
 
@@ -29,7 +29,7 @@ def started(person: Person = ANN) -> o.SessionStarted:
 
 
 def persons(value: Any) -> list[Any]:
-    """Everything in an outcome that says who: persons, fobs, who gave an order."""
+    """Everything in an outcome that says who: persons, fobs, who gave a command."""
     found: list[Any] = []
     for field in dataclasses.fields(value):
         part = getattr(value, field.name)
@@ -82,7 +82,7 @@ def test_whoever_is_in_a_new_outcome_is_found_by_the_type_of_the_field() -> None
     assert (lent.person, lent.origin, lent.ended_session) == (ANN, lent.flag, None)
     flag = dataclasses.replace(lent.flag, by="")
     assert without(lent, EVERYBODY) == dataclasses.replace(lent, user=FORGOTTEN, lender=FORGOTTEN, flag=flag)
-    assert without(lent, WHOM) == dataclasses.replace(lent, user=FORGOTTEN, flag=flag)
+    assert without(lent, REDACTION) == dataclasses.replace(lent, user=FORGOTTEN, flag=flag)
     assert persons(without_names(lent)) == [MEMBER, MEMBER]
 
 
@@ -90,20 +90,21 @@ def test_the_texts_say_someone() -> None:
     ended = o.Ended(ANN, SessionKind.AUTHORIZED, NOW, 720.0, o.EndReason.CARD_REMOVED)
     refused = o.SessionRefused(refusal=Refusal.UNKNOWN, user=None, fob="0001234567", **COMMON)
     oopsed = o.OopsSet(flag=Flag(NOW, Source.SLACK, "Ann Able", "Ann Able heard a noise"), ended=ended, **COMMON)
-    assert full_text(without(started(), WHOM)) == "Mill: someone logged in."
+    assert full_text(without(started(), REDACTION)) == "Mill: someone logged in."
     assert (
-        full_text(without(o.SessionEnded(ended=ended, **COMMON), WHOM)) == "Mill: someone's session ended after 12 min."
+        full_text(without(o.SessionEnded(ended=ended, **COMMON), REDACTION))
+        == "Mill: someone's session ended after 12 min."
     )
-    assert full_text(without(refused, WHOM)) == "Mill: a card was refused: the fob is unknown."
-    assert full_text(without(oopsed, WHOM)) == (
+    assert full_text(without(refused, REDACTION)) == "Mill: a card was refused: the fob is unknown."
+    assert full_text(without(oopsed, REDACTION)) == (
         "Mill is oopsed, from Slack: someone heard a noise. someone's session ended after 12 min."
     )
-    assert public_text(without(started(), WHOM)) == public_text(started())
+    assert public_text(without(started(), REDACTION)) == public_text(started())
 
 
 def test_others_stay_in_the_same_outcome() -> None:
     bob = o.Ended(Person("8", "Bob"), SessionKind.AUTHORIZED, NOW, 1.0, o.EndReason.OOPS)
-    changed = without(o.OopsSet(flag=Flag(NOW, Source.SLACK, "ANN ABLE"), ended=bob, **COMMON), WHOM)
+    changed = without(o.OopsSet(flag=Flag(NOW, Source.SLACK, "ANN ABLE"), ended=bob, **COMMON), REDACTION)
     assert isinstance(changed, o.OopsSet)
     assert (changed.flag.by, changed.ended) == ("", bob)
 
@@ -114,7 +115,7 @@ def test_both_lifted_flags_and_the_order_itself_are_looked_at() -> None:
         oops=flag, lock=flag, source=Source.CLI, by="Ann Able", reason="ann@example.org is back", still_oopsed=False,
         still_locked=False, power_on=False, **COMMON,
     )  # fmt: skip
-    changed = without(cleared, WHOM)
+    changed = without(cleared, REDACTION)
     assert isinstance(changed, o.Cleared)
     assert changed.oops == changed.lock == Flag(NOW, Source.CLI, "", "by someone's wish")
     assert (changed.by, changed.reason) == ("", "someone is back")
@@ -123,11 +124,11 @@ def test_both_lifted_flags_and_the_order_itself_are_looked_at() -> None:
 def test_what_is_so_now_stays() -> None:
     ended = o.Ended(ANN, SessionKind.AUTHORIZED, NOW, 720.0, o.EndReason.OOPS)
     flag = Flag(NOW, Source.SLACK, "Ann Able", "by Ann Able")
-    changed = without(o.LockSet(flag=flag, ended=ended, **COMMON), WHOM, current=True)
+    changed = without(o.LockSet(flag=flag, ended=ended, **COMMON), REDACTION, current=True)
     assert isinstance(changed, o.LockSet)
     assert changed.flag == flag, "the state has it too"
     assert changed.ended is not None and changed.ended.user == FORGOTTEN
-    assert without(started(), WHOM, current=True) == started()
+    assert without(started(), REDACTION, current=True) == started()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_what_is_so_now_stays() -> None:
     ],
 )
 def test_a_name_is_taken_out_of_a_text_where_it_stands_alone(text: str, expected: str) -> None:
-    assert WHOM.out_of(text) == expected
+    assert REDACTION.out_of(text) == expected
 
 
 @pytest.mark.parametrize(("name", "word"), [("Bo Li", "…"), ("Bo", "?"), ("Bo Liang", "someone")])

@@ -1,4 +1,4 @@
-"""Two boards under one name are noticed; one board, whatever happens to it, is not taken for two."""
+"""Two readers under one name are noticed; one reader, whatever happens to it, is not taken for two."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def _seen(reports: Sequence[Report]) -> list[bool]:
 
 
 def _alternating(count: int) -> list[Report]:
-    """Two boards with uptimes of their own, each every ten seconds, at one address (behind a router)."""
+    """Two readers with uptimes of their own, each every ten seconds, at one address (behind a router)."""
     return [(5.0 * n, (5000 if n % 2 else 40) + 5.0 * n, HERE) for n in range(count)]
 
 
-def test_alternating_uptimes_are_two_boards() -> None:
+def test_alternating_uptimes_are_two_readers() -> None:
     assert _seen(_alternating(5)) == [False] * 5
     assert _seen(_alternating(8))[-2:] == [True, True]
 
 
-def test_alternating_addresses_are_two_boards() -> None:
+def test_alternating_addresses_are_two_readers() -> None:
     reports = [(5.0 * n, 40 + 5.0 * n, THERE if n % 2 else HERE) for n in range(8)]
     assert _seen(reports)[-1]
 
@@ -48,7 +48,7 @@ def test_once_the_other_board_is_gone_all_is_well_again_after_a_minute() -> None
         pytest.param([(10.0 * n, 100 + 10.0 * n, HERE) for n in range(20)], id="heartbeats"),
         pytest.param([(10.0 * n, 60.0 * (n // 6), HERE) for n in range(30)], id="an uptime measured once a minute"),
         pytest.param([(10.0 * n, None if n == 5 else 5.0 * n, HERE) for n in range(12)], id="a reboot"),
-        pytest.param([(10.0 * n, 10.0 * (n % 4), HERE) for n in range(20)], id="a board that restarts all the time"),
+        pytest.param([(10.0 * n, 10.0 * (n % 4), HERE) for n in range(20)], id="a reader that restarts all the time"),
         pytest.param([(10.0 * n, 100 + 10.0 * n, HERE if n < 5 else THERE) for n in range(12)], id="a new address"),
         pytest.param([(0.1 * n, None, HERE) for n in range(12)], id="a sensor without a reading"),
         pytest.param([(0.1 * n, 100.0, HERE) for n in range(12)], id="an uptime that stands still"),

@@ -375,7 +375,7 @@ def half_open_readers(shop: Shop, chance: random.Random, seconds: float) -> Resu
     """Clients that vanish: reset in the middle of a request, hang up before the answer, never read it."""
     result = Result("readers and admins are answered as ever")
     whole = request_bytes("POST", "/api/machine/update", report("spare1", "", 5000.0))
-    board = request_bytes("GET", "/api/events?limit=1000")
+    long = request_bytes("GET", "/api/events?limit=1000")
     begun, deaf, count = time.monotonic(), list[socket.socket](), 0
     try:
         while time.monotonic() - begun < seconds:
@@ -383,7 +383,7 @@ def half_open_readers(shop: Shop, chance: random.Random, seconds: float) -> Resu
                 with suppress(OSError):
                     sock = open_socket(shop.port, "127.0.0.6")
                     kind = chance.randrange(3)
-                    sock.sendall([whole[: chance.randrange(1, len(whole))], whole, board][kind])
+                    sock.sendall([whole[: chance.randrange(1, len(whole))], whole, long][kind])
                     if kind == 2 and len(deaf) < 100:
                         deaf.append(sock)
                     else:
@@ -447,8 +447,8 @@ def reload_broken(shop: Shop, chance: random.Random, seconds: float) -> Result:
     return result
 
 
-def two_boards(shop: Shop, _: random.Random, seconds: float) -> Result:
-    """Two boards report under one name, in turn."""
+def two_readers(shop: Shop, _: random.Random, seconds: float) -> Result:
+    """Two readers report under one name, in turn."""
     del seconds
     result = Result("said once; no session starts")
     said = "two boards report under the name spare2"
@@ -492,14 +492,14 @@ def readers_fall_silent(shop: Shop, _: random.Random, seconds: float) -> Result:
                     shop.report(name)
             stop.wait(0.3)
 
-    boards = threading.Thread(target=report_on, daemon=True)
-    boards.start()
+    readers = threading.Thread(target=report_on, daemon=True)
+    readers.start()
     try:
         until(lambda: shop.count_posted("back after") > back, "the return is said", 30)
         run_for(1)
     finally:
         stop.set()
-        boards.join()
+        readers.join()
     times = (shop.count_posted("silent for") - silent, shop.count_posted("back after") - back)
     result.worst = f"said after {took:.1f} s; {times[0]} posts of silence, {times[1]} of return"
     result.require(times == (1, 1), f"{times[0]} posts of silence and {times[1]} of return, not one each")
@@ -528,6 +528,6 @@ ON_ANY_SHOP: dict[str, Fault] = {
     "half-open-readers": half_open_readers,
     "flood": flood,
     "reload-broken": reload_broken,
-    "two-boards": two_boards,
+    "two-readers": two_readers,
 }
 """Faults that can be done to a shop, by name."""

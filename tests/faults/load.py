@@ -213,7 +213,7 @@ class Yardstick(Worker):
 
 
 class Reader(Worker):
-    """A board: reports at each event and in between; what was not answered it says again."""
+    """A reader: reports at each event and in between; what was not answered it says again."""
 
     def __init__(self, load: Load, machine: str, seed: int) -> None:
         super().__init__(load, f"reader {machine}", seed)

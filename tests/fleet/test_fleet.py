@@ -1,4 +1,4 @@
-"""The fleet: finding machines, orders by proxy, subscribers, restarts, the end."""
+"""The fleet: finding machines, commands by proxy, subscribers, restarts, the end."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_events_go_to_the_exact_name_alone(fleet: MachineFleet) -> None:
         report(fleet, "Metal Mill")
 
 
-# orders
+# commands
 
 
 def test_oops_lock_and_clear_by_proxy_answer_with_what_came_of_it(fleet: MachineFleet) -> None:
@@ -321,9 +321,9 @@ def test_close_twice_is_once(tmp_path: Path) -> None:
 def test_a_closed_fleet_refuses_orders(tmp_path: Path) -> None:
     fleet = open_at(tmp_path)
     fleet.close()
-    for order in (lambda: fleet["router"], lambda: fleet.ask("router", Oops(datetime.now(UTC), Source.HTTP))):
+    for command in (lambda: fleet["router"], lambda: fleet.ask("router", Oops(datetime.now(UTC), Source.HTTP))):
         with pytest.raises(MachineUnavailable):
-            order()
+            command()
     assert fleet.health()["fleet"] == "stopping"
 
 

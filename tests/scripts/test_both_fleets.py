@@ -183,18 +183,18 @@ class Listener(pykka.ThreadingActor):
 @pytest.mark.actor_dies
 def test_an_own_actor_is_told_of_outcomes_and_comes_back_when_it_dies(fleet: AnyFleet) -> None:
     told = RecordingSubscriber()
-    own = fleet.start(Listener, told, word="hello")
-    assert isinstance(own, pykka.ActorRef)
-    assert own.proxy().word.get(timeout=WAIT) == "hello"
-    before = own.actor_urn
+    custom = fleet.start(Listener, told, word="hello")
+    assert isinstance(custom, pykka.ActorRef)
+    assert custom.proxy().word.get(timeout=WAIT) == "hello"
+    before = custom.actor_urn
     fleet["router"].lock().get()
     fleet["router"].unlock(reason="die").get()
     fleet["router"].lock().get()
     assert len(told.wait_for(3)) == 3, "what waited when it died is told to its successor"
-    assert own.is_alive()
-    assert own.actor_urn != before
-    assert own.proxy().word.get(timeout=WAIT) == "hello"
-    assert own.stop() is True
+    assert custom.is_alive()
+    assert custom.actor_urn != before
+    assert custom.proxy().word.get(timeout=WAIT) == "hello"
+    assert custom.stop() is True
     fleet["router"].unlock().get()
     assert len(told.outcomes) == 3
 

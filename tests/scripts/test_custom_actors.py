@@ -48,11 +48,11 @@ def test_one_that_ends_is_started_anew_with_its_arguments_and_it_is_said(
     fleet: Fleet, caplog: pytest.LogCaptureFixture, end: str
 ) -> None:
     lives: list[str] = []
-    own = fleet.start(Counting, lives, word="kept")
-    getattr(own.proxy(), end).defer()
+    custom = fleet.start(Counting, lives, word="kept")
+    getattr(custom.proxy(), end).defer()
     wait_until(lambda: lives == ["kept", "kept"])
     wait_until(lambda: fleet.restarts["custom"] == 1)
-    assert own.is_alive()
+    assert custom.is_alive()
     wait_until(lambda: "Counting had stopped and was restarted" in caplog.text)
     assert fleet.health() == {}
     assert fleet.restarts == {"custom": 1}, "no other actor was touched"
@@ -69,7 +69,7 @@ def test_one_that_fails_again_and_again_is_ill_and_not_in_a_loop(
         def on_start(self) -> None:
             raise ValueError("can't begin")
 
-    own = fleet.start(Stillborn, starts)
+    custom = fleet.start(Stillborn, starts)
     wait_until(lambda: "actors" in fleet.health())
     assert "Stillborn" in fleet.health()["actors"]
     assert len(starts) == LIMIT + 2
@@ -77,7 +77,7 @@ def test_one_that_fails_again_and_again_is_ill_and_not_in_a_loop(
         fleet.restart_dead()
     assert len(starts) == LIMIT + 2
     wait_until(lambda: "again and again" in caplog.text)
-    assert "dead" in repr(own)
+    assert "dead" in repr(custom)
     assert fleet["router"].lock().get(timeout=WAIT).durable
 
 
@@ -98,8 +98,8 @@ def test_one_that_can_not_be_made_again_is_ill_and_says_why(
             if len(lives) > 1:
                 raise error
 
-    own = fleet.start(Once, [])
-    own.proxy().crash.defer()
+    custom = fleet.start(Once, [])
+    custom.proxy().crash.defer()
     wait_until(lambda: "actors" in fleet.health())
     wait_until(lambda: f"could not be restarted ({why})" in caplog.text)
 
@@ -149,9 +149,9 @@ def test_two_of_a_kind_have_names_of_their_own(fleet: Fleet) -> None:
 
 
 def test_one_without_on_receive_is_not_told_of_outcomes(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
-    own = fleet.start(Counting, [])
+    custom = fleet.start(Counting, [])
     fleet["router"].lock().get(timeout=WAIT)
-    own.ask("a message of the script's own", timeout=WAIT)
+    custom.ask("a message of the script's own", timeout=WAIT)
     [unexpected] = [text for record in caplog.records if "Unexpected" in (text := record.getMessage())]
     assert "a message of the script's own" in unexpected
 
@@ -186,12 +186,12 @@ def test_one_that_does_not_end_is_left_behind_and_said(
         def on_receive(self, message: Any) -> None:
             gate.wait(WAIT)
 
-    own = fleet.start(Stuck)
+    custom = fleet.start(Stuck)
     fleet["router"].lock().get(timeout=WAIT)
     fleet.close()
     assert "Stuck did not stop within 0.05 s" in caplog.text
     gate.set()
-    own.ref.stop(timeout=WAIT)
+    custom.ref.stop(timeout=WAIT)
 
 
 def test_outcomes_wait_for_the_publisher_while_it_is_dead(fleet: Fleet) -> None:

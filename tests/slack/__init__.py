@@ -1,1 +1,1 @@
-"""The Slack side, tested with the real clients against a local stand-in workspace (`workspace.Workspace`)."""
+"""What speaks with Slack, tested with the real clients against a local stand-in workspace (`workspace.Workspace`)."""

@@ -1,4 +1,4 @@
-"""The Socket Mode side: connections, the envelopes sent on them and their acknowledgements."""
+"""Socket Mode: connections, the envelopes sent on them and their acknowledgements."""
 
 from __future__ import annotations
 

@@ -254,14 +254,14 @@ def test_many_random_sessions_add_up_as_by_brute_force(store: Store) -> None:
         assert users is not None
         found = {**machines, **{str(one.account_id): one.usage for one in users}}
         for key in ("mill", "saw", "kiln", "1", "2"):
-            spans = [
+            intervals = [
                 (s.ended.since.timestamp(), s.at.timestamp())
                 for s in sessions
                 if key in {s.machine, s.ended.user.account_id}
             ]
             use = found.get(key, Usage())
-            assert use.sessions == sum(begin <= b < end for b, _ in spans)
-            assert use.seconds == pytest.approx(sum(overlap(span, begin, end) for span in spans), abs=0.1)
+            assert use.sessions == sum(begin <= b < end for b, _ in intervals)
+            assert use.seconds == pytest.approx(sum(overlap(interval, begin, end) for interval in intervals), abs=0.1)
 
 
 def test_the_shop_shows_machines_weeks_and_what_was_not_usable(store: Store) -> None:
