@@ -81,4 +81,4 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that is here
         return value
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        return sorted({*globals(), *__all__} - {"Any", "TYPE_CHECKING", "import_module"})

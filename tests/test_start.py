@@ -40,6 +40,7 @@ def test_every_public_name_is_there_and_listed() -> None:
     exec("from mac_actors import *", everything)
     assert set(mac_actors.__all__) <= everything.keys()
     assert set(mac_actors.__all__) <= set(dir(mac_actors))
+    assert not {"Any", "import_module"} & set(dir(mac_actors)), "they are no names of ours"
     for name in mac_actors.__all__:
         assert pickle.loads(pickle.dumps(getattr(mac_actors, name))) is everything[name]
 

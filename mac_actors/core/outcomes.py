@@ -216,4 +216,10 @@ KINDS = frozenset(TYPES)
 
 def kind(outcome: Outcome) -> str:
     """Return the one word by which journal, API and metrics call this outcome."""
-    return next(kind.word for kind in _KINDS if isinstance(outcome, kind.type) and kind.fits(outcome))
+    own: type = type(outcome)
+    return next(kind.word for kind in _kinds_of(own) if kind.fits(outcome))
+
+
+@cache
+def _kinds_of(outcome: type) -> tuple[_Kind, ...]:
+    return tuple(kind for kind in _KINDS if issubclass(outcome, kind.type))
