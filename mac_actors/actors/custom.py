@@ -169,7 +169,7 @@ class CustomActors:
             log.exception("the custom actor %s could not be restarted", name)
             happened = f"could not be restarted ({type(error).__name__}: {error})"
         label = f"custom actor {name}"
-        if sentence := self._restarts.sentence("custom", label, f"The {label}", happened):
+        if sentence := self._restarts.note("custom", label, f"The {label}", happened):
             self._notify(sentence)
 
     def close(self) -> None:

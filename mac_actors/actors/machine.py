@@ -263,7 +263,6 @@ class MachineProxy(pykka.ActorProxy[MachineActor]):
         return isinstance(other, MachineProxy) and self._name == other._name
 
     def __hash__(self) -> int:
-        """Return a hash that equal ones share."""
         return hash(self._name)
 
     def __dir__(self) -> list[str]:

@@ -29,20 +29,15 @@ class Restarts:
             times.popleft()
         return True
 
-    def note(self, kind: str, actor: str) -> bool:
-        """Count a restart; says whether it is worth a notice (a storm is said once, when it begins)."""
+    def note(self, kind: str, actor: str, label: str, happened: str = "was restarted") -> str | None:
+        """Count a restart; returns what is to be said of it, if anything. A storm is said once, when it begins."""
         self.counts[kind] += 1
         times = self._times.setdefault(actor, deque(maxlen=LIMIT + 1))
         was_storm = len(times) > LIMIT
         times.append(time.monotonic())
-        return not was_storm
-
-    def sentence(self, kind: str, actor: str, label: str, happened: str = "was restarted") -> str | None:
-        """Count a restart as :meth:`note` does; returns what is to be said of it, if anything."""
-        if not self.note(kind, actor):
+        if was_storm:
             return None
-        storm = actor in self.storms()
-        more = "; it fails again and again, and is tried once a minute from now on" if storm else ""
+        more = "; it fails again and again, and is tried once a minute from now on" if len(times) > LIMIT else ""
         return f"{label} had stopped and {happened}{more}. The log says why."
 
     def storms(self) -> list[str]:

@@ -264,7 +264,6 @@ class RemoteMachine(Machine):
         return isinstance(other, RemoteMachine) and (self._fleet, self._name) == (other._fleet, other._name)
 
     def __hash__(self) -> int:
-        """Return a hash that equal ones share."""
         return hash(self._name)
 
     def __dir__(self) -> list[str]:

@@ -176,7 +176,7 @@ class Supervisor:
 
     def _restarted(self, kind: str, actor: str, label: str) -> None:
         """Count a restart, and say it."""
-        if sentence := self._restarts.sentence(kind, actor, label):
+        if sentence := self._restarts.note(kind, actor, label):
             self._context.notify(sentence)
 
     def save_telemetry(self) -> None:

@@ -16,7 +16,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def _die(restarts: Restarts, times: int) -> list[bool]:
-    return [restarts.allow("mill") and restarts.note("machine", "mill") for _ in range(times)]
+    return [restarts.allow("mill") and restarts.note("machine", "mill", "The mill") is not None for _ in range(times)]
 
 
 def test_a_few_deaths_are_mended_at_once_and_each_is_said(clock: Clock) -> None:
@@ -34,7 +34,7 @@ def test_too_many_in_a_minute_are_a_storm_that_is_tried_once_in_a_while(clock: C
     assert restarts.allow("saw")
     clock.now += WINDOW_SECONDS + 1
     assert restarts.allow("mill")
-    assert not restarts.note("machine", "mill")  # the storm was said already
+    assert not restarts.note("machine", "mill", "The mill")  # the storm was said already
     assert not restarts.allow("mill")
 
 
@@ -42,7 +42,7 @@ def test_deaths_that_are_far_apart_are_no_storm(clock: Clock) -> None:
     restarts = Restarts()
     for _ in range(4 * LIMIT):
         assert restarts.allow("mill")
-        assert restarts.note("machine", "mill")
+        assert restarts.note("machine", "mill", "The mill")
         clock.now += WINDOW_SECONDS / 2
     assert restarts.storms() == []
 
