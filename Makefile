@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
 
-PYTEST := $(BIN)/python -m pytest -rs -n auto --dist worksteal
+# Tests wait more than they compute: two for each core.
+PYTEST := $(BIN)/python -m pytest -rs -n $$((2 * $$(nproc))) --dist worksteal
 
 # All tests on all cores, and what they covered; make test TESTS="tests/core tests/web" runs a part.
 test: $(VENV)/.dev

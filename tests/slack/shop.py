@@ -147,7 +147,7 @@ class Shop:
         return reply.json
 
     def say(self, text: str, **more: Any) -> Delivery:
-        """Mention the bot; back when the command was carried out and answered."""
+        """Mention the bot; back when the command was carried out. Its answer may still be on the way."""
         delivery = self.workspace.mention(text, **more)
         delivery.acked()
         wait_until(lambda: self.fleet.store.has_seen(delivery.event_id))

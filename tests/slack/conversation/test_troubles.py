@@ -44,6 +44,7 @@ def test_every_command_is_acknowledged_without_waiting_for_the_disk(make_shop: M
 )
 def test_a_command_that_changes_nothing_is_answered_so(shop: Shop, before: str, command: str, answer: str) -> None:
     shop.say(before)
+    shop.wait_for_texts(1)
     shop.drained()
     shop.begin()
     state = shop.state("metal-mill")
