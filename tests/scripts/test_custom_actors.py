@@ -77,7 +77,7 @@ def test_one_that_fails_again_and_again_is_ill_and_not_in_a_loop(
         fleet.restart_dead()
     assert len(starts) == LIMIT + 2
     wait_until(lambda: "again and again" in caplog.text)
-    assert "dead" in repr(custom)
+    wait_until(lambda: "dead" in repr(custom))
     assert fleet["router"].lock().get(timeout=WAIT).durable
 
 
