@@ -34,7 +34,7 @@ def midnight(day: date, zone: Zone) -> float:
     """Return the first moment of a local day. Raises ``ValueError`` for one that clocks can't tell."""
     try:
         return datetime.combine(day, time(), zone).timestamp()
-    except OverflowError:
+    except (OverflowError, ValueError):  # which of them depends on the zone
         raise ValueError(f"{day} is too far away") from None
 
 
