@@ -46,7 +46,7 @@ def send(name: str) -> bytes:
     response.set_header("ETag", f'"{known}"')
     response.set_header("Cache-Control", FOR_EVER if request.query.get("v") == known else "max-age=3600")
     response.set_header("X-Content-Type-Options", "nosniff")
-    if f'"{known}"' in request.headers.get("If-None-Match", ""):
+    if f'"{known}"' in request.environ.get("HTTP_IF_NONE_MATCH", ""):
         response.status = 304
         return b""
     response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
