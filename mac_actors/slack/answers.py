@@ -17,6 +17,8 @@ from mac_actors.slack.notices import escape
 POST_CHARACTERS = 3500
 """Length of one post of a long answer: below the 4,000 that Slack shows well."""
 
+MISTAKE = "The server made a mistake; its log says which. Look at the status, then try again."
+
 HELP = """\
 status (or list) – all machines; status NAME – one in detail (these two work in any channel that I am in)
 oops NAME – mark a machine as broken: its power goes off at once

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.webhook import WebhookClient
 
 from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import COMMANDS
@@ -23,7 +22,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import answers, notices, status
 from mac_actors.slack.commands import CHANGING, ParsedCommand, Target, Verb, find_quoted, parse, plain, resolve
-from mac_actors.slack.gateway import EPHEMERAL, PLAIN, TIMEOUT_SECONDS, call_quietly
+from mac_actors.slack.gateway import EPHEMERAL, PLAIN, answer_url, call_quietly
 from mac_actors.slack.people import SlackUsers
 from mac_actors.storage.records import Record
 
@@ -84,7 +83,7 @@ class Dispatcher:
             return [_error_text(error)]
         except Exception:
             log.exception("a Slack command failed")
-            return ["The server made a mistake; its log says which. Look at the status, then try again."]
+            return [answers.MISTAKE]
         finally:
             if not remembered:
                 self._once.remember(event_id)
@@ -226,11 +225,17 @@ class Dispatcher:
 
     def _respond(self, body: dict[str, Any], text: str) -> None:
         """Answer a slash command: by its own address, which works also where the bot is not a member."""
-        if not body.get("response_url"):
+        url = body.get("response_url")
+        if not (url and call_quietly(answer_url, url=str(url), text=text)):
             self._post_ephemeral(str(body.get("channel_id")), str(body.get("user_id")), text)
-            return
-        webhook = WebhookClient(str(body["response_url"]), timeout=TIMEOUT_SECONDS, retry_handlers=[])
-        call_quietly(webhook.send, text=text, response_type="ephemeral")
+
+    def apologize(self, body: dict[str, Any]) -> None:
+        """Tell whoever used a command, button or modal that the server made a mistake with it."""
+        payload = body.get("event") or body
+        user = payload.get("user_id") or payload.get("user")
+        channel = payload.get("channel_id") or payload.get("channel") or self._control  # a modal names none
+        user, channel = (value["id"] if isinstance(value, dict) else str(value) for value in (user, channel))
+        self._post_ephemeral(channel, user, answers.MISTAKE)
 
 
 def _error_text(error: MacError) -> str:

@@ -169,3 +169,18 @@ def test_a_stop_while_slack_takes_its_time_ends_and_loses_nothing(make_shop: Mak
     again.drained()
     assert set(map(first(again, CONTROL), lines(workspace.posts(CONTROL)))) == {0, 1, 2, 3}
     assert set(map(first(again, OOPS), lines(workspace.posts(OOPS)))) == {2, 3}
+
+
+def test_a_stop_waits_for_the_post_under_way_so_that_it_is_there_once(
+    make_shop: MakeShop, workspace: Workspace
+) -> None:
+    shop = make_shop()
+    workspace.slow(0.5, "chat.postMessage")
+    assert shop.http.post("/api/machine/oops/metal-mill").status == 200
+    workspace.wait_for(lambda: len(workspace.calls_to("chat.postMessage")) >= 2)
+    shop.stop()
+    workspace.mend()
+    again = make_shop()
+    again.settle()
+    for channel in (CONTROL, OOPS):
+        assert sum("is oopsed" in post.text for post in workspace.posts(channel)) == 1
