@@ -15,7 +15,7 @@ from mac_actors.cli.common import connect, json_option, show_json, url_option
 from mac_actors.cli.completion import machine_names
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.changed import Changed
-from mac_actors.core.text import duration
+from mac_actors.core.text import duration, local_time
 from mac_actors.errors import ConfigError, ServerError
 
 if TYPE_CHECKING:
@@ -162,8 +162,7 @@ def _follow(news: News, show: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _print_event(event: dict[str, Any]) -> None:
-    at = datetime.fromisoformat(event["at"]).astimezone()
-    click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
+    click.echo(f"{local_time(datetime.fromisoformat(event['at']), seconds=True)}  {event['text']}")
 
 
 @click.command(short_help="Have machines.json and users.json read again.")
