@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.text import local_time
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 from tests.fakes import RefusingStore, wait_until
@@ -87,7 +88,7 @@ def test_a_notice_that_is_posted_late_has_the_time_at_which_it_happened(make_sho
     shop = make_shop()
     shop.drained()
     texts = [post.text for post in shop.workspace.posts(CONTROL)]
-    assert texts == [f"[{old.astimezone():%Y-%m-%d %H:%M}] the mill &lt;stops&gt;", "the mill runs"]
+    assert texts == [f"[{local_time(old)}] the mill &lt;stops&gt;", "the mill runs"]
 
 
 def test_status_tells_admins_that_notices_wait(make_shop: MakeShop, workspace: Workspace, tmp_path: Path) -> None:
