@@ -123,7 +123,7 @@ class SlackConnection:
             listener_executor=self._listeners,
             token_verification_enabled=True,
         )
-        dispatcher = Dispatcher(self._fleet, self._client, settings)
+        dispatcher = Dispatcher(self._fleet, self._client, settings, self._stopping)
         register(app, dispatcher)
         handler = SocketModeHandler(
             app, settings.app_token, web_client=self._client, ping_interval=PING_SECONDS, trace_enabled=False

@@ -237,6 +237,7 @@ class Workspace:
         channel: str = CONTROL,
         event_id: str | None = None,
         thread_ts: str | None = None,
+        ts: str | None = None,
         edited: bool = False,
         bot_id: str | None = None,
         subtype: str | None = None,
@@ -244,14 +245,14 @@ class Workspace:
     ) -> Delivery:
         """Somebody writes to the bot; the mention is put before a text that has none.
 
-        The text is what Slack would send: & < > already escaped.
+        The text is what Slack would send: & < > already escaped. `ts` is when it was written, if not now.
         """
         at_bot = f"<@{self.bot_user_id}>"
         payload = envelopes.app_mention(
             text=text if at_bot in text else f"{at_bot} {text}",
             user=user,
             channel=channel,
-            ts=self._state.ts(),
+            ts=ts or self._state.ts(),
             event_id=event_id or f"Ev{self._state.number():08d}",
             thread_ts=thread_ts,
             edited=edited,
