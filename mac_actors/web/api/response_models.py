@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from mac_actors.core.state import Session, Source, Status
 from mac_actors.web.api.request_models import Body
+from mac_actors.web.json_line import json_line
 
 
 class OutputsBody(Body):
@@ -225,4 +226,4 @@ def json_of(body: Body, **options: Any) -> bytes:
     """Answer with a model; ``options`` are those of ``model_dump_json``. No cache keeps it: names may be in it."""
     bottle.response.content_type = "application/json"
     bottle.response.set_header("Cache-Control", "no-store")
-    return body.model_dump_json(**options).encode()
+    return json_line(body.model_dump_json(**options))
