@@ -16,6 +16,7 @@ from typing import Protocol
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.pump import Pump
+from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.errors import ChatError, StorageError
@@ -90,10 +91,11 @@ class Notifier:
             if channel_notifier.error
         }
 
-    def close(self) -> None:
-        """Stop after the posts under way. What is still in the outbox is posted after the next start."""
-        for channel_notifier in self.channels.values():
-            channel_notifier.stop()
+    def close(self, timeout: float = 5.0) -> None:
+        """Stop after the posts under way, which are waited for, ``timeout`` seconds at the most. What is still in the
+        outbox is posted after the next start.
+        """
+        wait_for_ends([channel_notifier.stop() for channel_notifier in self.channels.values()], timeout)
 
 
 class ChannelNotifier(Pump):

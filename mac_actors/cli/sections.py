@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import UserDict
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,9 @@ from mac_actors.errors import ConfigError, MacError
 SECTIONS = {
     "Begin": {"demo": "server", "init": "init", "check": "server", "serve": "server"},
     "Look, at a running server": {"status": "remote", "events": "remote", "usage": "history", "health": "health"},
-    "Change a machine, at a running server": dict.fromkeys(("oops", "lock", "clear", "unoops", "unlock"), "remote"),
+    "Change something, at a running server": dict.fromkeys(
+        ("oops", "lock", "clear", "unoops", "unlock", "reload"), "remote"
+    ),
     "Users": {"users": "users", "forget": "history"},
     "Look after the server's own computer": {
         "backup": "storage",
@@ -53,16 +56,26 @@ class MainCommands(click.Group):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(commands=LazyCommands(), **attributes)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Take ``help COMMAND`` for ``COMMAND --help``; with NO_COLOR nothing is coloured, and never into a pipe."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        if os.environ.get("NO_COLOR"):
+            extra["color"] = False
+        return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; 2 for a wrong configuration, 1 for anything else that went wrong."""
         try:
             return super().invoke(ctx)
         except ConfigError as error:
             for problem in error.problems:
-                click.echo(problem, err=True)
+                click.secho(problem, fg="red", err=True)
             ctx.exit(2)
         except MacError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.secho(f"Error: {error}", fg="red", err=True)
             ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

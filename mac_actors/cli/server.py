@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from mac_actors.cli import shell as shell_command
-from mac_actors.cli.common import raise_file_limit, read_settings
+from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, typed
 from mac_actors.core.config import Configuration
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, ReloadRefused
@@ -145,7 +145,7 @@ def demo(port: int | None) -> None:
     stop = _stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="mac-actors-demo-") as directory:
         demo_settings = demo_module.settings_for(Path(directory), settings)
-        demo_module.run(demo_settings, stop, click.echo)
+        demo_module.run(demo_settings, stop, click.echo, typed(installed_command()))
     click.echo("The demo has ended.")
 
 

@@ -77,7 +77,7 @@ def verify() -> None:
 
     directory = read_settings().state_dir
     with _progress("checking") as progress:
-        checked = run(directory, click.echo, progress)
+        checked = run(directory, lambda finding: click.secho(finding, fg="red"), progress)
     seen = f"{directory}: {count(checked.machines, 'machine')}, {count(checked.events, 'event')}"
     if checked.findings:
         click.echo(f"{seen}; {count(checked.findings, 'thing')} wrong (docs/backup.rst says what to do).")

@@ -57,7 +57,8 @@ class RemoteFleet(AnyFleet):
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
         self._names = Names(())
         self._subscribers = Subscribers()
-        self._custom = CustomActors(Restarts(), log.warning)
+        self._restarts = Restarts()
+        self._custom = CustomActors(self._restarts, log.warning)
         self._follower: Follower | None = None
         self._watch: Watch | None = None
         try:
@@ -145,6 +146,13 @@ class RemoteFleet(AnyFleet):
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def health(self) -> dict[str, str]:
+        """Return what keeps the server from serving, and custom actors here that fail, by part, in a sentence each."""
+        if self._closed.is_set():
+            return {"fleet": "stopping"}
+        problems: dict[str, str] = self._client.ready()["problems"]
+        return problems | self._restarts.troubles()
 
     # what happens
 

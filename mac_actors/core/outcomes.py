@@ -76,6 +76,11 @@ class Outcome(Readable):
         return ended.user if ended else self._fact(Person)
 
     @property
+    def fob(self) -> str:
+        """The code of the fob that was held to the reader; empty: none, or it was removed."""
+        return ""
+
+    @property
     def origin(self) -> Flag | Cleared | None:
         """What has the ``source``, ``by`` and ``reason`` of an oops, a lock or a clear."""
         return self._fact(Flag)

@@ -84,8 +84,7 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
                 changes[name] = replace(fact, user=redaction.person)
             case Flag() if not current and (removed := _origin(fact, redaction)):
                 changes[name] = replace(fact, **removed)
-    fob: str = getattr(outcome, "fob", "")
-    if fob and (redaction.has_fob(fob) or redaction.has(outcome.person)):
+    if outcome.fob and (redaction.has_fob(outcome.fob) or redaction.has(outcome.person)):
         changes["fob"] = ""
     if isinstance(outcome, Cleared):
         changes |= _origin(outcome, redaction)
@@ -106,7 +105,7 @@ def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
 def without_fob(outcome: Outcome) -> Outcome:
     """Return the outcome without the code of the fob, which nobody outside is shown."""
     hidden: dict[str, Any] = {"fob": ""}
-    return replace(outcome, **hidden) if getattr(outcome, "fob", "") else outcome
+    return replace(outcome, **hidden) if outcome.fob else outcome
 
 
 def without_names(outcome: Outcome) -> Outcome:

@@ -206,7 +206,6 @@ class MachineFleet(AnyFleet):
             self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
 
     def health(self) -> dict[str, str]:
-        """Return what keeps the fleet from serving, by part, in a sentence each; empty when all is well."""
         stopping = {"fleet": "stopping"} if self.supervisor.closed else {}
         return stopping | self._health.troubles()
 

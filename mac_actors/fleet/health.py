@@ -49,9 +49,7 @@ class Health:
             found["journal"] = f"{lost} could not be written: the log says which; look, then restart the server"
         if dead := self._supervisor.dead():
             found["machines"] = f"being restarted: {', '.join(dead[:10])}"
-        if storms := self._restarts.storms():
-            found["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
-        return found
+        return found | self._restarts.troubles()
 
     def look_at_disk(self) -> None:
         """Say that changes were lost, that the disk takes none, or that it takes them again."""

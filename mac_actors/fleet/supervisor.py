@@ -17,7 +17,7 @@ from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure,
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Ping, prove_alive
+from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
@@ -208,12 +208,10 @@ class Supervisor:
         return silent
 
     def stop_all(self, timeout: float) -> None:
-        """Have all actors save what they know, and stop; wait ``timeout`` seconds for each. None comes back."""
+        """Have all actors save what they know, and stop; wait ``timeout`` seconds for them. None comes back."""
         stopping = []
         for ref in self.refs.values():
             with contextlib.suppress(pykka.ActorDeadError):
                 ref.tell(SaveTelemetry())
             stopping.append(ref.stop(block=False))
-        for stopped in stopping:
-            with contextlib.suppress(pykka.Timeout):
-                stopped.get(timeout=timeout)
+        wait_for_ends(stopping, timeout)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from mac_actors.core.transitions import Already
 from mac_actors.errors import MacError, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
-from mac_actors.storage.records import Unreadable
+from mac_actors.storage.records import Unreadable, Waiting
 from mac_actors.storage.store import Store
 from tests.fakes import (
     ANN,
@@ -316,6 +317,25 @@ def test_close_twice_is_once(tmp_path: Path) -> None:
     fleet.close()
     fleet.close()
     assert isinstance(stored(tmp_path)["vent"], MachineState)
+
+
+class SlowChat(RecordingChat):
+    """A chat that takes a while for each post."""
+
+    posting = threading.Event()
+
+    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+        self.posting.set()
+        threading.Event().wait(0.3)
+        return super().post(channel, notices, thread)
+
+
+def test_when_close_returns_the_last_actor_has_ended() -> None:
+    before = set(pykka.ActorRegistry.get_all())
+    with open_fleet(chat=SlowChat()) as fleet:
+        fleet["router"].oops().get(timeout=WAIT)
+        assert SlowChat.posting.wait(WAIT)
+    assert set(pykka.ActorRegistry.get_all()) - before == set()
 
 
 def test_a_closed_fleet_refuses_orders(tmp_path: Path) -> None:

@@ -131,6 +131,18 @@ def test_the_usage_report_counts_each_machines_hours(fleet: Fleet) -> None:
     ]
 
 
+def test_the_usage_report_shows_a_renamed_machine_once_by_its_present_alias(tmp_path: Path) -> None:
+    machines, now = sample_machines(), datetime.now(UTC) - timedelta(days=1)
+    for alias in ("Old Mill", "New Mill"):
+        now += timedelta(hours=1)
+        machines["metal-mill"]["alias"] = alias
+        with Fleet.open(machines, sample_users(), state=tmp_path) as fleet:
+            report(fleet, "metal-mill", ANN, now)
+            report(fleet, "metal-mill", None, now + timedelta(minutes=30))
+            said = example("usage_report")["report"](fleet, now - timedelta(days=7))
+    assert [line.split() for line in said.splitlines()[1:]] == [["New", "Mill", "2", "1.0"]]
+
+
 def run_example(name: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     """Run an example as its first lines say."""
     return subprocess.Popen(

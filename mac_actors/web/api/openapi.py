@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from mac_actors.version import VERSION
 from mac_actors.web.api.request_models import Body
 from mac_actors.web.api.response_models import ErrorBody
+from mac_actors.web.json_line import json_line
 
 MEANINGS = {
     400: "Not JSON",
@@ -98,7 +99,7 @@ def routes(app: bottle.Bottle) -> None:
 
     @cache
     def text() -> bytes:
-        return json.dumps(description(app.routes), indent=1).encode()
+        return json_line(json.dumps(description(app.routes), indent=1))
 
     @app.get("/openapi.json")
     def openapi_json() -> bytes:

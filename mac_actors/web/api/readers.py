@@ -21,6 +21,7 @@ from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ReportBody
 from mac_actors.web.api.response_models import OutputsBody
 from mac_actors.web.errors import RequestRefused
+from mac_actors.web.json_line import json_line
 from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
 @lru_cache(maxsize=4096)
 def reply_body(outputs: Outputs) -> bytes:
     """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
-    return OutputsBody.model_validate(outputs).model_dump_json().encode()
+    return json_line(OutputsBody.model_validate(outputs).model_dump_json())
 
 
 class _RefusedReaders:

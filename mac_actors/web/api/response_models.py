@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from mac_actors.core.state import Session, Source, Status
 from mac_actors.web.api.request_models import Body
+from mac_actors.web.json_line import json_line
 
 
 class OutputsBody(Body):
@@ -224,4 +225,4 @@ class ReadyBody(Body):
 def json_of(body: Body, **options: Any) -> bytes:
     """Answer with a model; ``options`` are those of ``model_dump_json``."""
     bottle.response.content_type = "application/json"
-    return body.model_dump_json(**options).encode()
+    return json_line(body.model_dump_json(**options))

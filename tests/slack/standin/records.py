@@ -11,6 +11,15 @@ from typing import Any
 Json = dict[str, Any]
 
 
+class SlackError(Exception):
+    """An answer with "ok": false."""
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.answer: Json = {"ok": False, "error": error, **more}
+
+
 @dataclass(frozen=True)
 class Call:
     """A request to the Web API (or a response_url, method "response_url"), as it arrived, whatever became of it."""
@@ -140,9 +149,17 @@ class State:
         self.updates: list[Update] = []
         self.answers: list[Answer] = []
         self.views: list[View] = []
+        self.homes: dict[str, View] = {}
+        """What each user sees in App Home."""
         self.canvases: dict[str, Canvas] = {}
+        self.threads: dict[tuple[str, str], str] = {}
+        """By channel and ts of every message, people's too, the ts of the message that begins its thread."""
+        self.locked: set[tuple[str, str]] = set()
+        """Messages whose threads are locked."""
         self.triggers: dict[str, tuple[str, float]] = {}
-        self.response_urls: set[str] = set()
+        self.exchanged: set[str] = set()
+        self.response_urls: dict[str, int] = {}
+        """How often each can still be used."""
         self._count = 0
 
     def number(self) -> int:
