@@ -51,7 +51,7 @@ def set_up(level: str = "info", style: str = "text", file: Path | None = None) -
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("pykka").setLevel(logging.WARNING)
-    for chatty in ("slack_bolt", "slack_sdk"):
+    for chatty in ("slack_bolt", "slack_sdk", "websocket"):
         # They say the same every few seconds while Slack is away; we say it once. Their debug lines hold tokens.
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
 

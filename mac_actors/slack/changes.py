@@ -65,4 +65,4 @@ class Changes:
         if isinstance(error, MacError):
             return notices.escape(str(error))
         log.error("a Slack command failed", exc_info=error)
-        return "The server made a mistake; its log says which. Look at the status, then try again."
+        return answers.MISTAKE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from slack_bolt import App
 from mac_actors.slack import notices
 from mac_actors.slack.commands import Verb
 from mac_actors.slack.dispatcher import Dispatcher
+
+log = logging.getLogger(__name__)
 
 
 def register(app: App, dispatcher: Dispatcher) -> None:
@@ -32,6 +35,12 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
         dispatcher.interactions.clear_view(body)
+
+    @app.error
+    def on_error(error: Exception, body: dict[str, Any]) -> None:
+        """Whatever the listeners here let through: said to whoever asked."""
+        log.error("a Slack command failed", exc_info=error)
+        dispatcher.replies.apologize(body)
 
     for action, verb in ((notices.CLEAR_ACTION, Verb.CLEAR), (notices.LOCK_ACTION, Verb.LOCK)):
         _register_button(app, dispatcher, action, verb)

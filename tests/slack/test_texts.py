@@ -24,6 +24,7 @@ from mac_actors.core.state import (
     Source,
     Telemetry,
 )
+from mac_actors.core.text import local_time
 from mac_actors.core.transitions import Already
 from mac_actors.slack import answers, notices, status
 from mac_actors.storage.records import Waiting
@@ -121,15 +122,15 @@ def test_a_notice_in_time_has_no_time() -> None:
 
 def test_a_late_notice_has_the_time_at_which_it_happened() -> None:
     at = ago(seconds=61)
-    assert notices.notice_text([notice("It is.", at=at)], NOW) == f"[{at.astimezone():%Y-%m-%d %H:%M}] It is."
+    assert notices.notice_text([notice("It is.", at=at)], NOW) == f"[{local_time(at)}] It is."
 
 
 def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
     old, older = ago(minutes=5), ago(days=2)
     text = notices.notice_text([notice("a", at=older), notice("b\nc", at=old), notice("d")], NOW)
     assert text.splitlines() == [
-        f"[{older.astimezone():%Y-%m-%d %H:%M}] a",
-        f"[{old.astimezone():%Y-%m-%d %H:%M}] b c",
+        f"[{local_time(older)}] a",
+        f"[{local_time(old)}] b c",
         "d",
     ]
 
@@ -243,7 +244,7 @@ def test_the_history_is_escaped_and_has_times() -> None:
     lines = answers.history_text("A & B", [outcome]).splitlines()
     assert lines == [
         "The last events of A &amp; B, newest first:",
-        f"{at.astimezone():%Y-%m-%d %H:%M}  A &amp; B is oopsed, by &lt;Ada&gt;, from Slack: x &gt; y.",
+        f"{local_time(at)}  A &amp; B is oopsed, by &lt;Ada&gt;, from Slack: x &gt; y.",
     ]
     assert answers.history_text("A & B", []) == "A &amp; B: nothing has happened yet."
 

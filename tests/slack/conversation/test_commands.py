@@ -95,7 +95,7 @@ def test_history_lists_the_last_events_newest_first_with_names(shop: Shop) -> No
     [post] = shop.texts(CONTROL)
     lines = post.splitlines()
     assert lines[0] == "The last events of Dust Collector, newest first:"
-    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d \S+"
     assert re.fullmatch(rf"{stamp}  Dust Collector is no longer oopsed, by bob, from Slack\. Power is on\.", lines[1])
     assert re.fullmatch(rf"{stamp}  Dust Collector is oopsed, by ada, from Slack: full\.", lines[2])
 
