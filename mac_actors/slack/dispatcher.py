@@ -46,8 +46,8 @@ class Dispatcher:
         self.people = SlackUsers(client)
         self._once = Once(fleet)
         self._changes = Changes(fleet, self.people)
-        self._replies = Replies(client, stopping)
-        self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self._replies)
+        self.replies = Replies(client, self._control, stopping)
+        self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
 
     def mention(self, event_id: str, event: dict[str, Any], bot_user: str | None) -> None:
         """Carry out what somebody who mentioned the bot wants; the same event only once."""
@@ -62,17 +62,17 @@ class Dispatcher:
         if channel != self._control and command.verb is not Verb.STATUS:
             if command.addressed:
                 word = command.unknown or command.verb.value
-                self._replies.whisper(channel, user, answers.elsewhere_text(notices.escape(word)), thread)
+                self.replies.whisper(channel, user, answers.elsewhere_text(notices.escape(word)), thread)
             elif self._once.begin(told := f"told {channel} {user}"):
                 self._once.remember(told)
-                self._replies.whisper(channel, user, answers.elsewhere_text(), thread)
+                self.replies.whisper(channel, user, answers.elsewhere_text(), thread)
             return
         person = self.people.get(user) if command.verb in CHANGING else SlackUser(user)
         if person.active is False:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
         texts = self._carry_out(command, person, channel, event_id, moment(event.get("ts")))
-        self._replies.post(texts, channel, thread)
+        self.replies.post(texts, channel, thread)
 
     def _carry_out(
         self, command: ParsedCommand, person: SlackUser, channel: str, event_id: str, given: datetime | None

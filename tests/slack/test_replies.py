@@ -29,7 +29,7 @@ class Paced(threading.Event):
 
 
 def replies(workspace: Workspace, stopping: Paced) -> Replies:
-    return Replies(make_client(slack_settings(workspace)), stopping)
+    return Replies(make_client(slack_settings(workspace)), CONTROL, stopping)
 
 
 def told(workspace: Workspace) -> list[tuple[str, str | None]]:
