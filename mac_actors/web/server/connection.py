@@ -6,10 +6,11 @@ import io
 import math
 import socket
 import ssl
-import time
 from typing import Any
 
 from cheroot.server import HTTPConnection
+
+from mac_actors import clock
 
 SEND_BYTES = 256 * 1024
 """Handed to the kernel in one go."""
@@ -77,4 +78,4 @@ class Connection(HTTPConnection):
         del self.buffer[: self.needed]
         self.needed = 0
         self.chunked = False
-        self.received = time.monotonic()
+        self.received = clock.seconds()
