@@ -76,12 +76,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Flag(Readable):
-    """An oops or a lock that is set: since when, from where, by whom, why."""
+    """An oops or a lock that is set: since when, from where, by whom, why; and why, without names of members."""
 
     since: datetime
     source: Source
     by: str | None = None
     reason: str | None = None
+    public_reason: str | None = None
+
+    def without_names(self) -> Flag:
+        """Return it without saying who."""
+        return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
