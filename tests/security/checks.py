@@ -12,9 +12,20 @@ from typing import Any
 import h11
 
 from mac_actors.core.config import MachineConfig, fold_name
+from mac_actors.core.text import INVISIBLE
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.names import Names
-from mac_actors.slack.commands import CHANGING, LONGEST_REASON, ParsedCommand, Verb, find_quoted, parse, plain, resolve
+from mac_actors.slack.commands import (
+    CHANGING,
+    LONGEST_REASON,
+    ParsedCommand,
+    Target,
+    Verb,
+    find_quoted,
+    parse,
+    plain,
+    resolve,
+)
 from mac_actors.slack.notices import escape
 from mac_actors.web.api.request_models import AdminBody, ReportBody
 from mac_actors.web.errors import RequestRefused, error_body
@@ -125,7 +136,8 @@ MACHINES = [
     MachineConfig("x_1"),
 ]
 NAMES = Names(MACHINES)
-_TRIMMED = " \"'`“”„‟‘’‚‛«»"
+_TRIMMED = f" \"'`“”„‟‘’‚‛«»*_~.!{INVISIBLE}"
+_DASHES = "-‐‑‒–—―−"
 
 
 def check_command(data: bytes) -> None:
@@ -135,7 +147,7 @@ def check_command(data: bytes) -> None:
         _check_parsed(command, text)
         _check_resolved(command.argument)
     if parse(text, BOT).verb is not Verb.HELP:
-        assert re.match(rf"\s*<@{BOT}[|>]", text)
+        assert re.match(rf"[\s*_~`{INVISIBLE}]*<@{BOT}[|>]", text)
         assert parse(text) == parse(text, BOT)
     _check_plain(text)
     _check_resolved(text)
@@ -148,7 +160,7 @@ def _check_parsed(command: ParsedCommand, text: str) -> None:
     assert len(command.argument) <= len(text)
     for part in (command.argument, command.unknown):
         assert part == " ".join(part.split())
-        part.encode()
+        plain(part).encode()
     if command.verb in CHANGING:
         assert command.verb.value in plain(text).casefold()
 
@@ -163,9 +175,13 @@ def _check_plain(text: str) -> None:
     assert plain(escape(typed)) == typed  # what the bot quotes is what was typed
 
 
+def _resolved(argument: str) -> Target:
+    return resolve(ParsedCommand(Verb.OOPS, argument), NAMES.find, str)
+
+
 def _check_resolved(argument: str) -> None:
     try:
-        target = resolve(argument, NAMES.find)
+        target = _resolved(argument)
     except UnknownMachine as error:
         assert len(error.suggestions) <= 3
         assert len(str(error)) < 400
@@ -173,12 +189,13 @@ def _check_resolved(argument: str) -> None:
     assert target.reason is None or 0 < len(target.reason) <= LONGEST_REASON
     assert target.reason is None or target.reason == " ".join(target.reason.split())
     machine = next(machine for machine in MACHINES if machine.name == target.name)
-    parts = argument.split(":")
-    named = {_bare(":".join(parts[:used])) for used in range(1, len(parts) + 1)}
+    ends = [len(argument), *(match.start() for match in re.finditer(f"[:{_DASHES}]", argument))]
+    named = {_bare(plain(argument[:end])) for end in ends}
     assert named & {_bare(machine.name), _bare(machine.display_name)}
-    if ":" not in argument:
-        assert find_quoted(argument, NAMES.find) == target.name
-    assert resolve(f'"{machine.display_name}": {target.reason or ""}', NAMES.find) == target
+    if len(ends) == 1:
+        assert find_quoted(plain(argument), NAMES.find) == target.name
+    again = _resolved(f'"{escape(machine.display_name)}": {escape(target.reason or "")}')
+    assert (again.name, again.reason) == (target.name, target.reason)
 
 
 def _bare(text: str) -> str:
