@@ -62,6 +62,11 @@ class Besieged(ServerProcess):
         links = (path for path in Path(f"/proc/{self.process.pid}/fd").iterdir())
         return sum(_is_socket(path) for path in links)
 
+    def stands_still(self) -> bool:
+        """Whether all threads are stopped by a signal."""
+        states = (task / "stat" for task in Path(f"/proc/{self.process.pid}/task").iterdir())
+        return all(path.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T" for path in states)
+
     def _status(self, name: str) -> int:
         found = re.search(rf"{name}:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii"))
         assert found

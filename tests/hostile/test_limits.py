@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import COMMAND
+from tests.fakes import wait_until
 from tests.hostile.siege import Besieged
 
 
@@ -36,6 +37,7 @@ def test_a_report_that_waited_in_the_kernel_starts_nothing(tmp_path: Path) -> No
     fob = "0001000001"
     with Besieged(tmp_path) as server:
         server.process.send_signal(signal.SIGSTOP)
+        wait_until(server.stands_still)
         try:
             early = server.send(21, "metal-mill", fob)
             early.close()  # its reader hangs up, the card is taken out
