@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0f\ufeff"
+"""Characters without width, which keyboards and copied texts bring along."""
+
 
 def one_line(text: object) -> str:
     """Return the text in one line, with one space wherever there is white space."""

@@ -63,12 +63,21 @@ def help_text(unknown: str = "") -> str:
     return f"{first}Mention me first, and then, on the same line, one of these commands:\n{HELP}"
 
 
-def elsewhere_text(verb: str) -> str:
-    """Say that a command is not for this channel. Names no machine's state."""
+NOT_A_MEMBER = "Only members of the control channel may do this: nothing was changed."
+
+
+def set_since_text(line: str) -> str:
+    """Say that a clear came late, and so changed nothing; ``line`` is the machine's state."""
     return (
-        f"'{verb}' works in the admins' control channel alone. "
-        "Here I answer to a mention with 'status' or 'status NAME'."
+        "Nothing was changed: an oops or lock-out was set after this clear was given. "
+        f"{line}. Look at the machine first; then clear it."
     )
+
+
+def elsewhere_text(verb: str = "") -> str:
+    """Say that a command (if it was one) is not for this channel. Names no machine's state."""
+    what = f"'{verb}' works" if verb else "Commands work"
+    return f"{what} in the admins' control channel alone. Here I answer to a mention with 'status' or 'status NAME'."
 
 
 def history_text(label: str, outcomes: Sequence[Outcome]) -> str:

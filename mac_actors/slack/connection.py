@@ -91,7 +91,7 @@ class SlackConnection:
             listener_executor=self._listeners,
             token_verification_enabled=True,
         )
-        dispatcher = Dispatcher(self._fleet, self._client, settings)
+        dispatcher = Dispatcher(self._fleet, self._client, settings, self._stopping)
         register(app, dispatcher)
         self._listeners.submit(dispatcher.people.learn, settings.control_channel)
         return app

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -27,6 +27,8 @@ QUIET = logging.getLogger("mac_actors.slack.clients")
 lines hold tokens; what matters is said here, once."""
 QUIET.setLevel(logging.CRITICAL + 1)
 
+T = TypeVar("T")
+
 TIMEOUT_SECONDS = 5
 """How long one call may take. Slack usually answers within 0.3 s."""
 
@@ -36,7 +38,10 @@ LASTING_RETRY_SECONDS = 30.0
 _COPY = "copy the Bot User OAuth Token to SLACK_BOT_TOKEN, and restart the server"
 
 PATIENCE_SECONDS = 5.0
-"""How long an answer waits when Slack's rate limit asks for it."""
+"""How long what only one person sees waits when Slack's rate limit asks for it."""
+
+ANSWER_PATIENCE_SECONDS = 60.0
+"""How long each post of an answer waits when Slack's rate limit asks for it."""
 
 _ARCHIVED = "the channel is archived: unarchive it, or set another one"
 
@@ -171,31 +176,37 @@ class SlackChat:
         return posted
 
 
-def call_quietly(call: Callable[..., object], **arguments: Any) -> bool:
-    """Make a call whose failure changes nothing: it is logged. Says whether it went well.
+def call_quietly(
+    call: Callable[..., T],
+    wait: Callable[[float], object] = time.sleep,
+    patience: float = PATIENCE_SECONDS,
+    /,
+    **arguments: Any,
+) -> T | None:
+    """Make a call whose failure changes nothing: it is logged. Returns what Slack answered, if all went well.
 
-    Waits when Slack asks for it (a long answer is several posts), but not for long.
+    When Slack asks to wait, for ``patience`` seconds at most, ``wait`` does that; if it returns true, the call is
+    given up.
     """
     for last in (False, False, True):
         try:
-            call(**arguments)
-            return True
+            return call(**arguments)
         except (SlackApiError, OSError, ValueError) as error:
             refusal = explain(error)
-            wait = refusal.retry_after if _is_rate_limit(error) else None
-            if last or wait is None or wait > PATIENCE_SECONDS:
+            asked = refusal.retry_after if _is_rate_limit(error) else None
+            if last or asked is None or asked > patience or wait(asked):
                 log.warning("an answer could not be given in Slack: %s", refusal)
-                return False
-            time.sleep(wait)
-    return False
+                return None
+    return None
 
 
-def answer_url(url: str, text: str) -> None:
+def answer_url(url: str, text: str) -> bool:
     """Answer at a ``response_url``, for the asker alone. Raises what :func:`call_quietly` expects."""
     webhook = WebhookClient(url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
     response = webhook.send(text=text, response_type="ephemeral")
     if response.status_code != 200:  # the client only returns it
         raise SlackApiError("response_url", response)  # type: ignore[no-untyped-call]
+    return True
 
 
 def _is_rate_limit(error: Exception) -> bool:

@@ -17,7 +17,7 @@ from mac_actors.storage.records import Waiting
 from tests.fakes import PATIENCE
 
 from .shop import slack_settings
-from .standin.workspace import ADA, CONTROL, OOPS, Workspace
+from .standin.workspace import ADA, BOB, CONTROL, EVE, OOPS, Workspace
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -181,9 +181,18 @@ def test_who_is_who_is_asked_once(workspace: Workspace) -> None:
     people = SlackUsers(make_client(slack_settings(workspace)))
     people.learn(CONTROL)
     asked = len(workspace.calls_to("users.info"))
-    assert [people.get(ADA) for _ in range(3)] == [SlackUser("ada")] * 3
+    assert [people.get(ADA) for _ in range(3)] == [SlackUser("ada", active=True)] * 3
     assert len(workspace.calls_to("users.info")) == asked
     assert people.get("U0NOBODY") == SlackUser("U0NOBODY")
+
+
+def test_who_is_a_member_is_looked_up_on_all_pages(workspace: Workspace) -> None:
+    workspace.members_page = 1
+    people = SlackUsers(make_client(slack_settings(workspace)))
+    assert people.is_member(BOB, CONTROL)
+    assert not people.is_member(EVE, CONTROL)
+    workspace.fail("conversations.members", "internal_error")
+    assert not people.is_member(BOB, CONTROL)
 
 
 def test_a_channel_whose_members_cannot_be_listed_is_no_obstacle(workspace: Workspace) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 from html import escape
 from pathlib import Path
+from string import punctuation
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ import bottle
 
 from mac_actors.core.text import local_time
 from mac_actors.web.access import Viewer, cookies
-from mac_actors.web.pages.assets import address
+from mac_actors.web.pages.assets import SAFE_HEADERS, address
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,12 +24,7 @@ THEMES = ("light", "dark")
 PAGE_HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    # not no-referrer: with that, forms are sent with "Origin: null", and could not be told from a stranger's
-    "Referrer-Policy": "same-origin",
+    **SAFE_HEADERS,
 }
 
 
@@ -52,7 +48,8 @@ def see_other(path: str) -> bottle.HTTPResponse:
     """Answer a form by sending the browser on to a path of this server; keeps the cookies of the response."""
     answer = bottle.response.copy(cls=bottle.HTTPResponse)
     answer.status, answer.body = 303, b""
-    answer.set_header("Location", path)  # relative: a proxy before us may speak another scheme
+    # relative: a proxy before us may speak another scheme
+    answer.set_header("Location", quote(path, safe=punctuation))
     answer.set_header("Cache-Control", "no-store")
     return answer
 
