@@ -128,6 +128,7 @@ class Link:
                     sock.sendall(bytes([byte]))
             else:
                 sock.sendall(answer)
+            sock.shutdown(socket.SHUT_RDWR)  # closing alone is none while another thread listens
 
 
 def _watch(sock: socket.socket, report: Report) -> None:
