@@ -129,8 +129,10 @@ class Journal(Pump):
                 backoff.reset()
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1
+                durable = self.store.displaced() is None
                 for _, latch, _ in batch:
                     self._queue.popleft()
+                    latch.durable = durable
                     latch.open()
                 self.queued.update(notice.channel for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):

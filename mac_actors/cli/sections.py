@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import UserDict
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from mac_actors.errors import ConfigError, MacError
 
@@ -33,6 +35,17 @@ A command that is in none comes last, under ``More``.
 """
 
 
+def _open_streams() -> None:
+    """Put /dev/null in the place of standard streams that the caller has closed (``2>&-``).
+
+    Otherwise the next file to be opened, the database perhaps, has their number, and gets what is said to people.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
 class LazyCommands(UserDict[str, click.Command]):
     """Commands by name; one is imported when it is asked for, so that no command waits for what others need."""
 
@@ -55,6 +68,11 @@ class MainCommands(click.Group):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(commands=LazyCommands(), **attributes)
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Begin, with all standard streams open."""
+        _open_streams()
+        return super().main(*arguments, **settings)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -81,6 +99,11 @@ class MainCommands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help; ``Did you mean`` and completion have them too."""
         return list(self.commands)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands without their help, for which all of them would have to be loaded."""
+        commands = [CompletionItem(name) for name in self.commands if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each with its one line in full."""

@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 READERS_SECONDS = 2.0
 """How often it is looked for readers that have fallen silent, and at their Wi-Fi."""
 
+FILES_SECONDS = 1.0
+"""How often it is looked whether the files in the state directory are those that are open."""
+
 EVENTS_AT_ONCE = 500
 """Lines of the journal that :meth:`MachineFleet.events` reads in one go."""
 
@@ -92,9 +95,10 @@ class MachineFleet(AnyFleet):
                 Chore("save telemetry", self.supervisor.save_telemetry),
             )
         ]
+        disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
         if retention_days is not None:
-            retention = Retention(self.journal, retention_days)  # reads the disk, which may hang: a thread of its own
-            self._watches.append(Watch("fleet-retention", Chore("remove names from old events", retention.step)))
+            disk.append(Chore("remove names from old events", Retention(self.journal, retention_days).step))
+        self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 
     @property
@@ -137,7 +141,7 @@ class MachineFleet(AnyFleet):
         return self.supervisor.ask(name, message)
 
     def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:
-        """Send a reader's report that arrived at ``received`` (``time.monotonic()``); as :meth:`ask`."""
+        """Send a reader's report that arrived at ``received`` (:func:`mac_actors.clock.seconds`); as :meth:`ask`."""
         return self.supervisor.ask(name, Arrived(report, received, address))
 
     # seeing

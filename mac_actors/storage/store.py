@@ -54,9 +54,13 @@ class Store:
                 "Make it, or set MACHINE_STATE_DIR to another one."
             ) from error
         lock = DirectoryLock(directory)
+        lock.hold_database()
         engine = open_engine(directory)
         try:
-            return cls(engine, lock)
+            store = cls(engine, lock)
+            if displaced := store.displaced():
+                raise StorageError(displaced)
+            return store
         except StorageError as error:
             engine.dispose()
             lock.release()
@@ -72,6 +76,13 @@ class Store:
         self._engine.dispose()
         if self._lock is not None:
             self._lock.release()
+
+    def displaced(self) -> str | None:
+        """Return which file is no longer where this store has opened it, and what to do; ``None``: all are there.
+
+        What is written to such a file may never be found again. Looks at the disk, and so may hang with it.
+        """
+        return self._lock.displaced() if self._lock else None
 
     def commit(self, records: Sequence[Record]) -> None:
         """Write all of ``records`` in one transaction: :meth:`Writer.commit`. For the journal actor alone."""

@@ -223,6 +223,7 @@ class ReadyBody(Body):
 
 
 def json_of(body: Body, **options: Any) -> bytes:
-    """Answer with a model; ``options`` are those of ``model_dump_json``."""
+    """Answer with a model; ``options`` are those of ``model_dump_json``. No cache keeps it: names may be in it."""
     bottle.response.content_type = "application/json"
+    bottle.response.set_header("Cache-Control", "no-store")
     return json_line(body.model_dump_json(**options))
