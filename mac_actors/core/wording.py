@@ -28,6 +28,7 @@ _REFUSALS = {
     Refusal.OOPSED: "the machine is oopsed",
     Refusal.LOCKED_OUT: "the machine is locked out for maintenance",
     Refusal.LATE: "the report had waited too long in the server",
+    Refusal.GAP: "the reader had not reported for a while, so the card may be out by now",
     Refusal.STORAGE: "the server's disk is not keeping up",
     Refusal.TWO_READERS: "two boards report under this machine's name",
 }

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
-from slack_sdk.webhook import WebhookClient
+from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
@@ -22,12 +22,12 @@ from mac_actors.storage.records import Waiting
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 QUIET = logging.getLogger("mac_actors.slack.clients")
 """What the SDK's and Bolt's clients write to: nothing. They repeat themselves while Slack is away, and their debug
 lines hold tokens; what matters is said here, once."""
 QUIET.setLevel(logging.CRITICAL + 1)
-
-T = TypeVar("T")
 
 TIMEOUT_SECONDS = 5
 """How long one call may take. Slack usually answers within 0.3 s."""
@@ -200,13 +200,13 @@ def call_quietly(
     return None
 
 
-def answer_url(url: str, text: str) -> bool:
+def answer_url(url: str, text: str) -> WebhookResponse:
     """Answer at a ``response_url``, for the asker alone. Raises what :func:`call_quietly` expects."""
     webhook = WebhookClient(url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
     response = webhook.send(text=text, response_type="ephemeral")
     if response.status_code != 200:  # the client only returns it
         raise SlackApiError("response_url", response)  # type: ignore[no-untyped-call]
-    return True
+    return response
 
 
 def _is_rate_limit(error: Exception) -> bool:

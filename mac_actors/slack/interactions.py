@@ -97,14 +97,6 @@ class Interactions:
 
         self._act(user, press, (body.get("message") or {}).get("thread_ts"))
 
-    def apologize(self, body: dict[str, Any]) -> None:
-        """Tell whoever used a command, button or modal that the server made a mistake with it."""
-        payload = body.get("event") or body
-        user = payload.get("user_id") or payload.get("user")
-        channel = payload.get("channel_id") or payload.get("channel") or self._control  # a modal names none
-        user, channel = (value["id"] if isinstance(value, dict) else str(value) for value in (user, channel))
-        self._replies.whisper(channel, user, answers.MISTAKE)
-
     def _how_it_ended(self, key: ThreadKey) -> str:
         """Say who cleared an oops that is over."""
         for entry in self._fleet.store.page(machine=key.machine, limit=100).entries:
