@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from pathlib import Path
@@ -93,17 +92,8 @@ def test_a_card_taken_out_while_the_server_is_gone_stops_the_machine_and_ends_th
     assert server.machine("table-saw")["status"] == "idle"
 
 
-def says_always_on(answer: bytes) -> bytes:
-    """Add what a server without the key ``always_on`` leaves out."""
-    head, body = answer.split(b"\r\n\r\n")
-    outputs = json.loads(body)
-    outputs.setdefault("always_on", outputs["display"] == "Always On")
-    return head.split(b"\r\n")[0] + b"\r\n\r\n" + json.dumps(outputs).encode()
-
-
 def test_an_always_on_machine_is_stopped_by_no_card(make_reader: MakeReader, link: Link, server: ServerProcess) -> None:
     """It was cleared with a card in; then the link is lost, the card is taken out, and the link is back."""
-    link.alter = says_always_on
     reader = make_reader("dust-collector", first="Always On")
     reader.card_in(BJORN)
     server.call("POST", "/api/machine/oops/dust-collector")
