@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, prove_alive
-from mac_actors.core.config import Configuration, MachineConfig
+from mac_actors.core.config import Configuration, MachineConfig, normalize_fob
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.state import MachineState, Source
@@ -75,8 +76,9 @@ class Supervisor:
                 log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
                 reason = "its stored state could not be read; check the machine, then clear it"
                 state, first = MachineState(status_since=now), Lock(now, Source.SERVER, None, reason)
-            case MachineState() as state:
-                pass
+            case MachineState(card=card) as state:
+                if card:  # as an earlier version wrote it, with zeroes or in small letters, it would look like another
+                    state = replace(state, card=replace(card, fob=normalize_fob(card.fob) or card.fob))
         self.published[config.name] = (config, state)
         ref = MachineActor.start(config, self.configuration.directory, state, self._context)
         if first is not None:
