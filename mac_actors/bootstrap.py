@@ -9,6 +9,7 @@ from typing import Any, Self
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.settings import from_environment
+from mac_actors.settings.environment import use_time_zone
 from mac_actors.settings.files import parse
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.scratch import scratch_store
@@ -35,11 +36,13 @@ class Fleet(MachineFleet):
         also while a server has it. Raises :class:`~mac_actors.errors.ConfigError` or
         :class:`~mac_actors.errors.StorageError`.
         """
+        use_time_zone()
         environment = from_environment()
         configuration = parse(
             _path_or_data(environment.machines_config if machines is None else machines),
             _path_or_data(environment.users_config if users is None else users),
             enforce_expiration=environment.enforce_expiration,
+            report_seconds=environment.report_seconds,
         )
         directory = environment.state_dir if state is _FROM_ENVIRONMENT else state
         path = None if directory is None else Path(directory)

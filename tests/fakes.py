@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mac_actors import clock
 from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Report
 from mac_actors.core.notices import Channel
@@ -105,7 +106,7 @@ def report(
 ) -> Answer:
     """Report as a reader does, now or at another time; the report arrived ``ago`` seconds ago."""
     event = Report(at or datetime.now(UTC), fob, oops=oops, telemetry=telemetry)
-    return fleet.report(name, event, time.monotonic() - ago)
+    return fleet.report(name, event, clock.seconds() - ago)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -233,6 +234,9 @@ class RecordingChat:
             self.posts += notices
             self._changed.notify_all()
             return thread or f"post {len(self.posts)}"
+
+    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+        """Keep nothing: posts stay as they were taken."""
 
     def refuse_once(self) -> None:
         """Refuse one post, as a chat that is busy."""

@@ -20,10 +20,11 @@ def report(fleet: AnyFleet, since: datetime) -> str:
     for outcome in fleet.events(since=since):
         ended = getattr(outcome, "ended", None)  # whatever ended the session: its card, an oops, a lock
         if ended:
-            sessions[outcome.display_name] += 1
-            hours[outcome.display_name] += ended.seconds / 3600
+            sessions[outcome.machine] += 1
+            hours[outcome.machine] += ended.seconds / 3600
+    names = {machine.name: machine.display_name for machine in fleet.snapshots()}  # as they are called today
     lines = [f"{'Machine':24}{'Sessions':>10}{'Hours':>8}"]
-    lines += [f"{name:24}{sessions[name]:10}{spent:8.1f}" for name, spent in hours.most_common()]
+    lines += [f"{names.get(name, name):24}{sessions[name]:10}{spent:8.1f}" for name, spent in hours.most_common()]
     return "\n".join(lines)
 
 

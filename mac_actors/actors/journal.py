@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
+from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import Channel
 from mac_actors.core.text import count
@@ -87,6 +88,7 @@ class Journal(Pump):
         """Write what waits, then stop the actor. What can't be written in ``timeout`` seconds is said in the log."""
         if not self.ref.is_alive():
             self.restart()  # the fleet, which does so otherwise, no longer looks
+        deadline = time.monotonic() + timeout
         last = self.record(Record())
         if not last.wait(timeout):
             log.critical(
@@ -94,7 +96,7 @@ class Journal(Pump):
                 self.depth,
                 self.error or "the disk does not answer",
             )
-        self.stop()
+        wait_for_ends([self.stop()], deadline - time.monotonic())
 
     # for the actor alone
 
@@ -127,8 +129,10 @@ class Journal(Pump):
                 backoff.reset()
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1
+                durable = self.store.displaced() is None
                 for _, latch, _ in batch:
                     self._queue.popleft()
+                    latch.durable = durable
                     latch.open()
                 self.queued.update(notice.channel for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):

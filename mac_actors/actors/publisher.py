@@ -11,6 +11,7 @@ from typing import Any
 import pykka
 
 from mac_actors.actors.pump import Pump
+from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.core.changed import Changed
 from mac_actors.core.outcomes import Outcome
@@ -44,8 +45,7 @@ class Publisher(Pump):
 
     def close(self, timeout: float = 5.0) -> None:
         """Deliver what was announced, then stop. Slow subscribers are not waited for beyond ``timeout`` seconds."""
-        with contextlib.suppress(pykka.Timeout):
-            self.stop().get(timeout=timeout)
+        wait_for_ends([self.stop()], timeout)
 
     def drain(self) -> None:
         """Call the subscribers with all that waits, one outcome at a time, in order; for the actor alone."""

@@ -28,9 +28,11 @@ ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType 
 class Latch:
     """Closed until :meth:`open` is called, then open for ever; any number of threads may wait."""
 
-    __slots__ = ("_lock", "_opened", "_then")
+    __slots__ = ("_lock", "_opened", "_then", "durable")
 
     def __init__(self) -> None:
+        self.durable = True
+        """Whether what was waited for is on disk for good, once it is open."""
         self._lock = threading.Lock()
         self._lock.acquire()
         self._opened = False
@@ -90,7 +92,7 @@ class PendingAnswer:
         """Wait for the disk, within the commit budget, and say whether it was in time."""
         left = self._deadline - time.monotonic()
         in_time = self._written.wait(left if timeout is None else min(left, timeout))
-        return self._answer if in_time else replace(self._answer, durable=False)
+        return self._answer if in_time and self._written.durable else replace(self._answer, durable=False)
 
 
 class Reply(pykka.Future[Any]):

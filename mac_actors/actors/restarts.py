@@ -48,3 +48,8 @@ class Restarts:
             for actor, times in list(self._times.items())
             if len(times) > LIMIT and now - times[-1] <= 2 * WINDOW_SECONDS
         ]
+
+    def troubles(self) -> dict[str, str]:
+        """Return the storms as a part of a fleet's health."""
+        storms = self.storms()
+        return {"actors": f"failing again and again (the log says why): {', '.join(storms[:10])}"} if storms else {}

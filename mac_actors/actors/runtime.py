@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import pykka
@@ -52,6 +54,14 @@ def prove_alive(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> None:
         ref.ask(Ping(), block=False).get(timeout=timeout)
     except (pykka.ActorDeadError, pykka.Timeout) as error:
         raise MachineUnavailable(f"{ref.actor_class.__name__} did not start; see the log") from error
+
+
+def wait_for_ends(ends: Iterable[pykka.Future[Any]], seconds: float) -> None:
+    """Wait until all actors have ended whose ``stop()`` has returned these futures, for ``seconds`` altogether."""
+    deadline = time.monotonic() + seconds
+    for end in ends:
+        with contextlib.suppress(pykka.Timeout):
+            end.get(timeout=max(0.0, deadline - time.monotonic()))
 
 
 class Ping:

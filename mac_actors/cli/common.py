@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,9 +49,31 @@ def agree(question: str, yes: bool) -> None:
 
 def url_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--url`` to a command."""
-    return click.option("--url", help="Where the server is (MAC_URL).  [default: http://127.0.0.1:MAC_PORT]")(command)
+    return click.option(
+        "--url", metavar="URL", help="Where the server is (MAC_URL).  [default: http://127.0.0.1:MAC_PORT]"
+    )(command)
 
 
 def connect(url: str | None) -> Client:
     """Return a client of the server at ``url``, or where the environment says it is."""
     return Client.at(url, "--url")
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="The API's JSON, for programs.")
+
+
+def show_json(body: Any, indent: int | None = 2) -> None:
+    """Print an answer of the API."""
+    click.echo(json.dumps(body, indent=indent, ensure_ascii=False))
+
+
+def installed_command() -> str:
+    """How this installation is called, whatever the directory and the PATH."""
+    script = Path(sysconfig.get_path("scripts")) / "mac-actors"
+    return str(script) if script.exists() else f"{sys.executable} -m mac_actors"
+
+
+def typed(command: str) -> str:
+    """How this ``command`` is called in this shell: by its name alone where the PATH leads to it."""
+    found = shutil.which("mac-actors")
+    return "mac-actors" if found and Path(found).samefile(command.partition(" ")[0]) else command

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import click
 from rich.table import Table
 
-from mac_actors.cli.common import agree, connect, url_option
+from mac_actors.cli.common import agree, connect, show_json, url_option
+from mac_actors.cli.days import Day
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.text import count
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
 
 @click.command(short_help="Show sessions, hours and refusals, by machine and by user.")
-@click.option("--from", "first", type=_DAY, metavar="DAY", help="The first day.  [default: 30 days up to --to]")
-@click.option("--to", "last", type=_DAY, metavar="DAY", help="The last day; it counts too.  [default: today]")
+@click.option("--from", "first", type=Day(), metavar="DAY", help="The first day.  [default: 30 days up to --to]")
+@click.option("--to", "last", type=Day(), metavar="DAY", help="The last day; it counts too.  [default: today]")
 @click.option(
     "--format",
     "form",
@@ -30,24 +28,21 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     help="For people, for a spreadsheet, for programs.",
 )
 @url_option
-def usage(first: datetime | None, last: datetime | None, form: str, url: str | None) -> None:
+def usage(first: date | None, last: date | None, form: str, url: str | None) -> None:
     """Show how much each machine was used, and by whom: sessions, hours, refused fobs.
 
-    DAY is like 2026-11-24, in the server's local time. Users are shown with the admins' token alone.
+    DAY is like 2026-11-24, 24.11.2026 or yesterday, in the server's local time. Users are shown with the admins' token
+    alone.
     """
     if first and last and first > last:
-        raise click.BadParameter(f"it is after --to ({last:%Y-%m-%d})", param_hint="'--from'")
-    found = connect(url).usage(_day(first), _day(last))
+        raise click.BadParameter(f"it is after --to ({last})", param_hint="'--from'")
+    found = connect(url).usage(first, last)
     if form == "json":
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(found)
     elif form == "csv":
         click.echo(_csv(found), nl=False)
     else:
         _print_tables(found)
-
-
-def _day(day: datetime | None) -> str | None:
-    return None if day is None else f"{day:%Y-%m-%d}"
 
 
 def _print_tables(found: dict[str, Any]) -> None:

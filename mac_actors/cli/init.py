@@ -6,14 +6,12 @@ import os
 import re
 import secrets
 import shlex
-import shutil
-import sys
-import sysconfig
 from importlib.resources import files
 from pathlib import Path
 
 import click
 
+from mac_actors.cli.common import installed_command, typed
 from mac_actors.errors import MacError
 from mac_actors.settings.environment import MAC_PORT
 
@@ -42,7 +40,7 @@ def init(directory: Path, missing: bool) -> None:
     that is there is never changed.
     """
     directory = directory.absolute()
-    command = _command()
+    command = installed_command()
     for path, what in ((directory, "DIRECTORY"), (Path(command.partition(" ")[0]), "the command")):
         if not re.fullmatch(r"[\w./+@,=-]+", str(path)):
             raise MacError(
@@ -53,12 +51,6 @@ def init(directory: Path, missing: bool) -> None:
         click.echo(f"wrote {directory / name}")
     click.echo()
     click.echo(_next_steps(directory, command))
-
-
-def _command() -> str:
-    """How this installation is called, whatever the directory and the PATH."""
-    script = Path(sysconfig.get_path("scripts")) / "mac-actors"
-    return str(script) if script.exists() else f"{sys.executable} -m mac_actors"
 
 
 def _write(directory: Path, command: str, *, missing: bool) -> list[str]:
@@ -87,19 +79,26 @@ def _write(directory: Path, command: str, *, missing: bool) -> list[str]:
 def _content(name: str, directory: Path, command: str) -> str:
     text = (files("mac_actors") / "samples" / "start" / name).read_text(encoding="utf-8")
     if name == "mac-actors.env":
+        if os.geteuid() == 0 and not _hidden(
+            directory, command
+        ):  # then shells that load it mean the service's database
+            text = text.replace("#MACHINE_STATE_DIR=machine_state\n", "MACHINE_STATE_DIR=/var/lib/mac-actors\n")
         return text.replace("#MAC_ADMIN_TOKEN=\n", f"MAC_ADMIN_TOKEN={secrets.token_hex(32)}\n")
     if name.endswith(".service"):
         return text.replace("/opt/mac-actors/bin/mac-actors", command).replace("/etc/mac-actors", str(directory))
     return text
 
 
+def _hidden(directory: Path, command: str) -> list[str]:
+    """Return which of the two a service can't look into."""
+    return [path for path in (str(directory), command.partition(" ")[0]) if path.startswith(NOT_FOR_A_SERVICE)]
+
+
 def _next_steps(directory: Path, command: str) -> str:
     """Return numbered steps, to be typed as they are printed."""
-    program = command.partition(" ")[0]
-    found = shutil.which("mac-actors")
-    called = "mac-actors" if found and Path(found).samefile(program) else command
+    called = typed(command)
     place = shlex.quote(str(directory))
-    hidden = [path for path in (str(directory), program) if path.startswith(NOT_FOR_A_SERVICE)]
+    hidden = _hidden(directory, command)
     root = os.geteuid() == 0
     steps = [_PEOPLE, _check(place, called, root)]
     if hidden or not root:

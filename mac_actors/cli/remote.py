@@ -1,34 +1,53 @@
-"""Commands that talk to a running server: status, oops and its like, events."""
+"""Commands that talk to a running server: status, oops and its like, events, reload."""
 
 from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mac_actors.cli.common import connect, url_option
+from mac_actors.cli.common import connect, json_option, show_json, url_option
+from mac_actors.cli.completion import machine_names
 from mac_actors.cli.tables import out, plain, table
-from mac_actors.client.follow import News
 from mac_actors.core.changed import Changed
-from mac_actors.core.text import duration
-from mac_actors.errors import ServerError
+from mac_actors.core.text import duration, local_time
+from mac_actors.errors import ConfigError, ServerError
+
+if TYPE_CHECKING:
+    from mac_actors.client.follow import News
 
 FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""
 
 
+def _name_argument(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add NAME to a command. One with spaces need not be quoted."""
+    return click.argument(
+        "name",
+        metavar="NAME" if required else "[NAME]",
+        nargs=-1,
+        required=required,
+        callback=lambda _ctx, _param, words: " ".join(words) or None,
+        shell_complete=machine_names,
+    )
+
+
 @click.command(short_help="Show all machines, or one, as they are now.")
-@click.argument("name", required=False)
+@_name_argument(required=False)
+@json_option
 @url_option
-def status(name: str | None, url: str | None) -> None:
+def status(name: str | None, as_json: bool, url: str | None) -> None:
     """Show all machines (or the one called NAME) as they are now."""
     client = connect(url)
     machines = client.machines() if name is None else [client.machine(name)]
+    if as_json:
+        show_json({"machines": machines} if name is None else machines[0])
+        return
     rows = table("Machine", "State", "Since", "Who, why", "Reader")
     now = datetime.now(UTC)
     for machine in machines:
@@ -54,7 +73,7 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     )
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""
     seen = machine["last_checkin"]
-    reader = "online" if machine["online"] else f"silent for {_ago(seen, now)}" if seen else "never seen"
+    reader = "online" if machine["online"] else f"[yellow]silent for {_ago(seen, now)}[/]" if seen else "never seen"
     return (
         plain(machine["display_name"]),
         _STYLES.get(machine["status"], machine["status"]) + (", power on" if machine["relay"] and not session else ""),
@@ -87,12 +106,15 @@ _DONE = {
 
 def _command(command: str) -> click.Command:
     @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
-    @click.argument("name")
+    @_name_argument(required=True)
     @click.option("--reason", help="Why; shown to everybody.")
     @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
     @url_option
     def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
-        answer, already = connect(url).command(command, name, reason, by)
+        client = connect(url)
+        answer, already = client.command(command, name, reason, by)
+        with suppress(ServerError):  # it is done, whatever it is called
+            name = client.machine(name)["display_name"]
         late = "" if answer.get("durable", True) else " (not on disk yet: the server's disk is slow)"
         said = _DONE[command]
         if len(already) == (2 if command == "clear" else 1):  # all that it was to change was so already
@@ -110,27 +132,42 @@ def _login_name() -> str | None:
 
 
 @click.command(short_help="Show what happened.")
-@click.argument("name", required=False)
+@_name_argument(required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with."
+)
+@json_option
 @url_option
-def events(name: str | None, follow: bool, limit: int, url: str | None) -> None:
-    """Show what happened, of all machines or of the one called NAME, oldest first."""
+def events(name: str | None, follow: bool, limit: int, as_json: bool, url: str | None) -> None:
+    """Show what happened, of all machines or of the one called NAME, oldest first.
+
+    With --json it is a page of the API, newest first; with --follow too, an event a line, oldest first.
+    """
     client = connect(url)
     with suppress(KeyboardInterrupt):
-        newest = client.events(name, limit)["events"]
-        _print_events(reversed(newest))
+        page = client.events(name, limit)
+        newest = page["events"]
+        if as_json and not follow:
+            show_json(page)
+            return
+        show = (lambda event: show_json(event, None)) if as_json else _print_event
+        for event in reversed(newest):
+            show(event)
         if follow:
-            _follow(News(client, newest[0]["id"] if newest else 0, name))
+            from mac_actors.client.follow import News  # it loads what no other command here needs
+
+            _follow(News(client, newest[0]["id"] if newest else 0, name), show)
 
 
-def _follow(news: News) -> None:
+def _follow(news: News, show: Callable[[dict[str, Any]], None]) -> None:
     """Print what is new, until Ctrl-C; a server that is away is waited for."""
     lost = Changed()
     while True:
         time.sleep(FOLLOW_SECONDS)
         try:
-            _print_events(news.look())
+            for event in news.look():
+                show(event)
         except ServerError as error:
             if lost(True):
                 click.echo(f"{error}; trying again", err=True)
@@ -138,10 +175,28 @@ def _follow(news: News) -> None:
             lost(False)
 
 
-def _print_events(events: Iterable[dict[str, Any]]) -> None:
-    for event in events:
-        at = datetime.fromisoformat(event["at"]).astimezone()
-        click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
+def _print_event(event: dict[str, Any]) -> None:
+    click.echo(f"{local_time(datetime.fromisoformat(event['at']), seconds=True)}  {event['text']}")
+
+
+@click.command(short_help="Have machines.json and users.json read again.")
+@click.option("--force", is_flag=True, help="Also if many users would go, or a machine on which somebody works.")
+@url_option
+def reload(force: bool, url: str | None) -> None:
+    """Have the server read machines.json and users.json again. A file with a mistake changes nothing.
+
+    Nothing that runs is cut off. Exit status 2: there are mistakes in the files, one a line; 1: it is refused.
+    """
+    from mac_actors.fleet.reload import ReloadSummary, UsersChange
+
+    try:
+        answer = connect(url).reload(force=force)
+    except ServerError as error:
+        if error.status == 422:
+            raise ConfigError(str(error).splitlines()) from error
+        raise ServerError(str(error).replace("?force=1", "--force"), error.status) from error
+    users, powered_on = UsersChange(**answer["users"]), answer["powered_on"]
+    click.echo(f"The server has read both files: {ReloadSummary(users, **answer['machines'], powered_on=powered_on)}.")
 
 
 oops, lock, clear, unoops, unlock = map(_command, _HELP)

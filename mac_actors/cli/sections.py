@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import UserDict
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from mac_actors.errors import ConfigError, MacError
 
 SECTIONS = {
     "Begin": {"demo": "server", "init": "init", "check": "server", "serve": "server"},
     "Look, at a running server": {"status": "remote", "events": "remote", "usage": "history", "health": "health"},
-    "Change a machine, at a running server": dict.fromkeys(("oops", "lock", "clear", "unoops", "unlock"), "remote"),
+    "Change something, at a running server": dict.fromkeys(
+        ("oops", "lock", "clear", "unoops", "unlock", "reload"), "remote"
+    ),
     "Users": {"users": "users", "forget": "history"},
     "Look after the server's own computer": {
         "backup": "storage",
@@ -28,6 +33,17 @@ SECTIONS = {
 
 A command that is in none comes last, under ``More``.
 """
+
+
+def _open_streams() -> None:
+    """Put /dev/null in the place of standard streams that the caller has closed (``2>&-``).
+
+    Otherwise the next file to be opened, the database perhaps, has their number, and gets what is said to people.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 class LazyCommands(UserDict[str, click.Command]):
@@ -53,21 +69,41 @@ class MainCommands(click.Group):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(commands=LazyCommands(), **attributes)
 
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Begin, with all standard streams open."""
+        _open_streams()
+        return super().main(*arguments, **settings)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Take ``help COMMAND`` for ``COMMAND --help``; with NO_COLOR nothing is coloured, and never into a pipe."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        if os.environ.get("NO_COLOR"):
+            extra["color"] = False
+        return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; 2 for a wrong configuration, 1 for anything else that went wrong."""
         try:
             return super().invoke(ctx)
         except ConfigError as error:
             for problem in error.problems:
-                click.echo(problem, err=True)
+                click.secho(problem, fg="red", err=True)
             ctx.exit(2)
         except MacError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.secho(f"Error: {error}", fg="red", err=True)
             ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help; ``Did you mean`` and completion have them too."""
         return list(self.commands)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete commands without their help, for which all of them would have to be loaded."""
+        commands = [CompletionItem(name) for name in self.commands if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each with its one line in full."""

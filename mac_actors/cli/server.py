@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 import click
 
 from mac_actors.cli import shell as shell_command
-from mac_actors.cli.common import raise_file_limit, read_settings
+from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, typed
 from mac_actors.core.config import Configuration
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, ReloadRefused
@@ -30,6 +31,9 @@ from mac_actors.settings.warnings import warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
+
+STOP_SECONDS = 10.0
+"""How long a stop may take. What was answered as durable is on the disk by then."""
 
 _PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
@@ -63,6 +67,7 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
     raise_file_limit()
     os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
     service = Service(settings)
+    service.server.on_failure = _end
     log_file = shell_command.log_file(settings.state_dir) if shell else None
     if log_file:
         logs.set_up(log_level, log_format, log_file)
@@ -81,6 +86,8 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
     finally:
         watchdog.stop()
         _stop(service)
+    if service.server.failure:
+        sys.exit(1)
 
 
 def _wait(service: Service, signals: Signals, watchdog: Watchdog) -> None:
@@ -90,10 +97,31 @@ def _wait(service: Service, signals: Signals, watchdog: Watchdog) -> None:
         watchdog.reloaded(good=_reload(service))
 
 
+def _end() -> None:
+    """Stop as SIGTERM does; also where nobody waits for a signal."""
+    _end_within(STOP_SECONDS * 2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _stop(service: Service) -> None:
     logs.log.info("stopping: requests under way are answered, everything is written")
+    guard = _end_within(STOP_SECONDS)
     service.stop()
+    guard.cancel()
     logs.log.info("stopped")
+
+
+def _end_within(seconds: float) -> threading.Timer:
+    """End the process after so long, whatever hangs in it, unless that is cancelled."""
+
+    def end() -> None:
+        logs.log.critical("the server has not stopped within %.0f s: it ends now", seconds)
+        os._exit(1)
+
+    guard = threading.Timer(seconds, end)
+    guard.daemon = True
+    guard.start()
+    return guard
 
 
 def _reload(service: Service) -> bool:
@@ -150,7 +178,7 @@ def demo(port: int | None) -> None:
     stop = _stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="mac-actors-demo-") as directory:
         demo_settings = demo_module.settings_for(Path(directory), settings)
-        demo_module.run(demo_settings, stop, click.echo)
+        demo_module.run(demo_settings, stop, click.echo, typed(installed_command()))
     click.echo("The demo has ended.")
 
 

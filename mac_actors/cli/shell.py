@@ -109,4 +109,5 @@ def _end(service: Service) -> None:
         service.stop()
         logs.log.info("stopped")
     shell_module.restore_terminal()
+    logs.write_out()
     os._exit(0)

@@ -15,7 +15,7 @@ def slack() -> None:
     """Look after the connection to Slack."""
 
 
-@slack.command("check")
+@slack.command("check", short_help="Check tokens, scopes, channels and Socket Mode.")
 def slack_check() -> None:
     """Check tokens, scopes, both channels and Socket Mode, with what to do where something is wrong."""
     from mac_actors.slack.checks import check_all
@@ -25,6 +25,6 @@ def slack_check() -> None:
         raise ConfigError(["SLACK_APP_TOKEN is not set, so Slack is off: docs/slack.rst says how to set it up"])
     results = list(check_all(settings.slack))
     for result in results:
-        click.echo(f"{'ok     ' if result.ok else 'WRONG  '} {result.what}: {result.text}")
+        click.secho(f"{result.grade:7} {result.what}: {result.text}", fg=None if result.ok else "red")
     if not all(result.ok for result in results):
         sys.exit(1)

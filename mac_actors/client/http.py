@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from email.message import Message
 from functools import partial
 from http.client import HTTP_PORT, HTTPS_PORT, HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -36,7 +37,17 @@ COMMAND_SECONDS = 70.0
 PATIENT_SECONDS = 600.0
 """How long an answer may take for which a small computer has to look at the whole journal."""
 
-_KINDS = {"machines": list, "display_name": str, "events": list, "ready": bool, "updated": int, "done": bool}
+_LOAD = "In the directory of mac-actors.env: set -a; . ./mac-actors.env; set +a"
+
+_KINDS = {
+    "machines": list,
+    "display_name": str,
+    "events": list,
+    "ready": bool,
+    "updated": int,
+    "done": bool,
+    "powered_on": list,
+}
 """Keys by which an answer is known as a mac-actors server's, and what they are."""
 
 
@@ -116,18 +127,21 @@ class Client:
         """Whether the server answers; that it could serve is not said by this."""
         return self._call("GET", "/healthz")[0].get("status") == "ok"
 
-    def ready(self) -> tuple[bool, dict[str, str]]:
-        """Return whether the server can serve, and all that is wrong, also what does not keep it from that, by part."""
-        body = self._ours(self._send("GET", "/readyz")[1], "ready")
-        return body["ready"], {**body.get("problems", {}), **body.get("notes", {})}
+    def ready(self) -> dict[str, Any]:
+        """Return whether the server is ``ready`` to serve, ``problems``, and ``notes`` on what is wrong beside that."""
+        return self._ours(self._send("GET", "/readyz")[1], "ready")
+
+    def reload(self, *, force: bool = False) -> dict[str, Any]:
+        """Have the server read both files again; returns what changed."""
+        return self._get("powered_on", "POST", "/api/reload", {"force": "1"} if force else {})
 
     def reload_users(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
         return self._get("updated", "POST", "/api/reload-users", {"force": "1"} if force else {})
 
-    def usage(self, first: str | None, last: str | None) -> dict[str, Any]:
-        """Return the usage from one day to another (``YYYY-MM-DD``), both included."""
-        parameters = {name: day for name, day in (("from", first), ("to", last)) if day}
+    def usage(self, first: date | None, last: date | None) -> dict[str, Any]:
+        """Return the usage from one day to another, both included."""
+        parameters = {name: str(day) for name, day in (("from", first), ("to", last)) if day}
         return self._get("machines", "GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)
 
     def forget(self, user: str, *, only_look: bool = False) -> dict[str, Any]:
@@ -155,8 +169,8 @@ class Client:
 
     def _token_hint(self, status: int) -> str:
         if status == 401 and self._token:
-            return ". The MAC_ADMIN_TOKEN that is set here is not the server's."
-        return ". Set MAC_ADMIN_TOKEN to the server's token." if status in {401, 403} else ""
+            return f". The MAC_ADMIN_TOKEN that is set here is not the server's. {_LOAD}"
+        return f". Set MAC_ADMIN_TOKEN to the server's token. {_LOAD}" if status in {401, 403} else ""
 
     def _send(
         self,
@@ -182,12 +196,13 @@ class Client:
             finally:
                 connection.close()
         except (OSError, HTTPException, UnicodeError) as error:
-            reason = str(error) if isinstance(error, OSError) else repr(error)
-            hint = (
-                "SSL_CERT_FILE can name the certificate that is to be trusted"
-                if "certificate" in reason.lower()
-                else "is the server running there? --url (MAC_URL) says where it is"
-            )
+            reason = error.strerror or str(error) if isinstance(error, OSError) else repr(error)
+            if "certificate" in reason.lower():
+                hint = "SSL_CERT_FILE can name the certificate that is to be trusted"
+            elif isinstance(error, ssl.SSLError):
+                hint = "does it speak HTTPS there? If not, write http://"
+            else:
+                hint = "is the server running there? --url (MAC_URL) says where it is"
             raise NoServer(f"no answer from {self.url} ({reason}): {hint}") from error
         try:
             answer = json.loads(content)

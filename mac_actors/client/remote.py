@@ -30,6 +30,7 @@ from mac_actors.errors import FleetClosed, MachineUnavailable, ServerError, Unkn
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.protocol import AnyFleet, Machine
 from mac_actors.fleet.watch import Chore, Watch
+from mac_actors.settings.environment import use_time_zone
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class RemoteFleet(AnyFleet):
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        use_time_zone()
         self._client = Client.at(url, "url", token)
         self.url = self._client.url
         self._closed = threading.Event()
@@ -57,7 +59,8 @@ class RemoteFleet(AnyFleet):
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
         self._names = Names(())
         self._subscribers = Subscribers()
-        self._custom = CustomActors(Restarts(), log.warning)
+        self._restarts = Restarts()
+        self._custom = CustomActors(self._restarts, log.warning)
         self._follower: Follower | None = None
         self._watch: Watch | None = None
         try:
@@ -145,6 +148,13 @@ class RemoteFleet(AnyFleet):
             cursor = page["next"]
             if cursor is None:
                 return
+
+    def health(self) -> dict[str, str]:
+        """Return what keeps the server from serving, and custom actors here that fail, by part, in a sentence each."""
+        if self._closed.is_set():
+            return {"fleet": "stopping"}
+        problems: dict[str, str] = self._client.ready()["problems"]
+        return problems | self._restarts.troubles()
 
     # what happens
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from unicodedata import category
 
-from mac_actors.core.text import one_line
+from mac_actors.core.text import INVISIBLE, one_line
+
+REPORT_SECONDS = 10.0
+"""How often readers report, unless it is configured."""
 
 FOB_LENGTH = 10
 """Characters of a fob code; the readers' firmware strips leading zeroes, we put them back."""
@@ -46,9 +49,19 @@ def _join(code: str) -> str:
     return joined if alike else code
 
 
+_FOLDED = str.maketrans(
+    dict.fromkeys(INVISIBLE, "")
+    | dict.fromkeys("‘’‛ʼ′", "'")
+    | dict.fromkeys("“”„‟″", '"')
+    | dict.fromkeys("‐‑‒–—―−", "-")
+)
+
+
 def fold_name(name: str) -> str:
-    """Return a name or alias as it is compared: without regard to case, and to how much white space is where."""
-    return one_line(name).casefold()
+    """Return a name or alias as it is compared: without regard to case, to how much white space is where, to what has
+    no width, and to which of the forms of an apostrophe, a quotation mark or a dash it has.
+    """
+    return one_line(name.translate(_FOLDED)).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,8 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    report_seconds: float = REPORT_SECONDS
+    """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
 
     @property
     def display_name(self) -> str:

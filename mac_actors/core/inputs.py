@@ -10,22 +10,32 @@ from mac_actors.core.state import NO_TELEMETRY, Source, Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A reader's report. ``fob`` is normalized, ``None`` without a card."""
+    """A reader's report. ``fob`` is normalized, ``None`` without a card.
+
+    ``arrived`` is when it reached the computer, in seconds on a clock that nobody sets; ``None``: at ``at``.
+    """
 
     at: datetime
     fob: str | None = field(default=None, repr=False)
     oops: bool = False
     telemetry: Telemetry = NO_TELEMETRY
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What an admin does: from where, by whom, why."""
+    """What an admin does: from where, by whom, why.
+
+    ``public_reason`` is the reason without the names of members that are known to be in it, where there are such.
+    ``given`` is when the command was given, where it may have come late: it then lifts nothing that was set since.
+    """
 
     at: datetime
     source: Source
     by: str | None = None
     reason: str | None = None
+    public_reason: str | None = None
+    given: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,7 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
                 changes[name] = replace(fact, user=redaction.person)
             case Flag() if not current and (removed := _origin(fact, redaction)):
                 changes[name] = replace(fact, **removed)
-    fob: str = getattr(outcome, "fob", "")
-    if fob and (redaction.has_fob(fob) or redaction.has(outcome.person)):
+    if outcome.fob and (redaction.has_fob(outcome.fob) or redaction.has(outcome.person)):
         changes["fob"] = ""
     if isinstance(outcome, Cleared):
         changes |= _origin(outcome, redaction)
@@ -99,15 +98,18 @@ def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if redaction.has_name(origin.by):
         changes["by"] = redaction.by
-    if origin.reason and redaction.names:
-        changes["reason"] = redaction.out_of(origin.reason)
+    if redaction.everybody and origin.public_reason:
+        changes |= {"reason": origin.public_reason, "public_reason": ""}
+    for name in ("reason", "public_reason"):
+        if redaction.names and (text := getattr(origin, name)):
+            changes[name] = redaction.out_of(text)
     return {name: text for name, text in changes.items() if text != getattr(origin, name)}
 
 
 def without_fob(outcome: Outcome) -> Outcome:
     """Return the outcome without the code of the fob, which nobody outside is shown."""
     hidden: dict[str, Any] = {"fob": ""}
-    return replace(outcome, **hidden) if getattr(outcome, "fob", "") else outcome
+    return replace(outcome, **hidden) if outcome.fob else outcome
 
 
 def without_names(outcome: Outcome) -> Outcome:

@@ -113,7 +113,8 @@ def _redaction(who: Candidate, user: User | None, lines: Sequence[tuple[int, str
 
 
 def _write(journal: Journal, record: Record) -> None:
-    if not journal.record(record).wait(WRITE_SECONDS):
+    latch = journal.record(record)
+    if not latch.wait(WRITE_SECONDS) or not latch.durable:
         raise StorageError("the disk does not take the changes (yet): look at it, then forget them once more")
 
 

@@ -6,6 +6,7 @@ import atexit
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -42,6 +43,9 @@ log = logging.getLogger(__name__)
 
 READERS_SECONDS = 2.0
 """How often it is looked for readers that have fallen silent, and at their Wi-Fi."""
+
+FILES_SECONDS = 1.0
+"""How often it is looked whether the files in the state directory are those that are open."""
 
 EVENTS_AT_ONCE = 500
 """Lines of the journal that :meth:`MachineFleet.events` reads in one go."""
@@ -92,9 +96,10 @@ class MachineFleet(AnyFleet):
                 Chore("save telemetry", self.supervisor.save_telemetry),
             )
         ]
+        disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
         if retention_days is not None:
-            retention = Retention(self.journal, retention_days)  # reads the disk, which may hang: a thread of its own
-            self._watches.append(Watch("fleet-retention", Chore("remove names from old events", retention.step)))
+            disk.append(Chore("remove names from old events", Retention(self.journal, retention_days).step))
+        self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 
     @property
@@ -136,9 +141,19 @@ class MachineFleet(AnyFleet):
         message = Commanded(given, chat_event) if chat_event and isinstance(given, Command) else given
         return self.supervisor.ask(name, message)
 
-    def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:
-        """Send a reader's report that arrived at ``received`` (``time.monotonic()``); as :meth:`ask`."""
-        return self.supervisor.ask(name, Arrived(report, received, address))
+    def report(
+        self,
+        name: str,
+        report: Report,
+        received: float,
+        address: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Send a reader's report that reached this computer at ``received`` (:func:`mac_actors.clock.seconds`).
+
+        ``gone`` says whether the client has hung up. As :meth:`ask`.
+        """
+        return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
 
     # seeing
 
@@ -206,7 +221,6 @@ class MachineFleet(AnyFleet):
             self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
 
     def health(self) -> dict[str, str]:
-        """Return what keeps the fleet from serving, by part, in a sentence each; empty when all is well."""
         stopping = {"fleet": "stopping"} if self.supervisor.closed else {}
         return stopping | self._health.troubles()
 

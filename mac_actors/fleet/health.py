@@ -35,6 +35,8 @@ class Health:
         self._say = say
         self._lost = Changed(0)
         self._slow = Changed()
+        self._displaced: str | None = None
+        self._displaced_changed = Changed(None)
         self._delayed = {channel: Changed() for channel in Channel}
 
     def troubles(self) -> dict[str, str]:
@@ -44,14 +46,14 @@ class Health:
             found["store"] = journal.error
         elif journal.oldest_age > SLOW_SECONDS:
             found["store"] = f"the disk has not answered for {journal.oldest_age:.0f} s"
+        if self._displaced:
+            found["state directory"] = self._displaced
         if journal.lost:
             lost = count(journal.lost, "change")
             found["journal"] = f"{lost} could not be written: the log says which; look, then restart the server"
         if dead := self._supervisor.dead():
             found["machines"] = f"being restarted: {', '.join(dead[:10])}"
-        if storms := self._restarts.storms():
-            found["actors"] = f"failing again and again (the log says why): {', '.join(storms[:10])}"
-        return found
+        return found | self._restarts.troubles()
 
     def look_at_disk(self) -> None:
         """Say that changes were lost, that the disk takes none, or that it takes them again."""
@@ -63,6 +65,12 @@ class Health:
             why = journal.error or "it does not answer"
             trouble = f"The disk is not taking changes ({why}): {journal.depth} wait in memory."
             self._say(trouble if slow else "The disk takes changes again.")
+
+    def look_at_files(self) -> None:
+        """Say that the database or the lock file has been removed or replaced, or is back. May hang with the disk."""
+        self._displaced = displaced = self._journal.store.displaced()
+        if self._displaced_changed(displaced):
+            self._say(f"{displaced}." if displaced else "The state directory is whole again.")
 
     def look_at_chat(self) -> None:
         """Say that a channel's notices are delayed: in the control channel, when it is back if it is that one."""

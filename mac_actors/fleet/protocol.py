@@ -76,6 +76,9 @@ class AnyFleet(Protocol):
     def events(self, machine: str | None = None, since: datetime | None = None) -> Iterator[Outcome]:
         """Iterate over what is in the journal, newest first: of all machines or one, from ``since`` on."""
 
+    def health(self) -> dict[str, str]:
+        """Return what keeps the machines from being served, by part, in a sentence each; empty when all is well."""
+
     def subscribe(self, subscriber: Subscriber | pykka.ActorRef[Any]) -> Callable[[], None]:
         """Call ``subscriber(outcome)`` for every outcome as it happens, or tell it to an actor.
 

@@ -8,21 +8,21 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pykka
 
+from mac_actors import clock
 from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure, SaveTelemetry
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Ping, prove_alive
-from mac_actors.core.config import Configuration, MachineConfig, normalize_fob
+from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
+from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
-from mac_actors.core.state import MachineState, Source
+from mac_actors.core.state import MachineState, Source, resumed
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.names import Names
 from mac_actors.storage.records import Record, Unreadable, record_state
@@ -68,6 +68,8 @@ class Supervisor:
         """Start a machine's actor, with the state that the disk has for it."""
         now = datetime.now(UTC)
         first: Lock | None = None
+        if isinstance(stored, MachineState):
+            stored = resumed(stored, clock.seconds())
         match self._retired.get(config.name) or stored:
             case None:
                 state = MachineState(status_since=now)
@@ -76,9 +78,8 @@ class Supervisor:
                 log.error("the stored state of %s can't be read (%s): it is locked out", config.name, why)
                 reason = "its stored state could not be read; check the machine, then clear it"
                 state, first = MachineState(status_since=now), Lock(now, Source.SERVER, None, reason)
-            case MachineState(card=card) as state:
-                if card:  # as an earlier version wrote it, with zeroes or in small letters, it would look like another
-                    state = replace(state, card=replace(card, fob=normalize_fob(card.fob) or card.fob))
+            case MachineState() as state:
+                pass
         self.published[config.name] = (config, state)
         ref = MachineActor.start(config, self.configuration.directory, state, self._context)
         if first is not None:
@@ -210,12 +211,10 @@ class Supervisor:
         return silent
 
     def stop_all(self, timeout: float) -> None:
-        """Have all actors save what they know, and stop; wait ``timeout`` seconds for each. None comes back."""
+        """Have all actors save what they know, and stop; wait ``timeout`` seconds for them. None comes back."""
         stopping = []
         for ref in self.refs.values():
             with contextlib.suppress(pykka.ActorDeadError):
                 ref.tell(SaveTelemetry())
             stopping.append(ref.stop(block=False))
-        for stopped in stopping:
-            with contextlib.suppress(pykka.Timeout):
-                stopped.get(timeout=timeout)
+        wait_for_ends(stopping, timeout)

@@ -9,6 +9,7 @@ from mac_actors.bootstrap import Fleet
 from mac_actors.core.config import Configuration
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.reload import ReloadSummary
+from mac_actors.service.logs import lines_left_out
 from mac_actors.settings import Settings
 from mac_actors.settings.files import load
 from mac_actors.storage.store import Store
@@ -49,6 +50,7 @@ class Service:
         self.app = create_app(self.fleet, access, self.load, self.notes)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
         self.app.metrics.refusals.append(self.server.refusals)
+        self.app.metrics.log_lines_left_out = lines_left_out
         self.app.metrics.slack_connected = self.slack.is_connected if self.slack else None
         try:
             self.server.open()

@@ -31,11 +31,12 @@ class Signals:
         """Wait for a signal: true for a reload, false for the stop.
 
         SIGHUP is a reload, unless it says that the terminal is gone in which the server was started: then nobody
-        sees it any more, and it stops.
+        sees it any more, and it stops. Several that came meanwhile are one; a signal to stop comes before them all.
         """
         while not self._came:
             os.read(self._wake, 64)
-        return self._came.popleft() == signal.SIGHUP and not (self._in_terminal and not _in_terminal())
+        came = {self._came.popleft() for _ in range(len(self._came))}
+        return came == {signal.SIGHUP} and not (self._in_terminal and not _in_terminal())
 
 
 def _in_terminal() -> bool:

@@ -41,14 +41,17 @@ def settings_for(directory: Path, given: Settings) -> Settings:
     )
 
 
-def run(settings: Settings, stop: threading.Event, say: Callable[[str], None]) -> None:
-    """Run the demo until ``stop`` is set. The notices that Slack would get are said as they come."""
+def run(settings: Settings, stop: threading.Event, say: Callable[[str], None], command: str) -> None:
+    """Run the demo until ``stop`` is set. The notices that Slack would get are said as they come.
+
+    ``command`` is how mac-actors is called here.
+    """
     service = Service(settings, PrintedChat(say))
     service.start()
     try:
         say(f"The server runs at {service.server.url} with {len(service.fleet)} machines and simulated readers.")
         say(f"Look at  {service.server.url}/  (the board; the API is at /docs); or, in another terminal:")
-        say(f"    mac-actors status --url {service.server.url}")
+        say(f"    {command} status --url {service.server.url}")
         say("Below is what Slack would be told, channel by channel. Ctrl-C ends the demo.")
         say("")
         asyncio.run(_people(service, stop))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from mac_actors.core.notices import Channel, ThreadKey
-from mac_actors.core.text import one_line
+from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
 LATE = timedelta(seconds=60)
 """A notice older than this is posted with the time at which it happened."""
+
+LONGEST = 4000
+"""Characters that Slack takes when a post is changed; a new one may be longer."""
 
 CLEAR_ACTION, LOCK_ACTION, CLEAR_VIEW = "mac_clear", "mac_lock", "mac_clear_modal"
 
@@ -28,7 +32,7 @@ def notice_text(notices: Sequence[Waiting], now: datetime) -> str:
 
 def _line(notice: Waiting, now: datetime) -> str:
     text = escape(one_line(notice.text))
-    return f"[{notice.at.astimezone():%Y-%m-%d %H:%M}] {text}" if now - notice.at > LATE else text
+    return f"[{local_time(notice.at)}] {text}" if now - notice.at > LATE else text
 
 
 def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
@@ -42,6 +46,11 @@ def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> li
 def section(text: str) -> dict[str, Any]:
     """Return a block with a text in which nothing is formatted. ``text`` is escaped, as everywhere in blocks."""
     return {"type": "section", "text": {"type": "plain_text", "text": unescape(text)[:3000], "emoji": False}}
+
+
+def shorten(text: str) -> str:
+    """Cut an escaped text to what Slack takes everywhere."""
+    return text if len(text) <= LONGEST else re.sub(r"&[a-z]*$", "", text[: LONGEST - 1]) + "…"
 
 
 def unescape(text: str) -> str:

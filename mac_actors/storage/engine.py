@@ -32,7 +32,9 @@ def open_engine(directory: Path | None) -> Engine:
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _take_over_transactions)
     else:
-        url = URL.create("sqlite", database=str(directory / DATABASE))
+        # rw: whoever removes the database under a running server must not get an empty one in its place.
+        path = (directory / DATABASE).absolute().as_uri()
+        url = URL.create("sqlite", database=path, query={"mode": "rw", "uri": "true"})
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _take_over_transactions)
         event.listen(engine, "connect", _durable)

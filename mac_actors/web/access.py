@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mac_actors.settings import Tokens
 from mac_actors.web.errors import RequestRefused
-from mac_actors.web.logins import Login, Logins, Tries
+from mac_actors.web.logins import READING_TRIES_IN_ALL, READING_TRIES_PER_ADDRESS, Login, Logins, Tries
 
 COOKIE = "mac_admin"
 """Holds the key of a login, never the token."""
@@ -47,6 +47,7 @@ class Access:
         self._local_csrf = secrets.token_urlsafe(32)
         self.logins = Logins()
         self._tries = Tries()
+        self._reading_tries = Tries(per_address=READING_TRIES_PER_ADDRESS, in_all=READING_TRIES_IN_ALL)
 
     def check_admin(self, environ: dict[str, Any]) -> None:
         """Let an admin pass; raises :class:`RequestRefused` (401 or 403) with what to do."""
@@ -64,6 +65,19 @@ class Access:
     def reader_may_report(self, environ: dict[str, Any]) -> bool:
         """Whether a report may come in: always, unless a reader token is set and another or none was sent."""
         return self._reader is None or _bears(environ, self._reader)
+
+    def token_is_right(self, environ: dict[str, Any]) -> bool:
+        """Whether a call that needs no token comes without one, or with a right one.
+
+        Raises :class:`TooMany` after too many wrong ones from there: no token is looked at for a while.
+        """
+        if self._admin is None or environ.get("HTTP_AUTHORIZATION", "")[:7].lower() != "bearer ":
+            return True
+        right = _bears(environ, self._admin) or (self._reader is not None and _bears(environ, self._reader))
+        seconds = self._reading_tries.wait(environ.get("REMOTE_ADDR", ""), right)
+        if seconds is not None:
+            raise TooMany(math.ceil(seconds))
+        return right
 
     def shows_names(self, environ: dict[str, Any]) -> bool:
         """Whether members' names are shown to this caller."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from typing import Any
 
 import bottle
 
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
-from mac_actors.web.access import Access
+from mac_actors.web.access import Access, TooMany
 from mac_actors.web.api import admin, erasure, events, health, machines, openapi, readers, usage
 from mac_actors.web.counts import Counts
-from mac_actors.web.errors import Errors, error_body, message_of, wants_page
+from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
 from mac_actors.web.pages import assets, board, docs, history, login
 from mac_actors.web.pages.html import error_page
+
+log = logging.getLogger(__name__)
 
 
 class Application(bottle.Bottle):
@@ -28,6 +32,7 @@ class Application(bottle.Bottle):
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
         self.install(Errors(self.answer_error))
+        self.install(_WrongTokens(access, self.refusals))
         self.install(Limiter())
 
     def answer_error(self, status: int, message: str, error: Exception | None = None) -> bottle.HTTPResponse:
@@ -35,6 +40,8 @@ class Application(bottle.Bottle):
         body, headers = self._explain(status, message, error)
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, TooMany):
+            headers["Retry-After"] = str(error.seconds)
         return bottle.HTTPResponse(body, status, **headers)
 
     def default_error_handler(self, res: bottle.HTTPError) -> bytes:
@@ -54,6 +61,34 @@ class Application(bottle.Bottle):
         if isinstance(error, UnknownMachine):  # its suggestions become links
             return error_page(status, str(UnknownMachine(error.name)), viewer, error.suggestions)
         return error_page(status, message, viewer)
+
+
+class _WrongTokens:
+    """A Bottle plugin: wrong tokens where none is needed are limited, counted and logged. Somebody may be guessing."""
+
+    name = "wrong tokens"
+    api = 2
+
+    def __init__(self, access: Access, refusals: Counts) -> None:
+        self._access = access
+        self._refusals = refusals
+
+    def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
+        """Wrap a route, unless it asks for a token: then it looks itself."""
+        operation = route.config.get("api")
+        if operation and operation.security:
+            return callback
+
+        def looked_at(*args: Any, **kwargs: Any) -> Any:
+            request = bottle.request
+            with refusals_in_log():
+                right = self._access.token_is_right(request.environ)
+            if not right:
+                self._refusals.add("401")
+                log.warning("a wrong token with %s %s from %s", request.method, request.path, request.remote_addr)
+            return callback(*args, **kwargs)
+
+        return looked_at
 
 
 def create_app(

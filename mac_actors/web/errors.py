@@ -11,6 +11,7 @@ from typing import Any
 import bottle
 
 from mac_actors.errors import ConfigError, MachineUnavailable, ReloadRefused, StorageError, UnknownMachine
+from mac_actors.web.json_line import json_line
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Errors:
 
 def error_body(message: str) -> bytes:
     """Return the JSON of an error."""
-    return json.dumps({"error": message}, ensure_ascii=False).encode("utf-8", "replace")
+    return json_line(json.dumps({"error": message}, ensure_ascii=False))
 
 
 def message_of(error: bottle.HTTPError, *, for_page: bool) -> str:

@@ -17,10 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_body(environ: dict[str, Any]) -> bytes:
     """Return the request's body, which is whole in memory by now."""
-    length = environ.get("CONTENT_LENGTH")
-    if length:
-        return bytes(environ["wsgi.input"].read(int(length)))
-    return bytes(environ["wsgi.input"].read()) if environ["wsgi.input_terminated"] else b""
+    return bytes(environ["wsgi.input"].read())
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:
@@ -113,6 +110,7 @@ _EXPECTED = {
     "string_type": "expected a string",
     "bool_type": "expected true or false",
     "float_type": "expected a number or null",
+    "int_type": "expected a whole number or null",
     "finite_number": "expected a finite number",
     "model_type": "expected an object",
 }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mac_actors.core.config import normalize_fob, read_fob
+from mac_actors.core.config import Directory, MachineConfig, User, normalize_fob, read_fob
+from mac_actors.core.inputs import Report
+from mac_actors.core.state import Card, MachineState, Refusal, resumed
+from mac_actors.core.transitions import decide
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,15 @@ def test_zeroes_separators_and_case_do_not_count(code: str, zeroes: int, separat
     ways = {"0" * zeroes + code, code.lower(), code.upper(), grouped, f"\t{grouped}\r\n"}
     assert len({normalize_fob(way) for way in ways}) == 1
     assert (normalize_fob(code) or "").lstrip("0") == code.upper().lstrip("0")
+
+
+def test_a_blocked_card_of_an_earlier_version_is_the_same_card_after_the_upgrade() -> None:
+    then = datetime(2026, 11, 26, tzinfo=UTC)
+    ann = User("1", "Ann", "Ann", "Ann", ("000A1B2C3D",), frozenset({"mill"}))
+    for old in ("0a1b2c3d", "000a1b2c3d", "0000000a1b2c3d"):
+        state = resumed(MachineState(then, card=Card(old, then, blocked=True, refusal=Refusal.OOPSED)), 5.0)
+        now = then + timedelta(seconds=10)
+        report = Report(now, normalize_fob("0A:1B:2C:3D"))
+        decision = decide(MachineConfig("mill", frozenset({"mill"})), Directory.of([ann]), state, report)
+        assert decision.state.session is None
+        assert decision.outcomes == ()

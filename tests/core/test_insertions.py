@@ -10,7 +10,7 @@ import pytest
 from mac_actors.core.config import Directory, MachineConfig, User, normalize_fob
 from mac_actors.core.outcomes import CardSeen, SessionRefused, SessionStarted
 from mac_actors.core.outputs import relay_on
-from mac_actors.core.state import Card, Refusal, SecondDecision, Session, SessionKind
+from mac_actors.core.state import Card, MachineState, Refusal, SecondDecision, Session, SessionKind
 from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ANNA,
@@ -78,6 +78,9 @@ REFUSED: list[tuple[MachineConfig, Directory, User | str, str, Refusal]] = [
 ]
 
 
+FLAGS = {FREE: (), OOPSED: (WHY.OOPSED,), LOCKED: (WHY.LOCKED_OUT,), BOTH: (WHY.OOPSED, WHY.LOCKED_OUT)}
+
+
 @pytest.mark.parametrize(("config", "directory", "user", "situation", "kind"), OPENED)
 def test_a_card_that_may_opens_a_session_of_its_kind(
     config: MachineConfig, directory: Directory, user: User, situation: str, kind: SessionKind
@@ -120,6 +123,7 @@ def test_a_card_that_may_not_is_refused_with_the_reason(
             display_name=config.display_name,
             at=after(10),
             refusal=refusal,
+            also=tuple(flag for flag in FLAGS[situation] if flag is not refusal),
             user=person(card) if isinstance(card, User) else None,
             fob=fob,
         ),
@@ -196,7 +200,7 @@ def test_a_membership_is_over_from_the_very_moment_of_its_expiry(late_by: timede
 
 
 def test_a_membership_without_end_does_not_expire() -> None:
-    assert decide(MILL, ENFORCED, fresh(MILL), report(ANNA, 1e9)).state.session is not None
+    assert decide(MILL, ENFORCED, MachineState(T0), report(ANNA, 1e9)).state.session is not None
 
 
 def test_a_machine_that_names_no_authorization_refuses_everyone() -> None:

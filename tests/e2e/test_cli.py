@@ -398,21 +398,20 @@ def test_the_commands_work_with_reason_and_name_by_name_and_alias(tmp_path: Path
     def command(*arguments: str) -> str:
         return good(run(*arguments, "--url", server.url, cwd=tmp_path)).strip()
 
-    assert (
-        command("oops", "MIG welder: bay 2", "--reason", "gas leaks", "--by", "Ada") == "MIG welder: bay 2 is oopsed."
-    )
+    welder = "MIG Welder: Bay 2"
+    assert command("oops", "MIG welder: bay 2", "--reason", "gas leaks", "--by", "Ada") == f"{welder} is oopsed."
     assert flags(server, "welder") == (("cli", "Ada", "gas leaks"), None)
-    assert command("lock", "welder", "--reason", "new valve", "--by", "Grace") == "welder is locked out."
+    assert command("lock", "welder", "--reason", "new valve", "--by", "Grace") == f"{welder} is locked out."
     assert flags(server, "welder") == (("cli", "Ada", "gas leaks"), ("cli", "Grace", "new valve"))
     shown = command("status", "welder").split()
     assert {"OOPSED,", "LOCKED", "OUT", "gas", "leaks", "(Ada);", "new", "valve", "(Grace)"} <= set(shown)
-    assert command("unoops", "welder") == "welder is not oopsed."
+    assert command("unoops", "welder") == f"{welder} is not oopsed."
     assert flags(server, "welder") == (None, ("cli", "Grace", "new valve"))
-    assert command("oops", "welder") == "welder is oopsed."
-    assert command("unlock", "welder") == "welder is not locked out."
+    assert command("oops", "welder") == f"{welder} is oopsed."
+    assert command("unlock", "welder") == f"{welder} is not locked out."
     assert flags(server, "welder")[1] is None
-    assert command("lock", "welder") == "welder is locked out."
-    assert command("clear", "WELDER", "--reason", "mended", "--by", "Grace") == "WELDER is cleared."
+    assert command("lock", "welder") == f"{welder} is locked out."
+    assert command("clear", "WELDER", "--reason", "mended", "--by", "Grace") == f"{welder} is cleared."
     assert flags(server, "welder") == (None, None)
     server.wait_for("is no longer oopsed and locked out, by Grace, from the command line: mended")
 

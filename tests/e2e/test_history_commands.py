@@ -76,7 +76,7 @@ def test_usage_is_what_the_api_says_for_programs(server: ServerProcess, tmp_path
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--from", "24.11.2026"), "'24.11.2026' does not match the format '%Y-%m-%d'"),
+        (("--from", "1/7/2026"), "'1/7/2026' can be 7 January or 1 July: write 2026-01-07 or 2026-07-01."),
         (("--from", "2026-11-02", "--to", "2026-11-01"), "'--from': it is after --to (2026-11-01)"),
         (("--format", "xml"), "'xml' is not one of"),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from mac_actors import Answer, AnyFleet, FleetClosed, MachineUnavailable, Snapshot, Source, Status, UnknownMachine
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet, Outcome, SessionEnded, SessionStarted
-from tests.fakes import ANN, ODD_ALIAS, RecordingSubscriber
+from tests.fakes import ANN, ODD_ALIAS, RecordingSubscriber, wait_until
 from tests.scripts.shop import TOKEN, Shop, serving, shop_here, shop_remote
 from tests.web.client import Running
 
@@ -230,6 +230,27 @@ def test_many_events_come_page_by_page(shop: Shop, monkeypatch: pytest.MonkeyPat
     events = list(shop.fleet.events("router", since=begun))
     assert [event.flag.reason for event in events if isinstance(event, LockSet)] == ["3", "2", "1", "0"]
     assert len(events) == 8
+
+
+class Deadly:
+    """What no listener survives."""
+
+    reason = "die"
+
+
+@pytest.mark.actor_dies
+def test_what_is_wrong_is_said(fleet: AnyFleet) -> None:
+    assert fleet.health() == {}
+    custom = fleet.start(Listener, RecordingSubscriber(), "x")
+    deaths = 0
+    while "actors" not in fleet.health():
+        died, deaths = custom.ref.actor_urn, deaths + 1
+        custom.tell(Deadly())
+        wait_until(lambda: custom.actor_urn != died or "actors" in fleet.health())  # noqa: B023 - called at once
+    assert fleet.health() == {"actors": "failing again and again (the log says why): custom actor Listener"}
+    assert deaths == 6
+    fleet.close()
+    assert fleet.health()["fleet"] == "stopping"
 
 
 def test_a_closed_fleet_says_so_and_may_be_closed_again(fleet: AnyFleet) -> None:

@@ -6,8 +6,7 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,7 +42,9 @@ def fleet() -> Iterator[Fleet]:
 
 def report(fleet: Fleet, machine: str, fob: str | None, at: datetime) -> None:
     """A reader's report at any time."""
-    fleet.report(machine, Report(at, fob, telemetry=Telemetry(uptime=at.timestamp())), time.monotonic())
+    fleet.report(
+        machine, Report(at, fob, telemetry=Telemetry(uptime=at.timestamp(), firmware="a test")), at.timestamp()
+    )
 
 
 def test_every_example_is_in_the_documentation_and_short() -> None:
@@ -52,7 +53,7 @@ def test_every_example_is_in_the_documentation_and_short() -> None:
     assert len(examples) == 3
     for path in examples:
         assert f".. literalinclude:: examples/{path.name}" in page
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 65
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 66
 
 
 def test_opening_hours_lock_what_is_idle_and_unlock_their_own_alone(
@@ -83,7 +84,8 @@ def test_opening_hours_lock_what_is_idle_and_unlock_their_own_alone(
     assert at(10) == ""
 
 
-def test_left_running_says_it_once_and_again_when_it_is_off(fleet: Fleet) -> None:
+def test_left_running_says_it_once_and_again_when_it_is_off(fleet: Fleet, local_zone: Callable[[str], None]) -> None:
+    local_zone("Europe/Berlin")
     said: list[str] = []
     now = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
     reminder = fleet.start(example("left_running")["LeftRunning"], fleet, hours=4, say=said.append).proxy()
@@ -91,7 +93,7 @@ def test_left_running_says_it_once_and_again_when_it_is_off(fleet: Fleet) -> Non
     report(fleet, "laser", BOB, now - timedelta(hours=3))
     for _ in range(3):
         reminder.look(now).get()
-    assert said == ["Metal Mill still runs: Ann Able, since 15:00 UTC."]
+    assert said == ["Metal Mill still runs: Ann Able, since 16:00."]
     report(fleet, "metal-mill", None, now)
     report(fleet, "laser", None, now)
     wait_until(lambda: len(said) == 2)
@@ -129,6 +131,18 @@ def test_the_usage_report_counts_each_machines_hours(fleet: Fleet) -> None:
         ["Metal", "Mill", "2", "2.5"],
         ["Größe", "100%", "/", "Laser", "#1?", "1", "1.0"],
     ]
+
+
+def test_the_usage_report_shows_a_renamed_machine_once_by_its_present_alias(tmp_path: Path) -> None:
+    machines, now = sample_machines(), datetime.now(UTC) - timedelta(days=1)
+    for alias in ("Old Mill", "New Mill"):
+        now += timedelta(hours=1)
+        machines["metal-mill"]["alias"] = alias
+        with Fleet.open(machines, sample_users(), state=tmp_path) as fleet:
+            report(fleet, "metal-mill", ANN, now)
+            report(fleet, "metal-mill", None, now + timedelta(minutes=30))
+            said = example("usage_report")["report"](fleet, now - timedelta(days=7))
+    assert [line.split() for line in said.splitlines()[1:]] == [["New", "Mill", "2", "1.0"]]
 
 
 def run_example(name: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from mac_actors.core.config import fold_name
 from mac_actors.core.text import one_line, visible
 
 YES: Final = frozenset({"1", "true", "yes", "y", "x", *"✓✔✅☑", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "sì"})
@@ -25,7 +26,7 @@ def clean(text: str) -> str:
 
 def folded(text: str) -> str:
     """Return a cell as it is compared with a word, or with the name of a column."""
-    return clean(text).replace("_", " ").replace("\ufe0f", "").casefold()
+    return fold_name(clean(text).replace("_", " "))
 
 
 def listed(texts: Iterable[str], separators: str) -> list[str]:

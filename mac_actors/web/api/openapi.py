@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from mac_actors.version import VERSION
 from mac_actors.web.api.request_models import Body
 from mac_actors.web.api.response_models import ErrorBody
+from mac_actors.web.json_line import json_line
 
 MEANINGS = {
     400: "Not JSON",
@@ -23,11 +24,12 @@ MEANINGS = {
     409: "Refused as unsafe, says what `?force=1` would do; or several may be meant",
     413: "The body is too long",
     422: "A field or a file is wrong; says which and what was expected",
+    429: "Too many wrong tokens; says when to try again",
     503: "Not able to now; says why",
 }
 
 _TAGS = {"reader": "Readers", "admin": "Admins"}
-_TOKEN_ERRORS = {"reader": (401,), "admin": (401, 403)}
+_TOKEN_ERRORS = {"": (429,), "reader": (401,), "admin": (401, 403)}
 _BODY_ERRORS = (400, 413, 422)
 
 _IN_PATH = "<name:path>"
@@ -60,7 +62,7 @@ class Operation:
     def described(self, rule: str) -> dict[str, Any]:
         """Return this operation, at this path, as OpenAPI has it."""
         described: dict[str, Any] = {"tags": [_TAGS.get(self.security, "Reading")], "summary": self.summary}
-        errors = {*self.errors, *_TOKEN_ERRORS.get(self.security, ())}
+        errors = {*self.errors, *_TOKEN_ERRORS[self.security]}
         parameters = list(self.query)
         if _IN_PATH in rule:
             errors.add(404)
@@ -98,7 +100,7 @@ def routes(app: bottle.Bottle) -> None:
 
     @cache
     def text() -> bytes:
-        return json.dumps(description(app.routes), indent=1).encode()
+        return json_line(json.dumps(description(app.routes), indent=1))
 
     @app.get("/openapi.json")
     def openapi_json() -> bytes:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import bottle
 
+from mac_actors import clock
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import Outputs
 from mac_actors.errors import MachineUnavailable, UnknownMachine
@@ -21,6 +22,7 @@ from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ReportBody
 from mac_actors.web.api.response_models import OutputsBody
 from mac_actors.web.errors import RequestRefused
+from mac_actors.web.json_line import json_line
 from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
@@ -59,9 +61,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
                 refused_readers.add(name)
             raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
-        received = environ.get("mac.received") or time.monotonic()
+        received = environ.get("mac.received") or clock.seconds()
+        gone = environ.get("mac.gone", lambda: False)
         try:
-            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
+            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone)
         except UnknownMachine:
             short_name = name[:LONGEST_NAME]
             if short_name not in unknown and len(unknown) < UNKNOWN_AT_MOST:
@@ -73,19 +76,23 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
                 )
             raise RequestRefused(404, f"No such machine: {short_name}") from None
         except MachineUnavailable:
-            observe(time.monotonic() - received)  # the slowest of all: they count too
+            observe(clock.seconds() - received)  # the slowest of all: they count too
             raise
         refused_readers.remove(name)
         bottle.response.content_type = "application/json"
-        body_of_reply = reply_body(answer.outputs)
-        observe(time.monotonic() - received)
+        body_of_reply = reply_body(answer.outputs, says_more=body.firmware is not None)
+        observe(clock.seconds() - received)
         return body_of_reply
 
 
 @lru_cache(maxsize=4096)
-def reply_body(outputs: Outputs) -> bytes:
-    """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
-    return OutputsBody.model_validate(outputs).model_dump_json().encode()
+def reply_body(outputs: Outputs, *, says_more: bool) -> bytes:
+    """Return the JSON for these outputs; ``says_more``: firmware that says what it is understands more keys.
+
+    There are few different ones, and most reports get the same again.
+    """
+    hidden = None if says_more else {"always_on"}
+    return json_line(OutputsBody.model_validate(outputs).model_dump_json(exclude=hidden))
 
 
 class _RefusedReaders:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from mac_actors.core.state import Session, Source, Status
 from mac_actors.web.api.request_models import Body
+from mac_actors.web.json_line import json_line
 
 
 class OutputsBody(Body):
@@ -21,6 +22,9 @@ class OutputsBody(Body):
     status_led_rgb: tuple[float, float, float]
     status_led_brightness: float
     second_relay: bool
+    always_on: bool = Field(
+        False, description="for firmware that says what it is alone: taking the card out must not stop the machine"
+    )
 
 
 class FlagBody(Body):
@@ -222,6 +226,7 @@ class ReadyBody(Body):
 
 
 def json_of(body: Body, **options: Any) -> bytes:
-    """Answer with a model; ``options`` are those of ``model_dump_json``."""
+    """Answer with a model; ``options`` are those of ``model_dump_json``. No cache keeps it: names may be in it."""
     bottle.response.content_type = "application/json"
-    return body.model_dump_json(**options).encode()
+    bottle.response.set_header("Cache-Control", "no-store")
+    return json_line(body.model_dump_json(**options))

@@ -52,6 +52,7 @@ REASONS = {
     "409": "unsafe",
     "413": "body_too_long",
     "422": "invalid",
+    "429": "too_many_tokens",
     "431": "headers_too_long",
     "500": "mistake_of_the_server",
     "503": "unavailable",
@@ -69,6 +70,8 @@ class Metrics:
         self.refusals = list(refusals)
         self.slack_connected: Callable[[], bool] | None = None
         """Set where Slack is on."""
+        self.log_lines_left_out: Callable[[], Counter[str]] = Counter
+        """Set where there is a log: lines that were not written, by reason."""
         self._transitions = Counter(dict.fromkeys(KINDS, 0))
         self._refused_logins = Counter(dict.fromkeys((refusal.value for refusal in Refusal), 0))
         self._outbox = _Outbox(fleet)
@@ -132,6 +135,9 @@ class Metrics:
         restarts = Counter(dict.fromkeys(fleet.supervisor.kinds_of_actors, 0))
         restarts.update(fleet.restarts.copy())
         yield _several(table.RESTARTS, _by_one(restarts))
+        left_out = Counter(unwritable=0, repeated=0)
+        left_out.update(self.log_lines_left_out())
+        yield _several(table.LOG_LINES, _by_one(left_out))
         yield _single(table.SLACK, self.slack_connected() if self.slack_connected else None)
         yield core.InfoMetricFamily(table.BUILD.name.removesuffix("_info"), table.BUILD.help, {"version": VERSION})
 

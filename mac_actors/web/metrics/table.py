@@ -244,6 +244,12 @@ JOURNAL_LOST = Metric(
 RESTARTS = Metric(
     "mac_actor_restarts_total", Kind.COUNTER, "Actors that had died and were restarted, by kind.", ("kind",)
 )
+LOG_LINES = Metric(
+    "mac_log_lines_left_out_total",
+    Kind.COUNTER,
+    "Log lines that were not written: they could not be (nobody reads, disk full), or said the same again.",
+    ("reason",),
+)
 SLACK = Metric("mac_slack_connected", Kind.GAUGE, "Whether Slack is connected. Absent where Slack is not set up.")
 BUILD = Metric("mac_build_info", Kind.INFO, "1; its labels say which version runs.", ("version",))
 
@@ -271,6 +277,7 @@ TABLE: tuple[Metric, ...] = (
     JOURNAL_AGE,
     JOURNAL_LOST,
     RESTARTS,
+    LOG_LINES,
     SLACK,
     BUILD,
 )

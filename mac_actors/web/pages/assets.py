@@ -9,10 +9,22 @@ from importlib.resources.abc import Traversable
 
 import bottle
 
+from mac_actors.web.server.connection import Shared
+
 STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 FOR_EVER = "public, max-age=31536000, immutable"
 """For an address with the file's hash in it: other content has another address."""
+
+SAFE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # not no-referrer: with that, forms are sent with "Origin: null", and could not be told from a stranger's
+    "Referrer-Policy": "same-origin",
+}
+"""What keeps a page, and a file that is opened as one, to what is shipped with it."""
 
 
 def routes(app: bottle.Bottle) -> None:
@@ -31,7 +43,7 @@ def address(name: str) -> str:
 @cache
 def fingerprint(name: str) -> str:
     """Return a short hash of a file's content."""
-    return hashlib.sha256(_file(name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(_content(name)).hexdigest()[:12]
 
 
 def send(name: str) -> bytes:
@@ -43,12 +55,23 @@ def send(name: str) -> bytes:
     known = fingerprint(name)
     response.set_header("ETag", f'"{known}"')
     response.set_header("Cache-Control", FOR_EVER if request.query.get("v") == known else "max-age=3600")
-    response.set_header("X-Content-Type-Options", "nosniff")
+    for header, value in SAFE_HEADERS.items():
+        response.set_header(header, value)
+    if suffix == ".html":  # Swagger UI's styles hold their pictures within them
+        response.set_header(
+            "Content-Security-Policy", f"{SAFE_HEADERS['Content-Security-Policy']}; img-src 'self' data:"
+        )
     if f'"{known}"' in request.headers.get("If-None-Match", ""):
         response.status = 304
         return b""
     response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
-    return _file(name).read_bytes()
+    return _content(name)
+
+
+@cache
+def _content(name: str) -> Shared:
+    """Return a file, from memory: it is sent to many at once."""
+    return Shared(_file(name).read_bytes())
 
 
 def _exists(name: str) -> bool:

@@ -14,7 +14,7 @@ from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.logins import LOGIN_SECONDS
 from mac_actors.web.pages.html import render, see_other
-from mac_actors.web.requests import parse_fields, read_form
+from mac_actors.web.requests import parse_fields, read_form, read_query
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
 
     @app.get("/login")
     def show() -> Any:
-        after = _here(str(bottle.request.query.get("next", "/")))
+        after = _here(read_query().get("next", "/"))
         if access.viewer(bottle.request.environ).login == "in":
             return see_other(after)
         return form_page(after)

@@ -33,6 +33,15 @@ def complaints_about_view(view: object) -> list[str]:
     return found + _length(view.get("private_metadata"), 3000, "private_metadata")
 
 
+def characters(blocks: object) -> int:
+    """How many characters all texts of these blocks have together."""
+    if isinstance(blocks, dict):
+        text = blocks.get("text")
+        own = len(text) if isinstance(text, str) else 0
+        return own + sum(characters(value) for value in blocks.values())
+    return sum(characters(value) for value in blocks) if isinstance(blocks, list) else 0
+
+
 def elements(blocks: Iterable[Json]) -> list[tuple[Json, Json]]:
     """Every interactive element with the block that it is in."""
     found: list[tuple[Json, Json]] = []

@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from . import envelopes
 from .faults import Faults
-from .records import Call, Json, State
+from .rates import Rates
+from .records import Call, Json, SlackError, State
 from .server import Connection, Request
 from .socket_mode import SocketMode
-from .web_api import SlackError, WebApi
+from .web_api import WebApi
 
 # Arguments that are JSON inside a form-encoded body.
 _NESTED = {"attachments", "blocks", "changes", "document_content", "metadata", "view"}
@@ -25,6 +26,7 @@ class Endpoint:
     def __init__(self, state: State, faults: Faults, api: WebApi, sockets: SocketMode) -> None:
         self.bot_token = "xoxb-stand-in"
         self.app_token = "xapp-stand-in"
+        self.rates: Rates | None = None
         self._state = state
         self._faults = faults
         self._api = api
@@ -56,9 +58,11 @@ class Endpoint:
         if fault := self._faults.take("http_error", method, channel):
             connection.answer(fault.status, "<html>Something went wrong</html>")
             return
-        if fault := self._faults.take("rate_limit", method, channel):
+        fault = self._faults.take("rate_limit", method, channel)
+        wait = fault.retry_after if fault else self.rates.wait(method, params) if self.rates else None
+        if wait or fault:
             body = {"ok": False, "error": "ratelimited"}
-            connection.answer(429, body, headers | {"Retry-After": str(fault.retry_after)})
+            connection.answer(429, body, headers | {"Retry-After": str(wait)})
             return
         status, answer = self._carry_out(method, request, params, channel)
         if not self._faults.take("cut", method, channel):
@@ -89,7 +93,7 @@ class Endpoint:
 
     def _open_connection(self, request: Request) -> Json:
         if self._sockets.refusing:
-            raise SlackError("internal_error")
+            raise SlackError(self._sockets.refusing)
         ticket = self._sockets.ticket()
         return {"ok": True, "url": f"ws://{request.headers['host']}/link/?ticket={ticket}&app_id={envelopes.APP}"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,8 @@ TEAM = "T0SPACE"
 APP = "A0MAC"
 BOT_USER = "UBOT"
 BOT_ID = "B0MAC"
+VERIFICATION = "verification-Vf8sQw"
+"""A secret that comes with every payload: it must be in no log."""
 
 
 def app_mention(
@@ -46,26 +49,13 @@ def app_mention(
         event["bot_profile"] = {"id": bot_id, "app_id": "A0ELSE", "name": "another bot", "team_id": TEAM}
     if subtype is not None:
         event["subtype"] = subtype
-    return {
-        "token": "verification",
-        "team_id": TEAM,
-        "api_app_id": APP,
-        "event": event,
-        "type": "event_callback",
-        "event_id": event_id,
-        "event_time": int(time.time()),
-        "authorizations": [
-            {
-                "enterprise_id": None,
-                "team_id": TEAM,
-                "user_id": BOT_USER,
-                "is_bot": True,
-                "is_enterprise_install": False,
-            }
-        ],
-        "is_ext_shared_channel": False,
-        "event_context": f"4-{event_id}",
-    }
+    return _callback(event, event_id)
+
+
+def app_home_opened(*, user: str, tab: str, event_id: str) -> Json:
+    """An Events API callback for a look at one of the app's tabs: "home", "messages" or "about"."""
+    event = {"type": "app_home_opened", "user": user, "channel": f"D{user}", "tab": tab, "event_ts": "1.0"}
+    return _callback(event, event_id)
 
 
 def slash_command(
@@ -73,7 +63,7 @@ def slash_command(
 ) -> Json:
     """A slash command; Slack sends it flat."""
     return {
-        "token": "verification",
+        "token": VERIFICATION,
         "team_id": TEAM,
         "team_domain": "space",
         "channel_id": channel,
@@ -121,7 +111,7 @@ def block_actions(
         "app_id": APP,
         "team": TEAM,
         "ts": message.ts,
-        "text": message.text,
+        "text": link_addresses(message.text),  # not as it was posted
         "blocks": list(message.blocks),
     }
     if message.thread_ts is not None:
@@ -174,12 +164,40 @@ def chosen(value: str, text: str | None = None) -> Json:
     }
 
 
+def link_addresses(text: str) -> str:
+    """What Slack makes of addresses in a text that it parses, and of those in a text that it gives back."""
+    return re.sub(r"(?<![<|])\bhttps?://[^\s<>|]+", r"<\g<0>>", text)
+
+
+def _callback(event: Json, event_id: str) -> Json:
+    return {
+        "token": VERIFICATION,
+        "team_id": TEAM,
+        "api_app_id": APP,
+        "event": event,
+        "type": "event_callback",
+        "event_id": event_id,
+        "event_time": int(time.time()),
+        "authorizations": [
+            {
+                "enterprise_id": None,
+                "team_id": TEAM,
+                "user_id": BOT_USER,
+                "is_bot": True,
+                "is_enterprise_install": False,
+            }
+        ],
+        "is_ext_shared_channel": False,
+        "event_context": f"4-{event_id}",
+    }
+
+
 def _interaction(user: User, trigger_id: str) -> Json:
     return {
         "team": {"id": TEAM, "domain": "space"},
         "user": {"id": user.id, "username": user.display_name, "name": user.display_name, "team_id": TEAM},
         "api_app_id": APP,
-        "token": "verification",
+        "token": VERIFICATION,
         "trigger_id": trigger_id,
         "enterprise": None,
         "is_enterprise_install": False,

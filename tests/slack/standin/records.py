@@ -11,6 +11,15 @@ from typing import Any
 Json = dict[str, Any]
 
 
+class SlackError(Exception):
+    """An answer with "ok": false."""
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.error = error
+        self.answer: Json = {"ok": False, "error": error, **more}
+
+
 @dataclass(frozen=True)
 class Call:
     """A request to the Web API (or a response_url, method "response_url"), as it arrived, whatever became of it."""
@@ -140,10 +149,19 @@ class State:
         self.updates: list[Update] = []
         self.answers: list[Answer] = []
         self.views: list[View] = []
+        self.homes: dict[str, View] = {}
+        """What each user sees in App Home."""
         self.canvases: dict[str, Canvas] = {}
+        self.threads: dict[tuple[str, str], str] = {}
+        """By channel and ts of every message, people's too, the ts of the message that begins its thread."""
+        self.locked: set[tuple[str, str]] = set()
+        """Messages whose threads are locked."""
         self.triggers: dict[str, tuple[str, float]] = {}
-        self.response_urls: set[str] = set()
+        self.exchanged: set[str] = set()
+        self.response_urls: dict[str, int] = {}
+        """How often each can still be used."""
         self._count = 0
+        self._last_ts = 0
 
     def number(self) -> int:
         """A number never given before."""
@@ -152,9 +170,10 @@ class State:
             return self._count
 
     def ts(self) -> str:
-        """A message timestamp: unique and increasing."""
+        """A message timestamp: the time, unique and increasing."""
         with self.changed:
-            return f"{1_700_000_000 + self._count // 1_000_000}.{self.number() % 1_000_000:06d}"
+            self._last_ts = max(time.time_ns() // 1000, self._last_ts + 1)
+            return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float, told: Callable[[], str]) -> None:
         """Wait until the predicate holds; a TimeoutError says what there was instead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from contextlib import suppress
 from typing import Literal
@@ -73,7 +74,11 @@ class Link:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.silent = False
-        self.leaving = False
+        self.refresh: threading.Timer | None = None
+        """Runs from Slack's warning on that the connection will be closed."""
+
+    def disconnect(self, reason: str) -> None:
+        self.send({"type": "disconnect", "reason": reason, "debug_info": {"host": "stand-in"}})
 
     def send(self, body: Json) -> None:
         self.connection.send(websocket.frame(websocket.TEXT, json.dumps(body).encode()))
@@ -88,8 +93,12 @@ class SocketMode:
         self._links: list[Link] = []
         self._waiting: list[Delivery] = []
         self._deliveries: dict[str, Delivery] = {}
+        self._turn = 0
+        self.born_silent = 0
         self.made = 0
-        self.refusing = False
+        self.refusing: str | None = None
+        """The error with which apps.connections.open is refused."""
+        self.refresh_seconds = 10.0
 
     def ticket(self) -> str:
         """The right to open one websocket."""
@@ -104,7 +113,7 @@ class SocketMode:
             return [link for link in self._links if not link.silent and not link.connection.ended]
 
     def deliver(self, envelope: Json, *, queued: bool) -> Delivery:
-        """Send an envelope to the newest websocket; without one, keep it until there is one, or let it be lost."""
+        """Send an envelope to one of the websockets; without any, keep it until there is one, or let it be lost."""
         delivery = Delivery(self._state, envelope)
         with self._state.changed:
             self._deliveries[delivery.envelope_id] = delivery
@@ -121,7 +130,9 @@ class SocketMode:
             del self._waiting[0]
 
     def _send(self, delivery: Delivery) -> bool:
-        for link in reversed(self.open_links()):
+        links = self.open_links()
+        self._turn += 1  # they take turns: which one gets an envelope is not for the app to choose
+        for link in links[self._turn % len(links) :] + links if links else ():
             delivery.sent_at = time.monotonic()
             with suppress(OSError):
                 link.send(delivery.envelope)
@@ -148,10 +159,26 @@ class SocketMode:
                 link.silent = True
 
     def refresh(self) -> None:
-        """Ask the app for a new connection, as Slack does every few hours; then the old one ends."""
+        """Warn the app that its connections will be closed, as Slack does every few hours; then close them."""
         for link in self.open_links():
-            link.leaving = True
-            link.send({"type": "disconnect", "reason": "refresh_requested", "debug_info": {"host": "stand-in"}})
+            link.disconnect("warning")
+            link.refresh = threading.Timer(self.refresh_seconds, self._finish_refresh, [link])
+            link.refresh.daemon = True
+            link.refresh.start()
+
+    @staticmethod
+    def _finish_refresh(link: Link) -> None:
+        with suppress(OSError):
+            link.disconnect("refresh_requested")
+        link.connection.end(reset=False)
+
+    def disable(self) -> None:
+        """Switch Socket Mode off: connections are closed and none can be opened."""
+        self.refusing = "not_allowed"
+        for link in self.open_links():
+            with suppress(OSError):
+                link.disconnect("link_disabled")
+            link.connection.end(reset=False)
 
     def serve(self, connection: Connection, request: Request, ticket: str) -> None:
         """A websocket from its handshake to its end, on its own thread."""
@@ -168,11 +195,10 @@ class SocketMode:
         )
         link = Link(connection)
         with self._state.changed:
-            count = len(self.open_links()) + 1
+            count = sum(not other.connection.ended for other in self._links) + 1  # Slack counts the silent ones too
             link.send({"type": "hello", "num_connections": count, "connection_info": {"app_id": APP}})
-            for old in self._links:
-                if old.leaving:
-                    old.connection.end(reset=False)
+            link.silent = self.born_silent > 0
+            self.born_silent -= link.silent
             self._links.append(link)
             self.made += 1
             self._flush()
@@ -181,6 +207,8 @@ class SocketMode:
             self._listen(link)
         finally:
             with self._state.changed:
+                if link.refresh is not None:
+                    link.refresh.cancel()
                 self._links.remove(link)
                 self._state.changed.notify_all()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import pytest
+import websocket
 from slack_sdk import WebClient
 
 from tests.slack.standin import envelopes
@@ -88,7 +90,7 @@ def test_a_trigger_opens_one_modal_and_only_for_three_seconds(workspace: Workspa
     command = workspace.slash("/oops-clear", queued=False)
     client.views_open(trigger_id=command.trigger_id, view=MODAL)
     again = lambda: client.views_open(trigger_id=command.trigger_id, view=MODAL)  # noqa: E731
-    assert error_of(again) == "invalid_trigger_id"
+    assert error_of(again) == "exchanged_trigger_id"
     workspace.trigger_life = 0.0
     late = workspace.slash("/oops-clear", queued=False).trigger_id
     assert error_of(lambda: client.views_open(trigger_id=late, view=MODAL)) == "expired_trigger_id"
@@ -137,11 +139,51 @@ def test_a_socket_that_died_without_a_sign_is_replaced(workspace: Workspace) -> 
     workspace.mention("status").acked()
 
 
-@pytest.mark.usefixtures("bot")
-def test_a_socket_is_replaced_when_slack_asks_for_it(workspace: Workspace) -> None:
-    workspace.refresh_socket()
-    workspace.wait_connected(2)
-    workspace.mention("status").acked()
+def hello(workspace: Workspace, client: WebClient) -> tuple[websocket.WebSocket, int]:
+    """A new websocket, and how many there are by Slack's word."""
+    socket = websocket.create_connection(client.apps_connections_open(app_token=workspace.app_token)["url"], timeout=5)
+    return socket, json.loads(socket.recv())["num_connections"]
+
+
+def test_a_socket_that_will_be_closed_is_usable_until_then(workspace: Workspace, client: WebClient) -> None:
+    old, _ = hello(workspace, client)
+    workspace.refresh_socket(seconds=0.5)
+    assert json.loads(old.recv())["reason"] == "warning"
+    workspace.mention("status")
+    assert json.loads(old.recv())["type"] == "events_api"
+    new, count = hello(workspace, client)
+    assert count == 2
+    assert json.loads(old.recv())["reason"] == "refresh_requested"
+    with pytest.raises(websocket.WebSocketConnectionClosedException):
+        old.recv()
+    assert workspace.connected == 1
+    new.close()
+
+
+def test_each_event_goes_to_one_of_several_sockets(workspace: Workspace, client: WebClient) -> None:
+    (one, first), (two, second) = hello(workspace, client), hello(workspace, client)
+    assert (first, second) == (1, 2)
+    sent = {workspace.mention("status").event_id for _ in range(2)}
+    assert {json.loads(socket.recv())["payload"]["event_id"] for socket in (one, two)} == sent
+    one.close()
+    two.close()
+
+
+def test_socket_mode_that_is_switched_off_ends_the_sockets(workspace: Workspace, client: WebClient) -> None:
+    socket, _ = hello(workspace, client)
+    workspace.disable_socket_mode()
+    assert json.loads(socket.recv())["reason"] == "link_disabled"
+    with pytest.raises(websocket.WebSocketConnectionClosedException):
+        socket.recv()
+    assert error_of(lambda: client.apps_connections_open(app_token=workspace.app_token)) == "not_allowed"
+
+
+def test_a_look_at_the_home_tab_is_an_event(workspace: Workspace, client: WebClient) -> None:
+    socket, _ = hello(workspace, client)
+    workspace.open_home(BOB, "messages")
+    event = json.loads(socket.recv())["payload"]["event"]
+    assert (event["type"], event["user"], event["tab"]) == ("app_home_opened", BOB, "messages")
+    socket.close()
 
 
 @pytest.mark.usefixtures("bot")

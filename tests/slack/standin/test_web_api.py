@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
 
 from tests.slack.standin import envelopes
 from tests.slack.standin.bot import NOTICE, error_of
@@ -115,14 +117,98 @@ def test_the_members_of_a_channel_come_in_pages(workspace: Workspace, client: We
     assert pages == [[workspace.bot_user_id, ADA], [BOB]]
 
 
+def markdown(text: str) -> dict[str, str]:
+    return {"type": "markdown", "markdown": text}
+
+
 def test_a_channel_has_one_canvas_that_can_be_rewritten(workspace: Workspace, client: WebClient) -> None:
-    content = {"type": "markdown", "markdown": "# Machines"}
+    content = markdown("# Machines")
     made = client.conversations_canvases_create(channel_id=OOPS, document_content=content)["canvas_id"]
     again = lambda: client.conversations_canvases_create(channel_id=OOPS, document_content=content)  # noqa: E731
     assert error_of(again) == "channel_canvas_already_exists"
     canvas = client.conversations_info(channel=OOPS)["channel"]["properties"]["canvas"]
     assert canvas == {"file_id": made, "is_empty": False}
-    new = {"type": "markdown", "markdown": "# All well"}
-    client.canvases_edit(canvas_id=made, changes=[{"operation": "replace", "document_content": new}])
+    change = {"operation": "replace", "document_content": markdown("# All well")}
+    client.canvases_edit(canvas_id=made, changes=[change])
+    assert error_of(lambda: client.canvases_edit(canvas_id=made, changes=[change, change])) == "invalid_arguments"
+    assert error_of(lambda: client.canvases_edit(canvas_id="F0NONE", changes=[change])) == "canvas_not_found"
+    change["document_content"] = markdown("x" * 1_048_577)
+    assert error_of(lambda: client.canvases_edit(canvas_id=made, changes=[change])) == "canvas_too_large"
     assert [one.markdown for one in workspace.canvases] == ["# All well"]
     assert client.canvases_create(title="Another", document_content=content)["canvas_id"] != made
+
+
+def test_a_free_plan_has_one_canvas_a_channel_and_no_others(workspace: Workspace, client: WebClient) -> None:
+    workspace.free_plan = True
+    alone = lambda: client.canvases_create(title="T", document_content=markdown("x"))  # noqa: E731
+    assert error_of(alone) == "free_teams_cannot_create_non_tabbed_canvases"
+    client.canvases_create(title="T", document_content=markdown("x"), channel_id=OOPS)
+    again = lambda: client.canvases_create(title="T", document_content=markdown("x"), channel_id=OOPS)  # noqa: E731
+    assert error_of(again) == "free_team_canvas_tab_already_exists"
+
+
+def test_an_update_takes_4000_characters_and_rewrites_what_it_parses(workspace: Workspace, client: WebClient) -> None:
+    text = "see https://example.org/a?b=c now"
+    ts = client.chat_postMessage(channel=OOPS, text=text)["ts"]
+    assert error_of(lambda: client.chat_update(channel=OOPS, ts=ts, text="x" * 4001)) == "msg_too_long"
+    client.chat_update(channel=OOPS, ts=ts, text=text, parse="none")
+    assert workspace.message(OOPS, ts).text == text
+    client.chat_update(channel=OOPS, ts=ts, text=text)
+    assert workspace.message(OOPS, ts).text == "see <https://example.org/a?b=c> now"
+
+
+def test_a_text_comes_back_from_a_button_with_its_addresses_in_brackets(
+    workspace: Workspace, client: WebClient
+) -> None:
+    client.chat_postMessage(channel=CONTROL, text="see https://example.org", blocks=NOTICE)
+    pressed = workspace.press("clear", message=workspace.posts(CONTROL)[0])
+    assert pressed.payload["message"]["text"] == "see <https://example.org>"
+
+
+def test_a_reply_needs_a_message_that_begins_a_thread(workspace: Workspace, client: WebClient) -> None:
+    def reply(ts: str) -> str:
+        return str(client.chat_postMessage(channel=OOPS, text="x", thread_ts=ts)["ts"])
+
+    first = client.chat_postMessage(channel=OOPS, text="first")["ts"]
+    inside = reply(first)
+    assert reply(workspace.mention("status", channel=OOPS, queued=False).ts)
+    assert error_of(lambda: reply("1.0")) == "thread_not_found"
+    assert error_of(lambda: reply(inside)) == "cannot_reply_to_message"
+    workspace.lock_thread(workspace.posts(OOPS)[0])
+    assert error_of(lambda: reply(first)) == "restricted_action_thread_locked"
+    workspace.mend()
+    reply(first)
+    workspace.delete_message(workspace.posts(OOPS)[0])
+    assert error_of(lambda: reply(first)) == "thread_not_found"
+    assert error_of(lambda: client.chat_update(channel=OOPS, ts=first, text="x")) == "message_not_found"
+
+
+def test_all_blocks_together_hold_13200_characters(client: WebClient) -> None:
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2999}}] * 5
+    assert error_of(lambda: client.chat_postMessage(channel=OOPS, text="x", blocks=blocks)) == "msg_blocks_too_long"
+    client.chat_postMessage(channel=OOPS, text="x", blocks=blocks[:4])
+
+
+def test_a_response_url_can_be_used_five_times(workspace: Workspace) -> None:
+    webhook = WebhookClient(workspace.slash("/oops-clear", queued=False).payload["response_url"], retry_handlers=[])
+    statuses = [webhook.send(text="x").status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [404]
+
+
+def test_calls_that_come_too_often_have_to_wait(workspace: Workspace, client: WebClient) -> None:
+    workspace.keep_rates()
+    for _ in range(5):
+        client.apps_connections_open(app_token=workspace.app_token)
+    with pytest.raises(SlackApiError) as caught:
+        client.apps_connections_open(app_token=workspace.app_token)
+    assert caught.value.response["error"] == "ratelimited"
+    assert 55 < int(caught.value.response.headers["Retry-After"]) <= 60
+    for channel in (OOPS, CONTROL):
+        client.chat_postMessage(channel=channel, text="each channel has its own pace")
+
+
+def test_a_users_home_is_the_last_that_was_published(workspace: Workspace, client: WebClient) -> None:
+    view = {"type": "home", "blocks": [{"type": "divider"}]}
+    client.views_publish(user_id=ADA, view=view)
+    assert workspace.homes[ADA].view == view
+    assert error_of(lambda: client.views_publish(user_id="U0NONE", view=view)) == "user_not_found"

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .checks import complaints_about_blocks, complaints_about_view
-from .envelopes import APP, BOT_ID, BOT_USER, TEAM
-from .records import Answer, Canvas, Channel, Ephemeral, Json, Post, State, Update, User, View
+from .canvases import Canvases
+from .checks import characters, complaints_about_blocks, complaints_about_view
+from .envelopes import APP, BOT_ID, BOT_USER, TEAM, link_addresses
+from .records import Answer, Channel, Ephemeral, Json, Post, SlackError, State, Update, User, View
 
 # The scopes of the source document, and `commands`.
 SCOPES = (
@@ -27,15 +28,6 @@ SCOPES = (
 )
 
 
-class SlackError(Exception):
-    """An answer with "ok": false."""
-
-    def __init__(self, error: str, **more: Any) -> None:
-        super().__init__(error)
-        self.error = error
-        self.answer: Json = {"ok": False, "error": error, **more}
-
-
 class WebApi:
     """The methods that the bot token is good for."""
 
@@ -45,10 +37,11 @@ class WebApi:
         self.scopes: tuple[str, ...] = SCOPES
         self.trigger_life = 3.0
         self.page = 100
+        self.canvases = Canvases(state)
         self._methods: dict[str, tuple[str | None, Callable[[Mapping[str, Any]], Json]]] = {
             "auth.test": (None, self._auth_test),
-            "canvases.create": ("canvases:write", self._create_canvas),
-            "canvases.edit": ("canvases:write", self._edit_canvas),
+            "canvases.create": ("canvases:write", self.canvases.create),
+            "canvases.edit": ("canvases:write", self.canvases.edit),
             "chat.postEphemeral": ("chat:write", self._post_ephemeral),
             "chat.postMessage": ("chat:write", self._post_message),
             "chat.update": ("chat:write", self._update),
@@ -60,6 +53,7 @@ class WebApi:
             "users.info": ("users:read", self._user_info),
             "users.profile.get": ("users.profile:read", self._user_profile),
             "views.open": (None, self._open_view),
+            "views.publish": (None, self._publish_view),
         }
 
     def call(self, method: str, params: Mapping[str, Any]) -> Json:
@@ -76,8 +70,9 @@ class WebApi:
     def take_answer(self, url: str, body: Mapping[str, Any]) -> None:
         """A post to a response_url."""
         with self._state.changed:
-            if url not in self._state.response_urls:
+            if not self._state.response_urls.get(url):
                 raise SlackError("used_url")
+            self._state.response_urls[url] -= 1
             blocks = _blocks(body)
             in_channel = body.get("response_type") == "in_channel"
             replaces, deletes = body.get("replace_original") is True, body.get("delete_original") is True
@@ -130,6 +125,9 @@ class WebApi:
         channel = self._writable_channel(params)
         text, blocks = _content(params)
         thread, ts = params.get("thread_ts"), self._state.ts()
+        if thread is not None:
+            self._check_thread(channel.id, str(thread))
+        self._state.threads[channel.id, ts] = str(thread or ts)
         broadcast = thread is not None and _true(params.get("reply_broadcast"))
         post = Post(channel.id, ts, text, blocks, thread, broadcast, time.monotonic(), dict(params))
         self._state.posts.append(post)
@@ -139,12 +137,25 @@ class WebApi:
             self._echo(f"#{channel.name}{place}: {' / '.join(text.splitlines())}")
         return {"channel": channel.id, "ts": ts, "message": _message(post)}
 
+    def _check_thread(self, channel: str, thread: str) -> None:
+        parent = self._state.threads.get((channel, thread))
+        if parent is None:
+            raise SlackError("thread_not_found")
+        if parent != thread:
+            raise SlackError("cannot_reply_to_message")
+        if (channel, thread) in self._state.locked:
+            raise SlackError("restricted_action_thread_locked")
+
     def _update(self, params: Mapping[str, Any]) -> Json:
         channel = self._writable_channel(params)
         post = self._state.current.get((channel.id, str(params.get("ts"))))
         if post is None:
             raise SlackError("message_not_found")
-        text, blocks = _content(params)
+        text, blocks = _content(params, longest=4_000)
+        if params.get("parse") != "none":
+            text = link_addresses(text)
+        if "blocks" not in params:
+            blocks = list(post.blocks)
         self._state.updates.append(Update(channel.id, post.ts, text, blocks, time.monotonic()))
         self._state.current[channel.id, post.ts] = new = replace(post, text=text, blocks=blocks)
         return {"channel": channel.id, "ts": post.ts, "text": text, "message": _message(new)}
@@ -189,9 +200,8 @@ class WebApi:
             "is_member": BOT_USER in channel.members,
             "properties": {},
         }
-        for canvas in self._state.canvases.values():
-            if canvas.channel == channel.id:
-                info["properties"]["canvas"] = {"file_id": canvas.id, "is_empty": not canvas.markdown}
+        if canvas := self.canvases.of_channel(channel.id):
+            info["properties"]["canvas"] = {"file_id": canvas.id, "is_empty": not canvas.markdown}
         return {"channel": info}
 
     def _channel_members(self, params: Mapping[str, Any]) -> Json:
@@ -201,9 +211,13 @@ class WebApi:
         return {"members": members[start : start + limit], "response_metadata": {"next_cursor": cursor}}
 
     def _open_view(self, params: Mapping[str, Any]) -> Json:
-        user, given = self._state.triggers.pop(str(params.get("trigger_id")), (None, 0.0))
+        trigger = str(params.get("trigger_id"))
+        if trigger in self._state.exchanged:
+            raise SlackError("exchanged_trigger_id")
+        user, given = self._state.triggers.pop(trigger, (None, 0.0))
         if user is None:
             raise SlackError("invalid_trigger_id")
+        self._state.exchanged.add(trigger)
         if time.monotonic() - given > self.trigger_life:
             raise SlackError("expired_trigger_id")
         if complaints := complaints_about_view(params.get("view")):
@@ -212,39 +226,26 @@ class WebApi:
         self._state.views.append(view)
         return {"view": {"id": view.id, "team_id": TEAM, "app_id": APP, **view.view}}
 
-    def _create_canvas(self, params: Mapping[str, Any]) -> Json:
-        return self._new_canvas(None, params)
+    def _publish_view(self, params: Mapping[str, Any]) -> Json:
+        user = params.get("user_id")
+        if user not in self._state.users:
+            raise SlackError("user_not_found")
+        if complaints := complaints_about_view(params.get("view")):
+            raise SlackError("invalid_arguments", response_metadata={"messages": complaints})
+        self._state.homes[str(user)] = view = View(
+            f"V{self._state.number():05d}", str(user), params["view"], time.monotonic()
+        )
+        return {"view": {"id": view.id, "team_id": TEAM, "app_id": APP, **view.view}}
 
     def _create_channel_canvas(self, params: Mapping[str, Any]) -> Json:
-        channel = self._channel(params, "channel_id")
-        if any(c.channel == channel.id for c in self._state.canvases.values()):
-            raise SlackError("channel_canvas_already_exists")
-        return self._new_canvas(channel.id, params)
-
-    def _new_canvas(self, channel: str | None, params: Mapping[str, Any]) -> Json:
-        content = params.get("document_content") or {}
-        canvas = Canvas(
-            f"F{self._state.number():05d}", channel, params.get("title", ""), str(content.get("markdown", ""))
-        )
-        self._state.canvases[canvas.id] = canvas
-        return {"canvas_id": canvas.id}
-
-    def _edit_canvas(self, params: Mapping[str, Any]) -> Json:
-        canvas = self._state.canvases.get(str(params.get("canvas_id")))
-        if canvas is None:
-            raise SlackError("canvas_not_found")
-        for change in params.get("changes") or []:
-            if change.get("operation") == "replace" and "section_id" not in change:
-                canvas = replace(canvas, markdown=str(change["document_content"]["markdown"]))
-        self._state.canvases[canvas.id] = canvas
-        return {}
+        return self.canvases.create_in_channel(self._channel(params, "channel_id").id, params)
 
 
-def _content(params: Mapping[str, Any]) -> tuple[str, list[Json]]:
+def _content(params: Mapping[str, Any], longest: int = 40_000) -> tuple[str, list[Json]]:
     text, blocks = str(params.get("text") or ""), _blocks(params)
     if not text and not blocks:
         raise SlackError("no_text")
-    if len(text) > 40_000:
+    if len(text) > longest:
         raise SlackError("msg_too_long")
     return text, blocks
 
@@ -253,6 +254,8 @@ def _blocks(params: Mapping[str, Any]) -> list[Json]:
     blocks: list[Json] = params.get("blocks") or []
     if complaints := complaints_about_blocks(blocks):
         raise SlackError("invalid_blocks", errors=complaints, response_metadata={"messages": complaints})
+    if characters(blocks) > 13_200:
+        raise SlackError("msg_blocks_too_long")
     return blocks
 
 

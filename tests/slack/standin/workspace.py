@@ -7,33 +7,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
-from tests.fakes import PATIENCE
-
 from . import envelopes
 from .endpoint import Endpoint
-from .faults import Fault, Faults
-from .records import (
-    Answer,
-    Call,
-    Canvas,
-    Channel,
-    Ephemeral,
-    Json,
-    Post,
-    State,
-    Update,
-    User,
-    View,
-)
+from .faults import Faults
+from .records import Channel, Json, Post, State, User, View
+from .seen import Seen
 from .server import Server
-from .socket_mode import Delivery, Drop, SocketMode
+from .socket_mode import Delivery, SocketMode
+from .troubles import Troubles
 from .web_api import WebApi
 
 CONTROL, OOPS, OTHER = "C0CONTROL", "C0OOPS", "C0OTHER"
 ADA, BOB, EVE = "U0ADA", "U0BOB", "U0EVE"
 
 
-class Workspace:
+class Workspace(Seen, Troubles):
     """The workspace; a context manager that is up inside.
 
     Ada and Bob are in all three channels, Eve is not in the control channel. Waiting methods raise a TimeoutError
@@ -127,105 +115,12 @@ class Workspace:
 
     @property
     def trigger_life(self) -> float:
-        """For how many seconds a trigger_id opens a modal."""
+        """For how many seconds a trigger_id opens a modal (once)."""
         return self._api.trigger_life
 
     @trigger_life.setter
     def trigger_life(self, seconds: float) -> None:
         self._api.trigger_life = seconds
-
-    # What was seen.
-
-    @property
-    def calls(self) -> list[Call]:
-        """All requests, in the order in which they came, also those that a fault met."""
-        with self._state.changed:
-            return list(self._state.calls)
-
-    def calls_to(self, method: str) -> list[Call]:
-        return [call for call in self.calls if call.method == method]
-
-    def posts(self, channel: str | None = None) -> list[Post]:
-        """The posts taken, as they were taken."""
-        with self._state.changed:
-            return [post for post in self._state.posts if channel in (None, post.channel)]
-
-    def message(self, channel: str, ts: str) -> Post:
-        """A post as it is now, after its updates."""
-        with self._state.changed:
-            return self._state.current[channel, ts]
-
-    def updates(self, channel: str | None = None) -> list[Update]:
-        with self._state.changed:
-            return [update for update in self._state.updates if channel in (None, update.channel)]
-
-    def ephemerals(self, channel: str | None = None) -> list[Ephemeral]:
-        with self._state.changed:
-            return [one for one in self._state.ephemerals if channel in (None, one.channel)]
-
-    @property
-    def answers(self) -> list[Answer]:
-        """What was sent to response_urls; `Delivery.answers()` has those of one interaction."""
-        with self._state.changed:
-            return list(self._state.answers)
-
-    @property
-    def views(self) -> list[View]:
-        with self._state.changed:
-            return list(self._state.views)
-
-    @property
-    def canvases(self) -> list[Canvas]:
-        with self._state.changed:
-            return list(self._state.canvases.values())
-
-    # Waiting.
-
-    def wait_for(self, predicate: Callable[[], bool], timeout: float = PATIENCE) -> None:
-        """Wait until the predicate holds."""
-        self._state.wait_for(predicate, timeout, lambda: f"the last calls: {self.calls[-5:]}")
-
-    def wait_for_posts(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Post]:
-        """The posts of a channel, once there are at least n."""
-        self._state.wait_for(lambda: len(self.posts(channel)) >= n, timeout, lambda: self._told(self.posts(channel)))
-        return self.posts(channel)
-
-    def wait_for_ephemerals(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Ephemeral]:
-        self._state.wait_for(
-            lambda: len(self.ephemerals(channel)) >= n, timeout, lambda: self._told(self.ephemerals(channel))
-        )
-        return self.ephemerals(channel)
-
-    def wait_for_updates(self, channel: str, n: int = 1, timeout: float = PATIENCE) -> list[Update]:
-        self._state.wait_for(
-            lambda: len(self.updates(channel)) >= n, timeout, lambda: self._told(self.updates(channel))
-        )
-        return self.updates(channel)
-
-    def wait_for_views(self, n: int = 1, timeout: float = PATIENCE) -> list[View]:
-        self._state.wait_for(lambda: len(self.views) >= n, timeout, lambda: self._told(self.views))
-        return self.views
-
-    def wait_connected(self, n: int = 1, timeout: float = PATIENCE) -> None:
-        """Wait until websockets were opened n times in all and one is open now."""
-        self._state.wait_for(
-            lambda: self.connections_made >= n and self.connected > 0,
-            timeout,
-            lambda: f"{self.connections_made} connections made, {self.connected} open",
-        )
-
-    @property
-    def connections_made(self) -> int:
-        """How many websockets were ever opened."""
-        return self._sockets.made
-
-    @property
-    def connected(self) -> int:
-        """How many websockets are open now."""
-        return len(self._sockets.open_links())
-
-    def _told(self, found: Iterable[object]) -> str:
-        return f"only {list(found)}; the last calls: {self.calls[-5:]}"
 
     # What can be made to happen. An envelope waits for a websocket when there is none; with queued=False it is lost.
 
@@ -237,6 +132,7 @@ class Workspace:
         channel: str = CONTROL,
         event_id: str | None = None,
         thread_ts: str | None = None,
+        ts: str | None = None,
         edited: bool = False,
         bot_id: str | None = None,
         subtype: str | None = None,
@@ -244,14 +140,15 @@ class Workspace:
     ) -> Delivery:
         """Somebody writes to the bot; the mention is put before a text that has none.
 
-        The text is what Slack would send: & < > already escaped.
+        The text is what Slack would send: & < > already escaped. `ts` is when it was written, if not now.
         """
         at_bot = f"<@{self.bot_user_id}>"
+        ts = self._said(channel, thread_ts, ts)
         payload = envelopes.app_mention(
             text=text if at_bot in text else f"{at_bot} {text}",
             user=user,
             channel=channel,
-            ts=self._state.ts(),
+            ts=ts,
             event_id=event_id or f"Ev{self._state.number():08d}",
             thread_ts=thread_ts,
             edited=edited,
@@ -259,6 +156,21 @@ class Workspace:
             subtype=subtype,
         )
         return self._event(payload, 0, "", queued=queued)
+
+    def _said(self, channel: str, thread_ts: str | None, ts: str | None = None) -> str:
+        """The ts of somebody's message, which may begin a thread; the message it replies to is there too."""
+        with self._state.changed:
+            ts = ts or self._state.ts()
+            if thread_ts is not None:
+                self._state.threads.setdefault((channel, thread_ts), thread_ts)
+            self._state.threads[channel, ts] = thread_ts or ts
+            return ts
+
+    def open_home(self, user: str = ADA, tab: str = "home") -> Delivery:
+        """Somebody looks at one of the app's tabs: "home", "messages" or "about"."""
+        return self._event(
+            envelopes.app_home_opened(user=user, tab=tab, event_id=f"Ev{self._state.number():08d}"), 0, "", queued=True
+        )
 
     def redeliver(
         self, delivery: Delivery, *, attempt: int = 1, reason: str = "timeout", queued: bool = True
@@ -344,59 +256,5 @@ class Workspace:
     def _response_url(self, kind: str) -> str:
         with self._state.changed:
             url = f"http://127.0.0.1:{self._server.port}/response/{kind}/{self._state.number()}"
-            self._state.response_urls.add(url)
+            self._state.response_urls[url] = 5
             return url
-
-    # Faults. A method is a name such as "chat.postMessage", or "response_url"; None means all of them.
-
-    def down(self) -> None:
-        """Refuse connections and reset those that are open."""
-        self._server.down()
-        self._faults.release()
-
-    def up(self) -> None:
-        """Be reachable again, at the same address."""
-        self._server.up()
-
-    def slow(self, seconds: float, method: str | None = None) -> None:
-        """Let requests wait before they are carried out. Zero, or `mend`, lets those that wait go at once. A request
-        whose client gave up meanwhile is not carried out.
-        """
-        self._faults.delay(seconds, method)
-
-    def rate_limit(self, method: str | None = None, retry_after: int = 1, times: int | None = 1) -> None:
-        """Answer 429 with Retry-After."""
-        self._faults.add(Fault("rate_limit", method, times=times, retry_after=retry_after))
-
-    def fail(self, method: str | None, error: str, times: int | None = None, channel: str | None = None) -> None:
-        """Answer with an error such as channel_not_found; times=0 takes it back."""
-        self._faults.add(Fault("error", method, channel, times=times, error=error))
-
-    def cut_answers(self, method: str | None = None, times: int | None = 1) -> None:
-        """Carry requests out, then close the connection instead of answering."""
-        self._faults.add(Fault("cut", method, times=times))
-
-    def http_error(self, status: int = 503, times: int | None = 1, method: str | None = None) -> None:
-        """Answer with an HTTP status and a page that is no JSON."""
-        self._faults.add(Fault("http_error", method, times=times, status=status))
-
-    def mend(self) -> None:
-        """Take back all faults (but not `down`)."""
-        self._sockets.refusing = False
-        self._faults.mend()
-
-    def refuse_sockets(self, refused: bool = True) -> None:
-        """Let apps.connections.open fail (internal_error), and websockets with it; open ones stay."""
-        self._sockets.refusing = refused
-
-    def drop_socket(self, how: Drop = "reset") -> None:
-        """End the open websockets: "reset" (RST), "fin" (without a close frame) or "close" (with one)."""
-        self._sockets.drop(how)
-
-    def silence_socket(self) -> None:
-        """Let the open websockets die without a sign: no pong, no event, no close. A new one works."""
-        self._sockets.silence()
-
-    def refresh_socket(self) -> None:
-        """Ask the client to open a new websocket, as Slack does every few hours."""
-        self._sockets.refresh()

@@ -7,6 +7,7 @@ import pytest
 from mac_actors.settings import Tokens
 from mac_actors.web.access import Access
 from mac_actors.web.errors import RequestRefused
+from mac_actors.web.logins import READING_TRIES_PER_ADDRESS
 from tests.conftest import MakeServer
 from tests.fakes import (
     ANN,
@@ -141,3 +142,35 @@ def test_refused_readers_are_said_once_until_they_are_mended(make_server: MakeSe
     assert chat.texts(4)[3] == "the end"
     assert {post.channel for post in chat.posts} == {"control"}
     assert not [text for text in chat.texts(4) if READER in text]
+
+
+def test_wrong_tokens_with_calls_that_read_are_counted_and_after_some_not_even_looked_at(
+    make_server: MakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = make_server(tokens=Tokens(admin=TOKEN, reader=READER))
+    server.outputs("metal-mill", ANN, token=READER)
+    for _ in range(READING_TRIES_PER_ADDRESS):
+        assert server.get("/api/machines/metal-mill", token="wrong").json["session"]["user"] is None
+    assert server.service.app.refusals.so_far() == {"401": READING_TRIES_PER_ADDRESS}
+    late = server.get("/api/machines/metal-mill", token=TOKEN)
+    assert late.status == 429
+    assert "too many wrong tokens" in late.error
+    assert 0 < int(late.headers["Retry-After"] or 0) <= 60
+    assert server.service.app.refusals.so_far()["429"] == 1
+    assert "a wrong token with GET /api/machines/metal-mill from 127.0.0.1" in caplog.text
+    assert "refused GET /api/machines/metal-mill from 127.0.0.1: 429" in caplog.text
+    assert server.get("/api/machines/metal-mill").status == 200, "without a token reading is open"
+    assert server.outputs("metal-mill", ANN, token=READER)["relay"] is True
+    assert server.post("/api/machine/oops/metal-mill", token=TOKEN).status == 200
+
+
+def test_a_readers_token_is_no_guess(make_server: MakeServer) -> None:
+    server = make_server(tokens=Tokens(admin=TOKEN, reader=READER))
+    assert server.get("/api/machines", token=READER).status == 200
+    assert server.get("/api/machines", headers={"Authorization": "Basic eDp5"}).status == 200
+    assert not server.service.app.refusals.so_far()
+
+
+@pytest.mark.parametrize("path", ["/api/machines", "/api/machines/laser", "/api/events", "/api/usage"])
+def test_no_cache_keeps_what_may_hold_names(shared_server: Running, path: str) -> None:
+    assert shared_server.get(path).headers["Cache-Control"] == "no-store"

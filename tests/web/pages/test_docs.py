@@ -19,3 +19,10 @@ def test_the_page_of_the_description_and_all_that_it_loads_come_from_here(shared
         assert reply.status == 200
         assert reply.headers["Content-Type"].split(";")[0] in {"text/javascript", "text/css"}
         assert reply.body
+
+
+def test_opened_by_its_file_it_has_the_same_policy(shared_server: Running) -> None:
+    page, file = shared_server.get("/docs"), shared_server.get("/static/docs.html")
+    for header in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"):
+        assert page.headers[header]
+        assert file.headers[header] == page.headers[header]

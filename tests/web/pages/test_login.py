@@ -42,6 +42,9 @@ def test_a_wrong_token_is_refused_said_counted_and_after_five_not_even_looked_at
     ("wish", "leads_to"),
     [
         ("/machines/laser?x=1", "/machines/laser?x=1"),
+        ("/machines/Größe 100%", "/"),
+        ("/machines/Größe", "/machines/Gr%C3%B6%C3%9Fe"),
+        ("/machines/Gr%C3%B6%C3%9Fe", "/machines/Gr%C3%B6%C3%9Fe"),
         ("//evil.example/", "/"),
         ("/\\evil.example/", "/"),
         ("https://evil.example/", "/"),
@@ -53,6 +56,11 @@ def test_a_login_leads_to_nowhere_else(guarded: Running, wish: str, leads_to: st
     reply = post_form(guarded, "/login", token=TOKEN, next=wish)
     assert (reply.status, reply.headers["Location"]) == (303, leads_to)
     assert len(reply.headers.get_all("Set-Cookie") or []) == 1
+
+
+def test_the_form_of_a_login_holds_the_address_as_it_was_given(guarded: Running) -> None:
+    assert b'name="next" value="/machines/\xc3\xa4"' in guarded.get("/login?next=/machines/%C3%A4").body
+    assert guarded.get("/login?next=%FF").status == 422
 
 
 def test_a_login_from_a_page_of_another_origin_is_refused(guarded: Running) -> None:
