@@ -17,7 +17,7 @@ from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine
+from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting, read_state
@@ -58,6 +58,7 @@ class Store:
         engine = open_engine(directory)
         try:
             store = cls(engine, lock)
+            store._open_connections()
             if displaced := store.displaced():
                 raise StorageError(displaced)
             return store
@@ -69,6 +70,13 @@ class Store:
                 "start again once that is mended. If the database itself is damaged, 'mac-actors restore FILE' puts "
                 "a backup in its place; moving it away begins anew, and forgets every oops, lock-out and event."
             ) from error
+
+    def _open_connections(self) -> None:
+        with as_storage_error("open the database"), contextlib.ExitStack() as all_at_once:
+            for _ in range(KEPT_OPEN):
+                raw = self._engine.raw_connection()
+                all_at_once.callback(raw.close)
+                raw.cursor().execute("SELECT count(*) FROM sqlite_master")  # opens the write-ahead log, too
 
     def close(self) -> None:
         """Close all connections and let the directory go."""
