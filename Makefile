@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+ESPHOME := .venv-esphome/bin/esphome
 
-.PHONY: demo test core-covered nightly lint types imports docs audit package fuzz soak check format clean
+.PHONY: demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak check format clean
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
@@ -57,6 +58,17 @@ package: $(VENV)/.dev
 	  cd "$$place"; venv/bin/mac-actors --version; venv/bin/mac-actors init shop >/dev/null; \
 	  cd shop; ../venv/bin/mac-actors check
 
+# The firmware of etc/esphome, compiled as a Linux program, with the real server. ESPHome is in an environment of its own.
+firmware-test: $(VENV)/.dev $(ESPHOME)
+	@$(MAKE) --no-print-directory -j $$(nproc) -f tests/firmware/build.mk ESPHOME=$(ESPHOME)
+	ESPHOME=$(ESPHOME) $(PYTEST) -m firmware tests/firmware
+
+$(ESPHOME): tests/firmware/requirements.txt
+	@echo "Installing ESPHome into $(dir $(@D)) ..."
+	@$(PYTHON) -m venv $(dir $(@D))
+	@$(@D)/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
 fuzz soak: MINUTES ?= 20
 fuzz: $(VENV)/.dev
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
@@ -89,4 +101,4 @@ $(VENV)/.dev: $(VENV)/.run
 	@touch $@
 
 clean:
-	rm -rf $(VENV) docs/_build build dist *.egg-info .coverage .coverage.*
+	rm -rf $(VENV) .venv-esphome docs/_build build dist *.egg-info .coverage .coverage.*

@@ -9,6 +9,7 @@ from typing import Any, Self
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.settings import from_environment
+from mac_actors.settings.environment import use_time_zone
 from mac_actors.settings.files import parse
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.scratch import scratch_store
@@ -35,6 +36,7 @@ class Fleet(MachineFleet):
         also while a server has it. Raises :class:`~mac_actors.errors.ConfigError` or
         :class:`~mac_actors.errors.StorageError`.
         """
+        use_time_zone()
         environment = from_environment()
         configuration = parse(
             _path_or_data(environment.machines_config if machines is None else machines),

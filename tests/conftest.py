@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,18 +128,36 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
     running.stop()
 
 
+def _set_zone(zone: str | None) -> None:
+    if zone is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = zone
+    time.tzset()
+
+
+@pytest.fixture
+def local_zone() -> Iterator[Callable[[str], None]]:
+    """Set the local time zone for one test."""
+    before = os.environ.get("TZ")
+    yield _set_zone
+    _set_zone(before)
+
+
 @contextmanager
 def _as_it_was() -> Iterator[None]:
-    """Keep what a command sets for its whole process: the umask, and how is logged."""
+    """Keep what a command sets for its whole process: the umask, the time zone, and how is logged."""
     umask = os.umask(0)
     os.umask(umask)
     root = logging.getLogger()
     handlers, levels = root.handlers[:], {root: root.level}
+    zone = os.environ.get("TZ")
     levels |= {one: one.level for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)}
     try:
         yield
     finally:
         os.umask(umask)
+        _set_zone(zone)
         root.handlers[:] = handlers
         for logger, level in levels.items():
             logger.setLevel(level)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mac_actors import clock
 from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Report
 from mac_actors.core.notices import Channel
@@ -105,7 +106,7 @@ def report(
 ) -> Answer:
     """Report as a reader does, now or at another time; the report arrived ``ago`` seconds ago."""
     event = Report(at or datetime.now(UTC), fob, oops=oops, telemetry=telemetry)
-    return fleet.report(name, event, time.monotonic() - ago)
+    return fleet.report(name, event, clock.seconds() - ago)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -10,7 +10,18 @@ import pytest
 
 import mac_actors
 
-PACKAGES = {"bottle", "cheroot", "httpx", "pydantic", "pykka", "rich", "slack_bolt", "slack_sdk", "sqlalchemy"}
+PACKAGES = {
+    "bottle",
+    "cheroot",
+    "httpx",
+    "pydantic",
+    "pykka",
+    "rich",
+    "slack_bolt",
+    "slack_sdk",
+    "sqlalchemy",
+    "websocket",
+}
 
 
 def loaded(code: str) -> set[str]:

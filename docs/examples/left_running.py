@@ -39,7 +39,8 @@ class LeftRunning(pykka.ThreadingActor):
             session = machine.session
             if session and now - session.since > self._limit and machine.name not in self._told:
                 self._told.add(machine.name)
-                self._say(f"{machine.display_name} still runs: {session.full_name}, since {session.since:%H:%M} UTC.")
+                since = session.since.astimezone()
+                self._say(f"{machine.display_name} still runs: {session.full_name}, since {since:%H:%M}.")
 
     def on_receive(self, message: Any) -> None:
         """Take an outcome. Whatever ends a session has it as its `ended`."""

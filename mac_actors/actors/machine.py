@@ -6,7 +6,6 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pykka
 from pykka.typing import proxy_method
 
+from mac_actors import clock
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
@@ -42,7 +42,7 @@ CLOCK_WAS_SET_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A report, when it came (``time.monotonic()``), by which the actor sees that it is late, and its address."""
+    """A report, when it came (:mod:`mac_actors.clock`), by which the actor sees that it is late, and its address."""
 
     report: Report
     received: float
@@ -143,7 +143,7 @@ class MachineActor(MacActor):
             )
         if self._context.journal.full:
             return Refusal.STORAGE
-        if time.monotonic() - arrived.received > LATE_SECONDS:
+        if clock.seconds() - arrived.received > LATE_SECONDS:
             return Refusal.LATE
         return Refusal.TWO_READERS if two_readers else None
 

@@ -91,7 +91,7 @@ class Notifier:
             if channel_notifier.error
         }
 
-    def close(self, timeout: float = 5.0) -> None:
+    def close(self, timeout: float = 1.5) -> None:
         """Stop after the posts under way, which are waited for, ``timeout`` seconds at the most. What is still in the
         outbox is posted after the next start.
         """

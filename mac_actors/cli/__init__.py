@@ -15,3 +15,6 @@ def main() -> None:
     "mac-actors COMMAND --help" explains a command. Those that ask a running server look for it on this computer, unless
     --url or MAC_URL says where it is.
     """
+    from mac_actors.settings.environment import use_time_zone
+
+    use_time_zone()

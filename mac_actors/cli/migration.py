@@ -14,7 +14,7 @@ from mac_actors.cli.common import agree, read_settings
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
-from mac_actors.core.text import count
+from mac_actors.core.text import count, local_time
 from mac_actors.imports.dm_mac.states import ImportPlan, Step, carry_out, make_plan, read_directory
 from mac_actors.settings.files import parse
 from mac_actors.storage.engine import DATABASE
@@ -103,7 +103,7 @@ def _row(step: Step) -> tuple[str, ...]:
 
 
 def _local(when: datetime | None) -> str:
-    return f"{when.astimezone():%Y-%m-%d %H:%M}" if when else "never"
+    return local_time(when) if when else "never"
 
 
 def _say_done(plan: ImportPlan, directory: Path) -> None:

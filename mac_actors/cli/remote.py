@@ -7,23 +7,26 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mac_actors.cli.common import connect, json_option, show_json, url_option
+from mac_actors.cli.completion import machine_names
 from mac_actors.cli.tables import out, plain, table
-from mac_actors.client.follow import News
 from mac_actors.core.changed import Changed
-from mac_actors.core.text import duration
+from mac_actors.core.text import duration, local_time
 from mac_actors.errors import ConfigError, ServerError
+
+if TYPE_CHECKING:
+    from mac_actors.client.follow import News
 
 FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""
 
 
 @click.command(short_help="Show all machines, or one, as they are now.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=machine_names)
 @json_option
 @url_option
 def status(name: str | None, as_json: bool, url: str | None) -> None:
@@ -91,7 +94,7 @@ _DONE = {
 
 def _command(command: str) -> click.Command:
     @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
-    @click.argument("name")
+    @click.argument("name", shell_complete=machine_names)
     @click.option("--reason", help="Why; shown to everybody.")
     @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
     @url_option
@@ -117,7 +120,7 @@ def _login_name() -> str | None:
 
 
 @click.command(short_help="Show what happened.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=machine_names)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with.")
 @json_option
@@ -138,6 +141,8 @@ def events(name: str | None, follow: bool, limit: int, as_json: bool, url: str |
         for event in reversed(newest):
             show(event)
         if follow:
+            from mac_actors.client.follow import News  # it loads what no other command here needs
+
             _follow(News(client, newest[0]["id"] if newest else 0, name), show)
 
 
@@ -157,8 +162,7 @@ def _follow(news: News, show: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _print_event(event: dict[str, Any]) -> None:
-    at = datetime.fromisoformat(event["at"]).astimezone()
-    click.echo(f"{at:%Y-%m-%d %H:%M:%S}  {event['text']}")
+    click.echo(f"{local_time(datetime.fromisoformat(event['at']), seconds=True)}  {event['text']}")
 
 
 @click.command(short_help="Have machines.json and users.json read again.")

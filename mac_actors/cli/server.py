@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -29,6 +30,9 @@ from mac_actors.settings.files import load
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
+
+STOP_SECONDS = 10.0
+"""How long a stop may take. What was answered as durable is on the disk by then."""
 
 _PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
@@ -62,6 +66,7 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
     raise_file_limit()
     os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
     service = Service(settings)
+    service.server.on_failure = _end
     log_file = shell_command.log_file(settings.state_dir) if shell else None
     if log_file:
         logs.set_up(log_level, log_format, log_file)
@@ -78,6 +83,8 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
     finally:
         watchdog.stop()
         _stop(service)
+    if service.server.failure:
+        sys.exit(1)
 
 
 def _wait(service: Service, signals: Signals, watchdog: Watchdog) -> None:
@@ -87,10 +94,31 @@ def _wait(service: Service, signals: Signals, watchdog: Watchdog) -> None:
         watchdog.reloaded(good=_reload(service))
 
 
+def _end() -> None:
+    """Stop as SIGTERM does; also where nobody waits for a signal."""
+    _end_within(STOP_SECONDS * 2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _stop(service: Service) -> None:
     logs.log.info("stopping: requests under way are answered, everything is written")
+    guard = _end_within(STOP_SECONDS)
     service.stop()
+    guard.cancel()
     logs.log.info("stopped")
+
+
+def _end_within(seconds: float) -> threading.Timer:
+    """End the process after so long, whatever hangs in it, unless that is cancelled."""
+
+    def end() -> None:
+        logs.log.critical("the server has not stopped within %.0f s: it ends now", seconds)
+        os._exit(1)
+
+    guard = threading.Timer(seconds, end)
+    guard.daemon = True
+    guard.start()
+    return guard
 
 
 def _reload(service: Service) -> bool:

@@ -25,8 +25,6 @@ def slack_check() -> None:
         raise ConfigError(["SLACK_APP_TOKEN is not set, so Slack is off: docs/slack.rst says how to set it up"])
     results = list(check_all(settings.slack))
     for result in results:
-        click.secho(
-            f"{'ok     ' if result.ok else 'WRONG  '} {result.what}: {result.text}", fg=None if result.ok else "red"
-        )
+        click.secho(f"{result.grade:7} {result.what}: {result.text}", fg=None if result.ok else "red")
     if not all(result.ok for result in results):
         sys.exit(1)

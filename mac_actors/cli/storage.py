@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from mac_actors.cli.common import read_settings
-from mac_actors.core.text import count
+from mac_actors.core.text import count, local_time
 
 if TYPE_CHECKING:
     from mac_actors.storage.upkeep.verify import OnProgress
@@ -52,8 +53,8 @@ def restore(file: Path) -> None:
     directory = read_settings().state_dir
     with _progress("copying") as progress:
         done = run(directory, file, progress)
-    last = (done.last_event or "")[:19].replace("T", " ")
-    events = f"{count(done.events, 'event')}, the last of {last} UTC" if last else "no events"
+    last = done.last_event and local_time(datetime.fromisoformat(done.last_event), seconds=True)
+    events = f"{count(done.events, 'event')}, the last of {last}" if last else "no events"
     click.echo(f"The database in {directory} is now the backup {file}: {count(done.machines, 'machine')}, {events}.")
     if done.kept:
         click.echo(f"The former database is kept as {done.kept}.")

@@ -30,6 +30,7 @@ from mac_actors.errors import FleetClosed, MachineUnavailable, ServerError, Unkn
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.protocol import AnyFleet, Machine
 from mac_actors.fleet.watch import Chore, Watch
+from mac_actors.settings.environment import use_time_zone
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class RemoteFleet(AnyFleet):
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        use_time_zone()
         self._client = Client.at(url, "url", token)
         self.url = self._client.url
         self._closed = threading.Event()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mac_actors.core.text import one_line
+from mac_actors.core.text import INVISIBLE, one_line
 
 FOB_LENGTH = 10
 """Characters of a fob code; the readers' firmware strips leading zeroes, we put them back."""
@@ -18,9 +18,19 @@ def normalize_fob(code: str | None) -> str | None:
     return code.rjust(FOB_LENGTH, "0") if code else None
 
 
+_FOLDED = str.maketrans(
+    dict.fromkeys(INVISIBLE, "")
+    | dict.fromkeys("‘’‛ʼ′", "'")
+    | dict.fromkeys("“”„‟″", '"')
+    | dict.fromkeys("‐‑‒–—―−", "-")
+)
+
+
 def fold_name(name: str) -> str:
-    """Return a name or alias as it is compared: without regard to case, and to how much white space is where."""
-    return one_line(name).casefold()
+    """Return a name or alias as it is compared: without regard to case, to how much white space is where, to what has
+    no width, and to which of the forms of an apostrophe, a quotation mark or a dash it has.
+    """
+    return one_line(name.translate(_FOLDED)).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,18 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What an admin does: from where, by whom, why."""
+    """What an admin does: from where, by whom, why.
+
+    ``public_reason`` is the reason without the names of members that are known to be in it, where there are such.
+    ``given`` is when the command was given, where it may have come late: it then lifts nothing that was set since.
+    """
 
     at: datetime
     source: Source
     by: str | None = None
     reason: str | None = None
+    public_reason: str | None = None
+    given: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

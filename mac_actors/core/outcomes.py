@@ -108,14 +108,18 @@ class SessionStarted(Outcome):
     user: Person
     session: SessionKind
     second: SecondDecision
+    second_alias: str | None = None
     fob: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionRefused(Outcome):
-    """A card was inserted and got no session. ``user`` is ``None`` for an unknown fob."""
+    """A card was inserted and got no session. ``user`` is ``None`` for an unknown fob; ``also`` is what else stood in
+    its way, of oops and lock.
+    """
 
     refusal: Refusal
+    also: tuple[Refusal, ...] = ()
     user: Person | None
     fob: str = field(repr=False)
 
@@ -145,18 +149,20 @@ class Rebooted(Outcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OopsSet(Outcome):
-    """The machine was oopsed; ``ended`` is the session that this cut."""
+    """The machine was oopsed; ``ended`` is the session that this cut, ``card`` whose card was in it without one."""
 
     flag: Flag
     ended: Ended | None
+    card: Person | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LockSet(Outcome):
-    """The machine was locked out; ``ended`` is the session that this cut."""
+    """The machine was locked out; ``ended`` is the session that this cut, ``card`` whose card was in it without one."""
 
     flag: Flag
     ended: Ended | None
+    card: Person | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -172,6 +178,7 @@ class Cleared(Outcome):
     source: Source
     by: str | None
     reason: str | None
+    public_reason: str | None = None
     still_oopsed: bool
     still_locked: bool
     power_on: bool

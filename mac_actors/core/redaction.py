@@ -97,8 +97,11 @@ def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if redaction.has_name(origin.by):
         changes["by"] = redaction.by
-    if origin.reason and redaction.names:
-        changes["reason"] = redaction.out_of(origin.reason)
+    if redaction.everybody and origin.public_reason:
+        changes |= {"reason": origin.public_reason, "public_reason": ""}
+    for name in ("reason", "public_reason"):
+        if redaction.names and (text := getattr(origin, name)):
+            changes[name] = redaction.out_of(text)
     return {name: text for name, text in changes.items() if text != getattr(origin, name)}
 
 

@@ -61,8 +61,8 @@ class Snapshot(Readable):
             return self
         return replace(
             self,
-            oops=self.oops and replace(self.oops, by=None),
-            lock=self.lock and replace(self.lock, by=None),
+            oops=self.oops and self.oops.without_names(),
+            lock=self.lock and self.lock.without_names(),
             session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 

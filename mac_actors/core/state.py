@@ -5,7 +5,7 @@ Outputs are not part of it: :mod:`mac_actors.core.outputs` derives them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -74,12 +74,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Flag(Readable):
-    """An oops or a lock that is set: since when, from where, by whom, why."""
+    """An oops or a lock that is set: since when, from where, by whom, why; and why, without names of members."""
 
     since: datetime
     source: Source
     by: str | None = None
     reason: str | None = None
+    public_reason: str | None = None
+
+    def without_names(self) -> Flag:
+        """Return it without saying who."""
+        return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

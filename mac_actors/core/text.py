@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0f\ufeff"
+"""Characters without width, which keyboards and copied texts bring along."""
+
 
 def one_line(text: object) -> str:
     """Return the text in one line, with one space wherever there is white space."""
@@ -24,3 +29,8 @@ def duration(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {minutes:02} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def local_time(at: datetime, *, seconds: bool = False) -> str:
+    """Say a time as the shop's clocks do, with their zone: ``2026-11-24 19:00 CET``."""
+    return f"{at.astimezone():{'%Y-%m-%d %H:%M:%S %Z' if seconds else '%Y-%m-%d %H:%M %Z'}}"

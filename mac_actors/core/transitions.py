@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from mac_actors.core.access import Granted, Refused, authorize
-from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.config import Directory, MachineConfig, User
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import (
     CardSeen,
@@ -39,6 +39,9 @@ from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
 
+NEWER_WITHIN = timedelta(days=1)
+"""What was set so much later than a command was given is no newer, but of a clock that is wrong."""
+
 REBOOT_TOLERANCE_SECONDS = 120
 """How much shorter than the time since the last report an uptime may be: firmware measures it once a minute."""
 
@@ -50,6 +53,8 @@ class Already(StrEnum):
     LOCKED_OUT = "locked_out"
     NOT_OOPSED = "not_oopsed"
     NOT_LOCKED_OUT = "not_locked_out"
+    SET_SINCE = "set_since"
+    """An oops or lock was set after the command that would lift it was given."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -137,9 +142,9 @@ class _Draft:
     def apply(self, given: Input) -> None:
         match given:
             case Oops():
-                self.set_oops(given.source, given.by, given.reason)
+                self.set_oops(_flag(given))
             case Lock():
-                self.set_lock(given)
+                self.set_lock(_flag(given))
             case Unoops():
                 self.clear(given, oops=True, lock=False)
             case Unlock():
@@ -162,7 +167,7 @@ class _Draft:
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
         if report.oops and self.state.oops is None:
-            self.set_oops(Source.BUTTON, None, None)
+            self.set_oops(Flag(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
             return
         self.take_out(EndReason.CARD_REMOVED if report.fob is None else EndReason.CARD_CHANGED)
@@ -182,12 +187,14 @@ class _Draft:
 
     def insert(self, fob: str, hold: Refusal | None) -> None:
         access = authorize(self.config, self.directory, self.state, fob, self.at, hold)
-        user = Person(access.user.account_id, access.user.full_name) if access.user else None
+        user = _person(access.user)
         match access:
             case Granted(user=holder, kind=kind, second=second):
                 session = Session(holder.account_id, holder.full_name, holder.lcd_name, kind, self.at, second)
                 self.change(card=Card(fob, self.at), session=session)
-                self.emit(SessionStarted, user=user, session=kind, second=second, fob=fob)
+                relay = self.config.second_relay
+                alias = relay.alias if relay else None
+                self.emit(SessionStarted, user=user, session=kind, second=second, second_alias=alias, fob=fob)
             case Refused(refusal=refusal):
                 self.change(
                     card=Card(
@@ -197,36 +204,39 @@ class _Draft:
                         refusal=refusal if refusal in KEPT_REFUSALS else None,
                     )
                 )
-                self.emit(SessionRefused, refusal=refusal, user=user, fob=fob)
+                flags = ((Refusal.OOPSED, self.state.oops), (Refusal.LOCKED_OUT, self.state.lock))
+                also = tuple(word for word, flag in flags if flag and word is not refusal)
+                self.emit(SessionRefused, refusal=refusal, also=also, user=user, fob=fob)
             case _:  # Noted
                 self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
                 self.emit(CardSeen, user=user, fob=fob)
 
     # oops, lock, clear
 
-    def set_oops(self, source: Source, by: str | None, reason: str | None) -> None:
+    def set_oops(self, flag: Flag) -> None:
         if self.state.oops is not None:
             self.already.append(Already.OOPSED)
             return
-        flag = Flag(self.at, source, by, reason)
         ended = self.end_session(EndReason.OOPS)
         self.block_card()
         self.change(oops=flag)
-        self.emit(OopsSet, flag=flag, ended=ended)
+        self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
-    def set_lock(self, command: Command) -> None:
+    def set_lock(self, flag: Flag) -> None:
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
             return
-        flag = Flag(self.at, command.source, command.by, command.reason)
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
         self.change(lock=flag)
-        self.emit(LockSet, flag=flag, ended=ended)
+        self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
+        if any(_is_newer(flag, command.given) for flag in (lifted_oops, lifted_lock)):
+            self.already.append(Already.SET_SINCE)
+            return
         if oops and lifted_oops is None:
             self.already.append(Already.NOT_OOPSED)
         if lock and lifted_lock is None:
@@ -245,6 +255,7 @@ class _Draft:
             source=command.source,
             by=command.by,
             reason=command.reason,
+            public_reason=command.public_reason,
             still_oopsed=self.state.oops is not None,
             still_locked=self.state.lock is not None,
             power_on=relay_on(self.config, self.state) and not had_power,
@@ -280,9 +291,25 @@ class _Draft:
         seconds = max(0.0, (self.at - session.since).total_seconds())
         return Ended(person, session.kind, session.since, seconds, reason)
 
+    def card_holder(self) -> Person | None:
+        user = self.directory.find(self.state.card.fob) if self.state.card else None
+        return _person(user)
+
     def block_card(self) -> None:
         if self.state.card is not None:
             self.change(card=replace(self.state.card, blocked=True))
+
+
+def _flag(command: Command) -> Flag:
+    return Flag(command.at, command.source, command.by, command.reason, command.public_reason)
+
+
+def _is_newer(flag: Flag | None, given: datetime | None) -> bool:
+    return flag is not None and given is not None and timedelta(0) < flag.since - given < NEWER_WITHIN
+
+
+def _person(user: User | None) -> Person | None:
+    return Person(user.account_id, user.full_name) if user else None
 
 
 def _what_people_did(state: MachineState) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.state import Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, one_line
 
 SOURCES = {
@@ -34,10 +34,10 @@ _REFUSALS = {
 
 _SECOND = {
     SecondDecision.NONE: "",
-    SecondDecision.GRANTED: ", second relay granted",
-    SecondDecision.WARN: ", second relay WITHOUT authorization (warn only)",
-    SecondDecision.ALWAYS_ENABLED: ", second relay always enabled",
-    SecondDecision.DENIED: ", second relay denied",
+    SecondDecision.GRANTED: ", {} granted",
+    SecondDecision.WARN: ", {} WITHOUT authorization (warn only)",
+    SecondDecision.ALWAYS_ENABLED: ", {} always on",
+    SecondDecision.DENIED: ", NOT authorized for {}",
 }
 
 _LOGINS = {
@@ -67,13 +67,13 @@ def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
 def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
-        case o.SessionStarted(user=user, session=session, second=second):
-            return f"{_who(user, names)} {_LOGINS[session]}{_SECOND[second]}."
-        case o.SessionRefused(refusal=Refusal.UNKNOWN as refusal, fob=fob):
-            card = f"a card (fob ending in {fob[-4:]})" if fob and names else "a card"
-            return f"{card} was refused: {_REFUSALS[refusal]}."
-        case o.SessionRefused(refusal=refusal, user=user):
-            return f"{_who(user, names)} was refused: {_REFUSALS[refusal]}."
+        case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
+            return f"{_who(user, names)} {_LOGINS[session]}{_SECOND[second].format(alias or 'second relay')}."
+        case o.SessionRefused(refusal=refusal, also=others, user=user, fob=fob):
+            who = _who(user, names)
+            if refusal is Refusal.UNKNOWN:
+                who = f"a card (fob ending in {fob[-4:]})" if fob and names else "a card"
+            return f"{who} was refused: {'; '.join(_REFUSALS[why] for why in (refusal, *others))}."
         case o.SessionEnded(ended=ended):
             return f"{_ended(ended, names)}."
         case o.CardSeen(user=user):
@@ -81,19 +81,19 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
             return f"the reader restarted.{also}{hint}"
-        case o.OopsSet(flag=flag):
-            return f"is oopsed{by}{_reason(flag.reason)}.{also}"
-        case o.LockSet(flag=flag):
-            return f"is locked out for maintenance{by}{_reason(flag.reason)}.{also}"
+        case o.OopsSet(flag=flag, card=card):
+            return f"is oopsed{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
+        case o.LockSet(flag=flag, card=card):
+            return f"is locked out for maintenance{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
         case o.Cleared():
-            return _cleared(outcome, by)
+            return _cleared(outcome, by, names)
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
 
-def _cleared(outcome: o.Cleared, by: str) -> str:
+def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
     lifted = " and ".join(word for word, flag in (("oopsed", outcome.oops), ("locked out", outcome.lock)) if flag)
     rest = ""
     if outcome.still_oopsed:
@@ -102,7 +102,7 @@ def _cleared(outcome: o.Cleared, by: str) -> str:
         rest = " It is still locked out."
     elif outcome.power_on:
         rest = " Power is on."
-    return f"is no longer {lifted}{by}{_reason(outcome.reason)}.{rest}"
+    return f"is no longer {lifted}{by}{_reason(outcome, names)}.{rest}"
 
 
 def origin(source: Source, by: str | None) -> str:
@@ -110,7 +110,12 @@ def origin(source: Source, by: str | None) -> str:
     return (f", by {by}" if by else "") + f", from {SOURCES[source]}"
 
 
-def _reason(reason: str | None) -> str:
+def _in_reader(card: o.Person | None, names: bool) -> str:
+    return f" {_who(card, names)}'s card is in the reader." if card and names else ""
+
+
+def _reason(origin: Flag | o.Cleared, names: bool) -> str:
+    reason = origin.reason if names else origin.public_reason or origin.reason
     return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 

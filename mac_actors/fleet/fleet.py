@@ -141,7 +141,7 @@ class MachineFleet(AnyFleet):
         return self.supervisor.ask(name, message)
 
     def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:
-        """Send a reader's report that arrived at ``received`` (``time.monotonic()``); as :meth:`ask`."""
+        """Send a reader's report that arrived at ``received`` (:func:`mac_actors.clock.seconds`); as :meth:`ask`."""
         return self.supervisor.ask(name, Arrived(report, received, address))
 
     # seeing

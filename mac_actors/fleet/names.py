@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -25,7 +27,10 @@ class Named(Protocol):
 
 
 class Names:
-    """Finds machines by name or alias, without regard to case, exactly: a near miss is only ever suggested."""
+    """Finds machines by name or alias, without regard to case, exactly: a near miss is only ever suggested.
+
+    An emoji and its short name (``🔥``, ``:fire:``) are the same.
+    """
 
     def __init__(self, machines: Iterable[Named]) -> None:
         self._exact: dict[str, str] = {}
@@ -34,10 +39,12 @@ class Names:
             for name in filter(None, (machine.name, machine.alias)):
                 self._exact[fold_name(name)] = machine.name
                 self._written[fold_name(name)] = name
+        self._with_emoji = {_with_emoji(folded): name for folded, name in self._exact.items()}
 
     def find(self, name_or_alias: str) -> str:
         """Return the machine's name. Raises :class:`UnknownMachine` with the nearest names."""
-        name = self._exact.get(fold_name(name_or_alias))
+        folded = fold_name(name_or_alias)
+        name = self._exact.get(folded) or self._with_emoji.get(_with_emoji(folded))
         if name is None:
             raise UnknownMachine(name_or_alias, self.nearest(name_or_alias))
         return name
@@ -51,3 +58,18 @@ class Names:
         for folded, _score, _index in hits:
             best.setdefault(self._exact[folded], self._written[folded])
         return list(best.values())[:limit]
+
+
+def _with_emoji(folded: str) -> str:
+    """Return a folded name with emoji for their short names, which are what Slack sends."""
+    return fold_name(re.sub(r":[\w+'-]+:", _emoji, folded))
+
+
+def _emoji(short_name: re.Match[str]) -> str:
+    import emoji  # here because it takes a while, and is hardly ever needed
+
+    found = emoji.emojize(short_name[0], language="alias")
+    try:
+        return unicodedata.lookup(found.strip(":").replace("_", " ")) if found == short_name[0] else found
+    except KeyError:
+        return found

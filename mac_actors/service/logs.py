@@ -58,7 +58,7 @@ def set_up(level: str = "info", style: str = "text", file: Path | None = None) -
     threading.excepthook = lambda ended: log.critical("the thread %s ended", ended.thread, exc_info=ended.exc_value)
     logging.captureWarnings(capture=True)
     logging.getLogger("pykka").setLevel(logging.WARNING)
-    for chatty in ("slack_bolt", "slack_sdk"):
+    for chatty in ("slack_bolt", "slack_sdk", "websocket"):
         # They say the same every few seconds while Slack is away; we say it once. Their debug lines hold tokens.
         logging.getLogger(chatty).setLevel(logging.CRITICAL)
 

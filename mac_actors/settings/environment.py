@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +18,7 @@ from mac_actors.settings.variables import (
     seconds,
     secret,
     server_address,
+    time_zone,
     web_api,
     whole,
 )
@@ -101,6 +104,12 @@ MAC_RETENTION_DAYS = Variable(
     "A whole number from 1: names and fobs are removed from events that are older than so many days "
     "(:doc:`history`). Not set: they are kept.",
 )
+MAC_TZ = Variable(
+    "MAC_TZ",
+    time_zone,
+    "The shop's time zone, for example ``Europe/Berlin``: that of all times which people see, and of the end of a day. "
+    "Not set: that of ``TZ``, else the computer's; in a container that is UTC.",
+)
 
 SLACK_APP_TOKEN = Variable(
     "SLACK_APP_TOKEN", secret, "The app's token for Socket Mode (``xapp-…``). It turns Slack on."
@@ -118,7 +127,7 @@ SLACK_API_URL = Variable(
 FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
-    *(MAC_ENFORCE_EXPIRATION, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS),
+    *(MAC_ENFORCE_EXPIRATION, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
 )
 SLACK = (
     *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
@@ -127,6 +136,13 @@ SLACK = (
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
 VARIABLES = (*FILES, *SERVER, *SLACK)
+
+
+def use_time_zone() -> None:
+    """Have all of this process tell local time as MAC_TZ says, if it is set. Raises :class:`ConfigError`."""
+    if zone := MAC_TZ.read():
+        os.environ["TZ"] = zone
+        time.tzset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,19 @@ def web_api(text: str) -> str:
     return text
 
 
+def time_zone(text: str) -> str:
+    """Take the name of a time zone that this computer knows."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # few set it, and all commands would wait
+
+    try:
+        ZoneInfo(text)
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        raise refused(
+            text, "a time zone like Europe/Berlin that this computer knows (timedatectl list-timezones)"
+        ) from None
+    return text
+
+
 def server_address(text: str) -> str:
     """Take the address of a running server."""
     try:

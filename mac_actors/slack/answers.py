@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.text import local_time
 from mac_actors.core.transitions import Already
 from mac_actors.core.wording import full_text
 from mac_actors.slack.notices import escape
 
 POST_CHARACTERS = 3500
 """Length of one post of a long answer: below the 4,000 that Slack shows well."""
+
+MISTAKE = "The server made a mistake; its log says which. Look at the status, then try again."
 
 HELP = """\
 status (or list) – all machines; status NAME – one in detail (these two work in any channel that I am in)
@@ -60,19 +63,28 @@ def help_text(unknown: str = "") -> str:
     return f"{first}Mention me first, and then, on the same line, one of these commands:\n{HELP}"
 
 
-def elsewhere_text(verb: str) -> str:
-    """Say that a command is not for this channel. Names no machine's state."""
+NOT_A_MEMBER = "Only members of the control channel may do this: nothing was changed."
+
+
+def set_since_text(line: str) -> str:
+    """Say that a clear came late, and so changed nothing; ``line`` is the machine's state."""
     return (
-        f"'{verb}' works in the admins' control channel alone. "
-        "Here I answer to a mention with 'status' or 'status NAME'."
+        "Nothing was changed: an oops or lock-out was set after this clear was given. "
+        f"{line}. Look at the machine first; then clear it."
     )
+
+
+def elsewhere_text(verb: str = "") -> str:
+    """Say that a command (if it was one) is not for this channel. Names no machine's state."""
+    what = f"'{verb}' works" if verb else "Commands work"
+    return f"{what} in the admins' control channel alone. Here I answer to a mention with 'status' or 'status NAME'."
 
 
 def history_text(label: str, outcomes: Sequence[Outcome]) -> str:
     """Return the last events of a machine, the newest first, with names."""
     if not outcomes:
         return escape(f"{label}: nothing has happened yet.")
-    lines = (f"{outcome.at.astimezone():%Y-%m-%d %H:%M}  {escape(full_text(outcome))}" for outcome in outcomes)
+    lines = (f"{local_time(outcome.at)}  {escape(full_text(outcome))}" for outcome in outcomes)
     return "\n".join((f"The last events of {escape(label)}, newest first:", *lines))
 
 

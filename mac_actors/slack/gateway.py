@@ -7,11 +7,12 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
+from slack_sdk.webhook import WebhookClient
 
 from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
@@ -20,6 +21,13 @@ from mac_actors.slack.notices import notice_blocks, notice_text
 from mac_actors.storage.records import Waiting
 
 log = logging.getLogger(__name__)
+
+QUIET = logging.getLogger("mac_actors.slack.clients")
+"""What the SDK's and Bolt's clients write to: nothing. They repeat themselves while Slack is away, and their debug
+lines hold tokens; what matters is said here, once."""
+QUIET.setLevel(logging.CRITICAL + 1)
+
+T = TypeVar("T")
 
 TIMEOUT_SECONDS = 5
 """How long one call may take. Slack usually answers within 0.3 s."""
@@ -30,7 +38,12 @@ LASTING_RETRY_SECONDS = 30.0
 _COPY = "copy the Bot User OAuth Token to SLACK_BOT_TOKEN, and restart the server"
 
 PATIENCE_SECONDS = 5.0
-"""How long an answer waits when Slack's rate limit asks for it."""
+"""How long what only one person sees waits when Slack's rate limit asks for it."""
+
+ANSWER_PATIENCE_SECONDS = 60.0
+"""How long each post of an answer waits when Slack's rate limit asks for it."""
+
+_ARCHIVED = "the channel is archived: unarchive it, or set another one"
 
 REMEDIES = {
     "invalid_auth": f"the bot token is not valid: {_COPY}",
@@ -41,12 +54,35 @@ REMEDIES = {
     "channel_not_found": "there is no such channel, or it is private and the bot is not in it: "
     "correct the channel's id, or invite the bot there by mentioning it",
     "not_in_channel": "the bot is not in the channel: invite it there by mentioning it",
-    "is_archived": "the channel is archived: unarchive it, or set another one",
+    "is_archived": _ARCHIVED,
+    "channel_is_archived": _ARCHIVED,
     "missing_scope": "the app lacks a scope: add those of etc/slack-manifest.yaml, and install the app again",
     "restricted_action": "the workspace does not let the app post there: an owner of the workspace can allow it",
+    "restricted_action_read_only_channel": "only some may post in the channel: "
+    "let the app, in the channel's posting permissions, or set another channel",
+    "restricted_action_thread_only_channel": "the channel takes nothing but replies: "
+    "change that in the channel's posting permissions, or set another channel",
+    "team_access_not_granted": "the app is not allowed in this workspace: "
+    "an admin of the organisation can add the workspace to the app",
+    "not_allowed_token_type": "this is another kind of token: the bot's begins with xoxb-, the app's with xapp-; "
+    "correct SLACK_BOT_TOKEN and SLACK_APP_TOKEN, and restart the server",
 }
 """What to do about Slack's lasting refusals."""
 
+_SOCKET_REMEDY = (
+    "generate an app-level token with the scope connections:write for SLACK_APP_TOKEN, "
+    "enable Socket Mode in the app's settings, and restart the server"
+)
+_PASSING = frozenset({"", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited"})
+
+_NO_THREAD = frozenset(
+    {
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "restricted_action_thread_locked",
+        "restricted_action_non_threadable_channel",
+    }
+)
 _TOO_MUCH = frozenset({"msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text", "msg_blocks_too_long"})
 
 PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
@@ -59,25 +95,40 @@ EPHEMERAL = {"parse": "none", "link_names": False}
 def make_client(settings: SlackSettings) -> WebClient:
     """Return a client that never tries again by itself: a post whose answer was cut would be there twice."""
     base = (settings.api_url or WebClient.BASE_URL).rstrip("/") + "/"
-    return WebClient(token=settings.bot_token, base_url=base, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+    return WebClient(token=settings.bot_token, base_url=base, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
 
 
 def explain(error: Exception) -> ChatError:
     """Turn what the SDK raised into a :class:`ChatError` that says what to do and when to try again."""
     if not isinstance(error, SlackApiError):
-        return ChatError(f"Slack can't be reached ({error})")
-    response: Any = error.response
+        return ChatError(f"Slack can't be reached ({str(error).partition(' -+-+- ')[0]})")
     if _is_rate_limit(error):
-        return ChatError("Slack asks to wait (rate limit)", _retry_after(response))
-    try:
-        code = str(response["error"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        code = ""
+        return ChatError("Slack asks to wait (rate limit)", _retry_after(error.response))
+    code = error_code(error)
     if code in REMEDIES:
         return ChatError(f"{code}: {REMEDIES[code]}", LASTING_RETRY_SECONDS)
-    if re.fullmatch(r"[a-z_]{1,60}", code):
+    if code:
         return ChatError(f"Slack answered {code}")
-    return ChatError(f"Slack answered with status {getattr(response, 'status_code', 'unknown')}")
+    return ChatError(f"Slack answered with status {getattr(error.response, 'status_code', 'unknown')}")
+
+
+def explain_socket_mode(error: Exception) -> ChatError:
+    """Do the same for a refusal to open a connection, about which other things are to be done."""
+    return explain(error) if is_passing(error) else ChatError(f"{error_code(error)}: {_SOCKET_REMEDY}")
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether what was refused may be right all the same: Slack can't be reached, has troubles, or asks to wait."""
+    return error_code(error) in _PASSING or _is_rate_limit(error)
+
+
+def error_code(error: Exception) -> str:
+    """Return Slack's word for a refusal; empty when there is none."""
+    try:
+        code = str(error.response["error"])  # type: ignore[attr-defined]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""
+    return code if re.fullmatch(r"[a-z_]{1,60}", code) else ""
 
 
 def _retry_after(response: Any) -> float:
@@ -102,46 +153,60 @@ class SlackChat:
     def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
         """Post notices; in a thread also to the channel. Returns the post's ``ts``. Raises :class:`ChatError`."""
         text = notice_text(notices, datetime.now(UTC))
-        arguments: dict[str, Any] = {"blocks": notice_blocks(channel, notices, text)}
-        if thread:
-            arguments |= {"thread_ts": thread, "reply_broadcast": True}
+        blocks = notice_blocks(channel, notices, text)
         try:
             try:
-                return self._post(channel, text, arguments)
+                in_thread = {"thread_ts": thread, "reply_broadcast": True} if thread else {}
+                return self._post(channel, text, blocks=blocks, **in_thread)
             except SlackApiError as error:
-                code = error.response.get("error") if hasattr(error.response, "get") else None
-                if code not in _TOO_MUCH and not (thread and code in {"thread_not_found", "cannot_reply_to_message"}):
+                # A notice that Slack can't take as it is must not hold up all others.
+                if thread and error_code(error) in _NO_THREAD:
+                    return self._post(channel, text, blocks=blocks)
+                if error_code(error) not in _TOO_MUCH:
                     raise
-                # A notice that Slack can't take as it is must not hold up all others: as plainly as can be, then.
-                log.warning("Slack answered %s to a notice; it is posted without thread and blocks", code)
-                return self._post(channel, text[:3900], {})
+                log.warning("Slack answered %s to a notice; it is posted without thread and blocks", error_code(error))
+                return self._post(channel, text[:3900])
         except (SlackApiError, OSError, ValueError) as error:
             raise explain(error) from error
 
-    def _post(self, channel: Channel, text: str, arguments: dict[str, Any]) -> str | None:
+    def _post(self, channel: Channel, text: str, **arguments: Any) -> str | None:
         call: Callable[..., SlackResponse] = self._client.chat_postMessage
         response = call(channel=self._ids[channel], text=text, **PLAIN, **arguments)
         posted: str | None = response.get("ts")
         return posted
 
 
-def call_quietly(call: Callable[..., object], **arguments: Any) -> bool:
-    """Make a call whose failure changes nothing: it is logged. Says whether it went well.
+def call_quietly(
+    call: Callable[..., T],
+    wait: Callable[[float], object] = time.sleep,
+    patience: float = PATIENCE_SECONDS,
+    /,
+    **arguments: Any,
+) -> T | None:
+    """Make a call whose failure changes nothing: it is logged. Returns what Slack answered, if all went well.
 
-    Waits when Slack asks for it (a long answer is several posts), but not for long.
+    When Slack asks to wait, for ``patience`` seconds at most, ``wait`` does that; if it returns true, the call is
+    given up.
     """
     for last in (False, False, True):
         try:
-            call(**arguments)
-            return True
+            return call(**arguments)
         except (SlackApiError, OSError, ValueError) as error:
             refusal = explain(error)
-            wait = refusal.retry_after if _is_rate_limit(error) else None
-            if last or wait is None or wait > PATIENCE_SECONDS:
+            asked = refusal.retry_after if _is_rate_limit(error) else None
+            if last or asked is None or asked > patience or wait(asked):
                 log.warning("an answer could not be given in Slack: %s", refusal)
-                return False
-            time.sleep(wait)
-    return False
+                return None
+    return None
+
+
+def answer_url(url: str, text: str) -> bool:
+    """Answer at a ``response_url``, for the asker alone. Raises what :func:`call_quietly` expects."""
+    webhook = WebhookClient(url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
+    response = webhook.send(text=text, response_type="ephemeral")
+    if response.status_code != 200:  # the client only returns it
+        raise SlackApiError("response_url", response)  # type: ignore[no-untyped-call]
+    return True
 
 
 def _is_rate_limit(error: Exception) -> bool:

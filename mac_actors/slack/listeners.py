@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from slack_bolt import App
 from mac_actors.slack import notices
 from mac_actors.slack.commands import Verb
 from mac_actors.slack.dispatcher import Dispatcher
+
+log = logging.getLogger(__name__)
 
 
 def register(app: App, dispatcher: Dispatcher) -> None:
@@ -26,12 +29,18 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     @app.command("/oops-clear")
     def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
-        dispatcher.oops_clear(body)
+        dispatcher.interactions.oops_clear(body)
 
     @app.view(notices.CLEAR_VIEW)
     def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
-        dispatcher.clear_view(body)
+        dispatcher.interactions.clear_view(body)
+
+    @app.error
+    def on_error(error: Exception, body: dict[str, Any]) -> None:
+        """Whatever the listeners here let through: said to whoever asked."""
+        log.error("a Slack command failed", exc_info=error)
+        dispatcher.interactions.apologize(body)
 
     for action, verb in ((notices.CLEAR_ACTION, Verb.CLEAR), (notices.LOCK_ACTION, Verb.LOCK)):
         _register_button(app, dispatcher, action, verb)
@@ -41,4 +50,4 @@ def _register_button(app: App, dispatcher: Dispatcher, action: str, verb: Verb) 
     @app.action(action)
     def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
         ack()
-        dispatcher.button(verb, body, str(action.get("value", "")))
+        dispatcher.interactions.button(verb, body, action)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mac_actors.core.notices import Channel, ThreadKey
-from mac_actors.core.text import one_line
+from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
 LATE = timedelta(seconds=60)
@@ -28,7 +28,7 @@ def notice_text(notices: Sequence[Waiting], now: datetime) -> str:
 
 def _line(notice: Waiting, now: datetime) -> str:
     text = escape(one_line(notice.text))
-    return f"[{notice.at.astimezone():%Y-%m-%d %H:%M}] {text}" if now - notice.at > LATE else text
+    return f"[{local_time(notice.at)}] {text}" if now - notice.at > LATE else text
 
 
 def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:

@@ -24,10 +24,10 @@ RETRY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SlackUser:
-    """A Slack user. ``active`` is false for deactivated ones, and for bots."""
+    """A Slack user. ``active`` is false for deactivated ones, and for bots; ``None`` where Slack can't say."""
 
     name: str
-    active: bool = True
+    active: bool | None = None
 
 
 class SlackUsers:
@@ -56,6 +56,21 @@ class SlackUsers:
                 self._known.clear()
             self._known[user] = (person, until)
         return person
+
+    def is_member(self, user: str, channel: str) -> bool:
+        """Whether this user is in the channel now; not, when Slack can't say. Never raises."""
+        cursor = ""
+        try:
+            while True:
+                page = self._client.conversations_members(channel=channel, limit=1000, cursor=cursor)
+                if user in (page["members"] or ()):
+                    return True
+                cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+                if not cursor:
+                    return False
+        except (SlackApiError, OSError, ValueError, KeyError) as error:
+            log.warning("Slack can't say whether %s is in %s (%s): taken for no member", user, channel, error)
+            return False
 
     def learn(self, channel: str) -> None:
         """Look up the members of a channel beforehand, so that their commands don't wait for it. Never raises."""

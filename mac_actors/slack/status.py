@@ -12,32 +12,52 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session, SessionKind
 from mac_actors.core.text import count, duration
 from mac_actors.core.wording import origin
+from mac_actors.slack.answers import split
 from mac_actors.slack.notices import CLEAR_VIEW, escape, unescape
 
 MODAL_OPTIONS = 100
 """Entries that a menu in Slack can have."""
 
 
-def status_lines(
-    machines: Sequence[Snapshot], configuration: Configuration, started: datetime, now: datetime
-) -> list[str]:
-    """Return all machines, what is wrong first, then in use, then idle; and a line about the server."""
-    lines = [line for _, line in sorted((_ranked_line(machine, now) for machine in machines), key=itemgetter(0))]
-    return [*(lines or ["There are no machines yet."]), _server_line(configuration, started, now)]
+def status_posts(machines: Sequence[Snapshot], server: Sequence[str], now: datetime) -> list[str]:
+    """Return all machines, what is wrong first, then in use, then idle; and the lines about the server.
+
+    It is one post where all fits into one. Else the first has what is wrong and in use, and idle ones follow.
+    """
+    ranked = sorted((_ranked_line(machine, now) for machine in machines), key=itemgetter(0))
+    lines = [line for _, line in ranked] or ["There are no machines yet."]
+    posts = split([*lines, *server])
+    if len(posts) == 1:
+        return posts
+    idle = [line for rank, line in ranked if rank == _IDLE]
+    note = [f"{count(len(idle), 'idle machine')}: in the thread."] if idle else []
+    return [*split([*lines[: len(lines) - len(idle)], *server, *note]), *split(idle)]
+
+
+_FLAGGED, _SILENT, _USED, _IDLE = range(4)
 
 
 def _ranked_line(machine: Snapshot, now: datetime) -> tuple[int, str]:
     """Return the line of a machine, and its rank among those of the others."""
+    contact = _contact(machine, now)
     if machine.oops or machine.lock:
-        return 0, _flagged_line(machine, now)
+        return _FLAGGED, _flagged_line(machine, now) + contact
     if machine.last_checkin and not machine.online:
         running = " (a session was running)" if machine.session else ""
-        return 1, f"{_label(machine)}: OFFLINE, its reader is silent{_since(machine.last_checkin, now)}{running}"
+        return _SILENT, f"{_label(machine)}: OFFLINE{contact}{running}"
     if machine.session:
-        return 2, _used_line(machine, machine.session, now)
+        return _USED, _used_line(machine, machine.session, now) + contact
     power = ", power on" if machine.relay else ""
-    seen = "" if machine.last_checkin else ", its reader was never seen"
-    return 3, f"{_label(machine)}: idle{_since(machine.status_since, now)}{power}{seen}"
+    return _IDLE, f"{_label(machine)}: idle{_since(machine.status_since, now)}{power}{contact}"
+
+
+def _contact(machine: Snapshot, now: datetime) -> str:
+    """Say when the machine's reader was last heard of."""
+    if machine.last_checkin is None:
+        return ", its reader was never seen"
+    if not machine.online:
+        return f", its reader is silent{_since(machine.last_checkin, now)}"
+    return f", last contact {_ago(machine.last_checkin, now)} ago"
 
 
 def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
@@ -74,9 +94,8 @@ def _flagged_line(machine: Snapshot, now: datetime) -> str:
     flags = [
         f"{word}{_flag(flag, now)}" for word, flag in (("OOPSED", machine.oops), ("LOCKED OUT", machine.lock)) if flag
     ]
-    silent = ", reader silent" if machine.last_checkin and not machine.online else ""
     override = ", running by override" if machine.session else ""
-    return f"{_label(machine)}: {'; '.join(flags)}{override}{silent}"
+    return f"{_label(machine)}: {'; '.join(flags)}{override}"
 
 
 def _flag(flag: Flag, now: datetime) -> str:
@@ -90,7 +109,8 @@ def _used_line(machine: Snapshot, session: Session, now: datetime) -> str:
     return f"{_label(machine)}: in use{who}{kind}{_since(session.since, now)}"
 
 
-def _server_line(configuration: Configuration, started: datetime, now: datetime) -> str:
+def server_line(configuration: Configuration, started: datetime, now: datetime) -> str:
+    """Say how long the server has been up, and whom it knows."""
     users = configuration.directory.users
     fobs = sum(len(user.fob_codes) for user in users)
     file = configuration.users_mtime
@@ -126,6 +146,7 @@ def clear_modal(machines: Sequence[Snapshot], now: datetime) -> dict[str, Any]:
     return {
         "type": "modal",
         "callback_id": CLEAR_VIEW,
+        "private_metadata": str(now.timestamp()),
         "title": {"type": "plain_text", "text": "Clear a machine"},
         "submit": {"type": "plain_text", "text": "Clear"},
         "close": {"type": "plain_text", "text": "Cancel"},

@@ -17,10 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_body(environ: dict[str, Any]) -> bytes:
     """Return the request's body, which is whole in memory by now."""
-    length = environ.get("CONTENT_LENGTH")
-    if length:
-        return bytes(environ["wsgi.input"].read(int(length)))
-    return bytes(environ["wsgi.input"].read()) if environ["wsgi.input_terminated"] else b""
+    return bytes(environ["wsgi.input"].read())
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import ANN, MACHINES, MARKUP, OLGA, TOKEN, NewPage, admin, log_in, start_shop
 from tests.e2e.processes import ServerProcess, free_port
@@ -231,3 +233,18 @@ def test_a_page_that_is_not_there_says_so_kindly(page: Page, shop: ServerProcess
     expect(page.get_by_role("heading", level=1)).to_have_text("Not here")
     page.get_by_role("link", name="To the board").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Machines")
+
+
+def test_the_wall_shows_the_time_of_the_shop_and_whose_it_is_where_the_computer_has_another(
+    new_page: NewPage, browser: Browser, tmp_path: Path
+) -> None:
+    with start_shop(tmp_path / "shop", MAC_TZ="Asia/Tokyo") as server:
+        clocks = {}
+        for zone in ("Asia/Tokyo", "Europe/London"):
+            wall = new_page(timezone_id=zone, locale="en-GB")
+            wall.goto(f"{server.url}/?kiosk=1")
+            clocks[zone] = wall.locator("#clock")
+        now = datetime.now(ZoneInfo("Asia/Tokyo"))
+        about = "|".join(f"{now + timedelta(minutes=n):%H:%M}" for n in range(3))
+        expect(clocks["Asia/Tokyo"]).to_have_text(re.compile(f"^({about})$"))
+        expect(clocks["Europe/London"]).to_have_text(re.compile(f"^({about}) JST$"))

@@ -9,9 +9,10 @@ from typing import cast
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Input, Unlock, Unoops
-from mac_actors.core.outcomes import Cleared, Ended, EndReason, LockSet, OopsSet, SessionEnded
+from mac_actors.core.inputs import Clear, Command, Input, Lock, Oops, Unlock, Unoops
+from mac_actors.core.outcomes import Cleared, Ended, EndReason, LockSet, OopsSet, Person, SessionEnded
 from mac_actors.core.outputs import outputs, relay_on
+from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Card, Flag, MachineState, SessionKind, Source, Status
 from mac_actors.core.transitions import Already, decide
 from tests.core.examples import (
@@ -320,3 +321,74 @@ def test_a_machine_under_override_is_still_oopsed_in_its_status() -> None:
 
 def test_an_always_enabled_machine_is_idle() -> None:
     assert with_card(LAMP, ANNA).status is Status.IDLE
+
+
+# commands that come late
+
+
+def given(seconds: float, at: float, kind: type[Clearing] = Clear) -> Clearing:
+    """A command that comes ``at`` seconds after T0 and was given after ``seconds``."""
+    return kind(after(at), Source.SLACK, ADMIN, "mended", given=after(seconds))
+
+
+@pytest.mark.parametrize("kind", [Clear, Unoops])
+def test_a_clear_that_comes_late_lifts_no_oops_that_was_set_since(kind: type[Clearing]) -> None:
+    before = run(MILL, PEOPLE, fresh(MILL), [oops(60)]).state
+    decision = decide(MILL, PEOPLE, before, given(0, 300, kind))
+    assert (decision.state, decision.outcomes) == (before, ())
+    assert decision.already == (Already.SET_SINCE,)
+    assert not decision.changed
+
+
+@pytest.mark.parametrize("events", [[lock(30), oops(60)], [oops(30), lock(60)]], ids=["oops", "lock"])
+def test_a_clear_that_comes_late_changes_nothing_where_one_of_the_two_is_newer(events: list[Input]) -> None:
+    before = run(MILL, PEOPLE, fresh(MILL), events).state
+    decision = decide(MILL, PEOPLE, before, given(45, 300))
+    assert (decision.state, decision.already) == (before, (Already.SET_SINCE,))
+
+
+def test_what_a_command_would_not_lift_anyway_may_be_newer() -> None:
+    before = run(MILL, PEOPLE, fresh(MILL), [lock(30), oops(60)]).state
+    decision = decide(MILL, PEOPLE, before, given(45, 300, Unlock))
+    assert (decision.state.lock, decision.state.oops) == (None, before.oops)
+
+
+@pytest.mark.parametrize("seconds", [60, 61, -86_340], ids=["at that moment", "later", "a wrong clock"])
+def test_a_clear_lifts_what_was_set_before_it_was_given(seconds: float) -> None:
+    before = run(MILL, PEOPLE, fresh(MILL), [oops(60)]).state
+    assert not decide(MILL, PEOPLE, before, given(seconds, 300)).state.flagged
+
+
+# whose card it is
+
+
+@pytest.mark.parametrize("command", [oops(70), lock(70)], ids=lambda command: type(command).__name__)
+@pytest.mark.parametrize(
+    ("config", "card", "whose"), [(MILL, BEN, person(BEN)), (LAMP, ANNA, person(ANNA)), (MILL, STRANGER, None)]
+)
+def test_an_oops_or_lock_says_whose_card_is_in_the_reader(
+    command: Command, config: MachineConfig, card: User | str, whose: Person | None
+) -> None:
+    [outcome] = decide(config, PEOPLE, with_card(config, card), command).outcomes
+    assert isinstance(outcome, OopsSet | LockSet)
+    assert (outcome.ended, outcome.card) == (None, whose)
+    assert outcome.person == whose
+
+
+def test_whose_session_an_oops_ended_is_said_once() -> None:
+    [outcome] = decide(MILL, PEOPLE, with_card(MILL, ANNA), oops(70)).outcomes
+    assert isinstance(outcome, OopsSet)
+    assert (outcome.card, outcome.person) == (None, person(ANNA))
+
+
+def test_the_reason_for_the_public_goes_with_a_command() -> None:
+    def because(kind: type[Command]) -> Command:
+        return kind(after(70), Source.SLACK, ADMIN, "ask Bob", "ask a member")
+
+    flagged = run(MILL, PEOPLE, fresh(MILL), [because(Oops), because(Lock)]).state
+    assert flagged.oops == flagged.lock == Flag(after(70), Source.SLACK, ADMIN, "ask Bob", "ask a member")
+    [cleared] = decide(MILL, PEOPLE, flagged, because(Clear)).outcomes
+    assert isinstance(cleared, Cleared)
+    assert (cleared.reason, cleared.public_reason) == ("ask Bob", "ask a member")
+    shown = Snapshot.of(MILL, flagged, T0).without_names()
+    assert shown.oops == shown.lock == Flag(after(70), Source.SLACK, None, "ask a member")

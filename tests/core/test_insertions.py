@@ -78,6 +78,9 @@ REFUSED: list[tuple[MachineConfig, Directory, User | str, str, Refusal]] = [
 ]
 
 
+FLAGS = {FREE: (), OOPSED: (WHY.OOPSED,), LOCKED: (WHY.LOCKED_OUT,), BOTH: (WHY.OOPSED, WHY.LOCKED_OUT)}
+
+
 @pytest.mark.parametrize(("config", "directory", "user", "situation", "kind"), OPENED)
 def test_a_card_that_may_opens_a_session_of_its_kind(
     config: MachineConfig, directory: Directory, user: User, situation: str, kind: SessionKind
@@ -120,6 +123,7 @@ def test_a_card_that_may_not_is_refused_with_the_reason(
             display_name=config.display_name,
             at=after(10),
             refusal=refusal,
+            also=tuple(flag for flag in FLAGS[situation] if flag is not refusal),
             user=person(card) if isinstance(card, User) else None,
             fob=fob,
         ),

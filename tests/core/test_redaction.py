@@ -157,3 +157,14 @@ def test_a_name_is_taken_out_however_its_letters_are_written(written: str) -> No
 def test_a_name_is_taken_out_whether_or_not_its_accents_stand_apart() -> None:
     assert Redaction(names=frozenset({"Zoe\u0301 Able"})).out_of("ask Zo\u00e9 Able.") == "ask someone."
     assert Redaction(names=frozenset({"Zo\u00e9 Able"})).out_of("ask Zoe\u0301 Able.") == "ask someone."
+
+
+def test_a_member_who_is_known_to_be_in_a_reason_leaves_it_with_the_others() -> None:
+    flag = Flag(NOW, Source.SLACK, "Ada", "ask Bob", "ask a member")
+    outcome = o.OopsSet(flag=flag, ended=None, **COMMON)
+    changed = without(outcome, EVERYBODY)
+    assert isinstance(changed, o.OopsSet)
+    assert (changed.flag.reason, changed.flag.public_reason) == ("ask a member", "")
+    hidden = without_names(outcome)
+    assert full_text(hidden) == "Mill is oopsed, from Slack: ask a member."
+    assert without(outcome, Redaction(names=frozenset({"Bob"}))).facts(Flag)["flag"].reason == "ask …"

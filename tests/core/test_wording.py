@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 
 import pytest
@@ -44,14 +44,23 @@ def ended(reason: EndReason, kind: SessionKind = SessionKind.AUTHORIZED) -> Ende
     return Ended(ANNA_ADLER, kind, T0, 754.0, reason)
 
 
-def started(session: SessionKind, second: SecondDecision) -> SessionStarted:
+def started(session: SessionKind, second: SecondDecision, alias: str | None = None) -> SessionStarted:
     return SessionStarted(
-        machine="metal-mill", display_name=NAME, at=T0, user=ANNA_ADLER, session=session, second=second, fob=FOB
+        machine="metal-mill",
+        display_name=NAME,
+        at=T0,
+        user=ANNA_ADLER,
+        session=session,
+        second=second,
+        second_alias=alias,
+        fob=FOB,
     )
 
 
-def refused(refusal: Refusal, user: Person | None = ANNA_ADLER) -> SessionRefused:
-    return SessionRefused(machine="metal-mill", display_name=NAME, at=T0, refusal=refusal, user=user, fob=FOB)
+def refused(refusal: Refusal, user: Person | None = ANNA_ADLER, *also: Refusal) -> SessionRefused:
+    return SessionRefused(
+        machine="metal-mill", display_name=NAME, at=T0, refusal=refusal, also=also, user=user, fob=FOB
+    )
 
 
 def session_ended(reason: EndReason, kind: SessionKind = SessionKind.AUTHORIZED) -> SessionEnded:
@@ -66,12 +75,12 @@ def rebooted(cut: Ended | None, *, card_blocked: bool) -> Rebooted:
     return Rebooted(machine="metal-mill", display_name=NAME, at=T0, ended=cut, card_blocked=card_blocked)
 
 
-def oops_set(flag: Flag, cut: Ended | None = None) -> OopsSet:
-    return OopsSet(machine="metal-mill", display_name=NAME, at=T0, flag=flag, ended=cut)
+def oops_set(flag: Flag, cut: Ended | None = None, card: Person | None = None) -> OopsSet:
+    return OopsSet(machine="metal-mill", display_name=NAME, at=T0, flag=flag, ended=cut, card=card)
 
 
-def lock_set(flag: Flag, cut: Ended | None = None) -> LockSet:
-    return LockSet(machine="metal-mill", display_name=NAME, at=T0, flag=flag, ended=cut)
+def lock_set(flag: Flag, cut: Ended | None = None, card: Person | None = None) -> LockSet:
+    return LockSet(machine="metal-mill", display_name=NAME, at=T0, flag=flag, ended=cut, card=card)
 
 
 def cleared(
@@ -171,6 +180,7 @@ def test_every_outcome_is_called_by_one_word(outcome: Outcome, kind: str) -> Non
 
 
 BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")
+ASK_BOB = Flag(T0, Source.SLACK, WHO, "ask Bob", "ask a member")
 
 SENTENCES: list[tuple[Outcome, str, str]] = [
     (
@@ -180,13 +190,37 @@ SENTENCES: list[tuple[Outcome, str, str]] = [
     ),
     (
         started(SessionKind.WARN_ONLY, SecondDecision.DENIED),
-        "Metal Mill: Anna Adler logged in WITHOUT authorization (warn only), second relay denied.",
-        "Metal Mill: a member logged in WITHOUT authorization (warn only), second relay denied.",
+        "Metal Mill: Anna Adler logged in WITHOUT authorization (warn only), NOT authorized for second relay.",
+        "Metal Mill: a member logged in WITHOUT authorization (warn only), NOT authorized for second relay.",
+    ),
+    *(
+        (
+            started(SessionKind.AUTHORIZED, second, "Tube {2}"),
+            f"Metal Mill: Anna Adler logged in, {said}.",
+            f"Metal Mill: a member logged in, {said}.",
+        )
+        for second, said in {
+            SecondDecision.GRANTED: "Tube {2} granted",
+            SecondDecision.DENIED: "NOT authorized for Tube {2}",
+            SecondDecision.WARN: "Tube {2} WITHOUT authorization (warn only)",
+            SecondDecision.ALWAYS_ENABLED: "Tube {2} always on",
+        }.items()
     ),
     (
         refused(Refusal.UNKNOWN, None),
         "Metal Mill: a card (fob ending in 4711) was refused: the fob is unknown.",
         "Metal Mill: a card was refused: the fob is unknown.",
+    ),
+    (
+        refused(Refusal.UNKNOWN, None, Refusal.OOPSED, Refusal.LOCKED_OUT),
+        (
+            "Metal Mill: a card (fob ending in 4711) was refused: the fob is unknown; the machine is oopsed; "
+            "the machine is locked out for maintenance."
+        ),
+        (
+            "Metal Mill: a card was refused: the fob is unknown; the machine is oopsed; "
+            "the machine is locked out for maintenance."
+        ),
     ),
     (
         refused(Refusal.UNAUTHORIZED),
@@ -220,6 +254,24 @@ SENTENCES: list[tuple[Outcome, str, str]] = [
         oops_set(Flag(T0, Source.BUTTON)),
         "Metal Mill is oopsed, from the button at the machine.",
         "Metal Mill is oopsed.",
+    ),
+    (
+        oops_set(ASK_BOB, card=ANNA_ADLER),
+        "Metal Mill is oopsed, by Ada Admin, from Slack: ask Bob. Anna Adler's card is in the reader.",
+        "Metal Mill is oopsed: ask a member.",
+    ),
+    (
+        lock_set(ASK_BOB, card=ANNA_ADLER),
+        (
+            "Metal Mill is locked out for maintenance, by Ada Admin, from Slack: ask Bob. "
+            "Anna Adler's card is in the reader."
+        ),
+        "Metal Mill is locked out for maintenance: ask a member.",
+    ),
+    (
+        replace(cleared(oops=True, lock=False, reason="ask Bob"), public_reason="ask a member"),
+        "Metal Mill is no longer oopsed, by Ada Admin, from Slack: ask Bob.",
+        "Metal Mill is no longer oopsed: ask a member.",
     ),
     (
         lock_set(Flag(T0, Source.HTTP, WHO)),

@@ -149,7 +149,7 @@ def check(cwd: Path, **environment: str) -> tuple[int, dict[str, tuple[str, str]
     done = run("slack", "check", cwd=cwd, **environment)
     found = {}
     for line in done.stdout.splitlines():
-        parts = re.fullmatch(r"(ok|WRONG) +([\w ]+): (.+)", line)
+        parts = re.fullmatch(r"(ok|note|unknown|WRONG) +([\w ]+): (.+)", line)
         assert parts, done.stdout
         found[parts[2]] = (parts[1], parts[3])
     assert "Traceback" not in done.stderr
@@ -191,7 +191,7 @@ def test_the_check_finds_a_wrong_app_token(tmp_path: Path, workspace: Workspace)
     assert "connections:write" in wrong(found)["SLACK_APP_TOKEN"]
 
 
-@pytest.mark.parametrize("scope", ["app_mentions:read", "chat:write", "commands", "users:read"])
+@pytest.mark.parametrize("scope", ["app_mentions:read", "chat:write", "users:read"])
 def test_the_check_finds_a_missing_scope(tmp_path: Path, workspace: Workspace, scope: str) -> None:
     workspace.scopes = [one for one in workspace.scopes if one != scope]
     status, found, _ = check(tmp_path, **variables(workspace))
@@ -199,6 +199,18 @@ def test_the_check_finds_a_missing_scope(tmp_path: Path, workspace: Workspace, s
     assert set(wrong(found)) == {"scopes"}
     assert scope in wrong(found)["scopes"]
     assert "install" in wrong(found)["scopes"]
+
+
+def test_the_check_of_an_app_made_by_hand_in_public_says_what_could_be_better(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    workspace.scopes = [scope for scope in workspace.scopes if scope != "commands"]
+    workspace.channel(CONTROL).private = False
+    status, found, _ = check(tmp_path, **variables(workspace))
+    assert status == 0
+    assert [verdict for verdict, _ in found.values()] == ["ok", "note", "note", "ok", "ok"]
+    assert "optional" in found["scopes"][1]
+    assert "public" in found["SLACK_CONTROL_CHANNEL_ID"][1]
 
 
 def test_the_check_finds_a_channel_without_the_bot(tmp_path: Path, workspace: Workspace) -> None:

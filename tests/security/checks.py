@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h11
 
 from mac_actors.core.config import MachineConfig, fold_name
+from mac_actors.core.text import INVISIBLE
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.names import Names
-from mac_actors.slack.commands import CHANGING, LONGEST_REASON, ParsedCommand, Verb, find_quoted, parse, plain, resolve
+from mac_actors.slack.commands import (
+    CHANGING,
+    LONGEST_REASON,
+    ParsedCommand,
+    Target,
+    Verb,
+    find_quoted,
+    parse,
+    plain,
+    resolve,
+)
 from mac_actors.slack.notices import escape
 from mac_actors.web.api.request_models import AdminBody, ReportBody
 from mac_actors.web.errors import RequestRefused, error_body
-from mac_actors.web.requests import parse_body, read_body
-from mac_actors.web.server.chunks import join_chunks
-from mac_actors.web.server.connection import Connection
-from mac_actors.web.server.request_buffer import MAX_BODY, RequestBuffer
-from mac_actors.web.server.server import Server
+from mac_actors.web.requests import parse_body
+from mac_actors.web.server.gateway import error_answer
+from mac_actors.web.server.parser import MAX_BODY, ParsedRequest, RequestParser
 from tests.fakes import ODD_ALIAS
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -70,157 +78,32 @@ def _parsed(model: type[Any], data: bytes) -> Any:
 # --- a request on the wire --------------------------------------------------------------------------------
 
 
-@dataclass
-class _Socket:
-    """A client that sends pieces, as fast as they are read, and keeps what it is answered."""
-
-    pieces: list[bytes]
-    answers: bytearray = field(default_factory=bytearray)
-    closed: bool = False
-
-    def recv(self, _size: int) -> bytes:
-        if not self.pieces:
-            raise BlockingIOError
-        return self.pieces.pop(0)
-
-    def send(self, data: bytes) -> int:
-        assert not self.closed
-        self.answers += data
-        return len(data)
-
-    def fileno(self) -> int:
-        return 1
-
-    def shutdown(self, _how: int) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
-
-    def getpeername(self) -> tuple[str, int]:
-        return ("192.0.2.1", 40000)
-
-
-class _Selector:
-    def register(self, *_: object, **__: object) -> None:
-        pass
-
-    unregister = register
-
-    def __len__(self) -> int:
-        return 2
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the application was asked."""
-
-    method: str
-    path: str
-    query: str
-    body: bytes
-
-
-class _Desk:
-    """The request buffer and one worker, without sockets, threads and time."""
-
-    def __init__(self) -> None:
-        self.seen: list[Seen] = []
-        self.server = Server(self._application, "127.0.0.1", 0)
-        self.server.process_conn = self._work
-        self.server.ready = True
-        self.request_buffer = RequestBuffer.__new__(RequestBuffer)
-        self.request_buffer.server = self.server
-        self.request_buffer._selector = _Selector()
-        self.server._connections = self.request_buffer
-
-    def _application(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        body = read_body(environ)
-        assert len(body) <= MAX_BODY
-        assert int(environ.get("CONTENT_LENGTH") or 0) == len(body)
-        assert not [key for key, value in environ.items() if key.startswith("HTTP_") and "\n" in value]
-        path = environ["PATH_INFO"]
-        self.seen.append(Seen(environ["REQUEST_METHOD"], path, environ["QUERY_STRING"], body))
-        start("200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"{}"]
-
-    def _work(self, conn: Connection) -> None:
-        if conn.communicate():
-            self.request_buffer.put(conn)
-        else:
-            conn.socket.close()
-
-    def ask(self, pieces: list[bytes]) -> _Socket:
-        """Send the pieces on one connection, and hang up."""
-        client = _Socket(list(pieces))
-        conn = Connection(self.server, client)
-        conn.remote_addr, conn.remote_port = client.getpeername()
-        while client.pieces and not client.closed:
-            self.request_buffer._serve(conn)
-        return client
-
-
-DESK = _Desk()
-
-
 def check_request(data: bytes) -> None:
     """Any bytes are requests of the right length, or are refused; it does not matter in which pieces they come."""
-    whole, answers = _asked([data])
-    for status, body in answers:
-        assert status in {100, 200, 400, 404, 405, 411, 413, 414, 417, 431, 501, 505}, (status, body)
-        assert status == 100 or isinstance(json.loads(body), dict)
-        assert status < 400 or json.loads(body)["error"]
-    _check_chunks(data)
+    whole, refused = _parse([data])
     _check_against_h11(data, whole)
-    if not data.startswith(b"\r\n"):
-        alone, answers_alone = _asked([data[at : at + 1] for at in range(len(data))])
-        assert alone[:1] == whole[:1]
-        assert [status for status, _ in answers_alone if status != 100][:1] == [s for s, _ in answers if s != 100][:1]
+    alone, refused_alone = _parse([data[at : at + 1] for at in range(len(data))])
+    assert alone == whole
+    assert (refused is None) == (refused_alone is None)
+    for request in whole:
+        assert len(request.body) <= MAX_BODY
+        assert not [value for value in request.headers.values() if "\n" in value or "\r" in value]
+        assert request.path == "*" or request.path.startswith("/")
 
 
-def _asked(pieces: list[bytes]) -> tuple[list[Seen], list[tuple[int, bytes]]]:
-    DESK.seen = []
-    client = DESK.ask(pieces)
-    return DESK.seen, _answers(bytes(client.answers), [seen.method for seen in DESK.seen])
+def _parse(pieces: list[bytes]) -> tuple[list[ParsedRequest], RequestRefused | None]:
+    parser = RequestParser()
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+    except RequestRefused as refused:
+        assert refused.status in {400, 404, 405, 413, 431}
+        assert json.loads(error_answer(refused.status, refused.message).partition(b"\r\n\r\n")[2])["error"]
+        return list(parser.complete), refused
+    return list(parser.complete), None
 
 
-def _answers(said: bytes, methods: list[str]) -> list[tuple[int, bytes]]:
-    """Take apart what the server said; every byte of it must be part of an answer."""
-    found: list[tuple[int, bytes]] = []
-    while said:
-        head, separator, rest = said.partition(b"\r\n\r\n")
-        first = re.match(rb"HTTP/1\.[01] (\d{3}) [^\r\n]+(\r\n[!-~]+: [^\r\n]*)*$", head + b"")
-        assert first, said
-        assert separator
-        status = int(first[1])
-        length = re.search(rb"\r\nContent-Length: (\d+)", head)
-        size = int(length[1]) if length else 0
-        if status == 200 and methods and methods.pop(0) == "HEAD":
-            found.append((status, b"{}"))
-            said = rest
-            continue
-        assert len(rest) >= size
-        found.append((status, rest[:size]))
-        said = rest[size:]
-    return found
-
-
-def _check_chunks(data: bytes) -> None:
-    """What more bytes come, the chunks that are complete stay the same, and what can't become chunks can't."""
-    before: object = None
-    for end in range(min(len(data), 200) + 1):
-        try:
-            now: object = join_chunks(data[:end], 0)
-        except ValueError:
-            now = "refused"
-        assert before in (None, now), (before, now)
-        before = now
-        if isinstance(now, tuple):
-            body, stop = now
-            assert len(body) + 5 <= stop <= end
-
-
-def _check_against_h11(data: bytes, seen: list[Seen]) -> None:
+def _check_against_h11(data: bytes, seen: list[ParsedRequest]) -> None:
     """Where another implementation of HTTP takes the first request too, it means the same."""
     if not seen:
         return
@@ -253,7 +136,8 @@ MACHINES = [
     MachineConfig("x_1"),
 ]
 NAMES = Names(MACHINES)
-_TRIMMED = " \"'`“”„‟‘’‚‛«»"
+_TRIMMED = f" \"'`“”„‟‘’‚‛«»*_~.!{INVISIBLE}"
+_DASHES = "-‐‑‒–—―−"
 
 
 def check_command(data: bytes) -> None:
@@ -263,7 +147,7 @@ def check_command(data: bytes) -> None:
         _check_parsed(command, text)
         _check_resolved(command.argument)
     if parse(text, BOT).verb is not Verb.HELP:
-        assert re.match(rf"\s*<@{BOT}[|>]", text)
+        assert re.match(rf"[\s*_~`{INVISIBLE}]*<@{BOT}[|>]", text)
         assert parse(text) == parse(text, BOT)
     _check_plain(text)
     _check_resolved(text)
@@ -276,7 +160,7 @@ def _check_parsed(command: ParsedCommand, text: str) -> None:
     assert len(command.argument) <= len(text)
     for part in (command.argument, command.unknown):
         assert part == " ".join(part.split())
-        part.encode()
+        plain(part).encode()
     if command.verb in CHANGING:
         assert command.verb.value in plain(text).casefold()
 
@@ -291,9 +175,13 @@ def _check_plain(text: str) -> None:
     assert plain(escape(typed)) == typed  # what the bot quotes is what was typed
 
 
+def _resolved(argument: str) -> Target:
+    return resolve(ParsedCommand(Verb.OOPS, argument), NAMES.find, str)
+
+
 def _check_resolved(argument: str) -> None:
     try:
-        target = resolve(argument, NAMES.find)
+        target = _resolved(argument)
     except UnknownMachine as error:
         assert len(error.suggestions) <= 3
         assert len(str(error)) < 400
@@ -301,12 +189,13 @@ def _check_resolved(argument: str) -> None:
     assert target.reason is None or 0 < len(target.reason) <= LONGEST_REASON
     assert target.reason is None or target.reason == " ".join(target.reason.split())
     machine = next(machine for machine in MACHINES if machine.name == target.name)
-    parts = argument.split(":")
-    named = {_bare(":".join(parts[:used])) for used in range(1, len(parts) + 1)}
+    ends = [len(argument), *(match.start() for match in re.finditer(f"[:{_DASHES}]", argument))]
+    named = {_bare(plain(argument[:end])) for end in ends}
     assert named & {_bare(machine.name), _bare(machine.display_name)}
-    if ":" not in argument:
-        assert find_quoted(argument, NAMES.find) == target.name
-    assert resolve(f'"{machine.display_name}": {target.reason or ""}', NAMES.find) == target
+    if len(ends) == 1:
+        assert find_quoted(plain(argument), NAMES.find) == target.name
+    again = _resolved(f'"{escape(machine.display_name)}": {escape(target.reason or "")}')
+    assert (again.name, again.reason) == (target.name, target.reason)
 
 
 def _bare(text: str) -> str:

@@ -16,12 +16,13 @@ import pytest
 from mac_actors.core.outcomes import KINDS
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 from tests.fakes import ODD_ALIAS, sample_machines, user, wait_until
+from tests.slack.standin.envelopes import VERIFICATION
 from tests.slack.standin.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
 from tests.web.client import described
 
 ADMIN, READER = "admin-Kq3xVbTz", "reader-Wm8sJpLd"
 BOT, APP, SIGNING = "xoxb-Rt5yHnGc", "xapp-Zf2kDvQe", "signing-Xb7uNcMa"
-TOKENS = {"admin": ADMIN, "reader": READER, "bot": BOT, "app": APP, "signing secret": SIGNING}
+TOKENS = {"admin": ADMIN, "reader": READER, "bot": BOT, "app": APP, "signing secret": SIGNING, "Slack": VERIFICATION}
 WRONG = "wrong-Pd4wSgYh"
 
 ANN, BERT, STRANGER = "K7Q3Z9XW41", "M2V8Y4TR63", "H5N1J6CB87"

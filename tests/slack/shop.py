@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,10 +31,11 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("mac_actors.slack.gateway.SlackChat.seconds_per_post", 0.0)
     patch.setattr("mac_actors.slack.gateway.LASTING_RETRY_SECONDS", 0.3)
     patch.setattr("mac_actors.slack.people.RETRY_SECONDS", 0.0)
-    patch.setattr("mac_actors.slack.connection.PING_SECONDS", 0.2)
-    patch.setattr("mac_actors.slack.connection.FIRST_RETRY", 0.05)
-    patch.setattr("mac_actors.slack.connection.LAST_RETRY", 0.2)
-    patch.setattr("mac_actors.slack.connection.LOOK_SECONDS", 0.05)
+    patch.setattr("mac_actors.slack.socket_mode.PING_SECONDS", 0.2)
+    patch.setattr("mac_actors.slack.socket_mode.SILENCE_SECONDS", 1.0)
+    patch.setattr("mac_actors.slack.socket_mode.UNREACHABLE_RETRY", (0.05, 0.2))
+    patch.setattr("mac_actors.slack.socket_mode.REFUSED_RETRY", (0.05, 0.2))
+    patch.setattr("mac_actors.slack.socket_mode.CALL_SECONDS", 0.0)
     patch.setattr("mac_actors.slack.connection.CHECK_SECONDS", 0.2)
     patch.setattr("mac_actors.actors.notifier.FIRST_RETRY", 0.05)
     patch.setattr("mac_actors.actors.notifier.LAST_RETRY", 0.2)
@@ -92,24 +92,10 @@ class Shop:
             self.connected()
 
     def stop(self) -> None:
-        """Stop the server.
-
-        The SDK waits up to 3 s for a last word on its socket, and 1 s for a message: they come at once here.
-        """
-        if self._stopped:
-            return
-        self._stopped = True
-        ending = threading.Thread(target=self.service.stop)
-        ending.start()
-        assert self.service.slack
-        handler = self.service.slack._handler
-        if handler:
-            client: Any = handler.client
-            wait_until(lambda: client.closed and not client.auto_reconnect_enabled)
-            client.enqueue_message("")
-            self.workspace.drop_socket()
-        ending.join(PATIENCE)
-        assert not ending.is_alive()
+        """Stop the server."""
+        if not self._stopped:
+            self._stopped = True
+            self.service.stop()
 
     def connected(self) -> None:
         """Wait until commands work."""

@@ -10,14 +10,14 @@ from slack_sdk.web import SlackResponse
 
 from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
-from mac_actors.slack.checks import Check, check_all, check_channels
-from mac_actors.slack.gateway import LASTING_RETRY_SECONDS, REMEDIES, SlackChat, explain, make_client
+from mac_actors.slack.checks import SCOPES, Check, Grade, check_all, check_channels
+from mac_actors.slack.gateway import _NO_THREAD, LASTING_RETRY_SECONDS, REMEDIES, SlackChat, explain, make_client
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.storage.records import Waiting
 from tests.fakes import PATIENCE
 
 from .shop import slack_settings
-from .standin.workspace import ADA, CONTROL, OOPS, Workspace
+from .standin.workspace import ADA, BOB, CONTROL, EVE, OOPS, Workspace
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -89,6 +89,15 @@ def test_a_notice_that_is_refused_in_its_plain_form_too_waits(workspace: Workspa
     assert len(workspace.posts(OOPS)) == 1
 
 
+@pytest.mark.parametrize("error", sorted(_NO_THREAD))
+def test_a_notice_whose_thread_takes_no_replies_is_posted_at_the_top_level(workspace: Workspace, error: str) -> None:
+    chat = SlackChat(make_client(slack_settings(workspace)), slack_settings(workspace))
+    first = chat.post(Channel.OOPS, [Waiting(Channel.OOPS, "oops", id=1, at=datetime.now(UTC))], None)
+    workspace.fail("chat.postMessage", error, 1)
+    assert chat.post(Channel.OOPS, [Waiting(Channel.OOPS, "over", id=2, at=datetime.now(UTC))], first)
+    assert [(post.text, post.thread_ts) for post in workspace.posts(OOPS)] == [("oops", None), ("over", None)]
+
+
 def checks(workspace: Workspace, **changes: str) -> dict[str, Check]:
     return {check.what: check for check in check_all(slack_settings(workspace, **changes))}
 
@@ -99,8 +108,7 @@ def wrong(found: dict[str, Check]) -> set[str]:
 
 def test_a_right_set_up_has_nothing_wrong(workspace: Workspace) -> None:
     found = checks(workspace)
-    assert len(found) == 5
-    assert not wrong(found)
+    assert [check.grade for check in found.values()] == [Grade.OK] * 5
     assert not list(check_channels(make_client(slack_settings(workspace)), slack_settings(workspace)))
 
 
@@ -113,10 +121,10 @@ def test_a_workspace_that_does_not_tell_scopes_is_believed(workspace: Workspace)
 
 def test_every_part_that_is_wrong_is_said_at_once(workspace: Workspace) -> None:
     workspace.channel(OOPS).archived = True
-    workspace.scopes = [scope for scope in workspace.scopes if scope not in {"commands", "users:read"}]
+    workspace.scopes = [scope for scope in workspace.scopes if scope not in {"groups:read", "users:read"}]
     found = checks(workspace, control_channel="C0NONE", app_token="xapp-wrong")
     assert wrong(found) == {"scopes", "SLACK_CONTROL_CHANNEL_ID", "SLACK_OOPS_CHANNEL_ID", "SLACK_APP_TOKEN"}
-    assert "commands, users:read" in found["scopes"].text
+    assert "missing groups:read, users:read: add" in found["scopes"].text
 
 
 @pytest.mark.parametrize("changes", [{"bot_token": "xoxb-wrong"}, {"api_url": "http://127.0.0.1:9/api/"}])
@@ -125,11 +133,44 @@ def test_without_a_good_bot_token_nothing_else_is_looked_at(workspace: Workspace
     assert set(found) == wrong(found) == {"SLACK_BOT_TOKEN"}
 
 
-def test_a_slack_that_goes_away_in_between_is_said(workspace: Workspace) -> None:
-    workspace.http_error(503, None, "apps.connections.open")
-    workspace.http_error(503, None, "conversations.info")
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_slack_that_has_troubles_says_nothing_about_the_set_up(workspace: Workspace, status: int) -> None:
+    for method in ("apps.connections.open", "conversations.info"):
+        if status == 429:
+            workspace.rate_limit(method, times=None)
+        else:
+            workspace.http_error(status, None, method)
     found = checks(workspace)
     assert wrong(found) == {"SLACK_CONTROL_CHANNEL_ID", "SLACK_OOPS_CHANNEL_ID", "SLACK_APP_TOKEN"}
+    reason = "Slack asks to wait (rate limit)" if status == 429 else "Slack answered with status 500"
+    for what in wrong(found):
+        assert found[what].grade is Grade.UNKNOWN
+        assert found[what].text == f"it could not be looked at, try again later: {reason}"
+
+
+def test_an_app_made_by_hand_has_all_that_is_needed_and_is_told_what_it_lacks(workspace: Workspace) -> None:
+    workspace.scopes = SCOPES
+    found = checks(workspace)
+    assert not wrong(found)
+    assert found["scopes"] == Check(
+        "scopes", Grade.NOTE, "all that are needed; optional and missing: commands (for /oops-clear)"
+    )
+
+
+def test_a_control_channel_that_everybody_can_join_is_noted(workspace: Workspace) -> None:
+    workspace.channel(CONTROL).private = False
+    found = checks(workspace)
+    assert not wrong(found)
+    assert found["SLACK_CONTROL_CHANNEL_ID"].grade is Grade.NOTE
+    assert "public: whoever joins it can clear machines" in found["SLACK_CONTROL_CHANNEL_ID"].text
+    assert found["SLACK_OOPS_CHANNEL_ID"].grade is Grade.OK  # as it must be
+
+
+def test_one_channel_for_both_is_noted(workspace: Workspace) -> None:
+    found = checks(workspace, oops_channel=CONTROL)
+    assert not wrong(found)
+    assert found["SLACK_OOPS_CHANNEL_ID"].grade is Grade.NOTE
+    assert "the control channel too" in found["SLACK_OOPS_CHANNEL_ID"].text
 
 
 def test_an_address_without_its_last_slash_works(workspace: Workspace) -> None:
@@ -140,9 +181,18 @@ def test_who_is_who_is_asked_once(workspace: Workspace) -> None:
     people = SlackUsers(make_client(slack_settings(workspace)))
     people.learn(CONTROL)
     asked = len(workspace.calls_to("users.info"))
-    assert [people.get(ADA) for _ in range(3)] == [SlackUser("ada")] * 3
+    assert [people.get(ADA) for _ in range(3)] == [SlackUser("ada", active=True)] * 3
     assert len(workspace.calls_to("users.info")) == asked
     assert people.get("U0NOBODY") == SlackUser("U0NOBODY")
+
+
+def test_who_is_a_member_is_looked_up_on_all_pages(workspace: Workspace) -> None:
+    workspace.members_page = 1
+    people = SlackUsers(make_client(slack_settings(workspace)))
+    assert people.is_member(BOB, CONTROL)
+    assert not people.is_member(EVE, CONTROL)
+    workspace.fail("conversations.members", "internal_error")
+    assert not people.is_member(BOB, CONTROL)
 
 
 def test_a_channel_whose_members_cannot_be_listed_is_no_obstacle(workspace: Workspace) -> None:

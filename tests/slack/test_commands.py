@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -34,12 +36,36 @@ NAMES = Names(
         MachineConfig("shop", alias="shop.io"),
         MachineConfig("strasse", alias="Große Straße"),
         MachineConfig("router", alias='Router 24"'),
+        MachineConfig("lathe", alias="Bob’s Lathe"),
+        MachineConfig("forge", alias="🔥 Forge"),
+        MachineConfig("tesla", alias=":zap:"),
+        MachineConfig("hobber", alias="⚙️ Hobber"),
+        MachineConfig("orange", alias="🟠 Saw"),
+        MachineConfig("saw-stop", alias="Saw–Stop"),
+        MachineConfig("mr-t", alias="Mr. T."),
+        MachineConfig("mister", alias="Mr. T"),
+        MachineConfig("big", alias="Saw - Big"),
+        MachineConfig("saw", alias="Saw"),
     ]
 )
 
 
 def at_bot(text: str, sender: str = BOT) -> ParsedCommand:
     return parse(f"<@{BOT}> {text}", sender)
+
+
+def name_of(user: str) -> str:
+    return {"U0BOB": "bob", "U0EVIL": "<!here> & *all*"}.get(user, user)
+
+
+def target(text: str) -> Target:
+    """What a command is about; the text begins with the command."""
+    return resolve(at_bot(text), NAMES.find, name_of)
+
+
+def called(argument: str, find: Callable[[str], str] = NAMES.find) -> Target:
+    """What is meant by what follows a command."""
+    return resolve(ParsedCommand(Verb.OOPS, argument), find, name_of)
 
 
 # --- which command ------------------------------------------------------------------------------------
@@ -62,11 +88,27 @@ def at_bot(text: str, sender: str = BOT) -> ParsedCommand:
         ("OOPS Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
         ("Oops METAL MILL", ParsedCommand(Verb.OOPS, "METAL MILL")),
         ("ſtatus", ParsedCommand(Verb.STATUS)),
-        ("", ParsedCommand(Verb.HELP)),
-        ("   ", ParsedCommand(Verb.HELP)),
+        ("", ParsedCommand(Verb.HELP, addressed=False)),
+        ("   ", ParsedCommand(Verb.HELP, addressed=False)),
+        ("\u200b", ParsedCommand(Verb.HELP, addressed=False)),
         ("frobnicate Metal Mill", ParsedCommand(Verb.HELP, unknown="frobnicate")),
         ("oopsie Metal Mill", ParsedCommand(Verb.HELP, unknown="oopsie")),
-        ("oops: Metal Mill", ParsedCommand(Verb.HELP, unknown="oops:")),
+        ("oops: Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("oops:Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("*oops Metal Mill*", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("_*oops Metal Mill*_", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("`oops Metal Mill`", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("```oops Metal Mill```", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("*oops* Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("*oops:* Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("*oops Metal Mill: belt slips*", ParsedCommand(Verb.OOPS, "Metal Mill: belt slips")),
+        ("'status'", ParsedCommand(Verb.STATUS)),
+        ("status!", ParsedCommand(Verb.STATUS)),
+        ("status.", ParsedCommand(Verb.STATUS)),
+        ("\u200boops\u200b Metal Mill", ParsedCommand(Verb.OOPS, "Metal Mill")),
+        ("oops!Metal Mill", ParsedCommand(Verb.HELP, unknown="oops!Metal")),
+        (":fire:", ParsedCommand(Verb.HELP, unknown=":fire:")),
+        ("<@U0ADA> oops Metal Mill", ParsedCommand(Verb.HELP, unknown="@U0ADA")),
         ("unlock Metal Mill", ParsedCommand(Verb.HELP, unknown="unlock")),
         ("clear-all", ParsedCommand(Verb.HELP, unknown="clear-all")),
         ("😀", ParsedCommand(Verb.HELP, unknown="😀")),
@@ -90,6 +132,21 @@ def test_the_mention_needs_no_space_after_it() -> None:
     assert parse(f"<@{BOT}>oops Metal Mill", BOT) == ParsedCommand(Verb.OOPS, "Metal Mill")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<@{BOT}>: oops Metal Mill",
+        f"<@{BOT}>, oops Metal Mill",
+        f"*<@{BOT}> oops Metal Mill*",
+        f"*<@{BOT}>* oops Metal Mill",
+        f"\u200b<@{BOT}>\u200b oops Metal Mill",
+        f"\ufeff<@{BOT}>: *oops Metal Mill*",
+    ],
+)
+def test_what_people_and_keyboards_put_around_the_mention_is_dropped(text: str) -> None:
+    assert parse(text, BOT) == ParsedCommand(Verb.OOPS, "Metal Mill")
+
+
 def test_a_mention_may_carry_a_label() -> None:
     assert parse(f"<@{BOT}|mac> status", BOT) == ParsedCommand(Verb.STATUS)
 
@@ -106,7 +163,6 @@ def test_a_bot_that_does_not_know_its_own_id_takes_any_mention() -> None:
         f"<@U0ADA> <@{BOT}> oops Metal Mill",
         f"<@U0ADA|ada> oops Metal Mill <@{BOT}>",
         f"&gt; <@{BOT}> oops Metal Mill",
-        f"*<@{BOT}>* oops Metal Mill",
         f"<!here> <@{BOT}> oops Metal Mill",
         "oops Metal Mill",
         "",
@@ -115,20 +171,30 @@ def test_a_bot_that_does_not_know_its_own_id_takes_any_mention() -> None:
     ],
 )
 def test_a_message_that_does_not_begin_with_the_mention_of_the_bot_is_no_command(text: str) -> None:
-    assert parse(text, BOT).verb is Verb.HELP
+    assert parse(text, BOT) == ParsedCommand(Verb.HELP, addressed=False)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n"])
-def test_a_command_is_the_first_line_alone(end: str) -> None:
-    assert at_bot(f"oops Metal Mill: belt{end}clear Metal Mill") == ParsedCommand(Verb.OOPS, "Metal Mill: belt")
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        ("oops Metal Mill: belt", "belt clear Table Saw"),
+        ("oops Metal Mill:", "clear Table Saw"),
+        ("oops Metal Mill", "clear Table Saw"),
+        ("*oops Metal Mill*", "clear Table Saw"),
+    ],
+)
+def test_a_command_is_the_first_line_and_what_follows_belongs_to_its_reason(first: str, reason: str, end: str) -> None:
+    assert at_bot(f"{first}{end}clear Table Saw").verb is Verb.OOPS
+    assert target(f"{first}{end}clear Table Saw") == Target("metal-mill", reason)
 
 
-def test_a_first_line_without_a_command_asks_for_help() -> None:
-    assert parse(f"<@{BOT}>\noops Metal Mill", BOT) == ParsedCommand(Verb.HELP)
+def test_a_first_line_without_a_command_is_none() -> None:
+    assert parse(f"<@{BOT}>\noops Metal Mill", BOT) == ParsedCommand(Verb.HELP, addressed=False)
 
 
 def test_lines_before_the_mention_are_white_space_too() -> None:
-    assert parse(f"\n\n<@{BOT}> status\nnow", BOT) == ParsedCommand(Verb.STATUS)
+    assert parse(f"\n\n<@{BOT}> status\nnow", BOT) == ParsedCommand(Verb.STATUS, more="now")
 
 
 # --- as it was typed ----------------------------------------------------------------------------------
@@ -149,6 +215,8 @@ def test_lines_before_the_mention_are_white_space_too() -> None:
         ("<!subteam^S1>", "@subteam"),
         ("<@U1>", "@U1"),
         ("<@U1|ada>", "@ada"),
+        ("<!date^1392734382^{ago}|Feb 18>", "Feb 18"),
+        ("<!date^1392734382^{ago}>", ""),
         ("<#C1|general>", "#general"),
         ("<#C1>", "#C1"),
         ("<#C1|>", "#C1"),
@@ -187,13 +255,46 @@ def test_references_and_entities_are_undone_once(sent: str, typed: str) -> None:
         (' "Metal Mill" ', "metal-mill"),
         ('" Metal Mill "', "metal-mill"),
         ("“Metal Mill", "metal-mill"),
+        ("*Metal Mill*", "metal-mill"),
+        ("_Metal Mill_", "metal-mill"),
+        ("*`Metal Mill`*", "metal-mill"),
+        ("Metal Mill*", "metal-mill"),
+        ("Metal Mill.", "metal-mill"),
+        ("Metal Mill!", "metal-mill"),
+        ("“Metal Mill.”", "metal-mill"),
+        ("*Metal Mill*.", "metal-mill"),
+        ("*Metal Mill*\u200b", "metal-mill"),
+        ("Metal\u00ad Mi\u200bll\ufeff", "metal-mill"),
+        ("Bob's Lathe", "lathe"),
+        ("Bob’s Lathe", "lathe"),
+        ("‘Bob‘s Lathe’", "lathe"),
+        ("router 24”", "router"),
+        ("🔥 Forge", "forge"),
+        (":fire: forge", "forge"),
+        ("*:fire: Forge*", "forge"),
+        (":zap:", "tesla"),
+        ("⚡", "tesla"),
+        ("⚡\ufe0f", "tesla"),
+        (":gear: Hobber", "hobber"),
+        ("⚙ Hobber", "hobber"),
+        (":large_orange_circle: Saw", "orange"),
+        ("saw—stop", "saw-stop"),
+        ("Saw–Stop", "saw-stop"),
+        ("saw‑stop", "saw-stop"),
+        ("drill_press", "drill_press"),
+        ("_drill_press_", "drill_press"),
+        ("Mr. T.", "mr-t"),
+        ("Mr. T", "mister"),
     ],
 )
 def test_quotes_and_backticks_around_a_name_are_dropped(text: str, name: str) -> None:
     assert find_quoted(text, NAMES.find) == name
 
 
-@pytest.mark.parametrize("text", ["", " ", '""', "`", "“”", 'Me"tal Mill', '"Metal" Mill'])
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", '""', "`", "“”", "**", ".", 'Me"tal Mill', '"Metal" Mill', "*Metal* Mill", ":nothing: Forge"],
+)
 def test_quotes_alone_or_within_a_name_make_no_name(text: str) -> None:
     with pytest.raises(UnknownMachine):
         find_quoted(text, NAMES.find)
@@ -229,22 +330,55 @@ def test_quotes_alone_or_within_a_name_make_no_name(text: str) -> None:
         ("MIG Welder: Bay 22", Target("mig", "Bay 22")),
         ("shop.io", Target("shop")),
         ("shop.io: dark", Target("shop", "dark")),
-        ('16" cutter & <shear>', Target("cutter")),
+        ('16" cutter &amp; &lt;shear&gt;', Target("cutter")),
         ("Metal Mill: “belt” slips", Target("metal-mill", "“belt” slips")),
+        ("Metal Mill - belt slips", Target("metal-mill", "belt slips")),
+        ("Metal Mill – belt slips", Target("metal-mill", "belt slips")),
+        ("Metal Mill — belt – slips", Target("metal-mill", "belt – slips")),
+        ("Metal Mill -- belt slips: badly", Target("metal-mill", "belt slips: badly")),
+        ("metal-mill - belt slips", Target("metal-mill", "belt slips")),
+        ("Saw - Big", Target("big")),
+        ("Saw – Big - dull", Target("big", "dull")),
+        ("Saw - Bigger", Target("saw", "Bigger")),
+        ("*Metal Mill*: belt slips", Target("metal-mill", "belt slips")),
+        ("*Metal Mill:* belt slips", Target("metal-mill", "belt slips")),
+        ("`Metal Mill: belt slips`", Target("metal-mill", "belt slips")),
+        ("Metal Mill.", Target("metal-mill")),
+        ("Metal Mill!: belt", Target("metal-mill", "belt")),
+        (":fire: Forge: hot", Target("forge", "hot")),
+        (":fire: Forge - :fire: hot", Target("forge", ":fire: hot")),
+        ("Metal Mill: 10:30 :fire: there", Target("metal-mill", "10:30 :fire: there")),
+        ("Metal Mill: ask <@U0BOB>", Target("metal-mill", "ask bob", "ask a member")),
+        ("Metal Mill: ask <@U0BOB|b> or <@U9>", Target("metal-mill", "ask bob or U9", "ask a member or a member")),
+        ("Metal Mill: ask <@U0EVIL>", Target("metal-mill", "ask <!here> & *all*", "ask a member")),
+        ("Metal Mill: see <https://w/m|the wiki>", Target("metal-mill", "see the wiki (https://w/m)")),
+        ("Metal Mill: see <https://w/m>", Target("metal-mill", "see https://w/m")),
+        ("Metal Mill: see <http://shop.io|shop.io>", Target("metal-mill", "see shop.io")),
+        ("Metal Mill: <mailto:a@b.io|a@b.io>", Target("metal-mill", "a@b.io")),
+        ("Metal Mill: <mailto:a@b.io|Ann>", Target("metal-mill", "Ann (mailto:a@b.io)")),
+        ("Metal Mill: <!subteam^S1|@admins> <!here>", Target("metal-mill", "@admins @here")),
+        ("Metal Mill: since <!date^1^{ago}|Feb 18>", Target("metal-mill", "since Feb 18")),
+        ("Metal Mill <https://w/m|a: b>: belt", None),
     ],
 )
-def test_a_name_or_alias_is_found_exactly_and_a_reason_follows_a_colon(argument: str, target: Target) -> None:
-    assert resolve(argument, NAMES.find) == target
+def test_a_name_or_alias_is_found_exactly_and_a_reason_follows_a_colon_or_dash(
+    argument: str, target: Target | None
+) -> None:
+    if target is None:
+        with pytest.raises(UnknownMachine):
+            called(argument)
+    else:
+        assert called(argument) == target
 
 
 @pytest.mark.parametrize("text", ["oops <http://shop.io|shop.io>", "oops <http://shop.io|shop.io>: dark"])
 def test_a_name_that_slack_made_a_link_is_found(text: str) -> None:
-    assert resolve(at_bot(text).argument, NAMES.find).name == "shop"
+    assert target(text).name == "shop"
 
 
 def test_a_name_with_every_kind_of_escape_is_found() -> None:
-    command = at_bot('oops “16" Cutter &amp; &lt;Shear&gt;”: <!here> &amp; now')
-    assert resolve(command.argument, NAMES.find) == Target("cutter", "@here & now")
+    text = 'oops “16" Cutter &amp; &lt;Shear&gt;”: <!here> &amp; now'
+    assert target(text) == Target("cutter", "@here & now")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +387,7 @@ def test_a_name_with_every_kind_of_escape_is_found() -> None:
 )
 def test_a_near_miss_is_suggested_and_never_found(argument: str) -> None:
     with pytest.raises(UnknownMachine) as raised:
-        resolve(argument, NAMES.find)
+        called(argument)
     assert raised.value.name == argument
     assert "Metal Mill" in raised.value.suggestions or "metal-mill" in raised.value.suggestions
 
@@ -261,20 +395,20 @@ def test_a_near_miss_is_suggested_and_never_found(argument: str) -> None:
 @pytest.mark.parametrize("argument", ["", " ", ":", ": belt slips", "::"])
 def test_no_name_is_no_machine(argument: str) -> None:
     with pytest.raises(UnknownMachine) as raised:
-        resolve(argument, NAMES.find)
+        called(argument)
     assert raised.value.name == ""
 
 
 def test_what_is_unknown_is_the_part_before_the_first_colon() -> None:
     with pytest.raises(UnknownMachine) as raised:
-        resolve("“Metl Mill”: belt: slips", NAMES.find)
+        called("“Metl Mill”: belt: slips")
     assert raised.value.name == "Metl Mill"
 
 
 def test_a_long_reason_is_cut_and_its_end_marked() -> None:
-    reason = resolve("Metal Mill: " + "x" * 4000, NAMES.find).reason
+    reason = called("Metal Mill: " + "x" * 4000).reason
     assert reason == "x" * (LONGEST_REASON - 1) + "…"
-    assert resolve("Metal Mill: " + "x" * LONGEST_REASON, NAMES.find).reason == "x" * LONGEST_REASON
+    assert called("Metal Mill: " + "x" * LONGEST_REASON).reason == "x" * LONGEST_REASON
 
 
 def test_4000_characters_of_anything_are_no_machine() -> None:
@@ -282,7 +416,7 @@ def test_4000_characters_of_anything_are_no_machine() -> None:
         command = at_bot(f"oops {argument}")
         assert command.verb is Verb.OOPS
         with pytest.raises(UnknownMachine):
-            resolve(command.argument, NAMES.find)
+            resolve(command, NAMES.find, name_of)
 
 
 def test_a_word_of_4000_characters_is_not_repeated_whole() -> None:
@@ -292,12 +426,12 @@ def test_a_word_of_4000_characters_is_not_repeated_whole() -> None:
 @pytest.mark.parametrize("character", ["\0", "\x07", "\x1b", "\x7f", "\u200b", "\u202e", "\ufeff"])
 def test_control_characters_in_a_name_name_no_machine(character: str) -> None:
     with pytest.raises(UnknownMachine):
-        resolve(at_bot(f"oops Metal{character}Mill").argument, NAMES.find)
+        target(f"oops Metal{character}Mill")
 
 
 @pytest.mark.parametrize("argument", ['Router 24"', 'router 24": belt slips', '“Router 24"”', '`Router 24"`'])
 def test_a_quote_that_belongs_to_the_name_is_no_quote_around_it(argument: str) -> None:
-    assert resolve(argument, NAMES.find).name == "router"
+    assert called(argument).name == "router"
 
 
 # --- anything at all ----------------------------------------------------------------------------------
@@ -335,9 +469,9 @@ def test_only_a_name_that_was_found_is_ever_returned(text: str) -> None:
         found.append(NAMES.find(called))
         return found[-1]
 
-    argument = at_bot(f"oops {text}").argument
+    command = at_bot(f"oops {text}")
     try:
-        target = resolve(argument, find)
+        target = resolve(command, find, name_of)
     except UnknownMachine:
         assert not found
     else:
@@ -351,4 +485,4 @@ def test_what_the_finder_never_finds_is_never_resolved(text: str) -> None:
         raise UnknownMachine(called)
 
     with pytest.raises(UnknownMachine):
-        resolve(plain(text), find)
+        called(text, find)

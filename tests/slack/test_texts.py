@@ -24,6 +24,7 @@ from mac_actors.core.state import (
     Source,
     Telemetry,
 )
+from mac_actors.core.text import local_time
 from mac_actors.core.transitions import Already
 from mac_actors.slack import answers, notices, status
 from mac_actors.storage.records import Waiting
@@ -83,9 +84,15 @@ def flag(by: str | None = "Ada", reason: str | None = "belt slips", source: Sour
     return Flag(ago(hours=2), source, by, reason)
 
 
-def status_lines(*machines: Snapshot, names: bool = True, configuration: Configuration | None = None) -> list[str]:
+def status_posts(*machines: Snapshot, names: bool = True, configuration: Configuration | None = None) -> list[str]:
     seen = [machine if names else machine.without_names() for machine in machines]
-    return status.status_lines(seen, configuration or shop(), ago(days=3), NOW)
+    return status.status_posts(seen, [status.server_line(configuration or shop(), ago(days=3), NOW)], NOW)
+
+
+def status_lines(*machines: Snapshot, names: bool = True, configuration: Configuration | None = None) -> list[str]:
+    return [
+        line for post in status_posts(*machines, names=names, configuration=configuration) for line in post.split("\n")
+    ]
 
 
 # --- notices ------------------------------------------------------------------------------------------
@@ -115,15 +122,15 @@ def test_a_notice_in_time_has_no_time() -> None:
 
 def test_a_late_notice_has_the_time_at_which_it_happened() -> None:
     at = ago(seconds=61)
-    assert notices.notice_text([notice("It is.", at=at)], NOW) == f"[{at.astimezone():%Y-%m-%d %H:%M}] It is."
+    assert notices.notice_text([notice("It is.", at=at)], NOW) == f"[{local_time(at)}] It is."
 
 
 def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
     old, older = ago(minutes=5), ago(days=2)
     text = notices.notice_text([notice("a", at=older), notice("b\nc", at=old), notice("d")], NOW)
     assert text.splitlines() == [
-        f"[{older.astimezone():%Y-%m-%d %H:%M}] a",
-        f"[{old.astimezone():%Y-%m-%d %H:%M}] b c",
+        f"[{local_time(older)}] a",
+        f"[{local_time(old)}] b c",
         "d",
     ]
 
@@ -237,7 +244,7 @@ def test_the_history_is_escaped_and_has_times() -> None:
     lines = answers.history_text("A & B", [outcome]).splitlines()
     assert lines == [
         "The last events of A &amp; B, newest first:",
-        f"{at.astimezone():%Y-%m-%d %H:%M}  A &amp; B is oopsed, by &lt;Ada&gt;, from Slack: x &gt; y.",
+        f"{local_time(at)}  A &amp; B is oopsed, by &lt;Ada&gt;, from Slack: x &gt; y.",
     ]
     assert answers.history_text("A & B", []) == "A &amp; B: nothing has happened yet."
 
@@ -263,36 +270,45 @@ def test_what_is_wrong_comes_first_then_silent_then_in_use_then_idle() -> None:
 @pytest.mark.parametrize(
     ("shown", "line"),
     [
-        (machine("m", "A & B"), "A &amp; B: idle for 3 h 00 min"),
-        (machine("m", always=True), "m: idle for 3 h 00 min, power on"),
+        (machine("m", "A & B"), "A &amp; B: idle for 3 h 00 min, last contact 0 s ago"),
+        (machine("m", always=True), "m: idle for 3 h 00 min, power on, last contact 0 s ago"),
         (machine("m", seen=None), "m: idle for 3 h 00 min, its reader was never seen"),
-        (machine("m", session="Ann <Able>"), "m: in use by Ann &lt;Able&gt; for 20 min"),
+        (machine("m", session="Ann <Able>"), "m: in use by Ann &lt;Able&gt; for 20 min, last contact 0 s ago"),
         (
             machine("m", session="Ann", kind=SessionKind.WARN_ONLY),
-            "m: in use by Ann (warn only) for 20 min",
+            "m: in use by Ann (warn only) for 20 min, last contact 0 s ago",
         ),
         (machine("m", seen=SILENT), "m: OFFLINE, its reader is silent for 10 min"),
         (
             machine("m", seen=SILENT, session="Ann"),
             "m: OFFLINE, its reader is silent for 10 min (a session was running)",
         ),
-        (machine("m", oops=flag()), "m: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips"),
+        (
+            machine("m", oops=flag()),
+            "m: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips, last contact 0 s ago",
+        ),
         (
             machine("m", oops=flag(None, None, Source.BUTTON)),
-            "m: OOPSED for 2 h 00 min, from the button at the machine",
+            "m: OOPSED for 2 h 00 min, from the button at the machine, last contact 0 s ago",
         ),
-        (machine("m", lock=flag("A&B", "x<y")), "m: LOCKED OUT for 2 h 00 min, by A&amp;B, from Slack: x&lt;y"),
+        (
+            machine("m", lock=flag("A&B", "x<y"), seen=None),
+            "m: LOCKED OUT for 2 h 00 min, by A&amp;B, from Slack: x&lt;y, its reader was never seen",
+        ),
         (
             machine("m", oops=flag(reason="x"), lock=flag("Bob", None, Source.CLI)),
-            "m: OOPSED for 2 h 00 min, by Ada, from Slack: x; LOCKED OUT for 2 h 00 min, by Bob, from the command line",
+            (
+                "m: OOPSED for 2 h 00 min, by Ada, from Slack: x; "
+                "LOCKED OUT for 2 h 00 min, by Bob, from the command line, last contact 0 s ago"
+            ),
         ),
         (
             machine("m", oops=flag(), session="Olga", kind=SessionKind.OVERRIDE),
-            "m: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips, running by override",
+            "m: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips, running by override, last contact 0 s ago",
         ),
         (
             machine("m", oops=flag(), seen=SILENT),
-            "m: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips, reader silent",
+            "m: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips, its reader is silent for 10 min",
         ),
     ],
 )
@@ -355,14 +371,34 @@ def test_one_machine_that_was_never_seen_says_so() -> None:
 # --- limits -------------------------------------------------------------------------------------------
 
 
-def test_the_status_of_500_machines_is_split_below_the_limit_and_loses_no_line() -> None:
-    machines = [machine(f"machine-{n:03}", f"A & B <{n:03}>", oops=flag(reason="<" * 100)) for n in range(500)]
-    lines = status_lines(*machines)
-    texts = answers.split(lines)
-    assert len(lines) == 501
-    assert [line for text in texts for line in text.split("\n")] == lines
-    assert all(len(text) < 4000 for text in texts)
-    assert len(texts) > 1
+def test_the_status_of_500_machines_begins_with_what_is_wrong_and_in_use() -> None:
+    wrong = [machine("broken", oops=flag()), machine("silent", seen=SILENT), machine("used", session="Ann")]
+    idle = [machine(f"machine-{n:03}", f"A & B <{n:03}>") for n in range(497)]
+    first, *rest = status_posts(*idle, *reversed(wrong))
+    assert first.splitlines() == [
+        "broken: OOPSED for 2 h 00 min, by Ada, from Slack: belt slips, last contact 0 s ago",
+        "silent: OFFLINE, its reader is silent for 10 min",
+        "used: in use by Ann for 20 min, last contact 0 s ago",
+        "Server up for 3 d 0 h; 0 users with 0 fobs.",
+        "497 idle machines: in the thread.",
+    ]
+    assert [line for text in rest for line in text.split("\n")] == [
+        f"A &amp; B &lt;{n:03}&gt;: idle for 3 h 00 min, last contact 0 s ago" for n in range(497)
+    ]
+    assert all(len(text) < 4000 for text in rest)
+
+
+def test_a_status_that_fits_into_one_post_is_one() -> None:
+    machines = [machine(f"m-{n}", oops=flag() if n % 2 else None) for n in range(40)]
+    assert len(status_posts(*machines)) == 1
+
+
+def test_the_status_of_500_machines_that_are_all_wrong_loses_no_line() -> None:
+    machines = [machine(f"machine-{n:03}", oops=flag(reason="<" * 100)) for n in range(500)]
+    posts = status_posts(*machines)
+    assert all(len(text) < 4000 for text in posts)
+    assert sum(text.count(": OOPSED for") for text in posts) == 500
+    assert "0 idle" not in "".join(posts)
 
 
 def test_posts_are_filled_before_a_new_one_is_begun() -> None:
@@ -393,6 +429,7 @@ def test_the_modal_lists_machines_by_alias_with_their_state_and_without_names() 
         ("m-2", "m-2: LOCKED OUT for 2 h 00 min, from Slack"),
     ]
     assert view["callback_id"] == notices.CLEAR_VIEW
+    assert view["private_metadata"] == str(NOW.timestamp())
 
 
 def test_a_modal_of_300_machines_with_long_names_is_within_the_limits() -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import bottle
 
+from mac_actors import clock
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import Outputs
 from mac_actors.errors import MachineUnavailable, UnknownMachine
@@ -60,7 +61,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
                 refused_readers.add(name)
             raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
-        received = environ.get("mac.received") or time.monotonic()
+        received = environ.get("mac.received") or clock.seconds()
         try:
             answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
         except UnknownMachine:
@@ -74,12 +75,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
                 )
             raise RequestRefused(404, f"No such machine: {short_name}") from None
         except MachineUnavailable:
-            observe(time.monotonic() - received)  # the slowest of all: they count too
+            observe(clock.seconds() - received)  # the slowest of all: they count too
             raise
         refused_readers.remove(name)
         bottle.response.content_type = "application/json"
         body_of_reply = reply_body(answer.outputs)
-        observe(time.monotonic() - received)
+        observe(clock.seconds() - received)
         return body_of_reply
 
 

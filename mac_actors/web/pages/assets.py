@@ -9,6 +9,8 @@ from importlib.resources.abc import Traversable
 
 import bottle
 
+from mac_actors.web.server.connection import Shared
+
 STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -41,7 +43,7 @@ def address(name: str) -> str:
 @cache
 def fingerprint(name: str) -> str:
     """Return a short hash of a file's content."""
-    return hashlib.sha256(_file(name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(_content(name)).hexdigest()[:12]
 
 
 def send(name: str) -> bytes:
@@ -63,7 +65,13 @@ def send(name: str) -> bytes:
         response.status = 304
         return b""
     response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
-    return _file(name).read_bytes()
+    return _content(name)
+
+
+@cache
+def _content(name: str) -> Shared:
+    """Return a file, from memory: it is sent to many at once."""
+    return Shared(_file(name).read_bytes())
 
 
 def _exists(name: str) -> bool:

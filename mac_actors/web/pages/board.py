@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import bottle
@@ -62,7 +62,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             states=STATES,
             stamp=_stamp(viewer, kind),
             cursor=_cursor(board, view),
-            now=datetime.now(UTC),
+            now=datetime.now().astimezone(),
             said=notes.take(query.get("said", "")),
         )
 
@@ -109,8 +109,11 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 
 
 def _stamp(viewer: Viewer, kind: str) -> str:
-    """Return what is another one for another version of the server or another viewer: a page then loads itself anew."""
-    made_of = (VERSION, fingerprint("board.js"), fingerprint("board.css"), kind, str(viewer.names), viewer.csrf)
+    """Return what is another one for another version of the server, another viewer, or after a change of the clocks: a
+    page then loads itself anew.
+    """
+    clocks = datetime.now().astimezone().isoformat()[-6:]
+    made_of = (VERSION, fingerprint("board.js"), fingerprint("board.css"), kind, str(viewer.names), viewer.csrf, clocks)
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import bottle
 
+from mac_actors.core.text import local_time
 from mac_actors.web.access import Viewer, cookies
 from mac_actors.web.pages.assets import SAFE_HEADERS, address
 
@@ -31,7 +32,7 @@ def render(name: str, viewer: Viewer, **values: Any) -> bytes:
     """Answer with a page made of the template ``name``, which has ``% rebase('layout.tpl', title=…, page=…)``.
 
     Beside ``values`` a template has ``viewer`` (who looks), ``asset(NAME)`` (the address of a static file),
-    ``url(PART, …)`` and ``clock(TIME)``. What it prints with ``{{ }}`` is escaped.
+    ``url(PART, …)``, ``clock(TIME)`` and ``zone()``. What it prints with ``{{ }}`` is escaped.
     """
     for header, value in PAGE_HEADERS.items():
         bottle.response.set_header(header, value)
@@ -61,7 +62,7 @@ def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
 
 def fill(name: str, **values: Any) -> str:
     """Fill a template in, without any header."""
-    return str(_template(name).render(asset=address, url=url, clock=clock, **values))
+    return str(_template(name).render(asset=address, url=url, clock=clock, zone=zone, **values))
 
 
 def url(*parts: str) -> str:
@@ -77,7 +78,14 @@ def clock(at: datetime, text: str = "{}", ago: str = "") -> str:
     local = at.astimezone()
     label = escape(text.format(f"{local.day} {local:%b %H:%M}"))
     live = f' data-ago="{escape(ago)}"' if ago else ""
-    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{local:%Y-%m-%d %H:%M:%S}"{live}>{label}</time>'
+    title = local_time(at, seconds=True)
+    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{title}"{live}>{label}</time>'
+
+
+def zone() -> str:
+    """Return the zone of the shop's clocks now: ``CET``; ``UTC+01:00`` where it has no such name."""
+    now = datetime.now().astimezone()
+    return f"{now:%Z}" if f"{now:%Z}".isalpha() else f"UTC{now.isoformat()[-6:]}"
 
 
 @cache

@@ -2,79 +2,186 @@
 
 from __future__ import annotations
 
-import io
+import logging
 import math
 import socket
 import ssl
-import time
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
-from cheroot.server import HTTPConnection
+from mac_actors.web.errors import RequestRefused
+from mac_actors.web.server.arrival import ArrivalClock, client_gone, waited
+from mac_actors.web.server.budget import owner_of
+from mac_actors.web.server.gateway import Request
+from mac_actors.web.server.parser import ParsedRequest, RequestParser
 
-SEND_BYTES = 256 * 1024
-"""Handed to the kernel in one go."""
+log = logging.getLogger(__name__)
+
+OPEN_BYTES = 16 * 1024
+"""What an open connection counts at least: its head may be that long."""
+
+TLS_BYTES = 48 * 1024
+"""What OpenSSL keeps beside that."""
+
+READ_BYTES, READS = 4096, 16
+"""How much is read at once, and how often in one go."""
+
+JOINED_BYTES = 64 * 1024
+"""Parts of an answer up to this size are copied together, so that headers and body leave in one packet."""
+
+SEND_BYTES, SENDS = 64 * 1024, 8
+"""How much of an answer is given to the kernel at once, and how often in one go."""
+
+
+class Shared(bytes):
+    """Bytes that are in memory once, however many clients they are sent to."""
 
 
 class Outgoing:
-    """Gathers an answer, so that headers and body leave in one packet. What the client is slow to take stays."""
+    """Gathers an answer. What the client is slow to take stays."""
 
-    __slots__ = ("_parts", "bytes_written")
+    __slots__ = ("_at", "_parts", "held")
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self.bytes_written = 0
+        self._parts: deque[bytes] = deque()
+        self._at = 0  # so much of the first part is sent
+        self.held = 0
+        """About how many bytes of memory wait here."""
 
     def __bool__(self) -> bool:
         """Whether there is something left to send."""
         return bool(self._parts)
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> None:
         """Take a part of the answer."""
-        self._parts.append(data)
-        return len(data)
+        last = self._parts[-1] if self._parts else None
+        if type(last) is type(data) is bytes and len(last) + len(data) <= JOINED_BYTES:
+            self._parts[-1] = last + data
+        elif data:
+            self._parts.append(data)
+        if not isinstance(data, Shared):
+            self.held += len(data)
 
     def send(self, sock: socket.socket) -> None:
-        """Send as much as the (non-blocking) socket takes at once."""
-        data = memoryview(b"".join(self._parts))
+        """Send what the (non-blocking) socket takes now, within bounds; raises :class:`OSError` if it is broken."""
         try:
-            while data:
-                sent = sock.send(data[:SEND_BYTES])
-                self.bytes_written += sent
-                data = data[sent:]
+            for _ in range(SENDS):
+                if not self._parts:
+                    return
+                part = self._parts[0]
+                sent = sock.send(memoryview(part)[self._at : self._at + SEND_BYTES])
+                self._at += sent
+                if not isinstance(part, Shared):
+                    self.held -= sent
+                if self._at == len(part):
+                    self._parts.popleft()
+                    self._at = 0
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             pass
-        self._parts = [bytes(data)] if data else []
 
 
-class Connection(HTTPConnection):
-    """One client's connection: what it has sent so far, and until when it may take its time."""
+class Connection:
+    """One client's connection. The request buffer has it, except while a thread of a pool is busy with it."""
 
-    def __init__(self, server: Any, sock: Any, makefile: object = None) -> None:
-        # not super().__init__(): it opens a buffered reader on the socket, and ours reads from memory
+    def __init__(self, server: Any, sock: Any, address: str, port: int) -> None:
         self.server = server
         self.socket = sock
-        self.rfile = io.BytesIO()
+        self.remote_addr, self.remote_port = address, port
+        self.owner = owner_of(address)
+        """Who counts as one client with it."""
+        self.parser: RequestParser | None = None
+        self.request: ParsedRequest | None = None
+        """The one that is answered now."""
+        self.refused: RequestRefused | None = None
+        """What is wrong with what came after the whole requests."""
         self.wfile = Outgoing()
-        self.stays_open = False
-        self.requests_seen = 0
-        self.buffer = bytearray()
-        self.needed = 0
-        self.chunked = False
         self.deadline = math.inf
-        self.received = 0.0
-        self.watched = False
+        self.watched = 0
+        """For which events the selector watches it."""
+        self.counted = 0
+        """The bytes that its address is charged for it."""
+        self.busy = False
+        """Whether a thread of a pool has it."""
+        self.more = False
+        self.shaking_hands = False
+        self.wants = 0
+        """For which events a handshake waits."""
         self.lingering = False
+        """Whether all that still comes is dropped."""
+        self.hung_up = False
+        """Whether the client has said that nothing more comes."""
+        self.stays_open = True
+        self.closed = False
 
-    def communicate(self) -> bool:
-        """Answer one request; true if the request buffer has more to do with the connection."""
-        self.stays_open = bool(super().communicate())
-        self.wfile.send(self.socket)
-        return self.stays_open or bool(self.wfile)
+    @property
+    def held(self) -> int:
+        """About how many bytes of memory it takes."""
+        least = OPEN_BYTES + TLS_BYTES if self.server.ssl_adapter else OPEN_BYTES
+        waiting = self.parser.held if self.parser else 0
+        return least + waiting + self.wfile.held + (self.request.size if self.request else 0)
 
-    def take_request(self) -> None:
-        """Make the complete request in the buffer the one to be answered; what follows it stays."""
-        self.rfile = io.BytesIO(self.buffer[: self.needed])
-        del self.buffer[: self.needed]
-        self.needed = 0
-        self.chunked = False
-        self.received = time.monotonic()
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of a request is there."""
+        return self.parser is None or self.parser.idle
+
+    def read(self, now: ArrivalClock) -> bool:
+        """Read what is there, within bounds; whether there is something to do: a whole request, or a wrong one, or
+        the client has hung up. ``more``: there may be more to read, which the selector does not see with TLS.
+        """
+        self.more = False
+        for _ in range(READS):
+            try:
+                data = self.socket.recv(READ_BYTES)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return False
+            if not data:
+                self.hung_up = True
+                return True
+            if not self.lingering and self._feed(data, now):
+                return True
+        self.more = True
+        return False
+
+    def _feed(self, data: bytes, now: ArrivalClock) -> bool:
+        parser = self.parser = self.parser or RequestParser()
+        try:
+            parser.feed(data)
+        except RequestRefused as refused:
+            self.refused = refused
+        for request in parser.complete:
+            request.received = now.arrived(waited(self.socket))
+        if parser.asks_to_continue:
+            parser.asks_to_continue = False
+            self.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return bool(parser.complete or self.refused)
+
+    @property
+    def client_gone(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return client_gone(self.socket)
+
+    def communicate(self) -> None:
+        """Answer :attr:`request`, in a worker's thread."""
+        answer = Request(self.server, self)
+        try:
+            answer.respond()
+        except Exception:
+            log.exception("answering %s %s failed", answer.parsed.method, answer.parsed.path)
+            answer.fail()
+        self.stays_open = not answer.close_connection
+        try:
+            self.wfile.send(self.socket)
+        except OSError:  # the client has gone
+            self.close()
+        if not self.stays_open and not self.wfile:
+            self.close()
+
+    def close(self) -> None:
+        """Close it; nothing more is sent or read."""
+        if self.closed:
+            return
+        self.closed = True
+        with suppress(OSError):
+            self.socket.close()

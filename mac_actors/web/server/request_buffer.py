@@ -3,33 +3,33 @@
 cheroot hands an accepted socket to a worker at once, so that as many silent clients as there are threads
 stop the server. Here one thread accepts, reads whatever comes, and closes what takes too long. A worker
 gets a request that is complete in memory and never waits for a client's next byte.
+
+That one thread alone touches the selector and the connections that wait. The threads of the pools hand theirs back by
+a queue, and wake it. What it does for a client in one turn is bounded.
 """
 
 from __future__ import annotations
 
 import errno
-import json
-import re
+import logging
 import selectors
 import socket
-import ssl
+import threading
 import time
-from collections import Counter
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
-from cheroot.connections import ConnectionManager
-
-from mac_actors.web.server.chunks import join_chunks
+from mac_actors import clock
+from mac_actors.web.errors import RequestRefused
+from mac_actors.web.server.arrival import ArrivalClock
 from mac_actors.web.server.connection import Connection
+from mac_actors.web.server.gateway import error_answer
+from mac_actors.web.server.open_connections import OpenConnections
+from mac_actors.web.server.pool import Pool
 
-MAX_HEADER = 16 * 1024
-"""Bytes of request line and headers. Readers send about 200; browsers with many cookies a few thousand."""
-
-MAX_BODY = 64 * 1024
-"""Bytes of a request's body, by the contract."""
-
-MAX_CONNECTIONS = 4096
-"""Open connections. Beyond, the address with most of them loses its longest waiting one to the newest."""
+log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 10.0
 """From the first moment of a connection (or of a further request on it) until the request must be whole."""
@@ -43,262 +43,251 @@ LINGER_SECONDS = 2.0
 ACCEPTS = 64
 """New connections taken in one go before the waiting ones are looked at again."""
 
-_FIRST_LINE = re.compile(rb"[A-Z]{1,20} [^\s]+ HTTP/1\.[01]\r\n")
-_LINES = re.compile(rb"[^\r\n]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:[^\r\n]*\r\n)*\r\n")
-_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
-_CODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
-_FOLDED = re.compile(rb"\r\n[ \t]")
-_EXPECT = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
+TICK_SECONDS = 0.5
+"""How often it is looked for what takes too long."""
+
+STOP_SECONDS = 2.0
 
 
-class RequestBuffer(ConnectionManager):
+class RequestBuffer:
     """cheroot's connection manager, but patient for all clients at once."""
 
-    turns = 0
-    """Rounds of its loop so far: it stands still only when the loop does."""
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._selector = selectors.DefaultSelector()
+        server.socket.setblocking(False)
+        self._selector.register(server.socket, selectors.EVENT_READ, self._accept)
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._awake)
+        self._returned: deque[Connection] = deque()
+        self._again: list[Connection] = []
+        """Read from as long as one turn allows: there may be more, which the selector does not see with TLS."""
+        self.open = OpenConnections(self._withdraw)
+        self._clock = ArrivalClock()
+        self._now = time.monotonic()
+        self._stopping = False
+        self._ended = threading.Event()
+        self._ended.set()
+        self.turns = 0
+        """Rounds of its loop so far: it stands still only when the loop does."""
+
+    # what other threads call
 
     def put(self, conn: Connection) -> None:
-        """Take a connection back after an answer: to send what is left of it, or for a further request."""
-        try:
-            if conn.wfile:
-                conn.deadline = time.monotonic() + ANSWER_SECONDS
-                self._watch(conn, selectors.EVENT_WRITE)
-                return
-            conn.deadline = time.monotonic() + REQUEST_SECONDS
-            if conn.buffer and self._complete(conn):
-                self._hand_over(conn)
-            else:
-                self._watch(conn)
-        except (OSError, ValueError):
-            self._drop(conn)
+        """Take a connection back from a thread that has done its part."""
+        self._returned.append(conn)
+        if not conn.closed:
+            self._wake()
 
     @property
     def can_add_keepalive_connection(self) -> bool:
         """Kept open as long as there is room."""
-        return int(self._num_connections) < MAX_CONNECTIONS // 2
+        return self.open.count < self.open.most // 2
 
-    def _run(self, expiration_interval: float) -> None:
-        server_socket = self.server.socket
-        server_socket.setblocking(False)
-        next_check = time.monotonic() + expiration_interval
-        while not self._stop_requested:
-            self.turns += 1
-            try:
-                ready = list(self._selector.select(timeout=expiration_interval))
-            except OSError:
-                self._remove_invalid_sockets()
-                continue
-            for _, conn in ready:
-                if conn is self.server:
-                    self._accept(server_socket)
-                else:
-                    self._serve(conn)
-            now = time.monotonic()
-            if now > next_check:
-                self._close_late(now)
-                next_check = now + expiration_interval
+    def stop(self) -> None:
+        """End :meth:`run`."""
+        self._stopping = True
+        self._wake()
+        self._ended.wait(STOP_SECONDS)
 
-    def _accept(self, server_socket: socket.socket) -> None:
+    def close(self) -> None:
+        """Close what waits, once :meth:`run` has ended."""
+        for conn in self.open:
+            if not conn.busy:
+                conn.close()
+        self._selector.close()
+        self._wake_read.close()
+        self._wake_write.close()
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # full: it wakes anyway. Closed: it has ended
+            self._wake_write.send(b"\0")
+
+    # the one thread
+
+    def run(self) -> None:
+        """Serve until :meth:`stop`."""
+        self._ended.clear()
+        try:
+            next_tick = 0.0
+            while not self._stopping:
+                self._turn()
+                if self._now >= next_tick:
+                    self._close_late()
+                    next_tick = self._now + TICK_SECONDS
+        finally:
+            self._ended.set()
+
+    def _turn(self) -> None:
+        self.turns += 1
+        ready = self._selector.select(0 if self._again else TICK_SECONDS)
+        self._now = time.monotonic()
+        self._clock.tick(self._now, clock.seconds())
+        again, self._again = self._again, []
+        for key, _ in ready:
+            if isinstance(key.data, Connection):
+                self._contain(self._serve, key.data)
+            else:
+                key.data()
+        for conn in again:
+            self._contain(self._serve, conn)
+        for _ in range(len(self._returned)):
+            self._contain(self._take_back, self._returned.popleft())
+
+    def _contain(self, step: Callable[[Connection], None], conn: Connection) -> None:
+        """Take one step for a connection; whatever goes wrong is over with that connection."""
+        try:
+            step(conn)
+        except OSError:  # the client has gone, or does not speak TLS
+            self._drop(conn)
+        except Exception:
+            log.exception("a connection from %s is closed, because the server made a mistake", conn.remote_addr)
+            self._drop(conn)
+
+    def _awake(self) -> None:
+        with suppress(BlockingIOError):
+            while self._wake_read.recv(4096):
+                pass
+
+    def _accept(self) -> None:
         for _ in range(ACCEPTS):
             try:
-                sock, address = server_socket.accept()
-            except BlockingIOError:
-                return
+                sock, address = self._server.socket.accept()
             except OSError as error:
-                if error.errno in {errno.EMFILE, errno.ENFILE}:
-                    self._make_room()
+                if error.errno in {errno.EMFILE, errno.ENFILE} and (greedy := self.open.greediest()):
+                    self._drop(greedy)
+                    continue
                 return
-            try:
-                sock.setblocking(False)
-                if self.server.ssl_adapter is not None:
-                    sock = self.server.ssl_adapter.wrap(sock)
-                conn = Connection(self.server, sock)
-                conn.remote_addr, conn.remote_port = address[0], address[1]
-                conn.deadline = time.monotonic() + REQUEST_SECONDS
-            except (OSError, ValueError):
-                sock.close()
-                continue
-            if self._num_connections >= MAX_CONNECTIONS:
-                self._make_room()
+            sock.setblocking(False)
+            conn = Connection(self._server, sock, *address[:2])
+            conn.deadline = self._now + REQUEST_SECONDS
+            self.open.add(conn)
+            self._contain(self._begin, conn)
+
+    def _begin(self, conn: Connection) -> None:
+        self._keep_to_budget(conn)
+        if conn.closed:
+            return
+        if self._server.ssl_adapter is None:
             self._serve(conn)
+        else:
+            conn.socket = self._server.ssl_adapter.wrap(conn.socket)
+            conn.shaking_hands = True
+            self._watch(conn, selectors.EVENT_READ)
 
     def _serve(self, conn: Connection) -> None:
-        """Read what has come from a client; hand a complete request over, refuse an impossible one."""
-        try:
-            if conn.wfile:
-                self._go_on_sending(conn)
-                return
-            open_ = self._read(conn)
-            if conn.lingering:
-                if not open_:
-                    self._drop(conn)
-            elif conn.buffer and self._complete(conn):
-                self._hand_over(conn)
-            elif not open_:
-                self._drop(conn)
-            elif not conn.lingering:
-                self._watch(conn)
-        except ssl.SSLError as error:
-            if error.reason == "HTTP_REQUEST":
-                self._say_https_only(conn)
-            self._drop(conn)
-        except (OSError, ValueError):
-            self._drop(conn)
-
-    def _go_on_sending(self, conn: Connection) -> None:
-        conn.wfile.send(conn.socket)
-        if not conn.wfile:
-            self._unwatch(conn)
-            if conn.stays_open:
-                self.put(conn)
-            else:
-                self._drop(conn)
+        """Go on with a connection that is ready: send, read, or shake hands."""
+        if conn.closed or conn.busy:
+            return
+        if conn.shaking_hands:
+            self._lend(conn, self._server.handshakes.put)
+        elif conn.wfile:
+            conn.wfile.send(conn.socket)
+            if not conn.wfile:
+                self._go_on(conn)
+        elif self._read(conn):
+            self._go_on(conn)
+        else:
+            self._watch(conn, selectors.EVENT_READ)
+            self._keep_to_budget(conn)
 
     def _read(self, conn: Connection) -> bool:
-        """Read all that is there; false when the client has closed its side."""
-        while True:
-            try:
-                data = conn.socket.recv(65536)
-            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return True
-            if not data:
-                return False
-            if conn.lingering:
-                continue
-            if not conn.buffer:
-                conn.deadline = time.monotonic() + REQUEST_SECONDS
-            conn.buffer += data
-            if len(data) < 65536 and self.server.ssl_adapter is None:
-                return True
-            if len(conn.buffer) > MAX_HEADER + 2 * MAX_BODY:
-                return True
+        """Read what has come; whether there is something to do now."""
+        idle = conn.idle
+        enough = conn.read(self._clock)
+        if idle and not conn.idle:
+            conn.deadline = self._now + REQUEST_SECONDS
+        if conn.more:
+            self._again.append(conn)
+        return enough
 
-    def _complete(self, conn: Connection) -> bool:
-        """Whether a whole request is in the buffer. Refuses one that is too large, or can't be right."""
-        if not conn.needed and not self._measure(conn):
-            return False
-        if conn.chunked:
-            return self._join_chunks(conn)
-        return len(conn.buffer) >= conn.needed
-
-    def _measure(self, conn: Connection) -> bool:
-        """Find out how long the request in the buffer is; false while that can't be said, or if it was refused."""
-        buffer = conn.buffer
-        if buffer[:2] == b"\r\n":
-            del buffer[:2]
-        end_of_line = buffer.find(b"\n")
-        if end_of_line >= 0 and not _FIRST_LINE.match(buffer):
-            self._refuse(conn, 400, "this is not HTTP: expected a first line like GET /PATH HTTP/1.1")
-            return False
-        head = buffer.find(b"\r\n\r\n") + 4
-        if head < 4 or head > MAX_HEADER:
-            if len(buffer) > MAX_HEADER:
-                self._refuse(conn, 431, f"the headers are longer than {MAX_HEADER} bytes, the most that is read")
-            return False
-        lengths = _LENGTH.findall(buffer, 0, head)
-        codings = _CODING.findall(buffer, 0, head)
-        if _FOLDED.search(buffer, 0, head):
-            self._refuse(conn, 400, "a header that goes on in the next line is not understood: write it in one")
-        elif not _LINES.fullmatch(buffer, 0, head):
-            self._refuse(conn, 400, "the headers: expected lines like NAME: VALUE, each ended by CR LF")
-        elif len(lengths) + len(codings) > 1 or any(not n.isdigit() or len(n) > 18 for n in lengths):
-            self._refuse(conn, 400, "Content-Length: expected one whole number, and no Transfer-Encoding beside it")
-        elif codings and codings[0].lower() != b"chunked":
-            self._refuse(conn, 400, "Transfer-Encoding: expected chunked, or a Content-Length instead")
-        elif lengths and int(lengths[0]) > MAX_BODY:
-            self._refuse_body(conn)
+    def _take_back(self, conn: Connection) -> None:
+        conn.busy = False
+        conn.request = None
+        if conn.closed:
+            self.open.remove(conn)
+        elif conn.shaking_hands:
+            self._watch(conn, conn.wants)
+        elif conn.wfile:
+            conn.deadline = self._now + ANSWER_SECONDS
+            self._watch(conn, selectors.EVENT_WRITE)
+            self._keep_to_budget(conn)
         else:
-            length = int(lengths[0]) if lengths else 0
-            conn.needed = head + length
-            conn.chunked = bool(codings)
-            if (length or conn.chunked) and len(buffer) == head and _EXPECT.search(buffer, 0, head):
-                conn.socket.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return True
-        return False
+            self._go_on(conn)
 
-    def _join_chunks(self, conn: Connection) -> bool:
-        """Once all chunks are there, put the body in their place, as if it had come with a length."""
-        head = conn.needed
-        try:
-            joined = join_chunks(conn.buffer, head)
-        except ValueError as error:
-            self._refuse(conn, 400, str(error))
-            return False
-        if joined is None:
-            if len(conn.buffer) > head + 2 * MAX_BODY:
-                self._refuse_body(conn)
-            return False
-        body, end = joined
-        if len(body) > MAX_BODY:
-            self._refuse_body(conn)
-            return False
-        headers = _CODING.sub(b"", bytes(conn.buffer[: head - 2])) + b"Content-Length: %d\r\n\r\n" % len(body)
-        conn.buffer[:end] = headers + body
-        conn.needed = len(headers) + len(body)
-        conn.chunked = False
-        return True
+    def _go_on(self, conn: Connection) -> None:
+        """Look what is next for a connection that has nothing to send."""
+        parser = conn.parser
+        if not conn.stays_open:
+            self._drop(conn)
+        elif parser and parser.complete:
+            conn.request = parser.complete.popleft()
+            self._lend(conn, self._server.requests.put)
+        elif conn.refused:
+            self._refuse(conn, conn.refused)
+        elif conn.hung_up:
+            self._drop(conn)
+        else:
+            conn.deadline = self._now + REQUEST_SECONDS
+            self._serve(conn)
 
-    def _hand_over(self, conn: Connection) -> None:
-        self._unwatch(conn)
-        conn.take_request()
-        self.server.process_conn(conn)
+    def _lend(self, conn: Connection, put: Callable[[Connection], None]) -> None:
+        """Let a thread of a pool have a connection until it puts it back."""
+        self._watch(conn, 0)
+        conn.busy = True
+        self.open.touch(conn)
+        self._keep_to_budget(conn)
+        put(conn)
 
-    def _refuse_body(self, conn: Connection) -> None:
-        self._refuse(conn, 413, f"the body is longer than {MAX_BODY} bytes, the most that is read")
-
-    def _refuse(self, conn: Connection, status: int, message: str) -> None:
+    def _refuse(self, conn: Connection, refused: RequestRefused) -> None:
         """Answer without a worker, then let the client finish sending so that it can read the answer."""
-        body = json.dumps({"error": message}).encode()
-        reason = {400: "Bad Request", 408: "Request Timeout", 413: "Content Too Large"}.get(status, "Refused")
-        head = (
-            f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        self.server.refusals.add(str(status))
-        conn.buffer.clear()
+        self._server.refusals.add(str(refused.status))
+        conn.parser = conn.refused = None
         conn.lingering = True
-        conn.deadline = time.monotonic() + LINGER_SECONDS
-        self._watch(conn)
-        conn.socket.send(head.encode() + body)
-        if self.server.ssl_adapter is None:
+        conn.deadline = self._now + LINGER_SECONDS
+        self._watch(conn, selectors.EVENT_READ)
+        conn.socket.send(error_answer(refused.status, refused.message))
+        if self._server.ssl_adapter is None:
             conn.socket.shutdown(socket.SHUT_WR)
 
-    @staticmethod
-    def _say_https_only(conn: Connection) -> None:
-        body = b'{"error": "this port speaks HTTPS: use https:// in the address"}'
-        head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        with suppress(OSError):
-            socket.socket.send(conn.socket, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    def _close_late(self) -> None:
+        for conn in [conn for conn in self.open if conn.deadline < self._now and not conn.busy]:
+            self._contain(self._close_one_late, conn)
 
-    def _close_late(self, now: float) -> None:
-        for _, conn in list(self._selector.connections):
-            if conn is not self.server and conn.deadline < now:
-                if conn.buffer and not conn.lingering:
-                    with suppress(OSError):
-                        self._refuse(conn, 408, f"the request was not complete after {REQUEST_SECONDS:.0f} s")
-                        continue
-                self._drop(conn)
+    def _close_one_late(self, conn: Connection) -> None:
+        if not conn.idle and not conn.wfile:
+            self._refuse(conn, RequestRefused(408, f"the request was not complete after {REQUEST_SECONDS:.0f} s"))
+        else:
+            self._drop(conn)
 
-    def _make_room(self) -> None:
-        """Close the longest waiting connection of the address that has most of them."""
-        waiting = [conn for _, conn in list(self._selector.connections) if conn is not self.server]
-        if waiting:
-            most = Counter(conn.remote_addr for conn in waiting).most_common(1)[0][0]
-            greedy = (conn for conn in waiting if conn.remote_addr == most)
-            self._drop(min(greedy, key=lambda conn: conn.deadline))
+    def _keep_to_budget(self, conn: Connection) -> None:
+        """Count what a connection holds now. Where that is too much, the greediest loses."""
+        self.open.recount(conn)
+        while greedy := self.open.over_budget(conn.owner):
+            self._drop(greedy)
 
-    def _watch(self, conn: Connection, events: int = selectors.EVENT_READ) -> None:
+    def _withdraw(self, owner: str) -> Connection | None:
+        """Take back a connection that waits for a thread."""
+        pools: tuple[Pool, Pool] = (self._server.requests, self._server.handshakes)
+        return next((conn for pool in pools if (conn := pool.queue.withdraw(owner))), None)
+
+    def _watch(self, conn: Connection, events: int) -> None:
+        """Have the selector watch a connection for these events; 0: not at all."""
+        if events == conn.watched:
+            return
         if not conn.watched:
-            conn.watched = True
-            self._selector.register(conn.socket.fileno(), events, data=conn)
-
-    def _unwatch(self, conn: Connection) -> None:
-        if conn.watched:
-            conn.watched = False
-            self._selector.unregister(conn.socket.fileno())
+            self._selector.register(conn.socket, events, conn)
+        elif events:
+            self._selector.modify(conn.socket, events, conn)
+        else:
+            self._selector.unregister(conn.socket)
+        conn.watched = events
 
     def _drop(self, conn: Connection) -> None:
-        with suppress(KeyError, ValueError, OSError):
-            self._unwatch(conn)
-        with suppress(OSError):
+        if not conn.closed:
+            with suppress(KeyError, ValueError, OSError):
+                self._watch(conn, 0)
             conn.close()
+        self.open.remove(conn)

@@ -1,16 +1,20 @@
-"""TLS: the server's certificate, and sockets that speak it."""
+"""TLS: the server's certificate, sockets that speak it, and their handshakes."""
 
 from __future__ import annotations
 
+import selectors
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 from mac_actors.errors import ConfigError
+from mac_actors.web.server.connection import Connection
+from mac_actors.web.server.gateway import error_answer
 
 
 class Tls:
-    """Turns accepted sockets into TLS ones; the handshake is done as the client's bytes come."""
+    """Turns accepted sockets into TLS ones."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -26,5 +30,22 @@ class Tls:
         return sock
 
     def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
-        """Return the TLS socket of an accepted one."""
+        """Return the TLS socket of an accepted one, before its handshake."""
         return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+
+
+def shake_hands(conn: Connection) -> None:
+    """Take one step of a handshake, as far as the client's bytes allow; each costs a signature at the most."""
+    try:
+        conn.socket.do_handshake()
+        conn.shaking_hands = False
+    except ssl.SSLWantReadError:
+        conn.wants = selectors.EVENT_READ
+    except ssl.SSLWantWriteError:
+        conn.wants = selectors.EVENT_WRITE
+    except OSError as error:
+        if getattr(error, "reason", None) == "HTTP_REQUEST":
+            answer = error_answer(400, "this port speaks HTTPS: use https:// in the address")
+            with suppress(OSError):
+                socket.socket.send(conn.socket, answer)
+        conn.close()

@@ -117,8 +117,23 @@ def test_a_button_pressed_from_another_channel_does_nothing(shop: Shop) -> None:
     assert not shop.updates()
 
 
+@pytest.mark.parametrize("action", ["mac_clear", "mac_lock"])
+def test_a_button_pressed_by_somebody_who_is_no_member_is_refused(shop: Shop, action: str) -> None:
+    notice = oops_notice(shop)
+    pressed = shop.workspace.press(action, message=notice, user=EVE)
+    pressed.acked()
+    [answer] = pressed.answered()
+    assert answer.text == "Only members of the control channel may do this: nothing was changed."
+    assert not answer.in_channel
+    shop.settle()
+    assert shop.state("metal-mill").status is Status.OOPSED
+    assert not shop.posts()
+    assert not shop.updates()
+
+
 def test_a_button_pressed_by_a_deactivated_user_does_nothing(shop: Shop) -> None:
     shop.workspace.add_user("U0FIRED", "fired", "Fired", deleted=True)
+    shop.workspace.channel(CONTROL).members.append("U0FIRED")
     notice = oops_notice(shop)
     shop.workspace.press("mac_clear", message=notice, user="U0FIRED").acked()
     shop.settle()

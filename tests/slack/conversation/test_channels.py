@@ -60,8 +60,8 @@ def test_status_in_another_channel_shows_no_name(shop: Shop, command: str, chann
     shop.settle()
     [post] = shop.posts()
     assert post.channel == channel
-    assert re.match(r"Table Saw: OOPSED for \d+ s, from Slack: saw stop\n", post.text)
-    assert re.search(r"^drill_press: in use for \d+ s$", post.text, re.MULTILINE)
+    assert re.match(r"Table Saw: OOPSED for \d+ s, from Slack: saw stop, its reader was never seen\n", post.text)
+    assert re.search(r"^drill_press: in use for \d+ s, last contact \d+ s ago$", post.text, re.MULTILINE)
     assert not re.search(r"\bada\b|Example|\bby\b", post.text, re.IGNORECASE)
 
 
@@ -108,6 +108,50 @@ def test_a_bot_without_a_bot_id_is_known_by_its_account(shop: Shop) -> None:
     assert shop.state("metal-mill").status is Status.IDLE
 
 
+def test_slackbot_is_not_obeyed(shop: Shop) -> None:
+    shop.workspace.add_user("USLACKBOT", "slackbot", "Slackbot")  # Slack says of it that it is no bot
+    shop.workspace.mention("oops Metal Mill", user="USLACKBOT").acked()
+    shop.settle()
+    assert not shop.posts()
+    assert shop.state("metal-mill").status is Status.IDLE
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"subtype": "channel_topic"}, "its subtype is channel_topic"),
+        ({"bot_id": "B0ELSE"}, "it is a bot's"),
+        ({"edited": True}, "it was edited"),
+    ],
+)
+def test_what_is_not_obeyed_leaves_a_line_in_the_log(
+    shop: Shop, more: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mac_actors")
+    shop.workspace.mention("oops Metal Mill", **more).acked()
+    shop.settle()
+    assert f"a mention by {ADA} in {CONTROL} is not obeyed: {why}" in caplog.text
+
+
+def test_a_mention_in_passing_is_told_once_what_works(shop: Shop) -> None:
+    shop.workspace.add_channel("C0CHAT", "chat", members=("UBOT", ADA, BOB))
+    for user in (ADA, ADA, BOB):
+        for text in ("thank you <@UBOT>", "<@UBOT>"):
+            shop.workspace.mention(text, user=user, channel="C0CHAT").acked()
+    shop.settle()
+    text = (
+        "Commands work in the admins' control channel alone. Here I answer to a mention with 'status' or 'status NAME'."
+    )
+    assert sorted((told.user, told.text) for told in shop.ephemerals()) == [(ADA, text), (BOB, text)]
+    assert not shop.posts()
+
+
+def test_what_is_said_to_the_asker_of_a_thread_is_said_in_the_thread(shop: Shop) -> None:
+    shop.workspace.mention("oops Metal Mill", channel=OTHER, thread_ts="1.000001").acked()
+    shop.wait_for_ephemerals()
+    assert shop.workspace.calls_to("chat.postEphemeral")[-1].params["thread_ts"] == "1.000001"
+
+
 def test_a_deactivated_user_is_not_obeyed(shop: Shop) -> None:
     shop.workspace.add_user("U0GONE", "gone", "Gone", deleted=True)
     shop.workspace.mention("oops Metal Mill", user="U0GONE").acked()
@@ -144,6 +188,22 @@ def test_who_did_it_is_the_display_name(shop: Shop, display: str, real: str, sho
     shop.say("oops Metal Mill", user=user)
     shop.settle()
     assert shop.texts(CONTROL) == [f"Metal Mill is oopsed, by {shown}, from Slack."]
+
+
+def test_nothing_is_cleared_for_somebody_whom_slack_cannot_tell_and_slack_is_asked_once(shop: Shop) -> None:
+    shop.say("oops Metal Mill")
+    shop.workspace.add_user("U0WHO", "who", "Who")
+    shop.workspace.fail("users.info", "internal_error")
+    shop.drained()
+    shop.begin()
+    asked = len(shop.workspace.calls_to("users.info"))
+    shop.say("clear Metal Mill", user="U0WHO")
+    shop.settle()
+    assert len(shop.workspace.calls_to("users.info")) == asked + 1
+    assert shop.texts(CONTROL) == [
+        "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
+    ]
+    assert shop.state("metal-mill").oops
 
 
 def test_where_slack_cannot_say_who_it_was_the_id_stands_for_the_name(shop: Shop) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mac_actors.core.state import Status
 from tests.slack.shop import ADA_FOB, Shop
-from tests.slack.standin.workspace import BOB, CONTROL, OOPS
+from tests.slack.standin.workspace import BOB, CONTROL, OOPS, OTHER
 
 
 def test_oops_sets_oops_and_is_posted_once_in_both_channels(shop: Shop) -> None:
@@ -61,9 +61,11 @@ def test_status_lists_all_machines_and_the_server(shop: Shop, text: str) -> None
     shop.settle()
     [post] = shop.texts(CONTROL)
     lines = post.splitlines()
-    assert re.fullmatch(r"Metal Mill: OOPSED for \d+ s, by ada, from Slack: belt slips", lines[0])
+    assert re.fullmatch(r"Metal Mill: OOPSED for \d+ s, by ada, from Slack: belt slips, its reader .+", lines[0])
     assert len(lines) == len(shop.fleet) + 1
-    assert any(re.fullmatch(r"drill_press: in use by Ada Example for \d+ s", line) for line in lines)
+    assert any(
+        re.fullmatch(r"drill_press: in use by Ada Example for \d+ s, last contact \d+ s ago", line) for line in lines
+    )
     users = shop.service.configuration.directory.users
     fobs = sum(len(user.fob_codes) for user in users)
     assert re.fullmatch(rf"Server up for .+; {len(users)} users with {fobs} fobs, users file .+ old\.", lines[-1])
@@ -93,7 +95,7 @@ def test_history_lists_the_last_events_newest_first_with_names(shop: Shop) -> No
     [post] = shop.texts(CONTROL)
     lines = post.splitlines()
     assert lines[0] == "The last events of Dust Collector, newest first:"
-    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d \S+"
     assert re.fullmatch(rf"{stamp}  Dust Collector is no longer oopsed, by bob, from Slack\. Power is on\.", lines[1])
     assert re.fullmatch(rf"{stamp}  Dust Collector is oopsed, by ada, from Slack: full\.", lines[2])
 
@@ -123,14 +125,64 @@ def test_help_nothing_and_anything_else_is_answered_with_what_the_bot_can_do(sho
         "oops “MIG Welder: Bay 2”",
         "oops 'welder'",
         "oops `WELDER`",
-        "oops\tMIG\N{NO-BREAK SPACE}Welder: Bay 2\nand something else",
+        "oops\tMIG\N{NO-BREAK SPACE}Welder: Bay 2",
+        "*oops MIG Welder: Bay 2*",
+        "`oops MIG Welder: Bay 2`",
+        "<@UBOT>: oops MIG Welder: Bay 2",
+        "*<@UBOT> oops MIG Welder: Bay 2*",
+        "oops: MIG Welder: Bay 2",
+        "oops MIG Welder: Bay 2.",
+        "oops MIG Welder: Bay 2!",
+        "oops MIG\u200b Welder: Bay\ufeff 2",
     ],
 )
-def test_case_white_space_and_quotes_do_not_matter(shop: Shop, text: str) -> None:
+def test_case_white_space_quotes_and_marks_do_not_matter(shop: Shop, text: str) -> None:
     shop.say(text)
     shop.settle()
     assert shop.texts(CONTROL) == ["MIG Welder: Bay 2 is oopsed, by ada, from Slack."]
     assert shop.state("welder").oops
+
+
+@pytest.mark.parametrize(
+    ("text", "control", "oops"),
+    [
+        ("Metal Mill: ask <@U0BOB>", "ask bob", "ask a member"),
+        ("Metal Mill: see <https://w/m|the wiki>", "see the wiki (https://w/m)", "see the wiki (https://w/m)"),
+        ("Metal Mill – belt slips", "belt slips", "belt slips"),
+        ("Metal Mill:\nbelt slips\nbadly", "belt slips badly", "belt slips badly"),
+        ("Metal Mill\nbelt slips", "belt slips", "belt slips"),
+    ],
+)
+def test_a_reason_is_told_as_it_was_meant_and_names_no_member_in_the_oops_channel(
+    shop: Shop, text: str, control: str, oops: str
+) -> None:
+    shop.say(f"oops {text}")
+    shop.settle()
+    assert shop.texts(CONTROL) == [f"Metal Mill is oopsed, by ada, from Slack: {control}."]
+    assert shop.texts(OOPS) == [f"Metal Mill is oopsed: {oops}."]
+    shop.workspace.mention("status Metal Mill", channel=OTHER).acked()
+    [told] = shop.wait_for_texts(1, OTHER)
+    assert f": {oops}" in told
+    assert "bob" not in told
+
+
+def test_answers_use_the_alias(shop: Shop) -> None:
+    shop.say('lock "CO2 LASER"')
+    shop.say("lock co2-laser")
+    shop.say("clear co2-lasr")
+    shop.settle()
+    assert shop.texts(CONTROL) == [
+        "CO2 Laser is locked out for maintenance, by ada, from Slack.",
+        "CO2 Laser is locked out already: nothing was changed.",
+        "There is no machine called co2-lasr. Did you mean CO2 Laser?",
+    ]
+
+
+@pytest.mark.parametrize("subtype", ["thread_broadcast", "me_message", "file_share"])
+def test_what_people_write_in_other_ways_is_a_command_too(shop: Shop, subtype: str) -> None:
+    shop.say("oops Metal Mill: belt slips", subtype=subtype)
+    shop.settle()
+    assert shop.texts(CONTROL) == ["Metal Mill is oopsed, by ada, from Slack: belt slips."]
 
 
 def test_an_alias_with_a_colon_takes_a_reason_too(shop: Shop) -> None:
@@ -144,14 +196,15 @@ def test_what_is_typed_is_posted_inert_and_escapes_are_undone_once(shop: Shop) -
     shop.settle()
     flag = shop.state("metal-mill").oops
     assert flag
-    assert flag.reason == "@here @U0BOB <b> &amp; shop.io *x*"
+    assert flag.reason == "@here bob <b> &amp; shop.io *x*"
+    assert flag.public_reason == "@here a member <b> &amp; shop.io *x*"
     [control], [oops] = shop.posts(CONTROL), shop.posts(OOPS)
-    for post in (control, oops):
-        assert post.text.endswith(": @here @U0BOB &lt;b&gt; &amp;amp; shop.io *x*.")
+    for post, who in ((control, "bob"), (oops, "a member")):
+        assert post.text.endswith(f": @here {who} &lt;b&gt; &amp;amp; shop.io *x*.")
         assert post.params["mrkdwn"] in {False, "0", "false"}
         assert post.params["parse"] == "none"
         assert post.params["link_names"] in {False, "0", "false"}
-    assert control.blocks[0]["text"]["text"].endswith(": @here @U0BOB <b> &amp; shop.io *x*.")
+    assert control.blocks[0]["text"]["text"].endswith(": @here bob <b> &amp; shop.io *x*.")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.text import local_time
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 from tests.fakes import RefusingStore, wait_until
@@ -87,7 +88,7 @@ def test_a_notice_that_is_posted_late_has_the_time_at_which_it_happened(make_sho
     shop = make_shop()
     shop.drained()
     texts = [post.text for post in shop.workspace.posts(CONTROL)]
-    assert texts == [f"[{old.astimezone():%Y-%m-%d %H:%M}] the mill &lt;stops&gt;", "the mill runs"]
+    assert texts == [f"[{local_time(old)}] the mill &lt;stops&gt;", "the mill runs"]
 
 
 def test_status_tells_admins_that_notices_wait(make_shop: MakeShop, workspace: Workspace, tmp_path: Path) -> None:
@@ -169,3 +170,18 @@ def test_a_stop_while_slack_takes_its_time_ends_and_loses_nothing(make_shop: Mak
     again.drained()
     assert set(map(first(again, CONTROL), lines(workspace.posts(CONTROL)))) == {0, 1, 2, 3}
     assert set(map(first(again, OOPS), lines(workspace.posts(OOPS)))) == {2, 3}
+
+
+def test_a_stop_waits_for_the_post_under_way_so_that_it_is_there_once(
+    make_shop: MakeShop, workspace: Workspace
+) -> None:
+    shop = make_shop()
+    workspace.slow(0.5, "chat.postMessage")
+    assert shop.http.post("/api/machine/oops/metal-mill").status == 200
+    workspace.wait_for(lambda: len(workspace.calls_to("chat.postMessage")) >= 2)
+    shop.stop()
+    workspace.mend()
+    again = make_shop()
+    again.settle()
+    for channel in (CONTROL, OOPS):
+        assert sum("is oopsed" in post.text for post in workspace.posts(channel)) == 1

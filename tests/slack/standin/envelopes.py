@@ -14,7 +14,7 @@ TEAM = "T0SPACE"
 APP = "A0MAC"
 BOT_USER = "UBOT"
 BOT_ID = "B0MAC"
-VERIFICATION = "verification-token"
+VERIFICATION = "verification-Vf8sQw"
 """A secret that comes with every payload: it must be in no log."""
 
 

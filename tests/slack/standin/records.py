@@ -161,6 +161,7 @@ class State:
         self.response_urls: dict[str, int] = {}
         """How often each can still be used."""
         self._count = 0
+        self._last_ts = 0
 
     def number(self) -> int:
         """A number never given before."""
@@ -169,9 +170,10 @@ class State:
             return self._count
 
     def ts(self) -> str:
-        """A message timestamp: unique and increasing."""
+        """A message timestamp: the time, unique and increasing."""
         with self.changed:
-            return f"{1_700_000_000 + self._count // 1_000_000}.{self.number() % 1_000_000:06d}"
+            self._last_ts = max(time.time_ns() // 1000, self._last_ts + 1)
+            return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float, told: Callable[[], str]) -> None:
         """Wait until the predicate holds; a TimeoutError says what there was instead."""

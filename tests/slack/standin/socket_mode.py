@@ -94,6 +94,7 @@ class SocketMode:
         self._waiting: list[Delivery] = []
         self._deliveries: dict[str, Delivery] = {}
         self._turn = 0
+        self.born_silent = 0
         self.made = 0
         self.refusing: str | None = None
         """The error with which apps.connections.open is refused."""
@@ -196,6 +197,8 @@ class SocketMode:
         with self._state.changed:
             count = sum(not other.connection.ended for other in self._links) + 1  # Slack counts the silent ones too
             link.send({"type": "hello", "num_connections": count, "connection_info": {"app_id": APP}})
+            link.silent = self.born_silent > 0
+            self.born_silent -= link.silent
             self._links.append(link)
             self.made += 1
             self._flush()

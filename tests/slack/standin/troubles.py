@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import websocket
 from .endpoint import Endpoint
 from .faults import Fault, Faults
 from .rates import Rates
@@ -69,6 +70,15 @@ class Troubles:
     def silence_socket(self) -> None:
         """Let the open websockets die without a sign: no pong, no event, no close. A new one works."""
         self._sockets.silence()
+
+    def say_on_socket(self, text: str) -> None:
+        """Send a text that is no envelope."""
+        for link in self._sockets.open_links():
+            link.connection.send(websocket.frame(websocket.TEXT, text.encode()))
+
+    def silence_next_socket(self) -> None:
+        """Let the next websocket die in that way before it has answered anything."""
+        self._sockets.born_silent = 1
 
     def refresh_socket(self, seconds: float = 10.0) -> None:
         """Warn the client that its websockets will be closed in 10 s, as Slack does every few hours."""

@@ -132,6 +132,7 @@ class Workspace(Seen, Troubles):
         channel: str = CONTROL,
         event_id: str | None = None,
         thread_ts: str | None = None,
+        ts: str | None = None,
         edited: bool = False,
         bot_id: str | None = None,
         subtype: str | None = None,
@@ -139,10 +140,10 @@ class Workspace(Seen, Troubles):
     ) -> Delivery:
         """Somebody writes to the bot; the mention is put before a text that has none.
 
-        The text is what Slack would send: & < > already escaped.
+        The text is what Slack would send: & < > already escaped. `ts` is when it was written, if not now.
         """
         at_bot = f"<@{self.bot_user_id}>"
-        ts = self._said(channel, thread_ts)
+        ts = self._said(channel, thread_ts, ts)
         payload = envelopes.app_mention(
             text=text if at_bot in text else f"{at_bot} {text}",
             user=user,
@@ -156,10 +157,10 @@ class Workspace(Seen, Troubles):
         )
         return self._event(payload, 0, "", queued=queued)
 
-    def _said(self, channel: str, thread_ts: str | None) -> str:
+    def _said(self, channel: str, thread_ts: str | None, ts: str | None = None) -> str:
         """The ts of somebody's message, which may begin a thread; the message it replies to is there too."""
         with self._state.changed:
-            ts = self._state.ts()
+            ts = ts or self._state.ts()
             if thread_ts is not None:
                 self._state.threads.setdefault((channel, thread_ts), thread_ts)
             self._state.threads[channel, ts] = thread_ts or ts

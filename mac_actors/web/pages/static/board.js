@@ -44,15 +44,16 @@
     for (const time of document.querySelectorAll('time[data-ago]')) {
       const at = new Date(time.dateTime), text = time.dataset.ago.replace('{}', duration(now - at));
       if (time.textContent !== text) time.textContent = text;
-      if (!time.dataset.local) {
-        time.dataset.local = '1';
-        time.title = at.toLocaleString();
-      }
     }
   }
-  const hoursAndMinutes = date => date.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'});
 
   const list = by('tiles');
+  function hoursAndMinutes(date) {  // by the shop's clock; its zone is said where this computer's is another one
+    const {offset, zone} = list.dataset;
+    const shifted = new Date(date.getTime() + offset * 1000);
+    const text = shifted.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', timeZone: 'UTC'});
+    return date.getTimezoneOffset() * -60 === Number(offset) ? text : `${text} ${zone}`;
+  }
   if (list) ahead = new Date(list.dataset.now) - Date.now();
   showTimes();
   setInterval(showTimes, 5000);

@@ -28,7 +28,7 @@
   <noscript><button>Show</button></noscript>
 </form>
 % end
-<ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}">
+<ul id="tiles" class="tiles" data-changes="/board/changes{{'?kiosk=1' if kiosk else ''}}" data-cursor="{{cursor}}" data-page="{{stamp}}" data-now="{{now.isoformat(timespec='milliseconds')}}" data-offset="{{now.utcoffset().total_seconds()}}" data-zone="{{zone()}}">
 % for tile in view.tiles:
 <li data-name="{{tile.content.machine.name}}"{{!'' if tile.content.machine.name in shown else ' hidden'}}>{{!tile.html(kind, viewer.names)}}</li>
 % end

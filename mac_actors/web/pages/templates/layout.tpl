@@ -59,6 +59,9 @@
 % end
 <main id="main" tabindex="-1">
 {{!base}}
+% if page in ('board', 'shop', 'machine') and not kiosk:
+<p class="foot muted">All times are {{zone()}}, the shop's.</p>
+% end
 </main>
 </body>
 </html>

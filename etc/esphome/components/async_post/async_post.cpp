@@ -1,0 +1,208 @@
+#include "async_post.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <strings.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "esphome/core/hal.h"
+#include "esphome/core/log.h"
+
+namespace esphome::async_post {
+
+static const char *const TAG = "async_post";
+
+/// Bytes of an answer, head and body. Ours have 300.
+static constexpr size_t LONGEST_ANSWER = 4096;
+
+void AsyncPost::set_url(const std::string &url) {
+  std::string rest = url.substr(strlen("http://"));
+  size_t slash = rest.find('/');
+  this->path_ = slash == std::string::npos ? "/" : rest.substr(slash);
+  this->host_ = rest.substr(0, slash);
+  this->port_ = 80;
+  size_t colon = this->host_.find(':');
+  if (colon != std::string::npos) {
+    this->port_ = static_cast<uint16_t>(atoi(this->host_.c_str() + colon + 1));
+    this->host_.resize(colon);
+  }
+  this->address_ = 0;
+}
+
+void AsyncPost::post(const std::string &body) {
+  // HTTP/1.0, because its answers come in one piece. It has no Host, but proxies want one.
+  this->request_ = "POST " + this->path_ + " HTTP/1.0\r\nHost: " + this->host_ + ":" + std::to_string(this->port_) +
+                   "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+  if (!this->authorization_.empty())
+    this->request_ += "Authorization: " + this->authorization_ + "\r\n";
+  this->request_ += "\r\n" + body;
+  this->answer_.clear();
+  this->started_ = millis();
+  this->state_ = LOOKING_UP;
+  this->loop();
+}
+
+void AsyncPost::loop() {
+  if (this->state_ == IDLE)
+    return;
+  if (millis() - this->started_ >= this->timeout_) {
+    this->fail_("no answer in time");
+    return;
+  }
+  if (this->state_ == LOOKING_UP)
+    this->look_up_();
+  if (this->state_ == SENDING)
+    this->send_();
+  if (this->state_ == RECEIVING)
+    this->receive_();
+}
+
+static void *look_up(void *argument) {
+  auto *lookup = static_cast<std::shared_ptr<Lookup> *>(argument);
+  struct addrinfo hints {}, *found = nullptr;
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  if (getaddrinfo((*lookup)->host.c_str(), nullptr, &hints, &found) == 0 && found != nullptr) {
+    (*lookup)->address = reinterpret_cast<struct sockaddr_in *>(found->ai_addr)->sin_addr.s_addr;
+    freeaddrinfo(found);
+  }
+  (*lookup)->done = true;
+  delete lookup;
+  return nullptr;
+}
+
+void AsyncPost::look_up_() {
+  struct in_addr literal;
+  if (this->address_ == 0 && inet_pton(AF_INET, this->host_.c_str(), &literal) == 1)
+    this->address_ = literal.s_addr;
+  if (this->address_ == 0) {
+    // One that is late is not given up: the next request finds its answer. There is never more than one.
+    if (this->lookup_ == nullptr) {
+      this->lookup_ = std::make_shared<Lookup>();
+      this->lookup_->host = this->host_;
+      auto *argument = new std::shared_ptr<Lookup>(this->lookup_);
+      pthread_attr_t attributes;
+      pthread_attr_init(&attributes);
+      pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+      pthread_attr_setstacksize(&attributes, 4096);  // enough on the board; a computer refuses it and takes its own
+      pthread_t thread;
+      int error = pthread_create(&thread, &attributes, look_up, argument);
+      pthread_attr_destroy(&attributes);
+      if (error != 0) {
+        delete argument;
+        this->lookup_.reset();
+        this->fail_("no thread to look the name up");
+        return;
+      }
+    }
+    if (!this->lookup_->done)
+      return;
+    this->address_ = this->lookup_->address;
+    this->lookup_.reset();
+    if (this->address_ == 0) {
+      this->fail_("no such host: " + this->host_);
+      return;
+    }
+  }
+  this->connect_();
+}
+
+void AsyncPost::connect_() {
+  this->socket_ = socket::socket(AF_INET, SOCK_STREAM, 0);
+  if (this->socket_ == nullptr) {
+    this->fail_("no socket");
+    return;
+  }
+  this->socket_->setblocking(false);
+  struct sockaddr_in server {};
+  server.sin_family = AF_INET;
+  server.sin_port = htons(this->port_);
+  server.sin_addr.s_addr = this->address_;
+  if (this->socket_->connect(reinterpret_cast<struct sockaddr *>(&server), sizeof(server)) != 0 &&
+      errno != EINPROGRESS) {
+    this->fail_(std::string("no connection: ") + strerror(errno));
+    return;
+  }
+  this->state_ = SENDING;
+}
+
+/// Whether a call could only not be done at once; a connection that is still being made says so in three ways.
+static bool not_yet() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINPROGRESS || errno == ENOTCONN || errno == EALREADY;
+}
+
+void AsyncPost::send_() {
+  while (!this->request_.empty()) {
+    ssize_t sent = this->socket_->send(this->request_.data(), this->request_.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (!not_yet())
+        this->fail_(std::string("no connection: ") + strerror(errno));
+      return;
+    }
+    this->request_.erase(0, sent);
+  }
+  this->state_ = RECEIVING;
+}
+
+void AsyncPost::receive_() {
+  char piece[512];
+  // At most as often as the longest answer needs: whoever sends without end must not keep the loop.
+  for (size_t i = 0; i <= LONGEST_ANSWER / sizeof(piece); i++) {
+    ssize_t got = this->socket_->read(piece, sizeof(piece));
+    if (got < 0) {
+      if (!not_yet())
+        this->fail_(std::string("connection lost: ") + strerror(errno));
+      return;
+    }
+    this->answer_.append(piece, got);
+    if (this->is_whole_(got == 0))
+      return;
+    if (got == 0 || this->answer_.size() > LONGEST_ANSWER) {
+      this->fail_(got == 0 ? "half an answer" : "an answer that is too long");
+      return;
+    }
+  }
+}
+
+/// Finish if what has come is a whole answer.
+bool AsyncPost::is_whole_(bool closed) {
+  size_t end = this->answer_.find("\r\n\r\n");
+  if (end == std::string::npos || this->answer_.compare(0, 7, "HTTP/1.") != 0)
+    return false;
+  int status = atoi(this->answer_.c_str() + strlen("HTTP/1.x "));
+  bool has_length = false;
+  size_t length = 0;
+  for (size_t line = this->answer_.find("\r\n"); line < end; line = this->answer_.find("\r\n", line + 2)) {
+    static const char *const NAME = "\r\ncontent-length:";
+    if (strncasecmp(this->answer_.c_str() + line, NAME, strlen(NAME)) == 0) {
+      has_length = true;
+      length = strtoul(this->answer_.c_str() + line + strlen(NAME), nullptr, 10);
+    }
+  }
+  std::string body = this->answer_.substr(end + 4);
+  if (has_length ? body.size() < length : !closed)
+    return false;
+  this->finish_(status, has_length ? body.substr(0, length) : body);
+  return true;
+}
+
+void AsyncPost::finish_(int status, const std::string &body) {
+  this->socket_.reset();
+  this->state_ = IDLE;
+  if (status < 200 || status > 299)
+    this->address_ = 0;  // the name may mean another computer now
+  if (status == 0)
+    ESP_LOGW(TAG, "No answer from %s:%u: %s", this->host_.c_str(), this->port_, body.c_str());
+  this->answer_trigger_.trigger(status, body);
+}
+
+void AsyncPost::dump_config() {
+  ESP_LOGCONFIG(TAG, "POST to http://%s:%u%s, answers within %u ms", this->host_.c_str(), this->port_,
+                this->path_.c_str(), static_cast<unsigned>(this->timeout_));
+}
+
+}  // namespace esphome::async_post

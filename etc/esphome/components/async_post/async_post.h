@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "esphome/components/socket/socket.h"
+#include "esphome/core/automation.h"
+#include "esphome/core/component.h"
+
+namespace esphome::async_post {
+
+/// A name that is being looked up, in a thread of its own: the system's resolver blocks, for as long as it likes.
+struct Lookup {
+  std::string host;
+  uint32_t address{0};  // in network order; 0: there is none
+  std::atomic<bool> done{false};
+};
+
+/// Posts JSON to one URL and never waits: each loop does what can be done at once. One request at a time, and one
+/// deadline for all of it: looking the name up, connecting, sending, and the whole answer.
+class AsyncPost : public Component {
+ public:
+  /// The URL, as it was checked: http://HOST[:PORT][/PATH].
+  void set_url(const std::string &url);
+  /// The header Authorization; empty: none.
+  void set_authorization(const std::string &authorization) { this->authorization_ = authorization; }
+  /// Milliseconds for a request in all.
+  void set_timeout(uint32_t timeout) { this->timeout_ = timeout; }
+  /// Told at the end of each request: the HTTP status and the body of a whole answer, or 0 and why there is none.
+  Trigger<int, std::string> *get_answer_trigger() { return &this->answer_trigger_; }
+
+  /// Whether a request is under way.
+  bool busy() const { return this->state_ != IDLE; }
+  /// Begin a request; not while another is under way.
+  void post(const std::string &body);
+
+  void loop() override;
+  void dump_config() override;
+
+ protected:
+  enum State { IDLE, LOOKING_UP, SENDING, RECEIVING };
+
+  void look_up_();
+  void connect_();
+  void send_();
+  void receive_();
+  bool is_whole_(bool closed);
+  void finish_(int status, const std::string &body);
+  void fail_(const std::string &why) { this->finish_(0, why); }
+
+  std::string host_, path_, authorization_;
+  uint16_t port_{80};
+  uint32_t timeout_{3000};
+
+  State state_{IDLE};
+  uint32_t started_{0};
+  uint32_t address_{0};  // of the host, in network order; 0: to be looked up
+  std::shared_ptr<Lookup> lookup_;
+  std::unique_ptr<socket::Socket> socket_;
+  std::string request_;  // what is still to be sent
+  std::string answer_;   // what has come so far
+
+  Trigger<int, std::string> answer_trigger_;
+};
+
+}  // namespace esphome::async_post

@@ -1,0 +1,68 @@
+"""What changes a machine: from a command to the machine's actor, and what is to be said of it beside the notice."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from mac_actors.actors.replies import Answer
+from mac_actors.core.inputs import COMMANDS
+from mac_actors.core.state import Source
+from mac_actors.core.transitions import Already
+from mac_actors.errors import ChatError, MacError, UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.slack import answers, notices, status
+from mac_actors.slack.commands import ParsedCommand, Target, Verb, resolve
+from mac_actors.slack.people import SlackUser, SlackUsers
+
+log = logging.getLogger(__name__)
+
+
+class Changes:
+    """The way from Slack to the machines."""
+
+    def __init__(self, fleet: MachineFleet, people: SlackUsers) -> None:
+        self._fleet = fleet
+        self._people = people
+
+    def resolve(self, command: ParsedCommand) -> Target:
+        """Find the machine that is meant, and the reason. Raises :class:`UnknownMachine`."""
+        return resolve(command, self._fleet.find, lambda user: self._people.get(user).name)
+
+    def make(
+        self, verb: Verb, target: Target, person: SlackUser, given: datetime | None, event_id: str | None = None
+    ) -> Answer:
+        """Oops, lock or clear a machine, and wait for what came of it. ``given``: when the command was given.
+
+        Raises :class:`MacError`. A machine is never given power again for somebody whom Slack does not know.
+        """
+        if verb is Verb.CLEAR and not person.active:
+            raise ChatError(
+                "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
+            )
+        now, reasons = datetime.now(UTC), (target.reason, target.public_reason)
+        command = COMMANDS[verb](now, Source.SLACK, person.name, *reasons, given)
+        return self._fleet.ask(target.name, command, event_id)
+
+    def remarks(self, name: str, answer: Answer) -> list[str]:
+        """Return what is to be said beside the notice: that nothing was changed, or that the disk is slow."""
+        machine = self._fleet.snapshot(name)
+        label = machine.display_name
+        if Already.SET_SINCE in answer.already:
+            return [answers.set_since_text(status.status_line(machine, datetime.now(UTC)))]
+        if not answer.outcomes:
+            return [answers.already_text(label, answer.already)]
+        if not answer.durable:
+            return [notices.escape(f"{label}: done, but not on disk yet (the server's disk is slow or failing).")]
+        return []
+
+    def failure(self, error: Exception) -> str:
+        """Say why something was not done; what is the server's own mistake goes to the log."""
+        if isinstance(error, UnknownMachine):
+            names = self._fleet.configuration.machines
+            labels = [names[self._fleet.find(name)].display_name for name in error.suggestions]
+            return answers.unknown_text(error.name, labels)
+        if isinstance(error, MacError):
+            return notices.escape(str(error))
+        log.error("a Slack command failed", exc_info=error)
+        return answers.MISTAKE

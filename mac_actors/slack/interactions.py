@@ -1,0 +1,137 @@
+"""``/oops-clear``, its modal, and the buttons of notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_sdk import WebClient
+
+from mac_actors.core.notices import ThreadKey
+from mac_actors.core.outcomes import Cleared
+from mac_actors.core.wording import SOURCES
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.slack import answers, notices, status
+from mac_actors.slack.changes import Changes
+from mac_actors.slack.commands import ParsedCommand, Target, Verb, moment
+from mac_actors.slack.gateway import call_quietly
+from mac_actors.slack.people import SlackUser, SlackUsers
+from mac_actors.slack.replies import Replies
+
+
+class Interactions:
+    """Carries out what people press and choose. Remarks are seen by who did it alone."""
+
+    def __init__(
+        self,
+        fleet: MachineFleet,
+        client: WebClient,
+        control: str,
+        people: SlackUsers,
+        changes: Changes,
+        replies: Replies,
+    ) -> None:
+        self._fleet = fleet
+        self._client = client
+        self._control = control
+        self._people = people
+        self._changes = changes
+        self._replies = replies
+
+    def oops_clear(self, body: dict[str, Any]) -> None:
+        """Clear the machine that is named after the slash command, or offer those that can be."""
+        now = datetime.now(UTC)
+        user, channel = str(body.get("user_id", "")), str(body.get("channel_id", ""))
+        if channel != self._control:
+            self._replies.respond(body, answers.elsewhere_text("/oops-clear"))
+            return
+        argument = str(body.get("text", "")).strip()
+        if argument:
+            command = ParsedCommand(Verb.CLEAR, argument)
+            self._act(user, lambda person: self._clear(self._changes.resolve(command), person, now))
+            return
+        flagged = [machine for machine in self._fleet.snapshots() if machine.oops or machine.lock]
+        if not flagged:
+            self._replies.respond(body, "No machine is oopsed or locked out.")
+            return
+        view = status.clear_modal(flagged, now)
+        if not call_quietly(self._client.views_open, trigger_id=body.get("trigger_id"), view=view):
+            self._replies.respond(
+                body, "The list could not be opened. Try again, or name the machine: /oops-clear NAME"
+            )
+
+    def clear_view(self, body: dict[str, Any]) -> None:
+        """Clear the machine that was chosen in the modal, which opens in the control channel alone.
+
+        What was set since the modal was opened is not shown in it, and stays.
+        """
+        view = body["view"]
+        opened = moment(view.get("private_metadata"))
+        name = str(view["state"]["values"]["machine"]["name"]["selected_option"]["value"])
+        self._act(str(body["user"]["id"]), lambda person: self._clear(Target(self._fleet.find(name)), person, opened))
+
+    def _clear(self, target: Target, person: SlackUser, given: datetime | None) -> list[str]:
+        return self._changes.remarks(target.name, self._changes.make(Verb.CLEAR, target, person, given))
+
+    def button(self, verb: Verb, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Clear or lock the machine of an oops notice, and show in the notice who did it."""
+        user, channel = str(body["user"]["id"]), str(body.get("channel", {}).get("id", ""))
+        key, given = ThreadKey.parse(str(action.get("value", ""))), moment(action.get("action_ts"))
+        if channel != self._control or key is None:
+            return
+        if not self._people.is_member(user, channel):
+            self._replies.respond(body, answers.NOT_A_MEMBER)
+            return
+
+        def press(person: SlackUser) -> list[str]:
+            oops = self._fleet.snapshot(key.machine).oops
+            if oops is None or key != ThreadKey(key.machine, "oops", oops.since):
+                self._show_pressed(body, self._how_it_ended(key), None)
+                return ["This oops is over already: nothing was changed."]
+            answer = self._changes.make(verb, Target(key.machine), person, given)
+            if answer.outcomes:
+                done, left = ("Cleared", None) if verb is Verb.CLEAR else ("Locked out", key)
+                self._show_pressed(body, f"{done} by {person.name}.", left)
+            return self._changes.remarks(key.machine, answer)
+
+        self._act(user, press, (body.get("message") or {}).get("thread_ts"))
+
+    def apologize(self, body: dict[str, Any]) -> None:
+        """Tell whoever used a command, button or modal that the server made a mistake with it."""
+        payload = body.get("event") or body
+        user = payload.get("user_id") or payload.get("user")
+        channel = payload.get("channel_id") or payload.get("channel") or self._control  # a modal names none
+        user, channel = (value["id"] if isinstance(value, dict) else str(value) for value in (user, channel))
+        self._replies.whisper(channel, user, answers.MISTAKE)
+
+    def _how_it_ended(self, key: ThreadKey) -> str:
+        """Say who cleared an oops that is over."""
+        for entry in self._fleet.store.page(machine=key.machine, limit=100).entries:
+            outcome = entry.outcome
+            if isinstance(outcome, Cleared) and outcome.oops and outcome.oops.since == key.since:
+                return f"Cleared {f'by {outcome.by}' if outcome.by else f'from {SOURCES[outcome.source]}'}."
+        return "This oops is over already."
+
+    def _act(self, user: str, act: Callable[[SlackUser], list[str]], thread: str | None = None) -> None:
+        """Do something for a user of the control channel."""
+        person = self._people.get(user)
+        if person.active is False:
+            return
+        try:
+            remarks = act(person)
+        except Exception as error:
+            remarks = [self._changes.failure(error)]
+        for remark in remarks:
+            self._replies.whisper(self._control, user, remark, thread)
+
+    def _show_pressed(self, body: dict[str, Any], done: str, key: ThreadKey | None) -> None:
+        message = body.get("message") or {}
+        text = str(message.get("text", ""))
+        call_quietly(
+            self._client.chat_update,
+            channel=self._control,
+            ts=message.get("ts"),
+            text=f"{text}\n{notices.escape(done)}",
+            blocks=notices.pressed_blocks(text, done, key),
+        )

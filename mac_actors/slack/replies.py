@@ -1,0 +1,49 @@
+"""How the bot answers: in the channel, to one person alone, or at the address that came with an interaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from slack_sdk import WebClient
+
+from mac_actors.slack import notices
+from mac_actors.slack.gateway import ANSWER_PATIENCE_SECONDS, EPHEMERAL, PLAIN, SlackChat, answer_url, call_quietly
+
+
+class Replies:
+    """Gives answers; one that Slack does not take is logged. Nothing is waited for once ``stopping`` is set."""
+
+    def __init__(self, client: WebClient, stopping: threading.Event) -> None:
+        self._client = client
+        self._stopping = stopping
+
+    def post(self, texts: Sequence[str], channel: str, thread: str | None) -> None:
+        """Post an answer; what does not fit into one post follows in the first one's thread, at Slack's pace."""
+        for number, text in enumerate(texts):
+            if number and self._stopping.wait(SlackChat.seconds_per_post):
+                return
+            post = {"channel": channel, "thread_ts": thread, "text": text, **PLAIN}
+            posted = call_quietly(self._client.chat_postMessage, self._stopping.wait, ANSWER_PATIENCE_SECONDS, **post)
+            if not posted:
+                return
+            thread = thread or posted.get("ts")
+
+    def whisper(self, channel: str, user: str, text: str, thread: str | None = None) -> None:
+        """Answer so that only this user sees it."""
+        call_quietly(
+            self._client.chat_postEphemeral,
+            channel=channel,
+            user=user,
+            thread_ts=thread,
+            text=text,
+            blocks=[notices.section(text)],
+            **EPHEMERAL,
+        )
+
+    def respond(self, body: dict[str, Any], text: str) -> None:
+        """Answer an interaction: by its own address, which works also where bot or user are no members."""
+        url = body.get("response_url")
+        if not (url and call_quietly(answer_url, url=str(url), text=text)):
+            self.whisper(str(body.get("channel_id")), str(body.get("user_id")), text)

@@ -1,0 +1,98 @@
+"""From a parsed request to the WSGI application, and its answer back; cheroot writes the answer's head."""
+
+from __future__ import annotations
+
+import http
+import io
+import logging
+from typing import Any
+
+from cheroot.server import HTTPRequest
+from cheroot.wsgi import Gateway as WSGIGateway
+
+from mac_actors.web.errors import error_body
+
+log = logging.getLogger(__name__)
+
+
+def error_answer(status: int, message: str) -> bytes:
+    """Return a complete answer, after which the connection is closed."""
+    body = error_body(message)
+    allow = "Allow: DELETE, GET, HEAD, POST\r\n" if status == 405 else ""
+    head = (
+        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n{allow}"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("latin-1") + body
+
+
+class Request(HTTPRequest):
+    """cheroot's request, which parses nothing: all is known."""
+
+    def __init__(self, server: Any, conn: Any) -> None:
+        super().__init__(server, conn)
+        self.parsed = conn.request
+        self.method = self.parsed.method.encode()
+        self.rfile = io.BytesIO(self.parsed.body)
+        self.response_protocol = f"HTTP/{self.parsed.version}"
+        self.close_connection = not self.parsed.keeps_alive
+
+    def respond(self) -> None:
+        """Have the application answer."""
+        self.server.gateway(self).respond()
+        if self.chunked_write:
+            self.conn.wfile.write(b"0\r\n\r\n")
+
+    def fail(self) -> None:
+        """Answer that the server made a mistake, unless an answer has begun; then close."""
+        self.close_connection = True
+        if not self.sent_headers:
+            self.server.refusals.add("500")
+            self.conn.wfile.write(error_answer(500, "the server made a mistake; its log says which"))
+
+
+class Gateway(WSGIGateway):
+    """The WSGI environment of a request. Beside what WSGI says it has:
+
+    - ``mac.received``: when its last bytes reached this computer (:func:`mac_actors.clock.seconds`), also if
+      they waited in the kernel. What came later has a later time, to some hundredths of a second.
+    - ``mac.gone``: a function that returns whether its client has hung up.
+    """
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the environment of one request."""
+        req = self.req
+        conn, parsed = req.conn, req.parsed
+        return {
+            **parsed.headers,
+            "CONTENT_LENGTH": str(len(parsed.body)),
+            "REQUEST_METHOD": parsed.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": parsed.path,
+            "QUERY_STRING": parsed.query,
+            "REMOTE_ADDR": conn.remote_addr,
+            "REMOTE_PORT": str(conn.remote_port),
+            "SERVER_NAME": req.server.bind_addr[0],
+            "SERVER_PORT": str(req.server.bind_addr[1]),
+            "SERVER_PROTOCOL": req.response_protocol,
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": req.scheme.decode(),
+            "wsgi.input": req.rfile,
+            "wsgi.input_terminated": True,
+            "wsgi.errors": _LogStream(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+            "mac.received": parsed.received,
+            "mac.gone": lambda: conn.client_gone,
+        }
+
+
+class _LogStream:
+    """Bottle's error stream, into our log."""
+
+    def write(self, text: str) -> None:
+        log.error("%s", text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,85 @@
+"""The connections that are open, and what each client's address holds of the memory that there is for all."""
+
+from __future__ import annotations
+
+import resource
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from mac_actors.web.server.budget import Budget
+from mac_actors.web.server.connection import Connection
+
+MAX_CONNECTIONS = 4096
+"""Open connections, of all clients; fewer where the system allows few open files."""
+
+SPARE_FILES = 100
+"""Open files that are left for everything else."""
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Memory for what waits to be read or sent, of all clients. One address may have half of it."""
+
+
+class OpenConnections:
+    """Knows in the same time, however many there are, which connection to close where there is too much.
+
+    That is one of the address that holds most: the one that has been left alone longest, or else the last one that
+    waits for a worker, which ``withdraw`` takes back.
+    """
+
+    def __init__(self, withdraw: Callable[[str], Connection | None]) -> None:
+        self._withdraw = withdraw
+        self._by_owner: dict[str, OrderedDict[Connection, None]] = {}
+        self._budget = Budget()
+        self.count = 0
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        files = MAX_CONNECTIONS + SPARE_FILES if files == resource.RLIM_INFINITY else files
+        self.most = min(MAX_CONNECTIONS, max(16, files - SPARE_FILES))
+
+    def __iter__(self) -> Iterator[Connection]:
+        for conns in self._by_owner.values():
+            yield from conns
+
+    def add(self, conn: Connection) -> None:
+        """Take a new connection in."""
+        self._by_owner.setdefault(conn.owner, OrderedDict())[conn] = None
+        self.count += 1
+
+    def touch(self, conn: Connection) -> None:
+        """Note that something happens on a connection."""
+        self._by_owner[conn.owner].move_to_end(conn)
+
+    def recount(self, conn: Connection) -> None:
+        """Charge a connection's address for what it holds now."""
+        held = conn.held
+        if held != conn.counted:
+            self._budget.change(conn.owner, held - conn.counted)
+            conn.counted = held
+
+    def remove(self, conn: Connection) -> None:
+        """Forget a connection that is closed."""
+        conns = self._by_owner.get(conn.owner)
+        if conns is None or conn not in conns:
+            return
+        del conns[conn]
+        if not conns:
+            del self._by_owner[conn.owner]
+        self.count -= 1
+        self._budget.change(conn.owner, -conn.counted)
+        conn.counted = 0
+
+    def over_budget(self, owner: str) -> Connection | None:
+        """Return the connection to close because this address, or all together, hold too much; ``None``: it fits."""
+        if self._budget.held(owner) > MAX_BYTES // 2:
+            return self._victim(owner)
+        if self._budget.total > MAX_BYTES or self.count > self.most:
+            return self.greediest()
+        return None
+
+    def greediest(self) -> Connection | None:
+        """Return the connection to close where something has run out."""
+        owner = self._budget.greediest()
+        return None if owner is None else self._victim(owner)
+
+    def _victim(self, owner: str) -> Connection | None:
+        conn = next(iter(self._by_owner[owner]))
+        return self._withdraw(owner) if conn.busy else conn

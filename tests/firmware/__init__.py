@@ -1,0 +1,1 @@
+"""The shipped firmware, compiled as a Linux program, against the real server."""
