@@ -1,4 +1,4 @@
-"""What is more open than it need be, said at the start and by ``mac-actors check``: it works, but somebody should know."""
+"""What works and should be otherwise: open to the network, easy to guess, to be written by all, too little."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
+from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting, read_state
@@ -55,6 +56,7 @@ class Store:
             ) from error
         lock = DirectoryLock(directory)
         lock.hold_database()
+        remove_leftovers(directory)
         engine = open_engine(directory)
         try:
             store = cls(engine, lock)
@@ -203,6 +205,11 @@ class Store:
                 return not busy
             finally:
                 raw.close()
+
+    def remove_leftovers(self) -> None:
+        """Remove whole copies of the database that killed backups and restores have left in the state directory."""
+        if self._lock is not None:
+            remove_leftovers(self._lock.path.parent)
 
     def _scalar(self, what: str, query: Select[T]) -> T | None:
         with self.reading(what) as connection:
