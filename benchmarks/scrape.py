@@ -26,7 +26,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from mac_actors import Fleet
+from mac_actors import Fleet, clock
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import outputs
 from mac_actors.core.state import Telemetry
@@ -79,7 +79,7 @@ def cpu_time(number: int) -> None:
     with Fleet.open(_machines(number), [_user()], None) as fleet:
         telemetry = Telemetry(1000.5, -54.0, 92.0, 53.3, 0.0, None)
         for name in fleet:
-            fleet.report(name, Report(datetime.now(UTC), None, False, telemetry), time.monotonic())
+            fleet.report(name, Report(datetime.now(UTC), None, False, telemetry), clock.seconds())
         registry = CollectorRegistry()
         registry.register(_Naive(fleet))
         metrics = Metrics(fleet)

@@ -42,6 +42,7 @@ class Fleet(MachineFleet):
             _path_or_data(environment.machines_config if machines is None else machines),
             _path_or_data(environment.users_config if users is None else users),
             enforce_expiration=environment.enforce_expiration,
+            report_seconds=environment.report_seconds,
         )
         directory = environment.state_dir if state is _FROM_ENVIRONMENT else state
         path = None if directory is None else Path(directory)

@@ -25,6 +25,7 @@ from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops
 from mac_actors.core.notices import Notice, notices
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import outputs
+from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import decide
@@ -33,20 +34,14 @@ from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, record_state
 
-LATE_SECONDS = 5.0
-"""A report that has waited longer than this in the server starts no session: its reader has hung up."""
-
-CLOCK_WAS_SET_SECONDS = 10.0
-"""Where the wall clock and the monotonic one differ by more between two reports, somebody (NTP) has set it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A report, when it came (:mod:`mac_actors.clock`), by which the actor sees that it is late, and its address."""
+    """A report, the address that it came from, and whether its client has hung up by now (must not block)."""
 
     report: Report
-    received: float
     address: str | None = None
+    gone: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,6 @@ class MachineActor(MacActor):
         self._saved_checkin = state.last_checkin
         self._written: Latch | None = None
         """Open once the last change is on disk."""
-        self._last_arrival: float | None = None
         self._two_readers = TwoReaders()
         self._two_readers_changed = Changed()
 
@@ -113,7 +107,7 @@ class MachineActor(MacActor):
         """Carry out an input (answered with an :class:`Answer`), or one of the fleet's messages."""
         match message:
             case Arrived(report=report):
-                return self._apply(report, hold=self._hold(message), elapsed=self._elapsed(message))
+                return self._apply(report, hold=self._hold(message))
             case Commanded(command=command, chat_event=chat_event):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
@@ -135,7 +129,9 @@ class MachineActor(MacActor):
     def _hold(self, arrived: Arrived) -> Refusal | None:
         """Whether there is a reason of the server's own to start no session by this report."""
         report = arrived.report
-        two_readers = self._two_readers.seen(report.at, report.telemetry.uptime, arrived.address)
+        if is_older(self._state, report):
+            return None  # it changes nothing anyway
+        two_readers = self._two_readers.seen(arrival(report), report.telemetry, arrived.address)
         if self._two_readers_changed(two_readers) and two_readers:
             self._context.notify(
                 f"{self._config.display_name}: two boards report under the name {self._config.name}. "
@@ -143,19 +139,9 @@ class MachineActor(MacActor):
             )
         if self._context.journal.full:
             return Refusal.STORAGE
-        if clock.seconds() - arrived.received > LATE_SECONDS:
+        if arrived.gone():
             return Refusal.LATE
         return Refusal.TWO_READERS if two_readers else None
-
-    def _elapsed(self, arrived: Arrived) -> float | None:
-        """Return the seconds since the last report, if the wall clock was set meanwhile and can't tell."""
-        last_arrival, self._last_arrival = self._last_arrival, arrived.received
-        last_checkin = self._state.last_checkin
-        if last_arrival is None or last_checkin is None:
-            return None
-        elapsed = arrived.received - last_arrival
-        by_wall_clock = (arrived.report.at - last_checkin).total_seconds()
-        return elapsed if abs(by_wall_clock - elapsed) > CLOCK_WAS_SET_SECONDS else None
 
     # what scripts call; mac_actors.Machine says what each does
 
@@ -188,7 +174,6 @@ class MachineActor(MacActor):
         seen: tuple[str, datetime] | None = None,
         *,
         hold: Refusal | None = None,
-        elapsed: float | None = None,
     ) -> Answer | PendingAnswer:
         journal = self._context.journal
         if journal.full and not isinstance(given, Report | Configured | Removed):
@@ -196,7 +181,7 @@ class MachineActor(MacActor):
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
-        decision = decide(self._config, self._directory, self._state, given, hold=hold, elapsed=elapsed)
+        decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:
             new = outputs(self._config, decision.state)
             record = Record(

@@ -8,6 +8,9 @@ from datetime import datetime
 
 from mac_actors.core.text import INVISIBLE, one_line
 
+REPORT_SECONDS = 10.0
+"""How often readers report, unless it is configured."""
+
 FOB_LENGTH = 10
 """Characters of a fob code; the readers' firmware strips leading zeroes, we put them back."""
 
@@ -53,6 +56,8 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    report_seconds: float = REPORT_SECONDS
+    """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
 
     @property
     def display_name(self) -> str:

@@ -10,12 +10,16 @@ from mac_actors.core.state import NO_TELEMETRY, Source, Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A reader's report. ``fob`` is normalized, ``None`` without a card."""
+    """A reader's report. ``fob`` is normalized, ``None`` without a card.
+
+    ``arrived`` is when it reached the computer, in seconds on a clock that nobody sets; ``None``: at ``at``.
+    """
 
     at: datetime
     fob: str | None = field(default=None, repr=False)
     oops: bool = False
     telemetry: Telemetry = NO_TELEMETRY
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,10 @@ REFUSED: dict[Refusal, tuple[str, str, RGB]] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Outputs(Readable):
-    """The reply to a reader, field by field as its firmware reads it (brightness 0 to 1, display two lines of 16)."""
+    """The reply to a reader, field by field as its firmware reads it (brightness 0 to 1, display two lines of 16).
+
+    ``always_on``, for firmware that says what it is alone: taking the card out must not stop the machine.
+    """
 
     relay: bool
     display: str
@@ -37,6 +40,7 @@ class Outputs(Readable):
     status_led_rgb: RGB
     status_led_brightness: float
     second_relay: bool
+    always_on: bool = False
 
 
 def relay_on(config: MachineConfig, state: MachineState) -> bool:
@@ -67,6 +71,7 @@ def outputs(config: MachineConfig, state: MachineState) -> Outputs:
         status_led_rgb=rgb,
         status_led_brightness=0.0 if rgb == DARK else 0.5,
         second_relay=second_relay_on(config, state),
+        always_on=config.always_enabled and not state.flagged,
     )
 
 

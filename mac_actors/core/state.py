@@ -44,6 +44,8 @@ class Refusal(StrEnum):
     """The report had waited too long in the server: its reader has hung up by now."""
     STORAGE = "storage"
     """So much waits for the disk that nothing new may start."""
+    GAP = "gap"
+    """The reader had left out reports: its card may have been in, and out again, meanwhile."""
     TWO_READERS = "two_readers"
     """Two readers report under this machine's name: which of them holds the card can't be known."""
 
@@ -99,7 +101,11 @@ class Card(Readable):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Session(Readable):
-    """A running session. The names are those of the user at its start; a later users file does not change them."""
+    """A running session. The names are those of the user at its start; a later users file does not change them.
+
+    ``since`` is for people: the wall clock may be set. Its length is counted: ``began`` is its start, or that of the
+    server's process, on the process's clock, ``seen`` how many seconds processes before this one were there.
+    """
 
     account_id: str
     full_name: str
@@ -107,11 +113,21 @@ class Session(Readable):
     kind: SessionKind
     since: datetime
     second: SecondDecision = SecondDecision.NONE
+    began: float | None = field(default=None, repr=False, compare=False)
+    seen: float = field(default=0.0, repr=False, compare=False)
+
+    def seconds(self, now: float) -> float:
+        """Return its length so far, at ``now`` on the process's clock."""
+        return self.seen + max(0.0, now - (now if self.began is None else self.began))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Telemetry(Readable):
-    """What the reader last said of itself; ``None`` is "no reading"."""
+    """What the reader last said of itself; ``None`` is "no reading".
+
+    Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
+    every report of it.
+    """
 
     uptime: float | None = None
     wifi_signal_db: float | None = None
@@ -119,6 +135,9 @@ class Telemetry(Readable):
     internal_temperature_c: float | None = None
     amps: float = 0.0
     second_relay_state: bool | None = None
+    firmware: str | None = None
+    boot: int | None = None
+    count: int | None = None
 
 
 NO_TELEMETRY = Telemetry()
@@ -129,7 +148,8 @@ class MachineState(Readable):
     """All that is remembered of one machine.
 
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
-    said when it was last applied, so that a change of it is noticed even across a restart.
+    said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
+    last report came, on the clock of the process that heard it (:func:`resumed`).
     """
 
     status_since: datetime
@@ -141,6 +161,7 @@ class MachineState(Readable):
     last_checkin: datetime | None = None
     last_update: datetime | None = None
     always_enabled: bool = False
+    last_arrival: float | None = field(default=None, repr=False, compare=False)
 
     @property
     def flagged(self) -> bool:
@@ -155,3 +176,19 @@ class MachineState(Readable):
         if self.lock:
             return Status.LOCKED_OUT
         return Status.IN_USE if self.session else Status.IDLE
+
+
+def session_seconds(state: MachineState) -> float:
+    """Return how long the session had run at the last report: what is known of it when its server is gone."""
+    session = state.session
+    if session is None:
+        return 0.0
+    if session.began is None:  # mac-actors 0.1 knew the wall clock alone
+        return max(0.0, ((state.last_checkin or session.since) - session.since).total_seconds())
+    return session.seconds(session.began if state.last_arrival is None else state.last_arrival)
+
+
+def resumed(state: MachineState, now: float) -> MachineState:
+    """Return a state of the disk as a new process goes on with it, at ``now`` on its own clock."""
+    session = state.session and replace(state.session, began=now, seen=session_seconds(state))
+    return replace(state, session=session, last_arrival=None)

@@ -2,11 +2,13 @@
 
 The rules of a reader's report, in this order:
 
-1. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
-2. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
-3. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`).
+1. *Order*: one that was sent before the last one changes nothing.
+2. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
+3. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
+4. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
+   one is blocked in a report that is late, or the first one after a gap.
 
-Only an insertion starts a session. Everything else can but end one.
+Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
 """
 
 from __future__ import annotations
@@ -37,13 +39,11 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
+from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_older, was_silent
 from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
 
 NEWER_WITHIN = timedelta(days=1)
 """What was set so much later than a command was given is no newer, but of a clock that is wrong."""
-
-REBOOT_TOLERANCE_SECONDS = 120
-"""How much shorter than the time since the last report an uptime may be: firmware measures it once a minute."""
 
 
 class Already(StrEnum):
@@ -77,24 +77,30 @@ def decide(
     state: MachineState,
     given: Input,
     *,
+    now: float | None = None,
     hold: Refusal | None = None,
-    elapsed: float | None = None,
 ) -> Decision:
     """Decide what ``given`` does to a machine in ``state``. Changes nothing; raises nothing for any input.
 
-    What the server adds to a report: ``hold`` is its own reason to start no session now (the report is late, the disk
-    hangs), by which an inserted card is blocked; ``elapsed`` is how many seconds have really gone by since the last
-    report, where ``at`` can't tell because the server's clock was set meanwhile.
+    ``now`` is the moment of the decision, on the clock of :attr:`Report.arrived`; ``None``: when the input came.
+    ``hold`` is the server's own reason to start no session now (the disk hangs), by which an inserted card is blocked.
     """
     if isinstance(given, Report):
-        rebooted = _has_rebooted(state, given, elapsed)
-        seen = replace(state, telemetry=given.telemetry, last_checkin=given.at)
+        if is_older(state, given):
+            return Decision(state)
+        came, rebooted = arrival(given), has_rebooted(state, given)
+        last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
+        seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
         if _is_heartbeat(state, given) and not rebooted:
             return Decision(seen)
-        draft = _Draft(config, directory, seen, given.at)
+        if now is not None and now - came > LATE_SECONDS:
+            hold = hold or Refusal.LATE
+        elif was_silent(config, state, given):
+            hold = hold or Refusal.GAP
+        draft = _Draft(config, directory, seen, given.at, last_arrival)
         draft.report(given, hold, rebooted=rebooted)
         return draft.decision(state)
-    draft = _Draft(config, directory, state, given.at)
+    draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
     return draft.decision(state)
 
@@ -104,27 +110,17 @@ def _is_heartbeat(state: MachineState, report: Report) -> bool:
     return report.fob == (state.card.fob if state.card else None) and (not report.oops or state.oops is not None)
 
 
-def _has_rebooted(state: MachineState, report: Report, elapsed: float | None) -> bool:
-    last, now = state.telemetry.uptime, report.telemetry.uptime
-    if now is None:
-        return last is not None
-    if last is not None and now < last:
-        return True
-    if state.last_checkin is None:
-        return False
-    if elapsed is None:
-        elapsed = (report.at - state.last_checkin).total_seconds()
-    return now < elapsed - REBOOT_TOLERANCE_SECONDS
-
-
 class _Draft:
     """A decision in the making; lives for one call of :func:`decide`."""
 
-    def __init__(self, config: MachineConfig, directory: Directory, state: MachineState, at: datetime) -> None:
+    def __init__(
+        self, config: MachineConfig, directory: Directory, state: MachineState, at: datetime, now: float
+    ) -> None:
         self.config = config
         self.directory = directory
         self.state = state
         self.at = at
+        self.now = now
         self.outcomes: list[Outcome] = []
         self.already: list[Already] = []
         self._common = {"machine": config.name, "display_name": config.display_name, "at": at}
@@ -190,7 +186,8 @@ class _Draft:
         user = _person(access.user)
         match access:
             case Granted(user=holder, kind=kind, second=second):
-                session = Session(holder.account_id, holder.full_name, holder.lcd_name, kind, self.at, second)
+                name, lcd_name = holder.full_name, holder.lcd_name
+                session = Session(holder.account_id, name, lcd_name, kind, self.at, second, began=self.now)
                 self.change(card=Card(fob, self.at), session=session)
                 relay = self.config.second_relay
                 alias = relay.alias if relay else None
@@ -288,8 +285,7 @@ class _Draft:
             return None
         self.change(session=None)
         person = Person(session.account_id, session.full_name)
-        seconds = max(0.0, (self.at - session.since).total_seconds())
-        return Ended(person, session.kind, session.since, seconds, reason)
+        return Ended(person, session.kind, session.since, session.seconds(self.now), reason)
 
     def card_holder(self) -> Person | None:
         user = self.directory.find(self.state.card.fob) if self.state.card else None

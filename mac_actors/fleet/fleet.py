@@ -6,6 +6,7 @@ import atexit
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -140,9 +141,19 @@ class MachineFleet(AnyFleet):
         message = Commanded(given, chat_event) if chat_event and isinstance(given, Command) else given
         return self.supervisor.ask(name, message)
 
-    def report(self, name: str, report: Report, received: float, address: str | None = None) -> Answer:
-        """Send a reader's report that arrived at ``received`` (:func:`mac_actors.clock.seconds`); as :meth:`ask`."""
-        return self.supervisor.ask(name, Arrived(report, received, address))
+    def report(
+        self,
+        name: str,
+        report: Report,
+        received: float,
+        address: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Send a reader's report that reached this computer at ``received`` (:func:`mac_actors.clock.seconds`).
+
+        ``gone`` says whether the client has hung up. As :meth:`ask`.
+        """
+        return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
 
     # seeing
 

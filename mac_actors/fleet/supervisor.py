@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import pykka
 
+from mac_actors import clock
 from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure, SaveTelemetry
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
@@ -21,7 +22,7 @@ from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
-from mac_actors.core.state import MachineState, Source
+from mac_actors.core.state import MachineState, Source, resumed
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.names import Names
 from mac_actors.storage.records import Record, Unreadable, record_state
@@ -67,6 +68,8 @@ class Supervisor:
         """Start a machine's actor, with the state that the disk has for it."""
         now = datetime.now(UTC)
         first: Lock | None = None
+        if isinstance(stored, MachineState):
+            stored = resumed(stored, clock.seconds())
         match self._retired.get(config.name) or stored:
             case None:
                 state = MachineState(status_since=now)

@@ -87,6 +87,13 @@ MAC_ENFORCE_EXPIRATION = Variable(
     "in, and the start says how many there are.",
     "0",
 )
+MAC_REPORT_SECONDS = Variable(
+    "MAC_REPORT_SECONDS",
+    seconds,
+    "Seconds, 0 to 60: how often readers report. A new fob in the first report of a reader that has left out more than "
+    "two starts nothing until it is put in again (:doc:`readers`). ``0``: it does.",
+    "10",
+)
 MAC_COMMIT_BUDGET = Variable(
     "MAC_COMMIT_BUDGET", seconds, "Seconds, 0 to 60, that an answer may wait until its change is on disk.", "0.25"
 )
@@ -127,7 +134,7 @@ SLACK_API_URL = Variable(
 FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
-    *(MAC_ENFORCE_EXPIRATION, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
 )
 SLACK = (
     *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
@@ -187,6 +194,7 @@ class Settings:
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting
+    report_seconds: float = MAC_REPORT_SECONDS.setting
     commit_budget: float = MAC_COMMIT_BUDGET.setting
     missing_readers: str = MAC_MISSING_READERS.setting
     retention_days: int | None = MAC_RETENTION_DAYS.setting

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mac_actors.core.config import Configuration, Directory
+from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
 from mac_actors.settings.environment import Settings
@@ -32,6 +33,7 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
         settings.machines_config if machines else {},
         settings.users_config,
         enforce_expiration=settings.enforce_expiration,
+        report_seconds=settings.report_seconds,
     )
 
 
@@ -40,6 +42,7 @@ def parse(
     users: Path | Sequence[Any],
     *,
     enforce_expiration: bool = False,
+    report_seconds: float = REPORT_SECONDS,
 ) -> Configuration:
     """Check machines and users, given as paths, as parsed JSON or as models.
 
@@ -51,7 +54,9 @@ def parse(
     if problems:
         raise ConfigError(problems)
     return Configuration(
-        machines={name: entry.config(name) for name, entry in machine_entries.items()},
+        machines={
+            name: replace(entry.config(name), report_seconds=report_seconds) for name, entry in machine_entries.items()
+        },
         directory=Directory.of(
             (entry.user() for entry in user_entries.values()), enforce_expiration=enforce_expiration
         ),

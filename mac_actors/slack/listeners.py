@@ -40,7 +40,7 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     def on_error(error: Exception, body: dict[str, Any]) -> None:
         """Whatever the listeners here let through: said to whoever asked."""
         log.error("a Slack command failed", exc_info=error)
-        dispatcher.interactions.apologize(body)
+        dispatcher.replies.apologize(body)
 
     for action, verb in ((notices.CLEAR_ACTION, Verb.CLEAR), (notices.LOCK_ACTION, Verb.LOCK)):
         _register_button(app, dispatcher, action, verb)

@@ -8,15 +8,23 @@ from typing import Any
 
 from slack_sdk import WebClient
 
-from mac_actors.slack import notices
-from mac_actors.slack.gateway import ANSWER_PATIENCE_SECONDS, EPHEMERAL, PLAIN, SlackChat, answer_url, call_quietly
+from mac_actors.slack import answers, notices
+from mac_actors.slack.gateway import (
+    ANSWER_PATIENCE_SECONDS,
+    EPHEMERAL,
+    PLAIN,
+    SlackChat,
+    answer_url,
+    call_quietly,
+)
 
 
 class Replies:
     """Gives answers; one that Slack does not take is logged. Nothing is waited for once ``stopping`` is set."""
 
-    def __init__(self, client: WebClient, stopping: threading.Event) -> None:
+    def __init__(self, client: WebClient, control: str, stopping: threading.Event) -> None:
         self._client = client
+        self._control = control
         self._stopping = stopping
 
     def post(self, texts: Sequence[str], channel: str, thread: str | None) -> None:
@@ -46,4 +54,16 @@ class Replies:
         """Answer an interaction: by its own address, which works also where bot or user are no members."""
         url = body.get("response_url")
         if not (url and call_quietly(answer_url, url=str(url), text=text)):
-            self.whisper(str(body.get("channel_id")), str(body.get("user_id")), text)
+            self.whisper(*self._asker(body), text)
+
+    def apologize(self, body: dict[str, Any]) -> None:
+        """Tell whoever used a command, button or modal that the server made a mistake with it."""
+        self.whisper(*self._asker(body), answers.MISTAKE)
+
+    def _asker(self, body: dict[str, Any]) -> tuple[str, str]:
+        """Return the channel and the user of a payload; a modal names no channel, and is of the control channel."""
+        payload = body.get("event") or body
+        channel = payload.get("channel_id") or payload.get("channel") or self._control
+        user = payload.get("user_id") or payload.get("user")
+        channel, user = (value["id"] if isinstance(value, dict) else str(value) for value in (channel, user))
+        return channel, user

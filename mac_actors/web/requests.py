@@ -110,6 +110,7 @@ _EXPECTED = {
     "string_type": "expected a string",
     "bool_type": "expected true or false",
     "float_type": "expected a number or null",
+    "int_type": "expected a whole number or null",
     "finite_number": "expected a finite number",
     "model_type": "expected an object",
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import EllipsisType
+from typing import Any
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report, Unlock, Unoops
@@ -113,10 +115,19 @@ def report(
     *,
     oops: bool = False,
     uptime: float | EllipsisType | None = ...,
+    **more: Any,
 ) -> Report:
-    """Build a report ``seconds`` after T0, from a reader that has not been restarted unless ``uptime`` says so."""
+    """Build a report ``seconds`` after T0, from a reader that has not been restarted unless ``uptime`` says so.
+
+    ``more`` is what its firmware says of itself.
+    """
     up = UP + seconds if isinstance(uptime, EllipsisType) else uptime
-    return Report(after(seconds), fob_of(card), oops, Telemetry(uptime=up))
+    return Report(after(seconds), fob_of(card), oops, Telemetry(uptime=up, **more))
+
+
+def clocked(event: Report, seconds: float) -> Report:
+    """Return the report as one that came ``seconds`` after T0, whatever the wall clock was."""
+    return replace(event, arrived=after(seconds).timestamp())
 
 
 def oops(seconds: float = 0, by: str = ADMIN, reason: str | None = "belt slips") -> Oops:

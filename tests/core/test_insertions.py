@@ -10,7 +10,7 @@ import pytest
 from mac_actors.core.config import Directory, MachineConfig, User, normalize_fob
 from mac_actors.core.outcomes import CardSeen, SessionRefused, SessionStarted
 from mac_actors.core.outputs import relay_on
-from mac_actors.core.state import Card, Refusal, SecondDecision, Session, SessionKind
+from mac_actors.core.state import Card, MachineState, Refusal, SecondDecision, Session, SessionKind
 from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ANNA,
@@ -200,7 +200,7 @@ def test_a_membership_is_over_from_the_very_moment_of_its_expiry(late_by: timede
 
 
 def test_a_membership_without_end_does_not_expire() -> None:
-    assert decide(MILL, ENFORCED, fresh(MILL), report(ANNA, 1e9)).state.session is not None
+    assert decide(MILL, ENFORCED, MachineState(T0), report(ANNA, 1e9)).state.session is not None
 
 
 def test_a_machine_that_names_no_authorization_refuses_everyone() -> None:

@@ -21,7 +21,17 @@ from mac_actors.core.config import Directory, MachineConfig, User
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Cleared, PowerChanged, Rebooted, SessionStarted
 from mac_actors.core.outputs import outputs, relay_on, second_relay_on
-from mac_actors.core.state import Flag, MachineState, Refusal, SessionKind, Source, Telemetry
+from mac_actors.core.reports import is_older, was_silent
+from mac_actors.core.state import (
+    Flag,
+    MachineState,
+    Refusal,
+    SessionKind,
+    Source,
+    Telemetry,
+    resumed,
+    session_seconds,
+)
 from mac_actors.core.transitions import Decision, decide
 from tests.core.examples import ANNA, BEN, EMIL, ENFORCED, MILL, OTTO, PEOPLE, SAW, STRANGER, T0, TINA, TOM, laser
 
@@ -45,10 +55,15 @@ class Step:
         return self.decision.state
 
     @property
+    def older(self) -> bool:
+        """Whether the event is a report that was sent before the last one."""
+        return isinstance(self.event, Report) and is_older(self.before, self.event)
+
+    @property
     def card_changed(self) -> bool:
         """Whether the event is a report with another card, or none, than the one in the reader."""
         card = self.before.card
-        return isinstance(self.event, Report) and self.event.fob != (card.fob if card else None)
+        return isinstance(self.event, Report) and not self.older and self.event.fob != (card.fob if card else None)
 
     @property
     def inserts(self) -> bool:
@@ -62,16 +77,20 @@ def take(
     before: MachineState,
     event: Input,
     hold: Refusal | None = None,
-) -> MachineState:
-    """Decide, check everything that must hold of the step, and return the new state."""
+) -> Decision:
+    """Decide, and check everything that must hold of the step."""
     step = Step(was, config, directory, before, event, hold, decide(config, directory, before, event, hold=hold))
+    if step.older:
+        assert step.decision == Decision(before)
+        assert step.after is before
+        return step.decision
     check_state(config, step.after)
     check_what_turns_a_relay_on(step)
     check_card_and_session(step)
     check_flags(step)
     check_twice(step)
     check_nothing_unsaid(step)
-    return step.after
+    return step.decision
 
 
 # Many ways lead to one state: it is looked at once.
@@ -120,6 +139,7 @@ def check_card_and_session(step: Step) -> None:
         assert isinstance(event, Report)
         assert not event.oops
         assert step.hold is None
+        assert not was_silent(step.config, step.before, event)
         (start,) = starts
         assert start.fob == event.fob
     else:
@@ -192,6 +212,7 @@ def check_nothing_unsaid(step: Step) -> None:
 # all abstract states
 
 USUAL_UPTIME = 1000.0
+USUAL_COUNT = 5
 
 
 @lru_cache(maxsize=10_000)
@@ -207,13 +228,20 @@ def abstract(state: MachineState) -> MachineState:
         oops=flag(state.oops),
         lock=flag(state.lock),
         card=state.card and replace(state.card, since=T0),
-        session=state.session and replace(state.session, since=T0),
-        telemetry=Telemetry(uptime=None if state.telemetry.uptime is None else USUAL_UPTIME),
+        session=state.session and replace(state.session, since=T0, began=T0.timestamp()),
+        telemetry=Telemetry(
+            uptime=None if state.telemetry.uptime is None else USUAL_UPTIME,
+            firmware=state.telemetry.firmware,
+            boot=state.telemetry.boot and 1,
+            count=state.telemetry.count and USUAL_COUNT,
+        ),
         last_checkin=state.last_checkin and T0,
         last_update=None,
+        last_arrival=state.last_arrival and T0.timestamp(),
     )
 
 
+EARLIER = T0 - timedelta(seconds=10)
 LATER = T0 + timedelta(seconds=10)
 MUCH_LATER = T0 + timedelta(days=1)
 
@@ -234,10 +262,18 @@ def reports() -> Iterable[tuple[Report, Refusal | None]]:
             yield Report(MUCH_LATER, fob, oops, Telemetry(USUAL_UPTIME + 10)), None
         yield Report(LATER, fob, telemetry=Telemetry(USUAL_UPTIME + 10)), Refusal.LATE
         yield Report(LATER, fob, telemetry=Telemetry(5.0)), Refusal.STORAGE
+        yield Report(EARLIER, fob, True, Telemetry(None)), None
+        yield Report(LATER, fob, telemetry=Telemetry(USUAL_UPTIME + 60)), None
 
 
-EVENTS: tuple[tuple[Input, Refusal | None], ...] = (
-    *reports(),
+def reports_that_say_more() -> Iterable[tuple[Report, Refusal | None]]:
+    for fob in CARDS:
+        for boot, count in ((1, USUAL_COUNT - 1), (1, USUAL_COUNT + 1), (2, 0)):
+            yield Report(LATER, fob, telemetry=Telemetry(None, firmware="f", boot=boot, count=count)), None
+
+
+Events = tuple[tuple[Input, Refusal | None], ...]
+COMMANDS: Events = (
     (Oops(LATER, Source.SLACK, "U1"), None),
     (Lock(LATER, Source.HTTP, "U2"), None),
     (Unoops(LATER, Source.CLI), None),
@@ -245,12 +281,13 @@ EVENTS: tuple[tuple[Input, Refusal | None], ...] = (
     (Clear(LATER, Source.SLACK, "U3"), None),
     (Removed(LATER), None),
 )
+EVENTS: Events = (*reports(), *COMMANDS)
+SAYING_MORE: Events = (*reports_that_say_more(), *COMMANDS)
 
-World = tuple[MachineConfig, Directory]
 Node = tuple[MachineConfig, MachineState]
 
 
-def walk(configs: tuple[MachineConfig, ...], directory: Directory) -> set[Node]:
+def walk(configs: tuple[MachineConfig, ...], directory: Directory, events: Events) -> set[Node]:
     """Take every event in every state that can be reached, with every change of configuration; return what was seen."""
     seen: set[Node] = set()
     todo: deque[Node] = deque()
@@ -263,13 +300,13 @@ def walk(configs: tuple[MachineConfig, ...], directory: Directory) -> set[Node]:
 
     blank = MachineConfig(configs[0].name)
     for config in configs:
-        found(config, take(blank, config, directory, MachineState(T0), Configured(T0)))
+        found(config, take(blank, config, directory, MachineState(T0), Configured(T0)).state)
     while todo:
         config, state = todo.popleft()
-        for event, hold in EVENTS:
-            found(config, take(config, config, directory, state, event, hold))
+        for event, hold in events:
+            found(config, take(config, config, directory, state, event, hold).state)
         for other in configs:
-            found(other, take(config, other, directory, state, Configured(LATER)))
+            found(other, take(config, other, directory, state, Configured(LATER)).state)
     return seen
 
 
@@ -277,25 +314,27 @@ def always(config: MachineConfig) -> MachineConfig:
     return replace(config, always_enabled=True)
 
 
-WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory]] = [
-    ("plain", (MILL, always(MILL)), PEOPLE),
-    ("expiry enforced", (MILL, always(MILL)), ENFORCED),
-    ("warn only", (SAW, always(SAW)), ENFORCED),
-    ("second relay", (laser(), always(laser())), PEOPLE),
+WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory, Events]] = [
+    ("plain", (MILL, always(MILL)), PEOPLE, EVENTS),
+    ("firmware that says more", (MILL, always(MILL)), PEOPLE, SAYING_MORE),
+    ("expiry enforced", (MILL, always(MILL)), ENFORCED, EVENTS),
+    ("warn only", (SAW, always(SAW)), ENFORCED, EVENTS),
+    ("second relay", (laser(), always(laser())), PEOPLE, EVENTS),
     (
         "second relay, warn only",
         (laser(warn_only=True, second_warn=True), always(laser(warn_only=True, second_warn=True))),
         PEOPLE,
+        EVENTS,
     ),
-    ("second relay always enabled", (laser(second_always=True), always(laser(second_always=True))), PEOPLE),
+    ("second relay always enabled", (laser(second_always=True), always(laser(second_always=True))), PEOPLE, EVENTS),
 ]
 
 
-@pytest.mark.parametrize(("configs", "directory"), [row[1:] for row in WALKS], ids=[row[0] for row in WALKS])
+@pytest.mark.parametrize(("configs", "directory", "events"), [row[1:] for row in WALKS], ids=[row[0] for row in WALKS])
 def test_the_invariants_hold_in_all_states_that_can_be_reached(
-    configs: tuple[MachineConfig, ...], directory: Directory
+    configs: tuple[MachineConfig, ...], directory: Directory, events: Events
 ) -> None:
-    seen = walk(configs, directory)
+    seen = walk(configs, directory, events)
     # the walk is worth its name: it went through sessions and blocks with every pair of flags
     states = [state for _, state in seen]
     for oops in (False, True):
@@ -318,6 +357,7 @@ LASERS = [
 FEWER = Directory.of((BEN, TOM), enforce_expiration=True)
 
 fobs = st.sampled_from(CARDS)
+since_it_came = st.sampled_from([0.0, 0.0, 0.0, 0.04, 3.0, 6.0, 1e4])
 seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
 uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
 admins: st.SearchStrategy[type[Command]] = st.sampled_from([Oops, Lock, Unoops, Unlock, Clear])
@@ -334,15 +374,23 @@ class History(RuleBasedStateMachine):
         self.config = CONFIGS[0]
         self.directory = PEOPLE
         self.state = MachineState(T0)
+        self.wrong = timedelta()
+        self.boot, self.count = 1, 0
+        self.used = 0.0
 
     @initialize(family=st.sampled_from([CONFIGS, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
     def start(self, family: list[MachineConfig], data: st.DataObject) -> None:
         self.configs = family
         self.config = data.draw(st.sampled_from(family))
-        self.state = take(MachineConfig("machine"), self.config, self.directory, MachineState(T0), Configured(self.now))
+        first = MachineConfig("machine")
+        self.state = take(first, self.config, self.directory, MachineState(T0), Configured(self.now)).state
 
     def happens(self, event: Input, hold: Refusal | None = None) -> None:
-        self.state = take(self.config, self.config, self.directory, self.state, event, hold)
+        decision = take(self.config, self.config, self.directory, self.state, event, hold)
+        self.state = decision.state
+        ended = [outcome.ended_session for outcome in decision.outcomes]
+        self.used += sum(one.seconds for one in ended if one)
+        assert 0 <= self.used <= (self.now - T0).total_seconds() + 1e-3, "usage is more than the time that has passed"
 
     @rule(
         fob=fobs,
@@ -364,9 +412,33 @@ class History(RuleBasedStateMachine):
         self.now += timedelta(seconds=passed)
         self.happens(Report(self.now, fob, telemetry=self.state.telemetry))
 
+    @rule(
+        fob=fobs, ago=since_it_came, oops=st.booleans(), older=st.sampled_from([0, 0, 0, 1, 5]), says_more=st.booleans()
+    )
+    def true_report(self, fob: str | None, ago: float, oops: bool, older: int, says_more: bool) -> None:
+        """One that came some time ago, maybe before others; on a clock of its own, because the wall's may be wrong."""
+        came = max(self.now.timestamp() - ago, self.booted.timestamp())
+        telemetry = Telemetry(came - self.booted.timestamp())
+        if says_more:
+            self.count += 1
+            telemetry = replace(telemetry, firmware="f", boot=self.boot, count=max(0, self.count - older))
+        self.happens(Report(self.now + self.wrong, fob, oops, telemetry, arrived=came))
+
+    @rule(days=st.sampled_from([0, -20_000, -1, 1, 20_000]))
+    def wall_clock_is_set(self, days: int) -> None:
+        self.wrong = timedelta(days=days)
+
     @rule()
     def reader_restarts(self) -> None:
         self.booted = self.now
+        self.boot, self.count = self.boot + 1, 0
+
+    @rule()
+    def server_restarts(self) -> None:
+        before = self.state
+        self.state = resumed(before, self.now.timestamp())
+        assert self.state == before
+        assert session_seconds(self.state) == session_seconds(before)
 
     @rule(kind=admins, by=st.sampled_from([None, "U1", "U2"]), source=st.sampled_from(Source), passed=seconds)
     def admin(self, kind: type[Oops], by: str | None, source: Source, passed: float) -> None:
@@ -376,7 +448,7 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data())
     def configured(self, data: st.DataObject) -> None:
         was, self.config = self.config, data.draw(st.sampled_from(self.configs))
-        self.state = take(was, self.config, self.directory, self.state, Configured(self.now))
+        self.state = take(was, self.config, self.directory, self.state, Configured(self.now)).state
 
     @rule(directory=st.sampled_from([PEOPLE, ENFORCED, FEWER]))
     def users_changed(self, directory: Directory) -> None:

@@ -145,6 +145,7 @@ def test_display_and_light_show_the_first_situation_that_fits(
         status_led_rgb=rgb,
         status_led_brightness=0.0 if rgb == DARK else 0.5,
         second_relay=False,
+        always_on=config.always_enabled and not state.flagged,
     )
 
 

@@ -15,7 +15,7 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.outputs import relay_on
-from mac_actors.core.state import Card, MachineState, SessionKind
+from mac_actors.core.state import Card, MachineState, SessionKind, resumed
 from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ANNA,
@@ -30,8 +30,10 @@ from tests.core.examples import (
     SITUATIONS,
     STRANGER,
     T0,
+    UP,
     after,
     called,
+    clocked,
     fresh,
     person,
     report,
@@ -67,13 +69,78 @@ def test_a_reboot_is_told_by_the_uptime(last: float | None, now: float | None, e
     assert decision.state.telemetry.uptime == now
 
 
-@pytest.mark.parametrize(("by_wall_clock", "elapsed", "rebooted"), [(86_400, 10, False), (10, 86_400, True)])
-def test_where_the_wall_clock_was_set_a_reboot_is_told_by_the_time_that_has_really_gone_by(
-    by_wall_clock: float, elapsed: float, rebooted: bool
+@pytest.mark.parametrize("by_wall_clock", [-86_400, 0, 10, 3600, 86_400])
+@pytest.mark.parametrize(
+    ("elapsed", "uptime", "rebooted"),
+    [(10, 510.0, False), (3600, 4100.0, False), (3600, 3980.0, False), (3600, 3000.0, True), (86_400, 510.0, True)],
+)
+def test_a_reboot_is_told_by_the_clock_that_nobody_sets(
+    by_wall_clock: float, elapsed: float, uptime: float, rebooted: bool
 ) -> None:
+    """That of a server's computer which slept for an hour, too; the wall clock may have been set meanwhile."""
     running = run(MILL, PEOPLE, MachineState(T0), [report(None, 0, uptime=500.0), report(ANNA, 0, uptime=500.0)]).state
-    event = report(ANNA, by_wall_clock, uptime=510.0)
-    assert (decide(MILL, PEOPLE, running, event, elapsed=elapsed).state.session is None) is rebooted
+    event = clocked(report(ANNA, by_wall_clock, uptime=uptime), elapsed)
+    assert (decide(MILL, PEOPLE, running, event).state.session is None) is rebooted
+
+
+@pytest.mark.parametrize(("by_wall_clock", "rebooted"), [(10, False), (200_000, True)])
+def test_after_a_restart_of_the_server_the_wall_clock_tells(by_wall_clock: float, rebooted: bool) -> None:
+    state = resumed(run(MILL, PEOPLE, MachineState(T0), [report(None), report(ANNA)]).state, 5.0)
+    event = replace(report(ANNA, by_wall_clock, uptime=UP + 10), arrived=7.0)
+    decision = decide(MILL, PEOPLE, state, event, now=7.0)
+    assert (decision.state.session is None) is rebooted
+    assert decision.state.last_arrival == 7.0
+
+
+WRAP = 2**32 / 1000
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "elapsed", "rebooted"),
+    [
+        (4_294_960, 3, 10, False),
+        (WRAP - 120, 0, 120, False),
+        (WRAP - 1, 120, 121, False),
+        (WRAP - 60, 59, 120, False),
+        pytest.param(4_294_960, 3, 60, True, id="it would be at 52 by now"),
+        pytest.param(4_294_960, 60, 10, True, id="it can't be at 60 yet"),
+        pytest.param(WRAP - 121, 3, 124, True, id="too long before the wrap"),
+        pytest.param(WRAP - 1, 121, 122, True, id="too long after it"),
+        pytest.param(4_294_960, None, 10, True, id="no uptime yet, as at every start"),
+    ],
+)
+def test_an_uptime_that_begins_anew_by_itself_is_no_reboot_and_a_reboot_at_that_moment_is_one(
+    last: float, now: float | None, elapsed: float, rebooted: bool
+) -> None:
+    before = run(MILL, PEOPLE, MachineState(T0), [report(None, uptime=last), report(ANNA, uptime=last)]).state
+    decision = decide(MILL, PEOPLE, before, report(ANNA, elapsed, uptime=now))
+    assert [type(outcome) for outcome in decision.outcomes] == ([Rebooted] if rebooted else [])
+    assert (decision.state.session is None) is rebooted
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "uptime", "rebooted"),
+    [
+        (1, 1, 3.0, False),
+        (1, 1, None, False),
+        (1, 2, UP + 10, True),
+        (None, 2, UP + 10, False),
+        (None, 2, 3.0, True),
+        (1, None, UP + 10, False),
+        (1, None, 3.0, True),
+    ],
+)
+def test_the_number_of_a_boot_tells_a_reboot_whatever_the_uptime_says(
+    last: int | None, now: int | None, uptime: float | None, rebooted: bool
+) -> None:
+    before = run(MILL, PEOPLE, MachineState(T0), [report(None, boot=last), report(ANNA, boot=last)]).state
+    decision = decide(MILL, PEOPLE, before, report(ANNA, 10, uptime=uptime, boot=now))
+    assert [type(outcome) for outcome in decision.outcomes] == ([Rebooted] if rebooted else [])
+
+
+def test_three_quick_reboots_are_three_reboots() -> None:
+    events = [report(None, 1 + n, uptime=None if n % 2 == 0 else 3.0) for n in range(6)]
+    assert [type(outcome) for outcome in run(MILL, PEOPLE, fresh(MILL), events).outcomes] == [Rebooted] * 3
 
 
 @pytest.mark.parametrize("uptime", [None, 0.0, 1e6])

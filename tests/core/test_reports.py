@@ -207,13 +207,6 @@ def test_a_card_taken_out_ends_its_session(
     assert not relay_on(config, decision.state)
 
 
-def test_a_session_is_never_shorter_than_nothing_when_the_clock_was_set_back() -> None:
-    decision = decide(MILL, PEOPLE, with_card(MILL, ANNA), replace(report(None, 10), at=after(-5)))
-    (ended,) = decision.outcomes
-    assert isinstance(ended, SessionEnded)
-    assert ended.ended.seconds == 0.0
-
-
 def test_the_block_is_lifted_when_the_card_is_taken_out() -> None:
     blocked = run(MILL, PEOPLE, with_card(MILL, ANNA), [oops(20), clear(30)]).state
     assert blocked.card is not None

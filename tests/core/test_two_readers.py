@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mac_actors.core.state import Telemetry
 from mac_actors.core.two_readers import TwoReaders
 
-T0 = datetime(2026, 11, 24, 18, tzinfo=UTC)
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 Report = tuple[float, float | None, str]
-"""Seconds after T0, uptime, address."""
+"""Seconds, uptime, address."""
 
 
 def _seen(reports: Sequence[Report]) -> list[bool]:
     two_readers = TwoReaders()
-    return [two_readers.seen(T0 + timedelta(seconds=at), uptime, address) for at, uptime, address in reports]
+    return [two_readers.seen(at, Telemetry(uptime), address) for at, uptime, address in reports]
+
+
+def _by_boots(*boots: int | None) -> bool:
+    """Whether reports of these boots, one every five seconds, are of two readers in the end."""
+    two_readers = TwoReaders()
+    return [two_readers.seen(5.0 * n, Telemetry(9.0, boot=boot), HERE) for n, boot in enumerate(boots)][-1]
 
 
 def _alternating(count: int) -> list[Report]:
@@ -52,8 +57,25 @@ def test_once_the_other_board_is_gone_all_is_well_again_after_a_minute() -> None
         pytest.param([(10.0 * n, 100 + 10.0 * n, HERE if n < 5 else THERE) for n in range(12)], id="a new address"),
         pytest.param([(0.1 * n, None, HERE) for n in range(12)], id="a sensor without a reading"),
         pytest.param([(0.1 * n, 100.0, HERE) for n in range(12)], id="an uptime that stands still"),
-        pytest.param([(-3600.0 * n, 100 + 10.0 * n, HERE) for n in range(12)], id="a clock that jumps back"),
+        pytest.param([(0.1 * n, (500.0, None, 3.0, None, 9.0)[n % 5], HERE) for n in range(20)], id="quick reboots"),
+        pytest.param([(2.0 * n, None if n % 2 else 8.0, HERE) for n in range(12)], id="a null at every boot"),
+        pytest.param([(10.0 * n, (3.0, 13.0)[n % 2], HERE) for n in range(12)], id="a reader that restarts in a loop"),
+        pytest.param([(10.0 * n, (4294940.0 + 10 * n) % 4294967.296, HERE) for n in range(12)], id="a wrap"),
     ],
 )
 def test_one_board_is_not_taken_for_two(reports: Sequence[Report]) -> None:
     assert not any(_seen(reports))
+
+
+def test_two_boots_by_turns_are_two_readers_and_one_after_the_other_is_not() -> None:
+    assert _by_boots(1, 2, 1, 2)
+    assert not _by_boots(1, 2, 1)
+    assert not _by_boots(*(n // 2 for n in range(20)))
+    assert not _by_boots(*range(20))
+    assert _by_boots(1, None, 1, None) is False, "the uptime is that of one reader"
+
+
+def test_a_reader_with_a_boot_beside_one_without_are_two() -> None:
+    two_readers = TwoReaders()
+    telemetry = [Telemetry(9.0, boot=1), Telemetry(5000.0)]
+    assert [two_readers.seen(5.0 * n, telemetry[n % 2], HERE) for n in range(6)][-1]

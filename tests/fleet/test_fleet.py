@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ from pathlib import Path
 import pykka
 import pytest
 
+from mac_actors import clock
 from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.notices import Channel
@@ -22,6 +22,7 @@ from mac_actors.core.outcomes import (
     OopsSet,
     Outcome,
     PowerChanged,
+    Rebooted,
     SessionEnded,
     SessionRefused,
     SessionStarted,
@@ -38,6 +39,8 @@ from tests.fakes import (
     BOB,
     ODD_ALIAS,
     OLGA,
+    TELEMETRY,
+    Clock,
     RecordingChat,
     RecordingSubscriber,
     open_fleet,
@@ -199,11 +202,78 @@ def test_a_report_that_is_nearly_late_is_decided_as_usual(fleet: MachineFleet) -
     assert report(fleet, "metal-mill", ANN, ago=3.0).outputs.relay
 
 
-def test_a_late_report_still_ends_a_session_and_still_oopses(fleet: MachineFleet) -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The server's clock, moved by the test."""
+    now = Clock()
+    monkeypatch.setattr(clock, "seconds", now)
+    return now
+
+
+def test_a_late_report_still_ends_a_session_and_still_oopses(fleet: MachineFleet, now: Clock) -> None:
     report(fleet, "metal-mill", ANN)
-    assert kinds(report(fleet, "metal-mill", ago=60)) == [SessionEnded]
     report(fleet, "laser", ANN)
-    assert kinds(report(fleet, "laser", ANN, ago=60, oops=True)) == [OopsSet]
+    now.now += 60
+    assert kinds(report(fleet, "metal-mill", ago=50)) == [SessionEnded]
+    assert kinds(report(fleet, "laser", ANN, ago=50, oops=True)) == [OopsSet]
+
+
+def test_reports_are_decided_in_the_order_in_which_they_came_or_change_nothing(fleet: MachineFleet, now: Clock) -> None:
+    report(fleet, "metal-mill", ANN)
+    now.now += 10
+    assert kinds(report(fleet, "metal-mill", ago=2)) == [SessionEnded]
+    for older in (
+        report(fleet, "metal-mill", ANN, ago=3),
+        report(fleet, "metal-mill", ANN, ago=3, oops=True),
+        report(fleet, "metal-mill", ago=3, telemetry=Telemetry(uptime=None)),
+    ):
+        assert kinds(older) == []
+        assert older.outputs.display == "Please Insert\nRFID Card"
+    assert report(fleet, "metal-mill", ANN).outputs.relay
+
+
+def test_older_reports_are_not_taken_for_another_readers(fleet: MachineFleet, now: Clock) -> None:
+    for _ in range(8):
+        now.now += 10
+        report(fleet, "metal-mill", telemetry=Telemetry(uptime=now.now))
+        report(fleet, "metal-mill", telemetry=Telemetry(uptime=now.now - 300), ago=300)
+    assert report(fleet, "metal-mill", ANN, telemetry=Telemetry(uptime=now.now)).outputs.relay
+
+
+def test_a_reader_that_lost_power_while_the_servers_computer_slept_has_restarted(
+    fleet: MachineFleet, now: Clock
+) -> None:
+    report(fleet, "metal-mill", ANN, telemetry=Telemetry(uptime=500.0))
+    now.now += 3600
+    answer = report(fleet, "metal-mill", ANN, telemetry=Telemetry(uptime=3000.0))
+    assert kinds(answer) == [Rebooted]
+    assert not answer.outputs.relay
+
+
+def test_a_report_whose_client_has_hung_up_starts_nothing(fleet: MachineFleet) -> None:
+    event = Report(datetime.now(UTC), ANN, telemetry=TELEMETRY)
+    [refused] = fleet.report("metal-mill", event, clock.seconds(), gone=lambda: True).outcomes
+    assert isinstance(refused, SessionRefused)
+    assert refused.refusal is Refusal.LATE
+    report(fleet, "metal-mill")
+    assert fleet.report("metal-mill", event, clock.seconds(), gone=lambda: False).outputs.relay
+
+
+def test_a_session_is_as_long_as_both_servers_were_there_and_shown_from_its_start(tmp_path: Path, now: Clock) -> None:
+    with open_at(tmp_path) as fleet:
+        report(fleet, "metal-mill", ANN)
+        since = fleet.snapshot("metal-mill").session
+        now.now += 30
+        report(fleet, "metal-mill", ANN)
+        now.now += 5
+    now.now = 3.0  # the computer was started anew
+    with open_at(tmp_path) as fleet:
+        assert fleet.snapshot("metal-mill").session == since
+        now.now += 12
+        report(fleet, "metal-mill", ANN)
+        [ended] = report(fleet, "metal-mill").outcomes
+        assert isinstance(ended, SessionEnded)
+        assert ended.ended.seconds == 42
 
 
 def test_a_late_override_card_is_blocked_too(fleet: MachineFleet) -> None:
@@ -211,9 +281,10 @@ def test_a_late_override_card_is_blocked_too(fleet: MachineFleet) -> None:
     assert not report(fleet, "metal-mill", OLGA, ago=6).outputs.relay
 
 
-def test_a_late_heartbeat_leaves_a_running_session_alone(fleet: MachineFleet) -> None:
+def test_a_late_heartbeat_leaves_a_running_session_alone(fleet: MachineFleet, now: Clock) -> None:
     report(fleet, "metal-mill", ANN)
-    assert report(fleet, "metal-mill", ANN, ago=60).outputs.relay
+    now.now += 60
+    assert report(fleet, "metal-mill", ANN, ago=50).outputs.relay
 
 
 # subscribers
@@ -298,7 +369,7 @@ def test_close_writes_everything_heartbeats_too(tmp_path: Path) -> None:
             fleet["router"].clear()
         last = fleet["router"].lock(reason="last")
         event = Report(datetime.now(UTC), telemetry=Telemetry(uptime=5.0, amps=2.5))
-        fleet.report("metal-mill", event, time.monotonic())
+        fleet.report("metal-mill", event, clock.seconds())
         assert last.get(timeout=WAIT).outcomes
     states = stored(tmp_path)
     router, mill = states["router"], states["metal-mill"]
@@ -388,7 +459,7 @@ def test_a_machine_whose_stored_state_can_not_be_read_comes_back_locked_out(tmp_
 
 def test_snapshots_age(fleet: MachineFleet) -> None:
     old = Report(datetime.now(UTC) - timedelta(seconds=61), telemetry=Telemetry(uptime=1000.0))
-    fleet.report("router", old, time.monotonic())
+    fleet.report("router", old, clock.seconds())
     assert fleet.snapshot("router").online is False
     report(fleet, "router")
     assert fleet.snapshot("router").online is True
@@ -406,7 +477,7 @@ def test_no_actor_is_left_after_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", [timedelta(days=1), timedelta(days=-1)])
 def test_a_wall_clock_that_is_set_ends_no_session(fleet: MachineFleet, step: timedelta) -> None:
-    now, arrival = datetime.now(UTC), time.monotonic()
+    now, arrival = datetime.now(UTC), clock.seconds()
     for number, (fob, at) in enumerate([(None, now), (ANN, now), (ANN, now + step), (ANN, now)]):
         uptime = Telemetry(uptime=1000.0 + 10 * number)
         answer = fleet.report("metal-mill", Report(at, fob, telemetry=uptime), arrival + 10 * number)
@@ -414,7 +485,7 @@ def test_a_wall_clock_that_is_set_ends_no_session(fleet: MachineFleet, step: tim
 
 
 def test_a_reader_that_restarts_while_the_wall_clock_is_put_back_is_seen_to_have_restarted(fleet: MachineFleet) -> None:
-    now, arrival = datetime.now(UTC), time.monotonic() - 3600
+    now, arrival = datetime.now(UTC), clock.seconds() - 3600
     for fob, at, elapsed, uptime in [(None, now, 0, 500.0), (ANN, now, 10, 510.0), (ANN, now, 3000, 520.0)]:
         answer = fleet.report("metal-mill", Report(at, fob, telemetry=Telemetry(uptime=uptime)), arrival + elapsed)
     assert not answer.outputs.relay

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pykka
 import pytest
 
+from mac_actors import clock
 from mac_actors.actors.machine import MachineActor
 from mac_actors.actors.runtime import MacActor, prove_alive
 from mac_actors.core.inputs import Clear, Oops, Report
@@ -300,7 +300,7 @@ def test_heartbeats_are_saved_by_the_watch(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("mac_actors.fleet.supervisor.SAVE_TURNS", 5)
     with open_fleet(Store.open(tmp_path)) as fleet:
         at = datetime.now(UTC)
-        fleet.report("router", Report(at, telemetry=Telemetry(uptime=7.0)), time.monotonic())
+        fleet.report("router", Report(at, telemetry=Telemetry(uptime=7.0)), clock.seconds())
 
         def saved() -> bool:
             state = fleet.store.load_state("router")

@@ -6,7 +6,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -43,7 +42,9 @@ def fleet() -> Iterator[Fleet]:
 
 def report(fleet: Fleet, machine: str, fob: str | None, at: datetime) -> None:
     """A reader's report at any time."""
-    fleet.report(machine, Report(at, fob, telemetry=Telemetry(uptime=at.timestamp())), time.monotonic())
+    fleet.report(
+        machine, Report(at, fob, telemetry=Telemetry(uptime=at.timestamp(), firmware="a test")), at.timestamp()
+    )
 
 
 def test_every_example_is_in_the_documentation_and_short() -> None:

@@ -14,7 +14,7 @@ WEEKS = 26
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A session that runs now: on which machine, whose, since when."""
+    """A session that runs now: on which machine, whose, since when by what was counted of it."""
 
     machine: str
     account_id: str

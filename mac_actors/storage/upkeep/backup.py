@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mac_actors.core.outcomes import Ended, EndReason, Person, SessionEnded
-from mac_actors.core.state import MachineState
+from mac_actors.core.state import MachineState, session_seconds
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE
@@ -194,10 +194,8 @@ def _end_session(name: str, state: MachineState, display_name: str, now: datetim
     session = state.session
     if session is None:
         return Record(record_state(name, replace(state, card=card)))
-    until = max(session.since, state.last_checkin or session.since)
     person = Person(session.account_id, session.full_name)
-    seconds = (until - session.since).total_seconds()
-    ended = Ended(person, session.kind, session.since, seconds, EndReason.RESTORED)
+    ended = Ended(person, session.kind, session.since, session_seconds(state), EndReason.RESTORED)
     outcome = SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)
     since = state.status_since if state.flagged else now
     after = replace(state, card=card, session=None, last_update=now, status_since=since)

@@ -62,8 +62,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
             raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
         received = environ.get("mac.received") or clock.seconds()
+        gone = environ.get("mac.gone", lambda: False)
         try:
-            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"])
+            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone)
         except UnknownMachine:
             short_name = name[:LONGEST_NAME]
             if short_name not in unknown and len(unknown) < UNKNOWN_AT_MOST:
@@ -79,15 +80,19 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
             raise
         refused_readers.remove(name)
         bottle.response.content_type = "application/json"
-        body_of_reply = reply_body(answer.outputs)
+        body_of_reply = reply_body(answer.outputs, says_more=body.firmware is not None)
         observe(clock.seconds() - received)
         return body_of_reply
 
 
 @lru_cache(maxsize=4096)
-def reply_body(outputs: Outputs) -> bytes:
-    """Return the JSON for these outputs. There are few different ones, and most reports get the same again."""
-    return json_line(OutputsBody.model_validate(outputs).model_dump_json())
+def reply_body(outputs: Outputs, *, says_more: bool) -> bytes:
+    """Return the JSON for these outputs; ``says_more``: firmware that says what it is understands more keys.
+
+    There are few different ones, and most reports get the same again.
+    """
+    hidden = None if says_more else {"always_on"}
+    return json_line(OutputsBody.model_validate(outputs).model_dump_json(exclude=hidden))
 
 
 class _RefusedReaders:

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictInt,
     StringConstraints,
     WithJsonSchema,
 )
@@ -28,6 +29,10 @@ def _fob(value: str | None) -> str | None:
     if value and not value.isprintable():
         raise ValueError("a fob code without control characters")
     return normalize_fob(value)
+
+
+def _printable(text: str) -> str | None:
+    return one_line("".join(c if c.isprintable() else " " for c in text)) or None
 
 
 class Body(BaseModel):
@@ -52,6 +57,11 @@ class ReportBody(Body):
     internal_temperature_c: Number | None = Field(None, description="°C, of the reader's chip")
     amps: Number | None = Field(0.0, description="current that the machine draws; null counts as 0")
     second_relay_state: StrictBool | None = Field(None, description="observed only")
+    firmware: Annotated[str, StringConstraints(strict=True, max_length=100), AfterValidator(_printable)] | None = Field(
+        None, description="name and version, of firmware that says more: the following count beside it alone"
+    )
+    boot: StrictInt | None = Field(None, description="a random number of this boot")
+    count: StrictInt | None = Field(None, description="rises with every report of a boot")
 
     def telemetry(self) -> Telemetry:
         """Return what the reader said of itself."""
@@ -62,11 +72,10 @@ class ReportBody(Body):
             self.internal_temperature_c,
             self.amps or 0.0,
             self.second_relay_state,
+            self.firmware,
+            None if self.firmware is None else self.boot,
+            None if self.firmware is None else self.count,
         )
-
-
-def _printable(text: str) -> str | None:
-    return one_line("".join(c if c.isprintable() else " " for c in text)) or None
 
 
 def _known_source(value: object) -> object:

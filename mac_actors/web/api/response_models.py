@@ -22,6 +22,9 @@ class OutputsBody(Body):
     status_led_rgb: tuple[float, float, float]
     status_led_brightness: float
     second_relay: bool
+    always_on: bool = Field(
+        False, description="for firmware that says what it is alone: taking the card out must not stop the machine"
+    )
 
 
 class FlagBody(Body):

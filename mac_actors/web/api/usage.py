@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bottle
 
+from mac_actors import clock
 from mac_actors.core.outcomes import FORGOTTEN
-from mac_actors.core.snapshot import Snapshot
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import Running, Usage, UserUsage
@@ -58,7 +58,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         first = day("from", query.get("from")) or last - timedelta(DEFAULT_DAYS - 1)
         if first > last:
             raise RequestRefused(422, f"from: expected a day that is not after to ({last})")
-        running = running_sessions(fleet.snapshots())
+        running = running_sessions(fleet)
         machines, users = history.usage(first, last, running, users=is_admin())
         titles = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
         return json_of(
@@ -77,12 +77,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         )
 
 
-def running_sessions(snapshots: list[Snapshot]) -> list[Running]:
-    """Return the sessions that run now, as the history wants them."""
+def running_sessions(fleet: MachineFleet) -> list[Running]:
+    """Return the sessions that run now, as the history wants them: as long as they were counted, until now."""
+    now, seconds = datetime.now(UTC), clock.seconds()
     return [
-        Running(machine.name, machine.session.account_id, machine.session.full_name, machine.session.since)
-        for machine in snapshots
-        if machine.session
+        Running(config.name, session.account_id, session.full_name, now - timedelta(seconds=session.seconds(seconds)))
+        for config, state in fleet.published()
+        if (session := state.session)
     ]
 
 

@@ -53,7 +53,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
     def machine(name: str) -> bytes:
         viewer = access.viewer(bottle.request.environ)
         seen = fleet.snapshot(name)
-        running = next((one for one in running_sessions([seen])), None)
+        running = next((one for one in running_sessions(fleet) if one.machine == seen.name), None)
         past = history.machine(seen.name, running)
         before = number("before", bottle.request.query.get("before") or None)
         page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
@@ -81,7 +81,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
     @app.get("/shop", limit=HISTORY)
     def shop() -> bytes:
         viewer = access.viewer(bottle.request.environ)
-        past = history.shop(running_sessions(fleet.snapshots()))
+        past = history.shop(running_sessions(fleet))
         titles = {one.name: one.display_name for one in fleet.configuration.machines.values()}
         length = datetime.now().timestamp() - past.since.timestamp()
         rows = [

@@ -181,7 +181,7 @@ def test_with_a_full_backlog_an_order_is_a_503_and_a_report_is_not(
 
 
 def test_a_report_that_was_late_is_answered_as_any_other(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mac_actors.actors.machine.LATE_SECONDS", -1.0)
+    monkeypatch.setattr("mac_actors.core.transitions.LATE_SECONDS", -1.0)
     outputs = server.outputs("metal-mill", ANN)
     assert outputs["relay"] is False
     assert outputs["display"] == "Remove card and\ninsert it again"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import MakeServer
@@ -199,3 +201,88 @@ def test_a_query_and_a_foreign_content_type_do_not_matter(server: Running) -> No
     body = {"machine_name": "metal-mill", "oops": False, "rfid_value": "", "uptime": 3}
     reply = server.post("/api/machine/update?x=%FF", body, headers={"Content-Type": "text/weird; charset=utf-7"})
     assert reply.status == 200
+
+
+def test_a_new_card_after_a_gap_in_the_readers_own_reports_must_be_put_in_again(server: Running) -> None:
+    server.outputs("metal-mill", uptime=1000)
+    outputs = server.outputs("metal-mill", ANN, uptime=1035.5)
+    assert outputs["relay"] is False
+    assert outputs["display"] == "Remove card and\ninsert it again"
+    assert server.outputs("metal-mill", "", uptime=1036)["relay"] is False
+    assert server.outputs("metal-mill", ANN, uptime=1037)["relay"] is True
+    assert server.outputs("metal-mill", ANN, uptime=1137)["relay"] is True
+    [refused] = server.events("?kind=session_refused")
+    assert "had not reported for a while" in refused["text"]
+
+
+def test_without_report_seconds_a_gap_is_nothing_special(make_server: MakeServer) -> None:
+    server = make_server(report_seconds=0.0)
+    server.outputs("metal-mill", uptime=1000)
+    assert server.outputs("metal-mill", ANN, uptime=2000)["relay"] is True
+
+
+def test_three_quick_reboots_are_three_reboots_and_no_second_reader(server: Running) -> None:
+    for _ in range(3):
+        server.outputs("metal-mill", uptime=1000.5)
+        server.outputs("metal-mill", uptime=None)
+    assert server.outputs("metal-mill", ANN, uptime=5)["relay"] is True
+    assert len(server.events("?kind=rebooted")) == 3
+
+
+# firmware that says what it is
+
+MORE: dict[str, Any] = {"firmware": "mac-reader 1.2", "boot": 71, "uptime": 1000}
+
+
+def more(server: Running, fob: str = "", **fields: Any) -> dict[str, Any]:
+    """Report as such firmware does, and return the answer."""
+    reply = server.report("metal-mill", fob, **{**MORE, **fields})
+    assert reply.status == 200, reply
+    answer: dict[str, Any] = reply.json
+    return answer
+
+
+def test_firmware_that_says_what_it_is_learns_whether_a_machine_is_always_on(server: Running) -> None:
+    keys = [*server.outputs("vent")]
+    assert [*server.report("vent", **MORE).json] == [*keys, "always_on"]
+    assert server.report("vent", **MORE).json["always_on"] is True
+    assert more(server, ANN)["always_on"] is False
+    server.delete("/api/machine/oops/vent")
+    server.post("/api/machine/oops/vent")
+    assert server.report("vent", **MORE).json["always_on"] is False
+    assert server.report("vent").json.keys() == set(keys)
+    assert server.report("vent", firmware=None, boot=71, count=3).json.keys() == set(keys)
+
+
+def test_a_restart_is_seen_by_the_number_of_the_boot_whatever_the_uptime_says(server: Running) -> None:
+    assert more(server, ANN)["relay"] is True
+    assert more(server, ANN, uptime=None)["relay"] is True
+    assert more(server, ANN, boot=2**70, uptime=5000)["relay"] is False
+    assert [event["kind"] for event in server.events("?limit=1")] == ["rebooted"]
+
+
+def test_an_older_count_changes_nothing(server: Running) -> None:
+    assert more(server, ANN, count=7)["relay"] is True
+    assert more(server, "", count=8)["relay"] is False
+    before = server.machine("metal-mill")
+    assert more(server, ANN, count=7, oops=True)["display"] == "Please Insert\nRFID Card"
+    assert server.machine("metal-mill") == before
+
+
+def test_two_boots_by_turns_are_two_readers(server: Running) -> None:
+    for boot in (71, 72, 71, 72):
+        more(server, boot=boot)
+    assert more(server, ANN, boot=71)["relay"] is False
+
+
+def test_what_such_firmware_says_counts_for_no_other(server: Running) -> None:
+    assert server.outputs("metal-mill", ANN, boot=1, count=5)["relay"] is True
+    assert server.outputs("metal-mill", ANN, boot=2, count=1)["relay"] is True
+
+
+@pytest.mark.parametrize("field", ["boot", "count"])
+@pytest.mark.parametrize("value", [1.5, "1", True, []])
+def test_a_number_of_a_boot_that_is_none_is_named(idle_server: Running, field: str, value: object) -> None:
+    reply = idle_server.report("metal-mill", **{**MORE, field: value})
+    assert reply.status == 422
+    assert reply.error.startswith(f"{field}: expected")

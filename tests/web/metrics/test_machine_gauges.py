@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mac_actors import clock
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay
 from mac_actors.core.inputs import Lock, Oops, Report
 from mac_actors.core.state import Source, Telemetry
@@ -142,7 +142,7 @@ def test_configured_flags_show(fleet: MachineFleet) -> None:
 
 
 def test_a_reader_that_is_silent_is_offline_and_keeps_what_it_last_said(fleet: MachineFleet) -> None:
-    fleet.report("router", Report(datetime(2026, 1, 1, tzinfo=UTC), telemetry=Telemetry(7.0)), time.monotonic())
+    fleet.report("router", Report(datetime(2026, 1, 1, tzinfo=UTC), telemetry=Telemetry(7.0)), clock.seconds())
     shown = Scrape.of(Metrics(fleet))
     assert shown.value("mac_machine_online", machine_name="router") == 0
     assert shown.value("machine_uptime_seconds", machine_name="router") == 7
