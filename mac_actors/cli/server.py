@@ -34,8 +34,8 @@ from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
 
-STOP_SECONDS = 10.0
-"""How long a stop may take. What was answered as durable is on the disk by then."""
+STOP_SECONDS = 8.0
+"""How long a stop may take, before the log's last lines. What was answered as durable is on the disk by then."""
 
 _PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
