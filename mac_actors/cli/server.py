@@ -30,6 +30,7 @@ from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load
+from mac_actors.settings.warnings import warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
@@ -77,8 +78,8 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         service.fleet.subscribe(logs.log_outcome)
         service.start()
         logs.log.info("mac-actors %s at %s: %s", VERSION, _address(service), _summary(service.configuration))
-        for exposure in exposures(settings):
-            logs.log.warning("%s", exposure)
+        for line in (*warnings_of(service.configuration), *exposures(settings)):
+            logs.log.warning("%s", line)
         watchdog = Watchdog(service, Systemd())
         watchdog.start()
     try:
@@ -188,6 +189,8 @@ def check() -> None:
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    for line in warnings_of(configuration):
+        click.echo(f"Note: {line}", err=True)
     for exposure in exposures(settings):
         click.echo(f"WARNING: {exposure}.")
 
