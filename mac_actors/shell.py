@@ -56,7 +56,7 @@ class Machines:
         aliased = identifiers(machine.alias.casefold() for machine in machines if machine.alias)
         name = named.get(word) or aliased.get(word)
         if name is None:
-            near = difflib.get_close_matches(word, [*named, *aliased], 2)
+            near = difflib.get_close_matches(word, named | aliased, 2)
             hint = f"did you mean m.{' or m.'.join(near)}?" if near else "m lists all"
             raise NoSuchName(f"no machine is called m.{word}: {hint}")
         return self._fleet[name]

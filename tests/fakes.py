@@ -235,6 +235,9 @@ class RecordingChat:
             self._changed.notify_all()
             return thread or f"post {len(self.posts)}"
 
+    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+        """Keep nothing: posts stay as they were taken."""
+
     def refuse_once(self) -> None:
         """Refuse one post, as a chat that is busy."""
         self.errors.append(ChatError("ratelimited", retry_after=0.0))

@@ -87,8 +87,9 @@ def test_a_wrong_token_is_not_taken_for_a_missing_one(make_server: MakeServer, t
     without = here("oops", "router", "--url", server.url, cwd=tmp_path)
     wrong = here("oops", "router", "--url", server.url, cwd=tmp_path, MAC_ADMIN_TOKEN="wrong")
     assert (without.returncode, wrong.returncode) == (1, 1)
-    assert without.stderr.endswith("Set MAC_ADMIN_TOKEN to the server's token.\n")
-    assert wrong.stderr.endswith("The MAC_ADMIN_TOKEN that is set here is not the server's.\n")
+    load = "In the directory of mac-actors.env: set -a; . ./mac-actors.env; set +a\n"
+    assert without.stderr.endswith(f"Set MAC_ADMIN_TOKEN to the server's token. {load}")
+    assert wrong.stderr.endswith(f"The MAC_ADMIN_TOKEN that is set here is not the server's. {load}")
 
 
 def test_forget_without_a_terminal_says_how_to_agree(make_server: MakeServer, tmp_path: Path, here: Here) -> None:

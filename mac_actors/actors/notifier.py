@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,9 +19,10 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, ThreadKey, text_in
+from mac_actors.core.wording import end_text
 from mac_actors.errors import ChatError, StorageError
-from mac_actors.storage.records import Record, Waiting
+from mac_actors.storage.records import Record, Thread, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,12 @@ class Chat(Protocol):
         Raises :class:`ChatError` when the post was not taken, or may not have been.
         """
 
+    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+        """Have a post of one notice, whose ``text`` this is, say how the matter ended.
+
+        Raises :class:`ChatError` when it may be taken later.
+        """
+
 
 class PrintedChat:
     """A chat that prints: what the demo shows instead of Slack."""
@@ -66,6 +74,9 @@ class PrintedChat:
         del thread
         for notice in notices:
             self._write(f"{notice.at.astimezone():%H:%M:%S}  [{channel} channel]  {notice.text}")
+
+    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+        """Do nothing: what is printed stays."""
 
 
 class Notifier:
@@ -113,8 +124,12 @@ class ChannelNotifier(Pump):
         self._journal = journal
         self._taken = 0  # id of the last notice that the chat took; its row may still be in the outbox
         self._urgent: deque[Waiting] = deque(maxlen=100)
-        self._threads: dict[ThreadKey, str] = {}
+        self._threads: dict[ThreadKey, Thread] = {}
+        self._ended = journal.store.unsettled(channel)  # whose posts are to say so; some may not have ended at all
+        self._settle_at = 0.0
+        self._settling = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
+        self._update_limiter = RateLimiter(chat.seconds_per_post)
         super().__init__(f"{channel} notifier")
 
     def say_now(self, text: str) -> None:
@@ -129,12 +144,14 @@ class ChannelNotifier(Pump):
         backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         while not self._stopping.is_set():
             try:
-                notices = self._next()
-                if not notices:
-                    return
+                waiting = self._next()
+                if not waiting:
+                    if not self._settle_one():
+                        return
+                    continue
                 if self._stopping.wait(self._rate_limiter.delay()):
                     return
-                self._post(notices)
+                self._post(waiting)
             except (ChatError, StorageError) as error:
                 self._complain(error)
                 delay, wanted = backoff.next(), error.retry_after if isinstance(error, ChatError) else None
@@ -144,6 +161,31 @@ class ChannelNotifier(Pump):
                 log.warning("the %s channel takes notices again", self.channel)
             self.error = self.failing_since = None
             backoff.reset()
+
+    def _settle_one(self) -> bool:
+        """Have one post say how its matter ended, when no notice waits; whether there is more to do now."""
+        if not self._ended or time.monotonic() < self._settle_at:
+            return False
+        thread = self._thread(self._ended[:1])
+        begun, cleared = self._journal.store.story(self._ended[0])
+        if thread and thread.unsettled and begun and cleared:
+            try:
+                if self._stopping.wait(self._update_limiter.delay()):
+                    return False
+                end = end_text(thread.key.since, cleared, names=self.channel is Channel.CONTROL)
+                self._chat.settle(self.channel, thread.post, text_in(self.channel, begun), end)
+            except ChatError as error:
+                log.info("a post in the %s channel can't say yet how its matter ended: %s", self.channel, error)
+                wait = self._settling.next() if error.retry_after is None else error.retry_after
+                self._settle_at = time.monotonic() + wait
+                later = threading.Timer(wait, self.wake)
+                later.daemon = True
+                later.start()
+                return False
+            self._remember([thread._replace(unsettled=False)])
+        self._settling.reset()
+        del self._ended[0]
+        return True
 
     def _next(self) -> list[Waiting]:
         """Return what makes the next post."""
@@ -161,27 +203,32 @@ class ChannelNotifier(Pump):
                 return waiting[: max(count, 1)]
         return waiting
 
-    def _post(self, notices: list[Waiting]) -> None:
-        thread = self._thread(notices[0].closes) if len(notices) == 1 else None
-        post = self._chat.post(self.channel, notices, thread)
-        self.posted += len(notices)
-        if notices[0].id == 0:  # said at once; gone already if there was a flood of them
+    def _post(self, waiting: list[Waiting]) -> None:
+        alone = len(waiting) == 1
+        thread = self._thread(waiting[0].closes) if alone else None
+        post = self._chat.post(self.channel, waiting, thread and thread.post)
+        self.posted += len(waiting)
+        if waiting[0].id == 0:  # said at once; gone already if there was a flood of them
             with contextlib.suppress(ValueError):
-                self._urgent.remove(notices[0])
+                self._urgent.remove(waiting[0])
             return
-        self._taken = notices[-1].id
-        opened = tuple((n.opens, self.channel.value, post) for n in notices if n.opens and post)
-        self._threads.update((key, post) for key, _, post in opened)
+        self._taken = waiting[-1].id
+        opened = [Thread(n.opens, self.channel, post, alone) for n in waiting if n.opens and post]
+        self._remember(opened, sent=tuple(n.id for n in waiting))
+        self._ended += (key for n in waiting for key in n.closes)
+
+    def _remember(self, threads: list[Thread], sent: tuple[int, ...] = ()) -> None:
+        self._threads.update((thread.key, thread) for thread in threads)
         while len(self._threads) > 1000:
             del self._threads[next(iter(self._threads))]  # older ones are found in the store
-        self._journal.record(Record(sent=tuple(n.id for n in notices), threads=opened))
+        self._journal.record(Record(sent=sent, threads=tuple(threads)))
 
-    def _thread(self, keys: Sequence[ThreadKey]) -> str | None:
+    def _thread(self, keys: Sequence[ThreadKey]) -> Thread | None:
         """Return the oldest post among those that a notice ends."""
         for key in keys:
-            post = self._threads.get(key) or self._journal.store.thread(key, self.channel)
-            if post:
-                return post
+            thread = self._threads.get(key) or self._journal.store.thread(key, self.channel)
+            if thread:
+                return thread
         return None
 
     def _complain(self, error: ChatError | StorageError) -> None:

@@ -49,7 +49,9 @@ def agree(question: str, yes: bool) -> None:
 
 def url_option(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--url`` to a command."""
-    return click.option("--url", help="Where the server is (MAC_URL).  [default: http://127.0.0.1:MAC_PORT]")(command)
+    return click.option(
+        "--url", metavar="URL", help="Where the server is (MAC_URL).  [default: http://127.0.0.1:MAC_PORT]"
+    )(command)
 
 
 def connect(url: str | None) -> Client:

@@ -79,18 +79,26 @@ def _write(directory: Path, command: str, *, missing: bool) -> list[str]:
 def _content(name: str, directory: Path, command: str) -> str:
     text = (files("mac_actors") / "samples" / "start" / name).read_text(encoding="utf-8")
     if name == "mac-actors.env":
+        if os.geteuid() == 0 and not _hidden(
+            directory, command
+        ):  # then shells that load it mean the service's database
+            text = text.replace("#MACHINE_STATE_DIR=machine_state\n", "MACHINE_STATE_DIR=/var/lib/mac-actors\n")
         return text.replace("#MAC_ADMIN_TOKEN=\n", f"MAC_ADMIN_TOKEN={secrets.token_hex(32)}\n")
     if name.endswith(".service"):
         return text.replace("/opt/mac-actors/bin/mac-actors", command).replace("/etc/mac-actors", str(directory))
     return text
 
 
+def _hidden(directory: Path, command: str) -> list[str]:
+    """Return which of the two a service can't look into."""
+    return [path for path in (str(directory), command.partition(" ")[0]) if path.startswith(NOT_FOR_A_SERVICE)]
+
+
 def _next_steps(directory: Path, command: str) -> str:
     """Return numbered steps, to be typed as they are printed."""
-    program = command.partition(" ")[0]
     called = typed(command)
     place = shlex.quote(str(directory))
-    hidden = [path for path in (str(directory), program) if path.startswith(NOT_FOR_A_SERVICE)]
+    hidden = _hidden(directory, command)
     root = os.geteuid() == 0
     steps = [_PEOPLE, _check(place, called, root)]
     if hidden or not root:

@@ -25,8 +25,20 @@ FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""
 
 
+def _name_argument(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add NAME to a command. One with spaces need not be quoted."""
+    return click.argument(
+        "name",
+        metavar="NAME" if required else "[NAME]",
+        nargs=-1,
+        required=required,
+        callback=lambda _ctx, _param, words: " ".join(words) or None,
+        shell_complete=machine_names,
+    )
+
+
 @click.command(short_help="Show all machines, or one, as they are now.")
-@click.argument("name", required=False, shell_complete=machine_names)
+@_name_argument(required=False)
 @json_option
 @url_option
 def status(name: str | None, as_json: bool, url: str | None) -> None:
@@ -96,7 +108,7 @@ _DONE = {
 
 def _command(command: str) -> click.Command:
     @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
-    @click.argument("name", shell_complete=machine_names)
+    @_name_argument(required=True)
     @click.option("--reason", help="Why; shown to everybody.")
     @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
     @url_option
@@ -122,9 +134,11 @@ def _login_name() -> str | None:
 
 
 @click.command(short_help="Show what happened.")
-@click.argument("name", required=False, shell_complete=machine_names)
+@_name_argument(required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with."
+)
 @json_option
 @url_option
 def events(name: str | None, follow: bool, limit: int, as_json: bool, url: str | None) -> None:

@@ -15,7 +15,7 @@ def slack() -> None:
     """Look after the connection to Slack."""
 
 
-@slack.command("check")
+@slack.command("check", short_help="Check tokens, scopes, channels and Socket Mode.")
 def slack_check() -> None:
     """Check tokens, scopes, both channels and Socket Mode, with what to do where something is wrong."""
     from mac_actors.slack.checks import check_all

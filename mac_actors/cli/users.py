@@ -30,7 +30,7 @@ def users() -> None:
     """Look after the users file."""
 
 
-@users.group("import")
+@users.group("import", short_help="Make users.json from a spreadsheet or a CRM.")
 def import_() -> None:
     """Make the users file from where the members are kept: a spreadsheet, or a CRM."""
 

@@ -37,6 +37,8 @@ COMMAND_SECONDS = 70.0
 PATIENT_SECONDS = 600.0
 """How long an answer may take for which a small computer has to look at the whole journal."""
 
+_LOAD = "In the directory of mac-actors.env: set -a; . ./mac-actors.env; set +a"
+
 _KINDS = {
     "machines": list,
     "display_name": str,
@@ -167,8 +169,8 @@ class Client:
 
     def _token_hint(self, status: int) -> str:
         if status == 401 and self._token:
-            return ". The MAC_ADMIN_TOKEN that is set here is not the server's."
-        return ". Set MAC_ADMIN_TOKEN to the server's token." if status in {401, 403} else ""
+            return f". The MAC_ADMIN_TOKEN that is set here is not the server's. {_LOAD}"
+        return f". Set MAC_ADMIN_TOKEN to the server's token. {_LOAD}" if status in {401, 403} else ""
 
     def _send(
         self,
@@ -194,12 +196,13 @@ class Client:
             finally:
                 connection.close()
         except (OSError, HTTPException, UnicodeError) as error:
-            reason = str(error) if isinstance(error, OSError) else repr(error)
-            hint = (
-                "SSL_CERT_FILE can name the certificate that is to be trusted"
-                if "certificate" in reason.lower()
-                else "is the server running there? --url (MAC_URL) says where it is"
-            )
+            reason = error.strerror or str(error) if isinstance(error, OSError) else repr(error)
+            if "certificate" in reason.lower():
+                hint = "SSL_CERT_FILE can name the certificate that is to be trusted"
+            elif isinstance(error, ssl.SSLError):
+                hint = "does it speak HTTPS there? If not, write http://"
+            else:
+                hint = "is the server running there? --url (MAC_URL) says where it is"
             raise NoServer(f"no answer from {self.url} ({reason}): {hint}") from error
         try:
             answer = json.loads(content)

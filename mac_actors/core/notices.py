@@ -72,6 +72,11 @@ def notices(outcome: Outcome) -> tuple[Notice, ...]:
             return ()
 
 
+def text_in(channel: Channel, outcome: Outcome) -> str:
+    """Return what is posted of this outcome in this channel; of one that is posted in both."""
+    return next(notice.text for notice in notices(outcome) if notice.channel is channel)
+
+
 def _both(outcome: Outcome, opens: ThreadKey | None = None, closes: tuple[ThreadKey, ...] = ()) -> tuple[Notice, ...]:
     return (
         Notice(Channel.CONTROL, full_text(outcome), opens, closes),

@@ -6,11 +6,13 @@ without any member's name, for the oops channel and for whoever reads the events
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
-from mac_actors.core.text import duration, one_line
+from mac_actors.core.text import duration, local_time, one_line
 
 SOURCES = {
     Source.BUTTON: "the button at the machine",
@@ -104,6 +106,13 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
     elif outcome.power_on:
         rest = " Power is on."
     return f"is no longer {lifted}{by}{_reason(outcome, names)}.{rest}"
+
+
+def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
+    """Say in the notice of an oops or lock of ``since`` how it ended: who, after how long, when, why."""
+    who = (f" by {cleared.by}" if cleared.by else f" from {SOURCES[cleared.source]}") if names else ""
+    lasted = duration(max(0.0, (cleared.at - since).total_seconds()))
+    return f"Cleared{who} after {lasted}, {local_time(cleared.at)}{_reason(cleared, names)}."
 
 
 def origin(source: Source, by: str | None) -> str:

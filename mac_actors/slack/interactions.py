@@ -8,14 +8,12 @@ from typing import Any
 
 from slack_sdk import WebClient
 
-from mac_actors.core.notices import ThreadKey
-from mac_actors.core.outcomes import Cleared
-from mac_actors.core.wording import SOURCES
+from mac_actors.core.notices import Channel, ThreadKey, text_in
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.slack import answers, notices, status
+from mac_actors.slack import answers, status
 from mac_actors.slack.changes import Changes
 from mac_actors.slack.commands import ParsedCommand, Target, Verb, moment
-from mac_actors.slack.gateway import call_quietly
+from mac_actors.slack.gateway import call_quietly, update_notice
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.slack.replies import Replies
 
@@ -87,23 +85,13 @@ class Interactions:
         def press(person: SlackUser) -> list[str]:
             oops = self._fleet.snapshot(key.machine).oops
             if oops is None or key != ThreadKey(key.machine, "oops", oops.since):
-                self._show_pressed(body, self._how_it_ended(key), None)
                 return ["This oops is over already: nothing was changed."]
             answer = self._changes.make(verb, Target(key.machine), person, given)
-            if answer.outcomes:
-                done, left = ("Cleared", None) if verb is Verb.CLEAR else ("Locked out", key)
-                self._show_pressed(body, f"{done} by {person.name}.", left)
+            if answer.outcomes and verb is Verb.LOCK:  # that it was cleared its notice says by itself
+                self._show_locked(body, key, person)
             return self._changes.remarks(key.machine, answer)
 
         self._act(user, press, (body.get("message") or {}).get("thread_ts"))
-
-    def _how_it_ended(self, key: ThreadKey) -> str:
-        """Say who cleared an oops that is over."""
-        for entry in self._fleet.store.page(machine=key.machine, limit=100).entries:
-            outcome = entry.outcome
-            if isinstance(outcome, Cleared) and outcome.oops and outcome.oops.since == key.since:
-                return f"Cleared {f'by {outcome.by}' if outcome.by else f'from {SOURCES[outcome.source]}'}."
-        return "This oops is over already."
 
     def _act(self, user: str, act: Callable[[SlackUser], list[str]], thread: str | None = None) -> None:
         """Do something for a user of the control channel."""
@@ -117,13 +105,15 @@ class Interactions:
         for remark in remarks:
             self._replies.whisper(self._control, user, remark, thread)
 
-    def _show_pressed(self, body: dict[str, Any], done: str, key: ThreadKey | None) -> None:
-        message = body.get("message") or {}
-        text = str(message.get("text", ""))
-        call_quietly(
-            self._client.chat_update,
-            channel=self._control,
-            ts=message.get("ts"),
-            text=f"{text}\n{notices.escape(done)}",
-            blocks=notices.pressed_blocks(text, done, key),
-        )
+    def _show_locked(self, body: dict[str, Any], key: ThreadKey, person: SlackUser) -> None:
+        begun, _ = self._fleet.store.story(key)
+        if begun:
+            call_quietly(
+                update_notice,
+                client=self._client,
+                channel=self._control,
+                post=body["message"]["ts"],
+                text=text_in(Channel.CONTROL, begun),
+                done=f"Locked out by {person.name}.",
+                key=key,
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,9 @@ from mac_actors.storage.records import Waiting
 
 LATE = timedelta(seconds=60)
 """A notice older than this is posted with the time at which it happened."""
+
+LONGEST = 4000
+"""Characters that Slack takes when a post is changed; a new one may be longer."""
 
 CLEAR_ACTION, LOCK_ACTION, CLEAR_VIEW = "mac_clear", "mac_lock", "mac_clear_modal"
 
@@ -42,6 +46,11 @@ def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> li
 def section(text: str) -> dict[str, Any]:
     """Return a block with a text in which nothing is formatted. ``text`` is escaped, as everywhere in blocks."""
     return {"type": "section", "text": {"type": "plain_text", "text": unescape(text)[:3000], "emoji": False}}
+
+
+def shorten(text: str) -> str:
+    """Cut an escaped text to what Slack takes everywhere."""
+    return text if len(text) <= LONGEST else re.sub(r"&[a-z]*$", "", text[: LONGEST - 1]) + "…"
 
 
 def unescape(text: str) -> str:

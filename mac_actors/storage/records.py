@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from mac_actors.core.notices import Notice, ThreadKey
+from mac_actors.core.notices import Channel, Notice, ThreadKey
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.storage import codec
+
+
+class Thread(NamedTuple):
+    """A post that tells of an oops or a lock. It is ``unsettled`` until it says how that ended, if it is to."""
+
+    key: ThreadKey
+    channel: Channel
+    post: str
+    unsettled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class Record:
 
     ``state`` is a row of machine_state; ``rows`` are journal rows, each with the notices that go with
     it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
-    ``threads`` where it put those that begin one: key, channel, post. ``seen`` is the chat event that
+    ``threads`` where it put those that begin one. ``seen`` is the chat event that
     asked for all this, with its time.
 
     Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
@@ -32,7 +41,7 @@ class Record:
     rows: tuple[tuple[dict[str, Any], tuple[Notice, ...]], ...] = ()
     notices: tuple[tuple[datetime, Notice], ...] = ()
     sent: tuple[int, ...] = ()
-    threads: tuple[tuple[ThreadKey, str, str], ...] = ()
+    threads: tuple[Thread, ...] = ()
     seen: tuple[str, datetime] | None = None
     rewrites: tuple[tuple[int, str | None, str], ...] = ()
     reworded: tuple[tuple[int, str], ...] = ()

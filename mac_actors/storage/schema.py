@@ -72,8 +72,9 @@ thread = Table(
     Column("key", Text, primary_key=True),
     Column("channel", Text, primary_key=True),
     Column("post", Text, nullable=False),
+    Column("unsettled", Integer, nullable=False, server_default=text("0")),
 )
-"""Posts that tell of an oops or a lock, so that its end is posted in their thread."""
+"""Posts that tell of an oops or a lock, so that its end is posted in their thread; ``unsettled``: and said in them."""
 
 seen_event = Table(
     "seen_event",

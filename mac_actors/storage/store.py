@@ -10,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import Connection, Engine, Select, func, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
@@ -20,8 +21,8 @@ from mac_actors.storage import codec
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.records import Entry, Page, Record, Unreadable, Waiting, read_state
-from mac_actors.storage.schema import journal, machine_state, note, outbox, seen_event, thread
+from mac_actors.storage.records import Entry, Page, Record, Thread, Unreadable, Waiting, read_state
+from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, seen_event, thread
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -142,10 +143,35 @@ class Store:
             for row in rows
         ]
 
-    def thread(self, key: ThreadKey, channel: Channel) -> str | None:
+    def thread(self, key: ThreadKey, channel: Channel) -> Thread | None:
         """Return the post that began this thread in this channel, if it is known."""
-        query = select(thread.c.post).where(thread.c.key == str(key), thread.c.channel == channel.value)
-        return self._scalar("read a thread", query)
+        query = select(thread).where(thread.c.key == str(key), thread.c.channel == channel.value)
+        with self.reading("read a thread") as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Thread(key, channel, row.post, bool(row.unsettled))
+
+    def unsettled(self, channel: Channel) -> list[ThreadKey]:
+        """Return the threads of a channel whose posts do not say yet how their matter ended."""
+        query = select(thread.c.key).where(thread.c.channel == channel.value, thread.c.unsettled)
+        with self.reading("read the threads") as connection:
+            return [key for written in connection.scalars(query) if (key := ThreadKey.parse(written))]
+
+    def story(self, key: ThreadKey) -> tuple[OopsSet | LockSet | None, Cleared | None]:
+        """Return what began this oops or lock, and what ended it, as far as the journal has it."""
+        query = select(journal.c.id, journal.c.kind, journal.c.data).where(
+            journal.c.machine == key.machine, journal.c.at >= codec.timestamp(key.since), text(IS_OF_FLAGS)
+        )
+        with self.reading("read the journal") as connection:
+            rows = connection.execute(query.order_by(journal.c.id)).all()
+        begins = OopsSet if key.flag == "oops" else LockSet
+        begun, ended = None, None
+        for outcome in (entry.outcome for row in rows if (entry := _entry(row.id, row.kind, row.data))):
+            match outcome:
+                case OopsSet() | LockSet() if isinstance(outcome, begins) and outcome.flag.since == key.since:
+                    begun = outcome
+                case Cleared() if (lifted := getattr(outcome, key.flag)) and lifted.since == key.since:
+                    ended = outcome
+        return begun, ended
 
     def has_seen(self, event_id: str) -> bool:
         """Whether this chat event was carried out already."""

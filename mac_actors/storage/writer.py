@@ -69,7 +69,8 @@ class _Statements:
         self.drop_sent = made(delete(outbox).where(outbox.c.id == bindparam("sent_id")))
         self.put_thread = made(
             put_thread.on_conflict_do_update(
-                index_elements=["key", "channel"], set_={"post": put_thread.excluded.post}
+                index_elements=["key", "channel"],
+                set_={"post": put_thread.excluded.post, "unsettled": put_thread.excluded.unsettled},
             ),
             *thread.columns.keys(),
         )
@@ -174,7 +175,8 @@ class Writer:
             do.put_outbox.run(cursor, posts)
             do.drop_sent.run(cursor, [{"sent_id": i} for r in records for i in r.sent])
             do.put_thread.run(
-                cursor, [{"key": str(k), "channel": c, "post": p} for r in records for k, c, p in r.threads]
+                cursor,
+                [t._asdict() | {"key": str(t.key), "unsettled": int(t.unsettled)} for r in records for t in r.threads],
             )
             if seen:
                 do.put_seen.run(cursor, [{"id": i, "at": codec.timestamp(at)} for i, at in seen])

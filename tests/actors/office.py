@@ -53,6 +53,9 @@ class FakeChat:
             self.posts.append((channel, tuple(notice.text for notice in notices), thread))
             return f"{channel} post {len(self.posts)}"
 
+    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+        """Keep nothing: posts stay as they were taken."""
+
     def texts(self, channel: Channel = CONTROL) -> list[str]:
         """Every notice of a channel, in the order in which they were taken."""
         with self._changed:

@@ -40,6 +40,20 @@ def test_help_of_a_mistyped_command_suggests_the_right_one(tmp_path: Path, here:
     assert "lock" in done.stderr
 
 
+# names
+
+
+def test_a_name_with_spaces_needs_no_quotes(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    url = ["--url", make_server().url]
+    assert (
+        output(here, "lock", "metal", "MILL", "--reason", "belt", *url, cwd=tmp_path) == "Metal Mill is locked out.\n"
+    )
+    assert "belt" in output(here, "status", "Metal", *url, "Mill", cwd=tmp_path)
+    assert "belt" in output(here, "events", "-n", "1", "metal", "mill", *url, cwd=tmp_path)
+    assert here("lock", *url, cwd=tmp_path).stderr.endswith("Error: Missing argument 'NAME'.\n")
+    assert here("lock", "metal", "mill", "laser", *url, cwd=tmp_path).returncode == 1
+
+
 # for programs
 
 

@@ -69,6 +69,11 @@ def test_an_answer_that_comes_before_the_request_is_read_is_heard() -> None:
         Client(url).command("oops", "welder", "x" * 10_000_000, None)
 
 
+def test_https_where_it_is_not_spoken_is_said() -> None:
+    with answering(WELL) as (url, _), pytest.raises(NoServer, match=r"does it speak HTTPS there\? .* write http://"):
+        Client(url.replace("http:", "https:")).healthy()
+
+
 def test_a_name_that_no_network_has_is_no_server() -> None:
     with pytest.raises(NoServer, match=r"no answer from http://a\.\.b:5000"):
         Client("http://a..b:5000").healthy()

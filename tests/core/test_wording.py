@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -29,9 +30,9 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
-from mac_actors.core.text import duration
+from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
-from mac_actors.core.wording import full_text, public_text
+from mac_actors.core.wording import end_text, full_text, public_text
 from tests.core.examples import ANNA, BOTH, MILL, OTTO, PEOPLE, T0, clear, fresh, lock, oops, report, run, with_card
 
 ANNA_ADLER = Person("id-anna", "Anna Adler")
@@ -375,6 +376,17 @@ def test_a_clear_ends_the_threads_that_its_oops_and_lock_began_the_older_first(
     (end,) = notices_of(decide(MILL, PEOPLE, state, clear(30)), channel)
     assert end.opens is None
     assert end.closes == tuple(threads)
+
+
+@pytest.mark.parametrize(
+    ("by", "names", "start"),
+    [(WHO, True, f"Cleared by {WHO} after 35 min, "), (None, True, "Cleared from Slack after 35 min, "),
+     (WHO, False, "Cleared after 35 min, ")],
+)  # fmt: skip
+def test_a_notice_says_how_its_matter_ended(by: str | None, names: bool, start: str) -> None:
+    end = cleared(oops=True, lock=False, by=by)
+    since = end.at - timedelta(minutes=35)
+    assert end_text(since, end, names=names) == f"{start}{local_time(end.at)}: mended."
 
 
 def test_every_oops_begins_a_thread_of_its_own() -> None:

@@ -265,7 +265,7 @@ def _notices(shop: Shop, rows: list[Row]) -> Iterator[str]:
 
 def _bare(line: str) -> str:
     """A line of a post without the time of a late one."""
-    return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\] ", "", line)
+    return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d \S+\] ", "", line)
 
 
 def _under_way(shop: Shop, channel: str) -> Counter[str]:

@@ -163,6 +163,9 @@ def test_the_steps_to_a_service_work_as_they_are_printed(
     command = f"{sys.executable} -m mac_actors"
     shop = tmp_path / "shop"
     init_module._write(shop, command, missing=False)
+    settings, state = shop / "mac-actors.env", "MACHINE_STATE_DIR=/var/lib/mac-actors\n"
+    assert (state in settings.read_text()) is root, "a root shell that loads it means the service's database"
+    settings.write_text(settings.read_text().replace(f"\n{state}", f"\nMACHINE_STATE_DIR={tmp_path}/state\n"))
     said = init_module._next_steps(shop, command)
     commands = _commands(said)
     assert ("sudo -i" in commands) is root

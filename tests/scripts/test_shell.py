@@ -98,6 +98,7 @@ def test_a_prompt_with_all_machines(tmp_path: Path, kind: str) -> None:
         assert "UnknownMachine: No such machine: metl mill. Did you mean Metal Mill?" in mistaken
         assert "Traceback" not in mistaken
         assert "no machine is called m.weldr: did you mean m.welder?" in shell.enter("m.weldr")
+        assert "no machine is called m.metalmill: did you mean m.metal_mill?" in shell.enter("m.metalmill")
         assert "ZeroDivisionError" in shell.enter("1/0")
         warned = shell.enter('import logging; logging.warning("the disk is full")')
         assert re.search(r"WARNING\] the disk is full\s+(>>>|In)", warned)

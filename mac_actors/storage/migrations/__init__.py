@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, inspect, select
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.migrations import m0001_initial, m0002_history
+from mac_actors.storage.migrations import m0001_initial, m0002_history, m0003_settled
 from mac_actors.storage.schema import migration
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0001_initial": m0001_initial.upgrade,
     "0002_history": m0002_history.upgrade,
+    "0003_settled": m0003_settled.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 

@@ -95,7 +95,10 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     none or damaged (:func:`is_damage`).
     """
     if not path.is_file():
-        raise StorageError(f"there is no database {path}: is MACHINE_STATE_DIR what it is for the server?")
+        raise StorageError(
+            f"there is no database {path}: set MACHINE_STATE_DIR to what it is for the server "
+            "(as a service: /var/lib/mac-actors)"
+        )
     connection = None
     try:
         connection = sqlite3.connect(

@@ -82,7 +82,7 @@ class Bot:
         ack()
         self.heard.append(body)
         text = f"cleared by {body['user']['id']}: {body['actions'][0]['value']}"
-        client.chat_update(channel=body["channel"]["id"], ts=body["message"]["ts"], text=text)
+        client.chat_update(channel=body["channel"]["id"], ts=body["message"]["ts"], text=text, blocks=[])
 
     def _submitted(self, ack: Ack, body: dict[str, Any]) -> None:
         ack(response_action="errors", errors={"machine": "not now"})

@@ -154,6 +154,8 @@ class WebApi:
         text, blocks = _content(params, longest=4_000)
         if params.get("parse") != "none":
             text = link_addresses(text)
+        if "blocks" not in params:
+            blocks = list(post.blocks)
         self._state.updates.append(Update(channel.id, post.ts, text, blocks, time.monotonic()))
         self._state.current[channel.id, post.ts] = new = replace(post, text=text, blocks=blocks)
         return {"channel": channel.id, "ts": post.ts, "text": text, "message": _message(new)}
