@@ -36,8 +36,8 @@ class RefusedReaders:
             times.append(now)
         called = f" ({name})" if machine.alias else ""  # its reader knows no alias
         self._notify(
-            f"{machine.display_name}{called}: the reports of its reader are refused, so it can't be stopped from here. Look at "
-            f"the machine, then mend its reader ({why})."
+            f"{machine.display_name}{called}: the reports of its reader are refused, so it can't be stopped from here. "
+            f"Look at the machine, then mend its reader ({why})."
         )
 
     def remove(self, name: str) -> None:
