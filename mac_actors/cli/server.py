@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import signal
 import sys
@@ -31,8 +32,8 @@ from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
 
-STOP_SECONDS = 10.0
-"""How long a stop may take. What was answered as durable is on the disk by then."""
+STOP_SECONDS = 8.0
+"""How long a stop may take, before the log's last lines. What was answered as durable is on the disk by then."""
 
 _PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
@@ -113,6 +114,7 @@ def _end_within(seconds: float) -> threading.Timer:
 
     def end() -> None:
         logs.log.critical("the server has not stopped within %.0f s: it ends now", seconds)
+        logging.shutdown()  # what was said is still written, if somebody reads it
         os._exit(1)
 
     guard = threading.Timer(seconds, end)

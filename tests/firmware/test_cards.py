@@ -119,7 +119,7 @@ def test_a_code_counts_with_the_card_in_alone(reader: Reader, link: Link) -> Non
 
 
 def test_a_card_that_is_in_at_power_up_starts_nothing(make_reader: MakeReader, link: Link) -> None:
-    reader = make_reader(card_at_boot=True)
+    reader = make_reader(at_boot="card")
     reader.do(f"code {BJORN}")
     reader.later(10)
     next_answer(reader, link)
