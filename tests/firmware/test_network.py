@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import PATIENCE, ServerProcess
+from tests.fakes import wait_until
 from tests.firmware.conftest import MakeReader, next_answer
 from tests.firmware.link import Link
 from tests.firmware.reader import BJORN, EMPTY, NO_ANSWER, OOPSED, PATIENT_MS, TAKE_OUT, WELCOME, Reader
@@ -16,6 +17,9 @@ from tests.firmware.reader import BJORN, EMPTY, NO_ANSWER, OOPSED, PATIENT_MS, T
 pytestmark = pytest.mark.firmware
 
 DAYS = 86400.0
+
+GREEN = "0.143595"
+"""Half of all light, as an eye sees it."""
 
 
 def test_a_card_that_was_in_and_out_while_a_heartbeat_hung_starts_nothing(
@@ -83,10 +87,12 @@ def test_a_card_taken_out_while_the_server_is_gone_stops_the_machine_and_ends_th
 ) -> None:
     reader.card_in(BJORN)
     reader.expect(WELCOME)
+    reader.expect(f"green {GREEN}")
     link.cut()
     reader.do("card out")
     reader.expect("relay off")
     reader.expect(NO_ANSWER)
+    wait_until(lambda: reader.shows("green") == f"{0:f}")
     link.mend()
     reader.expect(EMPTY)
     assert server.machine("table-saw")["status"] == "idle"
@@ -163,7 +169,6 @@ def test_what_is_no_whole_answer_is_none(reader: Reader, link: Link, answer: byt
     reader.card_in(BJORN)
     reader.expect(TAKE_OUT)
     reader.do("card out")
-    link.next_report(rfid_value="", count=3)
     link.alter = lambda real: real
     reader.expect(EMPTY)
     reader.card_in(BJORN)
