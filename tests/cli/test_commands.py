@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 from tests.conftest import Here, MakeServer
-from tests.e2e.processes import COMMAND, PATIENCE, Talking, environment, free_port
+from tests.e2e.processes import COMMAND, PATIENCE, Talking, environment, free_port, run
 from tests.fakes import ANN, sample_users
 from tests.web.client import Running
 
@@ -52,6 +52,21 @@ def test_a_name_with_spaces_needs_no_quotes(make_server: MakeServer, tmp_path: P
     assert "belt" in output(here, "events", "-n", "1", "metal", "mill", *url, cwd=tmp_path)
     assert here("lock", *url, cwd=tmp_path).stderr.endswith("Error: Missing argument 'NAME'.\n")
     assert here("lock", "metal", "mill", "laser", *url, cwd=tmp_path).returncode == 1
+
+
+# others' files
+
+
+def test_what_belongs_to_another_user_is_a_line_that_says_what_to_do(tmp_path: Path) -> None:
+    state = tmp_path / "machine_state"
+    state.mkdir()
+    state.chmod(0)
+    # Root can read all, unless it gives that up.
+    mortal = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = run("backup", "copy", cwd=tmp_path, command=[*mortal, *COMMAND])
+    assert (done.returncode, done.stdout) == (1, "")
+    what = "machine_state/mac.sqlite3: permission denied: become root with sudo, or the user to whom it belongs"
+    assert done.stderr == f"Error: {what}\n"
 
 
 # for programs
