@@ -76,6 +76,7 @@ fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.security.fuzz_commands --minutes $(MINUTES)
 
 soak: $(VENV)/.dev
+	$(BIN)/python -m tests.hostile
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out soak.json
 
 check: lint types imports docs test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import logging
 import os
 import signal
 import sys
@@ -27,12 +28,13 @@ from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load
+from mac_actors.settings.warnings import warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
 
-STOP_SECONDS = 10.0
-"""How long a stop may take. What was answered as durable is on the disk by then."""
+STOP_SECONDS = 8.0
+"""How long a stop may take, before the log's last lines. What was answered as durable is on the disk by then."""
 
 _PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
@@ -73,6 +75,8 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
     service.fleet.subscribe(logs.log_outcome)
     service.start()
     logs.log.info("mac-actors %s at %s: %s", VERSION, service.server.url, _summary(service.configuration))
+    for line in warnings_of(service.configuration):
+        logs.log.warning("%s", line)
     watchdog = Watchdog(service, Systemd())
     watchdog.start()
     try:
@@ -113,6 +117,7 @@ def _end_within(seconds: float) -> threading.Timer:
 
     def end() -> None:
         logs.log.critical("the server has not stopped within %.0f s: it ends now", seconds)
+        logging.shutdown()  # what was said is still written, if somebody reads it
         os._exit(1)
 
     guard = threading.Timer(seconds, end)
@@ -156,6 +161,8 @@ def check() -> None:
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    for line in warnings_of(configuration):
+        click.echo(f"Note: {line}", err=True)
 
 
 @click.command(short_help="Try it: a server with sample machines, readers and people.")

@@ -102,7 +102,7 @@ def misbehave(server_port: int, token: str) -> None:
         ("POST", "/api/machine/update", json.dumps(report), {"Authorization": f"Basic {ADMIN}"}),
         ("POST", "/api/machine/update", json.dumps(report)[:-5], head),
         ("POST", "/api/machine/update", json.dumps({**report, "oops": KNOWN}), head),
-        ("POST", "/api/machine/update", json.dumps({**report, "rfid_value": f"{KNOWN}\x07"}), head),
+        ("POST", "/api/machine/update", json.dumps({**report, "rfid_value": f"{KNOWN[:5]}\x07{KNOWN[5:]}"}), head),
         ("POST", "/api/machine/update", json.dumps({**report, "machine_name": "nowhere"}), head),
         ("POST", f"/api/machine/oops/kiln?token={ADMIN}", "{}", admin),
         ("POST", f"/api/reload?token={ADMIN}", "", admin),
