@@ -132,8 +132,8 @@ class Client:
         return self._ours(self._send("GET", "/readyz")[1], "ready")
 
     def reload(self, *, force: bool = False) -> dict[str, Any]:
-        """Have the server read both files again; returns what changed."""
-        return self._get("powered_on", "POST", "/api/reload", {"force": "1"} if force else {})
+        """Have the server read both files again; returns what changed, with ``warnings``."""
+        return self._get("powered_on", "POST", "/api/reload", {"details": "1"} | ({"force": "1"} if force else {}))
 
     def reload_users(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""

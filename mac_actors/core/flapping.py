@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mac_actors.core.outcomes import Outcome, SessionEnded, SessionRefused, SessionStarted
 
-AT_MOST, WITHIN_SECONDS = 4, 60.0
+AT_MOST, WITHIN_SECONDS = 6, 60.0
 """So often in this time may one card be put in before it is taken for a loose one."""
 
 
