@@ -186,7 +186,7 @@ class MachineActor(MacActor):
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
+                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
                 seen=seen,
             )
             self._written = journal.record(record)
@@ -203,8 +203,8 @@ class MachineActor(MacActor):
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer
 
-    def _notices(self, outcome: Outcome) -> tuple[Notice, ...]:
-        return notices(outcome) if self._context.chat else ()
+    def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
+        return notices(outcome, state) if self._context.chat else ()
 
 
 class MachineProxy(pykka.ActorProxy[MachineActor]):

@@ -72,8 +72,8 @@ class Interactions:
     def _clear(self, target: Target, person: SlackUser, given: datetime | None) -> list[str]:
         return self._changes.remarks(target.name, self._changes.make(Verb.CLEAR, target, person, given))
 
-    def button(self, verb: Verb, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Clear or lock the machine of an oops notice, and show in the notice who did it."""
+    def button(self, command: str, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Give a command to the machine of a notice, if its oops or lock is not over."""
         user, channel = str(body["user"]["id"]), str(body.get("channel", {}).get("id", ""))
         key, given = ThreadKey.parse(str(action.get("value", ""))), moment(action.get("action_ts"))
         if channel != self._control or key is None:
@@ -83,11 +83,12 @@ class Interactions:
             return
 
         def press(person: SlackUser) -> list[str]:
-            oops = self._fleet.snapshot(key.machine).oops
-            if oops is None or key != ThreadKey(key.machine, "oops", oops.since):
-                return ["This oops is over already: nothing was changed."]
-            answer = self._changes.make(verb, Target(key.machine), person, given)
-            if answer.outcomes and verb is Verb.LOCK:  # that it was cleared its notice says by itself
+            machine = self._fleet.snapshot(key.machine)
+            flag = machine.oops if key.flag == "oops" else machine.lock
+            if flag is None or flag.since != key.since:
+                return [answers.over_text(key, self._fleet.store.story(key)[1])]
+            answer = self._changes.make(command, Target(key.machine), person, given)
+            if answer.outcomes and command == Verb.LOCK:  # that it was cleared its notice says by itself
                 self._show_locked(body, key, person)
             return self._changes.remarks(key.machine, answer)
 
