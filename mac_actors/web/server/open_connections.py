@@ -40,6 +40,11 @@ class OpenConnections:
         for conns in self._by_owner.values():
             yield from conns
 
+    @property
+    def held(self) -> int:
+        """Bytes of memory that all clients together are charged for."""
+        return self._budget.total
+
     def add(self, conn: Connection) -> None:
         """Take a new connection in."""
         self._by_owner.setdefault(conn.owner, OrderedDict())[conn] = None

@@ -38,7 +38,7 @@ ANSWER_SECONDS = 10.0
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending (what it sends is dropped) so that it can read the answer."""
 
-ACCEPTS = 64
+ACCEPTS = 256
 """New connections taken in one go before the waiting ones are looked at again."""
 
 EVENTS = 256
