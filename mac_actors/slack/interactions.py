@@ -9,6 +9,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from mac_actors.core.notices import Channel, ThreadKey, text_in
+from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, status
 from mac_actors.slack.changes import Changes
@@ -16,6 +17,10 @@ from mac_actors.slack.commands import ParsedCommand, Target, Verb, moment
 from mac_actors.slack.gateway import call_quietly, update_notice
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.slack.replies import Replies
+from mac_actors.storage.records import Record
+
+BARRIER_SECONDS = 1.0
+"""How long is waited for what was decided before to be on disk, so that it can be told."""
 
 
 class Interactions:
@@ -86,13 +91,20 @@ class Interactions:
             machine = self._fleet.snapshot(key.machine)
             flag = machine.oops if key.flag == "oops" else machine.lock
             if flag is None or flag.since != key.since:
-                return [answers.over_text(key, self._fleet.store.story(key)[1])]
+                return [self._over(key)]
             answer = self._changes.make(command, Target(key.machine), person, given)
+            if not answer.outcomes and command != Verb.LOCK and Already.SET_SINCE not in answer.already:
+                return [self._over(key)]  # somebody was quicker
             if answer.outcomes and command == Verb.LOCK:  # that it was cleared its notice says by itself
                 self._show_locked(body, key, person)
             return self._changes.remarks(key.machine, answer)
 
         self._act(user, press, (body.get("message") or {}).get("thread_ts"))
+
+    def _over(self, key: ThreadKey) -> str:
+        """Say that an oops or lock is over, and who lifted it, which may be on its way to the disk."""
+        self._fleet.journal.record(Record()).wait(BARRIER_SECONDS)
+        return answers.over_text(key, self._fleet.store.story(key)[1])
 
     def _act(self, user: str, act: Callable[[SlackUser], list[str]], thread: str | None = None) -> None:
         """Do something for a user of the control channel."""

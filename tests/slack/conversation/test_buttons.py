@@ -109,6 +109,20 @@ def test_two_who_press_clear_at_once_clear_once_and_the_notice_shows_who_did(sho
     assert "Cleared by bob after" in shown_text(shop, notice)
 
 
+def test_two_who_press_clear_at_the_same_moment_clear_once_and_the_second_is_told_who_did(shop: Shop) -> None:
+    notice = oops_notice(shop)
+    presses = [shop.workspace.press("mac_clear", message=notice, user=user) for user in (ADA, BOB)]
+    for pressed in presses:
+        pressed.acked()
+    [told] = shop.wait_for_ephemerals()
+    shop.wait_for_updates(2)
+    shop.settle()
+    assert len(shop.texts(CONTROL)) == len(shop.texts(OOPS)) == 1
+    first = {ADA: "bob", BOB: "ada"}[told.user]
+    assert told.text.startswith(f"This oops is over already: nothing was changed. Cleared by {first} after ")
+    assert f"Cleared by {first} after " in shown_text(shop, notice)
+
+
 def test_a_press_that_changes_nothing_is_not_shown_as_done_by_whoever_pressed(shop: Shop) -> None:
     notice = oops_notice(shop)
     shop.say("lock Metal Mill", user=ADA)
