@@ -30,6 +30,7 @@ def variables(workspace: Workspace, **changes: str) -> dict[str, str]:
         "SLACK_SIGNING_SECRET": SECRET,
         "SLACK_CONTROL_CHANNEL_ID": CONTROL,
         "SLACK_OOPS_CHANNEL_ID": OOPS,
+        "MAC_COMMIT_BUDGET": "20",  # what is answered is on disk, however busy the computer is
         "no_proxy": "*",
         **changes,
     }
