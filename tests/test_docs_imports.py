@@ -99,6 +99,7 @@ def test_the_page_about_users_works_when_it_is_followed(tmp_path: Path) -> None:
         account(2, **_named("Grace Nobody"), Fob10Digit="1000007", **{"Second Fob": "1000008", until: "2099-03-31"}),
         account(3, **_named("Frøya Made-Up"), Fob10Digit="1000006"),
     ]
+    shutil.copy(ROOT / "docs" / "examples" / "mitglieder.csv", tmp_path)
     with neon_server(accounts) as neon:
         secrets = {"NEON_ORG_ID": ORGANIZATION, "NEON_API_KEY": KEY, "NEON_API_URL": neon.url}
         commands = _follow("users.rst", tmp_path, **secrets)
@@ -106,5 +107,6 @@ def test_the_page_about_users_works_when_it_is_followed(tmp_path: Path) -> None:
         *(["mac-actors users import csv members.csv"] * 3),
         "mac-actors users import csv wrong.csv",
         "cat members.csv | mac-actors users",
+        "USERS_CONFIG=club.json mac-actors users import csv",
         "mac-actors users import neon --dry-run",
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,14 @@ from mac_actors.errors import ConfigError, NoServer
 from mac_actors.imports.users.people import gather
 from mac_actors.imports.users.source import UserSource, checked, read_toml
 from mac_actors.imports.users.update import Change, Update, compare, present_users, write
-from mac_actors.settings.files import users_of
+from mac_actors.settings import Settings
+from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.files import parse, users_of
+from mac_actors.settings.problems import printed
+from mac_actors.settings.warnings import warnings_of
 
 SHOWN = 50
-"""Users in the table at the most; of the rest it is said how many."""
+"""Users in the table, and names of those left out, at the most; of the rest it is said how many."""
 
 _FILE = click.Path(path_type=Path)
 
@@ -43,19 +48,23 @@ class Options:
     dry_run: bool
     yes: bool
     force: bool
+    show_all: bool
     url: str | None
 
 
 def _common(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that every import has; they come as one value, ``options``."""
 
-    def run(extra: Path | None, dry_run: bool, yes: bool, force: bool, url: str | None, **own: Any) -> None:
-        command(options=Options(extra, dry_run, yes, force, url), **own)
+    def run(
+        extra: Path | None, dry_run: bool, yes: bool, force: bool, show_all: bool, url: str | None, **own: Any
+    ) -> None:
+        command(options=Options(extra, dry_run, yes, force, show_all, url), **own)
 
     run.__doc__ = command.__doc__
     run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     run = url_option(run)
     run = click.option("--force", is_flag=True, help="Take it though more than half of the users would go.")(run)
+    run = click.option("--show-all", is_flag=True, help=f"Show all changes and all names, not {SHOWN} of each.")(run)
     run = click.option("--yes", is_flag=True, help="Do not ask.")(run)
     run = click.option("--dry-run", is_flag=True, help="Show what would change, and do nothing.")(run)
     return click.option("--extra", type=_FILE, help="Users that the source does not have: a file like users.json.")(run)
@@ -80,8 +89,19 @@ def _pairs(option: str, given: Iterable[str], *, alone: bool = False) -> list[tu
     metavar="COLUMN[=NAME]",
     help="A column of yes and no; a yes gives the authorization NAME.",
 )
+@click.option("--yes-word", multiple=True, metavar="WORD", help="What means yes there too; * is whatever is not empty.")
+@click.option("--no-word", multiple=True, metavar="WORD", help="What means no there too.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="Who is taken: 'COLUMN = VALUE' or 'COLUMN != VALUE'; several values of a column are alternatives.",
+)
 @click.option("--default", multiple=True, metavar="FIELD=VALUE", help="The value of a field that the file lacks.")
-@click.option("--separators", help="What stands between fobs or authorizations in a cell.  [default: ; and ,]")
+@click.option(
+    "--separators",
+    help="What stands between fobs or authorizations in a cell.  [default: ; (authorizations: , too)]",
+)
 @click.option("--delimiter", help="What stands between cells.  [default: what the first line has most of]")
 @click.option("--encoding", help="As utf-8, cp1252.  [default: UTF-8, and cp1252 where it is not]")
 @click.option("--date-format", help="How days are written, as %d.%m.%Y.  [default: %Y-%m-%d]")
@@ -92,6 +112,9 @@ def import_csv(
     mapping: Path | None,
     column: tuple[str, ...],
     authorization_column: tuple[str, ...],
+    yes_word: tuple[str, ...],
+    no_word: tuple[str, ...],
+    where: tuple[str, ...],
     default: tuple[str, ...],
     separators: str | None,
     delimiter: str | None,
@@ -102,7 +125,8 @@ def import_csv(
 
     A column that is called as a field of users.json (case does not count) need not be named.
     """
-    from mac_actors.imports.users.csv_file import CsvSource, Mapped
+    from mac_actors.imports.users.csv_file import CsvSource
+    from mac_actors.imports.users.mapping import Mapped
 
     data: dict[str, Any] = read_toml(mapping) if mapping else {}
     if mapping:
@@ -116,6 +140,7 @@ def import_csv(
         "defaults": dict(_pairs("--default", default)),
     }
     data |= {key: {**data.get(key, {}), **value} for key, value in more.items()}
+    data |= {key: list(words) for key, words in (("yes", yes_word), ("no", no_word), ("where", where)) if words}
     single = {"separators": separators, "delimiter": delimiter, "encoding": encoding, "date_format": date_format}
     data |= {key: value for key, value in single.items() if value is not None}
     mapped = checked(Mapped, data, "options")
@@ -146,17 +171,21 @@ def import_neon(options: Options, config: Path) -> None:
 
 def _import(source: UserSource, options: Options, notes: Callable[[], Iterable[str]] = lambda: ()) -> None:
     """Read, compare, show, ask, write, have the server read it: the same for every source."""
-    path = read_settings().users_config
+    settings = read_settings()
+    path = settings.users_config
     before, old = present_users(path, force=options.force)
     extra = users_of(options.extra) if options.extra else []
     people = gather(source, extra, old)
     update = compare(path, before, old, people.users)
     for note in notes():
         click.echo(note, err=True)
-    if people.without_fob:
-        click.echo(f"Left out, because they have no fob: {people.without_fob}.")
+    shown = None if options.show_all else SHOWN
+    for reason, names in people.left_out.items():
+        more = f", … and {len(names) - SHOWN} more" if shown and len(names) > shown else ""
+        click.echo(printed(f"Left out, because {reason}: {len(names)} ({', '.join(names[:shown])}{more})."))
     if update.changes:
-        _show(update)
+        _show(update, shown)
+        _warn(settings, people.users)
         if not options.force:
             update.refuse_loss()
         if options.dry_run:
@@ -172,15 +201,22 @@ def _import(source: UserSource, options: Options, notes: Callable[[], Iterable[s
     _reload(options)
 
 
-def _show(update: Update) -> None:
+def _show(update: Update, shown: int | None) -> None:
     rows = table("", "Account", "Name", "What")
-    for change in update.changes[:SHOWN]:
+    for change in update.changes[:shown]:
         rows.add_row(*map(plain, _row(change)))
     out.print(rows)
-    if len(update.changes) > SHOWN:
-        click.echo(f"… and {len(update.changes) - SHOWN} more.")
+    if shown and len(update.changes) > shown:
+        click.echo(f"… and {len(update.changes) - shown} more (--show-all shows them).")
     numbers = ", ".join(f"{update.count(what)} {what}" for what in ("added", "removed", "changed"))
     click.echo(f"{count(len(update.old), 'user')} → {count(len(update.new), 'user')}: {numbers}.")
+
+
+def _warn(settings: Settings, users: Sequence[UserEntry]) -> None:
+    """Say which authorizations the machines don't know, where machines.json can be read."""
+    with contextlib.suppress(ConfigError):
+        for line in warnings_of(parse(settings.machines_config, users)):
+            click.echo(f"Note: {line}", err=True)
 
 
 def _row(change: Change) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from unicodedata import category
 
 from mac_actors.core.text import INVISIBLE, one_line
 
@@ -14,11 +16,37 @@ REPORT_SECONDS = 10.0
 FOB_LENGTH = 10
 """Characters of a fob code; the readers' firmware strips leading zeroes, we put them back."""
 
+_ENDS = "".join(c for c in map(chr, range(0x3001)) if c.isspace() or category(c) == "Cc")
+"""White space and control characters: readers and people leave them around a code."""
+
 
 def normalize_fob(code: str | None) -> str | None:
-    """Left-pad a fob code to ten characters with ``0``; an empty code or ``None`` is no fob (``None``)."""
-    code = (code or "").strip()
+    """Return a fob code in its normal form: the same for ``36912``, ``000000036912``; ``0A:1B:2C`` and ``a1b2c``.
+
+    Without what is at its ends, separators, case and leading zeroes; then padded to ten characters. ``None``: there is
+    no fob.
+    """
+    code = _join((code or "").strip(_ENDS).upper())
+    code = _join(code.lstrip("0" + _ENDS))
     return code.rjust(FOB_LENGTH, "0") if code else None
+
+
+def read_fob(code: str | None) -> str | None:
+    """Normalize a code that comes from outside. Raises ``ValueError`` for one with control characters in it."""
+    fob = normalize_fob(code)
+    if fob and not fob.isprintable():
+        raise ValueError("a fob code without control characters")
+    return fob
+
+
+def _join(code: str) -> str:
+    """Return a code without the separators between its groups: hexadecimal digits, as many in each."""
+    if code.isalnum():
+        return code
+    groups = re.split("[-: ]", code)
+    joined = "".join(groups)
+    alike = len({len(group) for group in groups}) == 1 and re.fullmatch("[0-9A-F]+", joined)
+    return joined if alike else code
 
 
 _FOLDED = str.maketrans(

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mac_actors.core.config import normalize_fob
 from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted
 from mac_actors.core.state import Flag
 
@@ -38,8 +39,8 @@ class Redaction:
         return person is not None and (self.everybody or person.account_id in self.accounts)
 
     def has_fob(self, fob: str) -> bool:
-        """Whether this fob is theirs."""
-        return self.everybody or fob in self.fobs
+        """Whether this fob is theirs; in the journal it may be as an earlier version wrote it."""
+        return self.everybody or normalize_fob(fob) in self.fobs
 
     def has_name(self, name: str | None) -> bool:
         """Whether this is one of their names, without regard to case."""

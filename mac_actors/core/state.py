@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from mac_actors.core.config import normalize_fob
 from mac_actors.core.readable import Readable
 
 
@@ -189,6 +190,10 @@ def session_seconds(state: MachineState) -> float:
 
 
 def resumed(state: MachineState, now: float) -> MachineState:
-    """Return a state of the disk as a new process goes on with it, at ``now`` on its own clock."""
+    """Return a state of the disk as a new process goes on with it, at ``now`` on its own clock.
+
+    An earlier version kept zeroes and case of a fob: the card that is in the reader must not look like another one.
+    """
+    card = state.card and replace(state.card, fob=normalize_fob(state.card.fob) or state.card.fob)
     session = state.session and replace(state.session, began=now, seen=session_seconds(state))
-    return replace(state, session=session, last_arrival=None)
+    return replace(state, card=card, session=session, last_arrival=None)

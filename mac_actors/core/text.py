@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+
+JOINERS = "\u200c\u200d"
+_LONE_JOINER = re.compile(f"(?<![^\x00-\x7f])[{JOINERS}]|[{JOINERS}](?![^\x00-\x7f])")
 
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0f\ufeff"
 """Characters without width, which keyboards and copied texts bring along."""
@@ -11,6 +15,14 @@ INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0f\ufeff"
 def one_line(text: object) -> str:
     """Return the text in one line, with one space wherever there is white space."""
     return " ".join(str(text).split())
+
+
+def visible(text: str) -> str:
+    """Return the text without what nobody sees: control characters, zero-width ones, marks of direction.
+
+    What joins two emoji, or two letters of a script that needs it, stays.
+    """
+    return "".join(c for c in _LONE_JOINER.sub("", text) if c.isprintable() or c in JOINERS)
 
 
 def count(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from mac_actors.actors.journal import Journal
-from mac_actors.core.config import Directory, User, fold_name
+from mac_actors.core.config import Directory, User, fold_name, normalize_fob
 from mac_actors.core.redaction import Redaction
 from mac_actors.errors import StorageError, UnknownPerson
 from mac_actors.storage import redaction
@@ -99,17 +99,18 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         notices = store.notices_with(person.out_of)
         _write(journal, Record(reworded=notices, scrub=True))
         emptied = _empty_log(journal)
+        store.remove_leftovers()
         return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
 
 
 def _redaction(who: Candidate, user: User | None, lines: Sequence[tuple[int, str, str]]) -> Redaction:
     names = {who.full_name, *(name for _, name, _ in lines)}
-    fobs = {fob for _, _, fob in lines}
+    fobs = {normalize_fob(fob) for _, _, fob in lines}
     if user is not None:
         names |= {user.full_name, user.email}
         fobs |= set(user.fob_codes)
     accounts = frozenset({who.account_id} if who.account_id else ())
-    return Redaction(accounts, frozenset(names - {""}), frozenset(fobs - {""}))
+    return Redaction(accounts, frozenset(names - {""}), frozenset(filter(None, fobs)))
 
 
 def _write(journal: Journal, record: Record) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,6 +12,9 @@ from mac_actors.core.inputs import Removed
 from mac_actors.errors import MachineUnavailable, ReloadRefused
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.settings.warnings import warnings_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,10 @@ def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force:
             with contextlib.suppress(MachineUnavailable):
                 supervisor.ask(name, Removed(datetime.now(UTC)))
             supervisor.stop(name)
-        return replace(summary, powered_on=supervisor.configure())
+        summary = replace(summary, powered_on=supervisor.configure())
+    for line in warnings_of(new):
+        log.warning("%s", line)
+    return summary
 
 
 def _refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,15 +12,21 @@ from typing import Annotated, Generic, TypeVar
 from anyascii import anyascii
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from mac_actors.core.config import MachineConfig, SecondRelay, User, fold_name, normalize_fob
+from mac_actors.core.config import MachineConfig, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
+from mac_actors.core.text import visible
+
+_FOB = re.compile(r"(?!\d{4}-\d\d-\d\d$)[0-9A-Z:_-]+")
+"""No number with a decimal mark, an exponent or groups, no day, no ``#N/A``: what spreadsheets make of a fob."""
 
 Key = TypeVar("Key", str, int)
 
 
-def _printable(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise ValueError("a name that people can read: not blank, no control characters")
+def _readable(text: str) -> str:
+    unseen = [*Counter(text) - Counter(visible(text))]
+    if unseen or not text.strip():
+        code = f" (here is U+{ord(unseen[0]):04X})" if unseen else ""
+        raise ValueError(f"a name that people can read: not blank, no control characters or invisible ones{code}")
     return text
 
 
@@ -34,9 +41,11 @@ def _day(text: str) -> str:
 
 
 def _fob(text: str) -> str:
-    code = normalize_fob(text)
-    if code is None or not code.isprintable():
-        raise ValueError("the number of a fob, not empty")
+    code = read_fob(text)
+    if code is None:
+        raise ValueError("the number of a fob, not empty, and not zeroes alone")
+    if not _FOB.fullmatch(code):
+        raise ValueError("the whole number of a fob as its reader sends it: digits, or letters, and nothing between")
     return code
 
 
@@ -46,8 +55,8 @@ def _not_empty(values: list[str]) -> list[str]:
     return values
 
 
-Label = Annotated[str, AfterValidator(_printable)]
-Authorization = Annotated[str, StringConstraints(min_length=1)]
+Label = Annotated[str, AfterValidator(_readable)]
+Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
 
 
 class _Strict(BaseModel):
@@ -113,7 +122,8 @@ class UserEntry(_Strict):
     """One user of users.json."""
 
     fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
-        description="Codes shorter than 10 characters get zeroes at the left. A fob belongs to one user."
+        description="The number as its reader sends it. Zeroes at the left, ``:``, ``-`` or blanks between groups, and "
+        "case do not count: ``36912`` is ``0000036912``, ``0a:1b:2c:3d`` is ``000A1B2C3D``. A fob belongs to one user."
     )
     account_id: Annotated[str, StringConstraints(min_length=1)] = Field(
         description="It is the user's own: no two users have the same."

@@ -169,7 +169,7 @@ def commands_by(store: Store, name: str) -> bool:
 def unknown_fobs_of(store: Store, redaction: Redaction) -> list[int]:
     """Return the lines of their fobs from when nobody knew them."""
     with store.reading("look for fobs in the journal") as connection:
-        return [int(number) for number, fob in connection.execute(_UNKNOWN) if fob in redaction.fobs]
+        return [int(number) for number, fob in connection.execute(_UNKNOWN) if redaction.has_fob(fob)]
 
 
 def _names(kind: str, data: str) -> list[str]:

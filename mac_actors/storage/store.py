@@ -18,7 +18,8 @@ from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine
+from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
+from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import Entry, Page, Record, Thread, Unreadable, Waiting, read_state
@@ -56,9 +57,11 @@ class Store:
             ) from error
         lock = DirectoryLock(directory)
         lock.hold_database()
+        remove_leftovers(directory)
         engine = open_engine(directory)
         try:
             store = cls(engine, lock)
+            store._open_connections()
             if displaced := store.displaced():
                 raise StorageError(displaced)
             return store
@@ -70,6 +73,13 @@ class Store:
                 "start again once that is mended. If the database itself is damaged, 'mac-actors restore FILE' puts "
                 "a backup in its place; moving it away begins anew, and forgets every oops, lock-out and event."
             ) from error
+
+    def _open_connections(self) -> None:
+        with as_storage_error("open the database"), contextlib.ExitStack() as all_at_once:
+            for _ in range(KEPT_OPEN):
+                raw = self._engine.raw_connection()
+                all_at_once.callback(raw.close)
+                raw.cursor().execute("SELECT count(*) FROM sqlite_master")  # opens the write-ahead log, too
 
     def close(self) -> None:
         """Close all connections and let the directory go."""
@@ -221,6 +231,11 @@ class Store:
                 return not busy
             finally:
                 raw.close()
+
+    def remove_leftovers(self) -> None:
+        """Remove whole copies of the database that killed backups and restores have left in the state directory."""
+        if self._lock is not None:
+            remove_leftovers(self._lock.path.parent)
 
     def _scalar(self, what: str, query: Select[T]) -> T | None:
         with self.reading(what) as connection:

@@ -82,7 +82,9 @@ def test_a_heartbeat_writes_no_line(tmp_path: Path, style: str) -> None:
 def test_only_warnings_are_written_from_that_level_on(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, MAC_PORT="0") as server:  # proves the port free of a server and the files good
         assert server.terminate() == 0
-    with Talking("serve", "--log-level", "warning", cwd=tmp_path, MAC_PORT=str(server.port), **SAMPLES) as quiet:
+    with Talking(
+        "serve", "--host", "127.0.0.1", "--log-level", "warning", cwd=tmp_path, MAC_PORT=str(server.port), **SAMPLES
+    ) as quiet:
         good = run("status", cwd=tmp_path, MAC_PORT=str(server.port))
         while good.returncode:
             assert quiet.process.poll() is None, quiet.lines
@@ -102,7 +104,7 @@ def misbehave(server_port: int, token: str) -> None:
         ("POST", "/api/machine/update", json.dumps(report), {"Authorization": f"Basic {ADMIN}"}),
         ("POST", "/api/machine/update", json.dumps(report)[:-5], head),
         ("POST", "/api/machine/update", json.dumps({**report, "oops": KNOWN}), head),
-        ("POST", "/api/machine/update", json.dumps({**report, "rfid_value": f"{KNOWN}\x07"}), head),
+        ("POST", "/api/machine/update", json.dumps({**report, "rfid_value": f"{KNOWN[:5]}\x07{KNOWN[5:]}"}), head),
         ("POST", "/api/machine/update", json.dumps({**report, "machine_name": "nowhere"}), head),
         ("POST", f"/api/machine/oops/kiln?token={ADMIN}", "{}", admin),
         ("POST", f"/api/reload?token={ADMIN}", "", admin),

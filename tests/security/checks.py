@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from mac_actors.core.config import MachineConfig, fold_name
+from mac_actors.core.config import MachineConfig, fold_name, normalize_fob
 from mac_actors.core.text import INVISIBLE
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.names import Names
@@ -33,6 +33,7 @@ from mac_actors.web.requests import parse_body
 from mac_actors.web.server.gateway import error_answer
 from mac_actors.web.server.parser import MAX_BODY, ParsedRequest, RequestParser
 from tests.fakes import ODD_ALIAS
+from tests.security.wire import check_wire
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -50,8 +51,8 @@ def check_bodies(data: bytes) -> None:
         said = json.loads(data.decode())
         assert (report.machine_name, report.oops) == (said["machine_name"], said["oops"])
         fob = report.rfid_value
-        assert fob is None or (10 <= len(fob) <= 64 and fob.isprintable() and fob.strip())
-        assert fob is None or fob.lstrip("0") == said["rfid_value"].strip().lstrip("0")
+        assert fob is None or (10 <= len(fob) <= 3 * 64 and fob.isprintable() and fob.strip())
+        assert fob == normalize_fob(said["rfid_value"])
         telemetry = report.telemetry()
         numbers = (telemetry.uptime, telemetry.wifi_signal_db, telemetry.wifi_signal_percent, telemetry.amps)
         assert all(number is None or math.isfinite(number) for number in numbers)
@@ -204,6 +205,7 @@ def _bare(text: str) -> str:
 
 CHECKS: dict[str, tuple[Callable[[bytes], None], ...]] = {
     "reports": (check_bodies, check_request),
+    "wire": (check_wire,),
     "commands": (check_command,),
 }
 """For each corpus what must hold for its files."""

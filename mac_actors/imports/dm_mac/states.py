@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mac_actors.core.config import Directory, MachineConfig, normalize_fob
+from mac_actors.core.config import Directory, MachineConfig, read_fob
 from mac_actors.core.inputs import Command, Lock, Oops
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
 from mac_actors.core.state import Card, MachineState, Source
@@ -169,11 +169,12 @@ def _time(data: dict[str, Any], key: str, now: datetime) -> datetime | None:
 
 def _fob(data: dict[str, Any]) -> str | None:
     value = data.get("rfid_value")
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.isprintable():
-        raise PickleError("rfid_value is not the number of a fob")
-    return normalize_fob(value)
+    try:
+        if value is None or isinstance(value, str):
+            return read_fob(value)
+    except ValueError:
+        pass
+    raise PickleError("rfid_value is not the number of a fob")
 
 
 def make_plan(

@@ -12,10 +12,16 @@ from typing import Any, Final
 import httpx
 
 from mac_actors.errors import ConfigError, MacError
+from mac_actors.imports.users.cells import clean, listed, truth
+from mac_actors.imports.users.fobs import SEPARATORS, fobs_of
 from mac_actors.imports.users.neon_config import Name, NeonAccess, NeonConfig, Search
-from mac_actors.imports.users.source import UserRecord, listed, understand
+from mac_actors.imports.users.source import Problem, UserRecord
 
-API_VERSION = "2.8"
+API_VERSION = "2.11"
+"""Neon answers older ones with 410 since the end of November 2025."""
+
+OVERRIDE_FIELD = "OOPS_OVERRIDE"
+"""The custom field that says who may override where the configuration names none: the old server's."""
 
 PAGE_SIZE = 200
 """Accounts in one answer: as many as Neon gives."""
@@ -45,11 +51,7 @@ class Neon:
     sleep: Callable[[float], None] = time.sleep
     today: date = field(default_factory=date.today)
     name: str = "Neon"
-
-    @property
-    def overrides(self) -> bool:
-        """Whether a field says who may override."""
-        return self.config.fields.oops_override is not None
+    overrides: bool = False
 
     def records(self) -> Iterator[UserRecord]:
         """Yield a record for each account. Raises :class:`MacError` when Neon does not give them all."""
@@ -61,6 +63,7 @@ class Neon:
         ) as http:
             fields = _Wanted.of(self.config, self._custom_fields(http))
             accounts = self._accounts(http, fields)
+        self.overrides = "oops_override" in fields.single
         fields.require_known(accounts)
         yield from (self._record(account, fields) for account in accounts)
 
@@ -150,16 +153,22 @@ class Neon:
 
     def _record(self, account: Mapping[str, Any], wanted: _Wanted) -> UserRecord:
         separator = self.config.authorizations.separator
-        texts = {key: str(value).strip() for key, value in account.items() if value is not None}
-        fields: dict[str, Any] = {name: texts[key] for name, key in wanted.single.items() if texts.get(key)}
-        fields["fob_codes"] = listed((texts.get(key, "") for key in wanted.fobs), f",;{separator}")
+        texts = {key: str(value) for key, value in account.items() if value is not None}
+        single = ((name, clean(texts.get(key, ""))) for name, key in wanted.single.items())
+        fields: dict[str, Any] = {name: text for name, text in single if text}
+        cells = ((f"field {key}", texts.get(key, "")) for key in wanted.fobs)
+        fobs, problems = fobs_of(cells, SEPARATORS + separator)
+        fields["fob_codes"] = list(fobs)
         trained = [key for key in wanted.trainings if wanted.done in texts.get(key, "").split(separator)]
         several = listed((texts.get(key, "") for key in wanted.lists), separator)
         fields["authorizations"] = list(dict.fromkeys([*trained, *several]))
-        problems: dict[str, str] = {}
-        understand(fields, problems)
         places = {name: f"field {key}" for name, key in wanted.single.items()}
-        places["fob_codes"] = f"field {' or '.join(wanted.fobs)}"
+        places |= {f"fob_codes[{position}]": place for position, place in enumerate(fobs.values())}
+        if answer := fields.get("oops_override"):
+            fields["oops_override"] = truth(answer, filter(None, [wanted.done]))
+            if fields["oops_override"] is None:
+                text = f"expected yes or no, not {answer!r}"
+                problems.append(Problem("oops_override", places["oops_override"], text))
         return UserRecord(f"account {account[self.config.fields.account_id]}", fields, places, problems)
 
 
@@ -190,9 +199,12 @@ class _Wanted:
             return str(name) if number is None else str(customs[number]["name"])
 
         given = config.fields.model_dump(exclude={"fob_codes"}, exclude_none=True)
+        if OVERRIDE_FIELD in numbers:
+            given.setdefault("oops_override", OVERRIDE_FIELD)
         single = {key: want(name) for key, name in given.items()}
         done = config.authorizations.done
-        trainings = [custom["name"] for custom in customs.values() if done is not None and done in _options(custom)]
+        override = single.get("oops_override")
+        trainings = [c["name"] for c in customs.values() if done in _options(c) and c["name"] != override]
         if done is not None and not trainings:
             raise ConfigError([f"Neon has no custom field for accounts with the option {done!r} (authorizations.done)"])
         return cls(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError
+from mac_actors.imports.users.fobs import far_shorter
 from mac_actors.imports.users.source import UserRecord, UserSource
 from mac_actors.settings.entries import UserEntry, user_clashes
 from mac_actors.settings.problems import explain, printed
@@ -18,10 +19,10 @@ from mac_actors.settings.problems import explain, printed
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The users of a source, and how many people were left out because they have no fob."""
+    """The users of a source; and who was left out, by the reason."""
 
     users: tuple[UserEntry, ...]
-    without_fob: int = 0
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequence[UserEntry] = ()) -> People:
@@ -30,27 +31,30 @@ def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequenc
     Where the source does not know who has ``oops_override``, that stays as it is in ``present``. Raises
     :class:`ConfigError` with a line for each mistake: where it is, and what is expected.
     """
-    overriders = {user.account_id for user in present if user.oops_override and not source.overrides}
     problems: list[str] = []
     records: dict[int, UserRecord] = {}
     users: dict[int, UserEntry] = {}
-    without_fob = 0
+    left_out: dict[str, list[str]] = {}
     for number, record in enumerate(source.records()):
-        if not record.fields.get("fob_codes") and "fob_codes" not in record.problems:
-            without_fob += 1
-            continue
+        fobless = not record.fields.get("fob_codes") and not any(p.name == "fob_codes" for p in record.problems)
+        if reason := record.left_out or ("they have no fob" if fobless else ""):
+            left_out.setdefault(reason, []).append(record.label)
+        else:
+            records[number] = record
+    overriders = {user.account_id for user in present if user.oops_override and not source.overrides}
+    short = far_shorter([fob for record in records.values() for fob in record.fields["fob_codes"]])
+    for number, record in records.items():
         fields = _completed(record.fields)
         if fields.get("account_id") in overriders:
             fields["oops_override"] = True
-        records[number] = record
-        found = _problems(record, fields)
-        problems += [f"{source.name}: {record.where(name)}: {message}" for name, message in found]
+        found = [*_problems(record, fields), *_short_fobs(record, short)]
+        problems += [f"{source.name}: {problem}" for problem in found]
         if not found:
             users[number] = UserEntry.model_validate(fields)
     problems += _clashes(source, records, users, extra)
     if problems:
         raise ConfigError([printed(line) for line in problems])
-    return People((*users.values(), *extra), without_fob)
+    return People((*users.values(), *extra), left_out)
 
 
 def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,19 +76,30 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problems(record: UserRecord, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say what is wrong with one record, by field."""
-    found = list(record.problems.items())
-    if not fields["full_name"] and not {"full_name", "first_name", "last_name"} & record.problems.keys():
-        found.append(("full_name", "a name is required, in one field or in several"))
+def _problems(record: UserRecord, fields: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with one record, each with its place."""
+    found = [f"{record.origin}{', ' if place else ''}{place}: {text}" for _, place, text in record.problems]
+    wrong = {problem.name for problem in record.problems}
+    if not fields["full_name"] and not {"full_name", "first_name", "last_name"} & wrong:
+        found.append(f"{record.where('full_name')}: a name is required, in one field or in several")
     try:
         UserEntry.model_validate(fields)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            name = str(details["loc"][0])
-            if name not in record.problems:
-                found.append((name, explain(details)))
+            name, *rest = details["loc"]
+            if name not in wrong:
+                position = rest[0] if rest and isinstance(rest[0], int) else None
+                found.append(f"{record.where(str(name), position)}: {explain(details)}")
     return found
+
+
+def _short_fobs(record: UserRecord, short: Collection[str]) -> list[str]:
+    return [
+        f"{record.where('fob_codes', position)}: {fob!r} is far shorter than most: enter the whole number, "
+        "with the zeroes before it"
+        for position, fob in enumerate(record.fields["fob_codes"])
+        if fob in short
+    ]
 
 
 def _clashes(
@@ -100,7 +115,7 @@ def _clashes(
             for key in (clash.key, clash.other)
         )
         both = f"{other.origin} ({everybody[clash.other].full_name}) has the one {label} too"
-        yield f"{source.name}: {one.where(name)}: expected {what} of their own, but {both}"
+        yield f"{source.name}: {one.where(name, clash.position)}: expected {what} of their own, but {both}"
 
 
 def masked(fob: str) -> str:

@@ -6,24 +6,24 @@ compared with the present file, shown, and written (:mod:`mac_actors.imports.use
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError
 from mac_actors.settings.problems import explain, printed
 
-YES: Final = frozenset({"1", "true", "yes", "y", "x", "✓", "✔"})
-NO: Final = frozenset({"", "0", "false", "no", "n", "-"})
 
-ROUNDED = re.compile(r"\d(\.\d*)?e\+?\d+|\d+\.\d+", re.IGNORECASE)
-"""What a spreadsheet makes of the number of a fob when it takes it for a quantity."""
+class Problem(NamedTuple):
+    """What is wrong with a field: where in the record that is, and what. Both empty: with the record itself."""
+
+    name: str
+    place: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,26 @@ class UserRecord:
 
     ``fields`` has keys of users.json: text, or for ``fob_codes`` and ``authorizations`` lists of text, and a truth
     for ``oops_override``; a key that the source has nothing for is left out. ``origin`` says where the record is
-    (``line 7``), ``places`` where in it a field is (``column Expires``). ``problems`` is what is wrong by field;
-    with an empty name, with the record itself.
+    (``line 7``), ``places`` where in it a field is (``column Expires``), or one of its fobs (``fob_codes[1]``).
+    ``left_out`` says why it is not to be a user (empty: it is).
     """
 
     origin: str
     fields: Mapping[str, Any]
     places: Mapping[str, str] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+    left_out: str = ""
 
-    def where(self, name: str) -> str:
-        """Say where a field is."""
-        return f"{self.origin}, {self.places.get(name, name)}" if name else self.origin
+    def where(self, name: str, position: int | None = None) -> str:
+        """Say where a field is; with a position, one of its fobs."""
+        place = self.places.get(f"{name}[{position}]") or self.places.get(name, name)
+        return f"{self.origin}, {place}" if place else self.origin
+
+    @property
+    def label(self) -> str:
+        """The name of the person."""
+        names = (str(self.fields.get(name, "")) for name in ("first_name", "last_name"))
+        return str(self.fields.get("full_name") or " ".join(names).strip() or self.origin)
 
 
 class UserSource(Protocol):
@@ -52,10 +60,8 @@ class UserSource(Protocol):
     name: str
     """Its name in errors: a file's path, or a service."""
 
-    @property
-    def overrides(self) -> bool:
-        """Whether it knows who has ``oops_override``; if it does not, the present users keep theirs."""
-        raise NotImplementedError
+    overrides: bool
+    """Whether it knows who has ``oops_override``, once it was read; if not, the present users keep theirs."""
 
     def records(self) -> Iterator[UserRecord]:
         """Yield all people. Raises :class:`~mac_actors.errors.MacError` when they can't be had, or not all of them."""
@@ -101,34 +107,3 @@ def checked(model: type[Settings], data: Mapping[str, Any], label: str) -> Setti
         if not problems:
             return settings
     raise ConfigError([printed(f"{label}: {problem}") for problem in problems])
-
-
-def listed(texts: Iterable[str], separators: str) -> list[str]:
-    """Split texts at any of the separators, and at line ends; what is empty or there twice is left out."""
-    pattern = f"[{re.escape(separators)}\n\r]"
-    parts = (one_line(part) for text in texts for part in re.split(pattern, text))
-    return list(dict.fromkeys(part for part in parts if part))
-
-
-def truth(text: str) -> bool | None:
-    """Understand a yes or a no; ``None``: it is neither."""
-    folded = text.strip().casefold()
-    return True if folded in YES else False if folded in NO else None
-
-
-def understand(fields: dict[str, Any], problems: dict[str, str]) -> None:
-    """Turn what is text in any source into what users.json has; what can't be understood goes to ``problems``."""
-    if problem := fob_problem(fields["fob_codes"]):
-        problems["fob_codes"] = problem
-    if "oops_override" in fields:
-        given = truth(fields["oops_override"])
-        if given is None:
-            problems["oops_override"] = f"expected yes or no, not {fields['oops_override']!r}"
-        fields["oops_override"] = bool(given)
-
-
-def fob_problem(fobs: Iterable[str]) -> str | None:
-    """Say that a spreadsheet has spoilt the number of a fob, if it has."""
-    if any(ROUNDED.fullmatch(fob) for fob in fobs):
-        return "the spreadsheet has made a rounded number of a fob: set the column's format to text, and enter it anew"
-    return None

@@ -17,18 +17,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from mac_actors.core.config import normalize_fob
+from mac_actors.core.config import read_fob
 from mac_actors.core.inputs import Command
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.core.text import one_line
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-
-
-def _fob(value: str | None) -> str | None:
-    if value and not value.isprintable():
-        raise ValueError("a fob code without control characters")
-    return normalize_fob(value)
 
 
 def _printable(text: str) -> str | None:
@@ -48,8 +42,9 @@ class ReportBody(Body):
 
     machine_name: str = Field(strict=True, description="a name in machines.json, exactly")
     oops: StrictBool = Field(description="whether the Oops button is pressed")
-    rfid_value: Annotated[str | None, Field(strict=True, max_length=64), AfterValidator(_fob)] = Field(
-        description='the fob in the reader, `""` or null for none; printable, left-padded to 10 characters with 0'
+    rfid_value: Annotated[str | None, Field(strict=True, max_length=64), AfterValidator(read_fob)] = Field(
+        description='the fob in the reader, `""` or null for none. White space and control characters at its ends, '
+        "separators between its groups, case and leading zeroes do not count"
     )
     uptime: Number | None = Field(description="seconds since the reader's boot; null if it has no reading yet")
     wifi_signal_db: Number | None = Field(None, description="dBm")

@@ -14,7 +14,7 @@ from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.users.neon import PAUSE_SECONDS, TRIES, Neon
 from mac_actors.imports.users.neon_config import URL, NeonAccess, NeonConfig
 from mac_actors.imports.users.people import gather
-from mac_actors.imports.users.source import checked, fob_problem
+from mac_actors.imports.users.source import checked
 from mac_actors.settings.entries import UserEntry
 from tests.conftest import Here
 from tests.imports.users.neon_server import (
@@ -28,6 +28,7 @@ from tests.imports.users.neon_server import (
     neon_server,
     says,
 )
+from tests.imports.users.test_csv_file import ANEW
 
 CONFIG: dict[str, Any] = {
     "fields": {"fob_codes": ["Fob10Digit", "Second Fob"]},
@@ -74,7 +75,7 @@ def test_an_account_is_a_user(neon: NeonServer) -> None:
     neon.accounts = [
         account(
             7,
-            **{"Preferred Name": "Sev", "Second Fob": "12345, 77", "Laser": "Training Complete", "Woodshop 101": None},
+            **{"Preferred Name": "Sev", "Second Fob": "12345; 77", "Laser": "Training Complete", "Woodshop 101": None},
         )
     ]
     assert Asked(neon).users() == [
@@ -132,7 +133,8 @@ def test_who_has_expired_or_is_a_company_or_has_no_fob_is_left_out(neon: NeonSer
     ]
     asked = Asked(neon)
     people = gather(asked.source)
-    assert ([user.account_id for user in people.users], people.without_fob) == (["1"], 2)
+    assert [user.account_id for user in people.users] == ["1"]
+    assert people.left_out == {"they have no fob": ["First4 Last4", "First5 Last5"]}
 
 
 def test_trainings_may_be_several_in_one_field_and_overrides_another(neon: NeonServer) -> None:
@@ -229,7 +231,7 @@ def test_an_account_that_slips_to_the_next_page_meanwhile_is_taken_once(neon: Ne
 
     def somebody_joins() -> None:
         if len(neon.requests) == 2:
-            neon.accounts = [account(0), *neon.accounts]
+            neon.accounts = [account(401), *neon.accounts]
 
     neon.between_pages = somebody_joins
     assert refused(neon).startswith("nothing was changed: Neon has 401 accounts and gave 400 of them.")
@@ -244,9 +246,9 @@ def test_an_account_that_comes_twice_and_differently_is_not_taken(neon: NeonServ
 def test_a_fob_of_two_accounts_is_named_and_nobody_is_taken(neon: NeonServer) -> None:
     neon.accounts = [account(1), account(2), account(3, Fob10Digit="1", **{"Second Fob": "2"})]
     assert refused(neon).splitlines() == [
-        "Neon: account 3, field Fob10Digit or Second Fob: expected a fob of their own, "
+        f"Neon: account 3, field {field}: expected a fob of their own, "
         f"but account {n} (First{n} Last{n}) has the one ending in '000{n}' too"
-        for n in (1, 2)
+        for n, field in ((1, "Fob10Digit"), (2, "Second Fob"))
     ]
 
 
@@ -262,7 +264,7 @@ def test_what_is_wrong_with_accounts_is_said_all_at_once(neon: NeonServer) -> No
     assert refused(neon, config(fields=fields)).splitlines() == [
         f'Neon: account 1, field Membership Expiration Date: {day}, not "9"',
         "Neon: account 2, full_name: a name is required, in one field or in several",
-        f"Neon: account 3, field Fob10Digit or Second Fob: {fob_problem(['1e9'])}",
+        f"Neon: account 3, field Fob10Digit: '1.00001E+09' is a rounded number: {ANEW}",
         "Neon: account 4, field May override: expected yes or no, not 'perhaps'",
     ]
 

@@ -317,6 +317,6 @@ def test_a_long_list_is_cut_in_the_table_and_who_has_no_fob_is_counted(shop: Pat
         file.write("x,No Fob,,,\n")
     done = here("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
     lines = done.stdout.splitlines()
-    assert lines[0] == "Left out, because they have no fob: 1."
-    assert "… and 50 more." in lines
+    assert lines[0] == "Left out, because they have no fob: 1 (No Fob)."
+    assert "… and 50 more (--show-all shows them)." in lines
     assert len([line for line in lines if line.startswith(("added", "changed"))]) == 50

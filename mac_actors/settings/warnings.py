@@ -1,0 +1,46 @@
+"""What is right in each file by itself and most likely not meant: authorizations that the other does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rapidfuzz import fuzz, process
+
+from mac_actors.core.config import Configuration, MachineConfig, fold_name
+from mac_actors.core.text import count
+
+SHOWN = 10
+"""Authorizations that open no machine, at the most; a CRM may have many that are for other things."""
+
+
+def warnings_of(configuration: Configuration) -> list[str]:
+    """Say which authorizations a machine asks for and nobody has, and which open no machine."""
+    users = configuration.directory.users
+    held = sorted({name for user in users for name in user.authorizations})
+    asked: dict[str, list[str]] = {}
+    for machine in configuration.machines.values():
+        for name in sorted(_asked(machine)):
+            asked.setdefault(name, []).append(machine.name)
+    lacking = [name for name in asked if name not in held] if users else []
+    lines = [
+        f"nobody has the authorization {name!r}, which {', '.join(asked[name])} asks for{_nearest(name, held)}"
+        for name in lacking
+    ]
+    idle = [name for name in held if name not in asked]
+    if lacking and idle:
+        more = f" and {len(idle) - SHOWN} more" if len(idle) > SHOWN else ""
+        lines.append(
+            f"{count(len(idle), 'authorization')} that users have {'opens' if len(idle) == 1 else 'open'} no machine: "
+            f"{', '.join(map(repr, idle[:SHOWN]))}{more}"
+        )
+    return lines
+
+
+def _asked(machine: MachineConfig) -> frozenset[str]:
+    second = machine.second_relay
+    return machine.authorizations_or | (second.authorizations_or if second else frozenset())
+
+
+def _nearest(name: str, held: Iterable[str]) -> str:
+    found = process.extractOne(name, held, scorer=fuzz.WRatio, processor=fold_name, score_cutoff=70)
+    return f": did you mean {found[0]!r}?" if found else ""
