@@ -173,6 +173,16 @@ class MachineState(Readable):
     last_arrival: float | None = field(default=None, repr=False, compare=False)
 
     @property
+    def what_people_did(self) -> tuple[object, ...]:
+        """What only a card, a button or a command changes."""
+        return (self.oops, self.lock, self.card, self.session)
+
+    @property
+    def durable(self) -> tuple[object, ...]:
+        """What must be on disk before it counts."""
+        return (*self.what_people_did, self.always_enabled, self.status_since)
+
+    @property
     def flagged(self) -> bool:
         """Oopsed or locked."""
         return self.oops is not None or self.lock is not None

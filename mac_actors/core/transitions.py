@@ -39,7 +39,7 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_older, was_silent
+from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
 from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
 
 
@@ -88,7 +88,7 @@ def decide(
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
-        if _is_heartbeat(state, given) and not rebooted:
+        if is_heartbeat(state, given) and not rebooted:
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -100,11 +100,6 @@ def decide(
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
     return draft.decision(state)
-
-
-def _is_heartbeat(state: MachineState, report: Report) -> bool:
-    """Nothing new: the same card or none, no oops or a known one."""
-    return report.fob == (state.card.fob if state.card else None) and (not report.oops or state.oops is not None)
 
 
 class _Draft:
@@ -125,11 +120,11 @@ class _Draft:
     def decision(self, before: MachineState) -> Decision:
         """Stamp what follows from the change, and freeze it."""
         now = self.state
-        if _what_people_did(now) != _what_people_did(before):
+        if now.what_people_did != before.what_people_did:
             now = replace(now, last_update=self.at)
         if now.status is not before.status:
             now = replace(now, status_since=self.at)
-        changed = bool(self.outcomes) or _durable(now) != _durable(before)
+        changed = bool(self.outcomes) or now.durable != before.durable
         return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
 
     def apply(self, given: Input) -> None:
@@ -301,11 +296,3 @@ def _flag(command: Command, other: Flag | None) -> Flag:
 
 def _person(user: User | None) -> Person | None:
     return Person(user.account_id, user.full_name) if user else None
-
-
-def _what_people_did(state: MachineState) -> tuple[object, ...]:
-    return (state.oops, state.lock, state.card, state.session)
-
-
-def _durable(state: MachineState) -> tuple[object, ...]:
-    return (*_what_people_did(state), state.always_enabled, state.status_since)
