@@ -74,6 +74,8 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""
     seen = machine["last_checkin"]
     reader = "online" if machine["online"] else f"[yellow]silent for {_ago(seen, now)}[/]" if seen else "never seen"
+    if refused := machine.get("refused"):
+        reader = f"[red]REPORTS REFUSED: can't be stopped from here[/] ({plain(refused)})"
     return (
         plain(machine["display_name"]),
         _STYLES.get(machine["status"], machine["status"]) + (", power on" if machine["relay"] and not session else ""),

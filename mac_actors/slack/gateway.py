@@ -71,8 +71,8 @@ REMEDIES = {
 """What to do about Slack's lasting refusals."""
 
 _SOCKET_REMEDY = (
-    "generate an app-level token with the scope connections:write for SLACK_APP_TOKEN, "
-    "enable Socket Mode in the app's settings, and restart the server"
+    "generate an app-level token with the scope connections:write for SLACK_APP_TOKEN and restart the server, "
+    "or enable Socket Mode in the app's settings"
 )
 _PASSING = frozenset({"", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited"})
 

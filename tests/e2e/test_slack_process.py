@@ -30,6 +30,7 @@ def variables(workspace: Workspace, **changes: str) -> dict[str, str]:
         "SLACK_SIGNING_SECRET": SECRET,
         "SLACK_CONTROL_CHANNEL_ID": CONTROL,
         "SLACK_OOPS_CHANNEL_ID": OOPS,
+        "MAC_COMMIT_BUDGET": "20",  # what is answered is on disk, however busy the computer is
         "no_proxy": "*",
         **changes,
     }
@@ -38,7 +39,7 @@ def variables(workspace: Workspace, **changes: str) -> dict[str, str]:
 def lines(workspace: Workspace, channel: str) -> list[str]:
     """What is posted in a channel, line by line, without the time of a late one."""
     found = [line for post in workspace.posts(channel) for line in post.text.splitlines()]
-    return [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d\] ", "", line) for line in found]
+    return [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d \S+\] ", "", line) for line in found]
 
 
 def change(server: ServerProcess, changes: int) -> None:
