@@ -74,8 +74,10 @@ fuzz: $(VENV)/.dev
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m tests.security.fuzz_reports --minutes $(MINUTES)
 	$(BIN)/python -m tests.security.fuzz_commands --minutes $(MINUTES)
+	$(BIN)/python -m tests.security.fuzz_wire --minutes $(MINUTES)
 
 soak: $(VENV)/.dev
+	$(BIN)/python -m tests.hostile
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out soak.json
 
 check: lint types imports docs test

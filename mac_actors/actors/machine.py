@@ -6,7 +6,7 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.flapping import Flapping
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, notices
 from mac_actors.core.outcomes import Outcome
@@ -77,6 +78,8 @@ class MachineContext:
     announce: Callable[[tuple[Outcome, ...]], None]
     notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
+    refused: Mapping[str, str]
+    """Why reports of readers are refused, by machine."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
 
@@ -100,6 +103,7 @@ class MachineActor(MacActor):
         self._saved_checkin = state.last_checkin
         self._written: Latch | None = None
         """Open once the last change is on disk."""
+        self._flapping = Flapping()
         self._two_readers = TwoReaders()
         self._two_readers_changed = Changed()
 
@@ -107,7 +111,9 @@ class MachineActor(MacActor):
         """Carry out an input (answered with an :class:`Answer`), or one of the fleet's messages."""
         match message:
             case Arrived(report=report):
-                return self._apply(report, hold=self._hold(message))
+                answer = self._apply(report, hold=self._hold(message))
+                self._say_that_it_is_quiet()
+                return answer
             case Commanded(command=command, chat_event=chat_event):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
@@ -161,7 +167,7 @@ class MachineActor(MacActor):
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot.of(self._config, self._state, _now())
+        return Snapshot.of(self._config, self._state, _now(), self._context.refused.get(self._config.name))
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
@@ -186,7 +192,7 @@ class MachineActor(MacActor):
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
+                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
                 seen=seen,
             )
             self._written = journal.record(record)
@@ -203,8 +209,24 @@ class MachineActor(MacActor):
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer
 
-    def _notices(self, outcome: Outcome) -> tuple[Notice, ...]:
-        return notices(outcome) if self._context.chat else ()
+    def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
+        was_active = self._flapping.active
+        if not self._flapping.hides(outcome, clock.seconds()):
+            return notices(outcome, state) if self._context.chat else ()
+        if not was_active:
+            self._context.notify(
+                f"{self._config.display_name}: one card comes and goes, {self._flapping.count} times within a minute. "
+                "Is it loose, or its switch? Until it is quiet for a minute, the journal alone has each time."
+            )
+        return ()
+
+    def _say_that_it_is_quiet(self) -> None:
+        if self._flapping.is_over(clock.seconds()):
+            session = self._state.session
+            self._context.notify(
+                f"{self._config.display_name}: the card is quiet again, after {self._flapping.count} times. "
+                + (f"{session.full_name}'s session runs." if session else "No session runs.")
+            )
 
 
 class MachineProxy(pykka.ActorProxy[MachineActor]):

@@ -32,6 +32,9 @@ FIRST_RETRY, LAST_RETRY, JITTER = 0.5, 15.0, 0.25
 BURST = 5
 """Posts that may follow each other at once before the pace is kept."""
 
+SLOWER = 2.5
+"""By so much the pace of changes to posts is slower: Slack counts those of both channels together."""
+
 BUNDLE_FROM = 30
 """With so many waiting, several go into one post."""
 
@@ -129,7 +132,7 @@ class ChannelNotifier(Pump):
         self._settle_at = 0.0
         self._settling = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
-        self._update_limiter = RateLimiter(chat.seconds_per_post)
+        self._update_limiter = RateLimiter(SLOWER * chat.seconds_per_post)
         super().__init__(f"{channel} notifier")
 
     def say_now(self, text: str) -> None:
@@ -168,24 +171,29 @@ class ChannelNotifier(Pump):
             return False
         thread = self._thread(self._ended[:1])
         begun, cleared = self._journal.store.story(self._ended[0])
-        if thread and thread.unsettled and begun and cleared:
-            try:
-                if self._stopping.wait(self._update_limiter.delay()):
-                    return False
-                end = end_text(thread.key.since, cleared, names=self.channel is Channel.CONTROL)
-                self._chat.settle(self.channel, thread.post, text_in(self.channel, begun), end)
-            except ChatError as error:
-                log.info("a post in the %s channel can't say yet how its matter ended: %s", self.channel, error)
-                wait = self._settling.next() if error.retry_after is None else error.retry_after
-                self._settle_at = time.monotonic() + wait
-                later = threading.Timer(wait, self.wake)
-                later.daemon = True
-                later.start()
-                return False
-            self._remember([thread._replace(unsettled=False)])
+        if not (thread and thread.unsettled and begun and cleared):
+            del self._ended[0]
+            return True
+        end = end_text(thread.key.since, cleared, names=self.channel is Channel.CONTROL)
+        try:
+            self._chat.settle(self.channel, thread.post, text_in(self.channel, begun), end)
+        except ChatError as error:
+            log.debug("a post in the %s channel can't say yet how its matter ended: %s", self.channel, error)
+            return self._settle_after(self._settling.next() if error.retry_after is None else error.retry_after)
+        self._remember([thread._replace(unsettled=False)])
         self._settling.reset()
         del self._ended[0]
-        return True
+        return self._settle_after(self._update_limiter.delay())
+
+    def _settle_after(self, seconds: float) -> bool:
+        """Go on in so many seconds; whether that is now. Notices don't wait for it."""
+        if seconds <= 0:
+            return True
+        self._settle_at = time.monotonic() + seconds
+        later = threading.Timer(seconds, self.wake)
+        later.daemon = True
+        later.start()
+        return False
 
     def _next(self) -> list[Waiting]:
         """Return what makes the next post."""
@@ -205,15 +213,16 @@ class ChannelNotifier(Pump):
 
     def _post(self, waiting: list[Waiting]) -> None:
         alone = len(waiting) == 1
-        thread = self._thread(waiting[0].closes) if alone else None
-        post = self._chat.post(self.channel, waiting, thread and thread.post)
+        thread = self._thread(waiting[0].closes or waiting[0].within) if alone else None
+        root = thread and thread.begins
+        post = self._chat.post(self.channel, waiting, root)
         self.posted += len(waiting)
         if waiting[0].id == 0:  # said at once; gone already if there was a flood of them
             with contextlib.suppress(ValueError):
                 self._urgent.remove(waiting[0])
             return
         self._taken = waiting[-1].id
-        opened = [Thread(n.opens, self.channel, post, alone) for n in waiting if n.opens and post]
+        opened = [Thread(n.opens, self.channel, post, alone, root) for n in waiting if n.opens and post]
         self._remember(opened, sent=tuple(n.id for n in waiting))
         self._ended += (key for n in waiting for key in n.closes)
 
@@ -224,7 +233,7 @@ class ChannelNotifier(Pump):
         self._journal.record(Record(sent=sent, threads=tuple(threads)))
 
     def _thread(self, keys: Sequence[ThreadKey]) -> Thread | None:
-        """Return the oldest post among those that a notice ends."""
+        """Return the oldest post among those that a notice belongs to."""
         for key in keys:
             thread = self._threads.get(key) or self._journal.store.thread(key, self.channel)
             if thread:

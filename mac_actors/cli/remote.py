@@ -74,6 +74,8 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""
     seen = machine["last_checkin"]
     reader = "online" if machine["online"] else f"[yellow]silent for {_ago(seen, now)}[/]" if seen else "never seen"
+    if refused := machine.get("refused"):
+        reader = f"[red]REPORTS REFUSED: can't be stopped from here[/] ({plain(refused)})"
     return (
         plain(machine["display_name"]),
         _STYLES.get(machine["status"], machine["status"]) + (", power on" if machine["relay"] and not session else ""),
@@ -197,6 +199,8 @@ def reload(force: bool, url: str | None) -> None:
         raise ServerError(str(error).replace("?force=1", "--force"), error.status) from error
     users, powered_on = UsersChange(**answer["users"]), answer["powered_on"]
     click.echo(f"The server has read both files: {ReloadSummary(users, **answer['machines'], powered_on=powered_on)}.")
+    for line in answer.get("warnings", ()):
+        click.secho(f"Note: {line}", fg="yellow", err=True)
 
 
 oops, lock, clear, unoops, unlock = map(_command, _HELP)

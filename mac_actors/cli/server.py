@@ -8,7 +8,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from mac_actors.core.config import Configuration
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, ReloadRefused
 from mac_actors.service import logs
+from mac_actors.service.exposure import exposures
 from mac_actors.service.service import Service
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
@@ -32,8 +35,8 @@ from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
 
-STOP_SECONDS = 10.0
-"""How long a stop may take. What was answered as durable is on the disk by then."""
+STOP_SECONDS = 8.0
+"""How long a stop may take, before the log's last lines. What was answered as durable is on the disk by then."""
 
 _PORT_HELP = f"Port to listen on (MAC_PORT).  [default: {MAC_PORT.default}]"
 
@@ -61,23 +64,24 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
     machines and users read again, and the log says what came of it.
     """
     settings = read_settings(host, port)
-    logs.set_up(log_level, log_format)
     signals = Signals()
-    faulthandler.enable()  # the watchdog ends a server that hangs with SIGABRT: the log then says where it hung
-    raise_file_limit()
-    os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
-    service = Service(settings)
-    service.server.on_failure = _end
-    log_file = shell_command.log_file(settings.state_dir) if shell else None
-    if log_file:
-        logs.set_up(log_level, log_format, log_file)
-    service.fleet.subscribe(logs.log_outcome)
-    service.start()
-    logs.log.info("mac-actors %s at %s: %s", VERSION, service.server.url, _summary(service.configuration))
-    for line in warnings_of(service.configuration):
-        logs.log.warning("%s", line)
-    watchdog = Watchdog(service, Systemd())
-    watchdog.start()
+    with _wholly():
+        logs.set_up(log_level, log_format)
+        faulthandler.enable()  # the watchdog ends a server that hangs with SIGABRT: the log then says where it hung
+        raise_file_limit()
+        os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
+        service = Service(settings)
+        service.server.on_failure = _end
+        log_file = shell_command.log_file(settings.state_dir) if shell else None
+        if log_file:
+            logs.set_up(log_level, log_format, log_file)
+        service.fleet.subscribe(logs.log_outcome)
+        service.start()
+        logs.log.info("mac-actors %s at %s: %s", VERSION, _address(service), _summary(service.configuration))
+        for line in (*warnings_of(service.configuration), *exposures(settings)):
+            logs.log.warning("%s", line)
+        watchdog = Watchdog(service, Systemd())
+        watchdog.start()
     try:
         if shell:
             shell_command.run_with(service, log_file)
@@ -88,6 +92,31 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         _stop(service)
     if service.server.failure:
         sys.exit(1)
+
+
+@contextmanager
+def _wholly() -> Iterator[None]:
+    """Start wholly or end: threads that run already must not keep alive what serves nobody and obeys no signal."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        why = str(error) or "out of memory"
+        click.echo(
+            f"Error: the server can't start ({why}): allow it more memory, or more threads (ulimit -v and -u; "
+            "with systemd MemoryMax= and TasksMax=).",
+            err=True,
+        )
+        if not why.startswith(("out of memory", "can't start new thread")):
+            traceback.print_exception(error)
+        logs.write_out()
+        os._exit(1)
+
+
+def _address(service: Service) -> str:
+    """Say where it is for people on this computer, and what it listens on if that is more."""
+    host, port = service.server.bind_addr
+    url = service.server.url
+    return url if host in url else f"{url}, listening on all addresses of this computer ({host} port {port})"
 
 
 def _wait(service: Service, signals: Signals, watchdog: Watchdog) -> None:
@@ -116,6 +145,7 @@ def _end_within(seconds: float) -> threading.Timer:
 
     def end() -> None:
         logs.log.critical("the server has not stopped within %.0f s: it ends now", seconds)
+        logs.write_out()
         os._exit(1)
 
     guard = threading.Timer(seconds, end)
@@ -160,7 +190,9 @@ def check() -> None:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
     for line in warnings_of(configuration):
-        click.echo(f"Note: {line}", err=True)
+        click.secho(f"Note: {line}", fg="yellow", err=True)
+    for exposure in exposures(settings):
+        click.secho(f"WARNING: {exposure}.", fg="yellow")
 
 
 @click.command(short_help="Try it: a server with sample machines, readers and people.")

@@ -34,9 +34,11 @@ class Snapshot(Readable):
     telemetry: Telemetry
     last_checkin: datetime | None
     last_update: datetime | None
+    refused: str | None = field(default=None, compare=False)
+    """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
 
     @classmethod
-    def of(cls, config: MachineConfig, state: MachineState, now: datetime) -> Snapshot:
+    def of(cls, config: MachineConfig, state: MachineState, now: datetime, refused: str | None = None) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
             name=config.name,
@@ -53,6 +55,7 @@ class Snapshot(Readable):
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
+            refused=refused,
         )
 
     def without_names(self) -> Snapshot:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -41,9 +41,6 @@ from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
 from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_older, was_silent
 from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
-
-NEWER_WITHIN = timedelta(days=1)
-"""What was set so much later than a command was given is no newer, but of a clock that is wrong."""
 
 
 class Already(StrEnum):
@@ -138,9 +135,9 @@ class _Draft:
     def apply(self, given: Input) -> None:
         match given:
             case Oops():
-                self.set_oops(_flag(given))
+                self.set_oops(given)
             case Lock():
-                self.set_lock(_flag(given))
+                self.set_lock(given)
             case Unoops():
                 self.clear(given, oops=True, lock=False)
             case Unlock():
@@ -163,7 +160,7 @@ class _Draft:
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
         if report.oops and self.state.oops is None:
-            self.set_oops(Flag(self.at, Source.BUTTON))
+            self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
             return
         self.take_out(EndReason.CARD_REMOVED if report.fob is None else EndReason.CARD_CHANGED)
@@ -210,19 +207,21 @@ class _Draft:
 
     # oops, lock, clear
 
-    def set_oops(self, flag: Flag) -> None:
+    def set_oops(self, command: Command) -> None:
         if self.state.oops is not None:
             self.already.append(Already.OOPSED)
             return
+        flag = _flag(command, self.state.lock)
         ended = self.end_session(EndReason.OOPS)
         self.block_card()
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
-    def set_lock(self, flag: Flag) -> None:
+    def set_lock(self, command: Command) -> None:
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
             return
+        flag = _flag(command, self.state.oops)
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
         self.change(lock=flag)
@@ -231,7 +230,7 @@ class _Draft:
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
-        if any(_is_newer(flag, command.given) for flag in (lifted_oops, lifted_lock)):
+        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock) if flag):
             self.already.append(Already.SET_SINCE)
             return
         if oops and lifted_oops is None:
@@ -288,20 +287,16 @@ class _Draft:
         return Ended(person, session.kind, session.since, session.seconds(self.now), reason)
 
     def card_holder(self) -> Person | None:
-        user = self.directory.find(self.state.card.fob) if self.state.card else None
-        return _person(user)
+        return _person(self.directory.find(self.state.card.fob)) if self.state.card else None
 
     def block_card(self) -> None:
         if self.state.card is not None:
             self.change(card=replace(self.state.card, blocked=True))
 
 
-def _flag(command: Command) -> Flag:
-    return Flag(command.at, command.source, command.by, command.reason, command.public_reason)
-
-
-def _is_newer(flag: Flag | None, given: datetime | None) -> bool:
-    return flag is not None and given is not None and timedelta(0) < flag.since - given < NEWER_WITHIN
+def _flag(command: Command, other: Flag | None) -> Flag:
+    incident = (other.incident or other.since) if other else None
+    return Flag(command.at, command.source, command.by, command.reason, command.public_reason, incident)
 
 
 def _person(user: User | None) -> Person | None:

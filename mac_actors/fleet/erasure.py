@@ -99,6 +99,7 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         notices = store.notices_with(person.out_of)
         _write(journal, Record(reworded=notices, scrub=True))
         emptied = _empty_log(journal)
+        store.remove_leftovers()
         return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
 
 

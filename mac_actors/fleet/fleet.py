@@ -28,9 +28,11 @@ from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
+from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
 from mac_actors.fleet.protocol import AnyFleet
+from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
@@ -80,11 +82,15 @@ class MachineFleet(AnyFleet):
         self.notifier = Notifier(chat, self.journal) if chat else None
         if self.notifier:
             self.journal.on_commit = self.notifier.wake
-        context = MachineContext(self.journal, commit_budget, chat is not None, self._announce, self.notify)
+        self.refused_readers = RefusedReaders(self.notify)
+        context = MachineContext(
+            self.journal, commit_budget, chat is not None, self._announce, self.notify, self.refused_readers.why
+        )
         pumps = (self.publisher, *(self.notifier.channels.values() if self.notifier else ()))
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
         self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
         self.wifi = Wifi()
+        self._doubled_fobs = DoubledFobs()
         self._missing = MissingReaders(missing, self.started_at)
         self._watches = [
             Watch(
@@ -97,8 +103,9 @@ class MachineFleet(AnyFleet):
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
-        if retention_days is not None:
-            disk.append(Chore("remove names from old events", Retention(self.journal, retention_days).step))
+        self.retention = None if retention_days is None else Retention(self.journal, retention_days, self.notify)
+        if self.retention is not None:
+            disk.append(Chore("remove names from old events", self.retention.step))
         self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 
@@ -161,13 +168,13 @@ class MachineFleet(AnyFleet):
         """Return one machine as it is now, by name or alias, without asking its actor."""
         self.supervisor.check_open()
         config, state = self.supervisor.published[self.find(name_or_alias)]
-        return Snapshot.of(config, state, datetime.now(UTC))
+        return Snapshot.of(config, state, datetime.now(UTC), self.refused_readers.why.get(config.name))
 
     def snapshots(self) -> list[Snapshot]:
         """Return all machines as they are now, in the configuration's order, without asking their actors."""
         self.supervisor.check_open()
-        now = datetime.now(UTC)
-        return [Snapshot.of(*entry, now) for entry in self.published()]
+        now, refused = datetime.now(UTC), self.refused_readers.why
+        return [Snapshot.of(config, state, now, refused.get(config.name)) for config, state in self.published()]
 
     def published(self) -> list[tuple[MachineConfig, MachineState]]:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them
@@ -249,7 +256,8 @@ class MachineFleet(AnyFleet):
 
     def _look_at_readers(self) -> None:
         now, snapshots = datetime.now(UTC), self.snapshots()
-        for sentence in self._missing.look(snapshots, now):
+        doubled = self._doubled_fobs.look(self.published(), self.configuration.directory, now)
+        for sentence in (*self._missing.look(snapshots, now), *doubled):
             self.notify(sentence)
         self.wifi.look(snapshots, now)
 

@@ -33,7 +33,7 @@ KINDS = 2000
 LOOK_SECONDS = 5.0
 """How often it is looked whether there is something to say about lines that were left out."""
 
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
 """How long the end of the process may wait for lines to be written."""
 
 

@@ -87,7 +87,8 @@ def status_line(machine: Snapshot, now: datetime) -> str:
         line = _used_line(machine, machine.session, now)
     else:
         line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
-    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "")
+    refused = ", its reader's reports are REFUSED: it can't be stopped from here" if machine.refused else ""
+    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "") + refused
 
 
 def _flagged_line(machine: Snapshot, now: datetime) -> str:

@@ -18,6 +18,9 @@ from mac_actors.errors import StorageError
 DATABASE = "mac.sqlite3"
 """The database's file name in the state directory."""
 
+KEPT_OPEN = 5
+"""Connections that are open from the start and stay so: they are there when clients have all file descriptors."""
+
 BUSY_SECONDS = 5.0
 """How long a connection waits for another one that has the database."""
 
@@ -35,7 +38,7 @@ def open_engine(directory: Path | None) -> Engine:
         # rw: whoever removes the database under a running server must not get an empty one in its place.
         path = (directory / DATABASE).absolute().as_uri()
         url = URL.create("sqlite", database=path, query={"mode": "rw", "uri": "true"})
-        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_engine(url, pool_size=KEPT_OPEN, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _take_over_transactions)
         event.listen(engine, "connect", _durable)
     event.listen(engine, "begin", _begin)

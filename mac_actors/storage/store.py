@@ -18,7 +18,8 @@ from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, as_storage_error, open_engine
+from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
+from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import Entry, Page, Record, Thread, Unreadable, Waiting, read_state
@@ -56,9 +57,11 @@ class Store:
             ) from error
         lock = DirectoryLock(directory)
         lock.hold_database()
+        remove_leftovers(directory)
         engine = open_engine(directory)
         try:
             store = cls(engine, lock)
+            store._open_connections()
             if displaced := store.displaced():
                 raise StorageError(displaced)
             return store
@@ -70,6 +73,13 @@ class Store:
                 "start again once that is mended. If the database itself is damaged, 'mac-actors restore FILE' puts "
                 "a backup in its place; moving it away begins anew, and forgets every oops, lock-out and event."
             ) from error
+
+    def _open_connections(self) -> None:
+        with as_storage_error("open the database"), contextlib.ExitStack() as all_at_once:
+            for _ in range(KEPT_OPEN):
+                raw = self._engine.raw_connection()
+                all_at_once.callback(raw.close)
+                raw.cursor().execute("SELECT count(*) FROM sqlite_master")  # opens the write-ahead log, too
 
     def close(self) -> None:
         """Close all connections and let the directory go."""
@@ -136,7 +146,8 @@ class Store:
                 Channel(row.channel),
                 row.text,
                 ThreadKey.parse(row.opens or ""),
-                tuple(key for text in (row.closes or "").splitlines() if (key := ThreadKey.parse(text))),
+                _thread_keys(row.closes),
+                _thread_keys(row.within),
                 id=row.id,
                 at=datetime.fromisoformat(row.at),
             )
@@ -148,7 +159,7 @@ class Store:
         query = select(thread).where(thread.c.key == str(key), thread.c.channel == channel.value)
         with self.reading("read a thread") as connection:
             row = connection.execute(query).first()
-        return None if row is None else Thread(key, channel, row.post, bool(row.unsettled))
+        return None if row is None else Thread(key, channel, row.post, bool(row.unsettled), row.root)
 
     def unsettled(self, channel: Channel) -> list[ThreadKey]:
         """Return the threads of a channel whose posts do not say yet how their matter ended."""
@@ -222,6 +233,11 @@ class Store:
             finally:
                 raw.close()
 
+    def remove_leftovers(self) -> None:
+        """Remove whole copies of the database that killed backups and restores have left in the state directory."""
+        if self._lock is not None:
+            remove_leftovers(self._lock.path.parent)
+
     def _scalar(self, what: str, query: Select[T]) -> T | None:
         with self.reading(what) as connection:
             return connection.scalar(query)
@@ -232,6 +248,10 @@ class Store:
         alone = self._alone or contextlib.nullcontext()
         with as_storage_error(what), alone, self._engine.connect() as connection:
             yield connection
+
+
+def _thread_keys(written: str | None) -> tuple[ThreadKey, ...]:
+    return tuple(key for line in (written or "").splitlines() if (key := ThreadKey.parse(line)))
 
 
 def _entry(number: int, kind: str, data: str) -> Entry | None:

@@ -79,6 +79,10 @@ class Access:
             raise TooMany(math.ceil(seconds))
         return right
 
+    def is_admin(self, environ: dict[str, Any]) -> bool:
+        """Whether the admins' token came along."""
+        return self._admin is not None and _bears(environ, self._admin)
+
     def shows_names(self, environ: dict[str, Any]) -> bool:
         """Whether members' names are shown to this caller."""
         return self.viewer(environ).names

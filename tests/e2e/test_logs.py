@@ -82,7 +82,9 @@ def test_a_heartbeat_writes_no_line(tmp_path: Path, style: str) -> None:
 def test_only_warnings_are_written_from_that_level_on(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, MAC_PORT="0") as server:  # proves the port free of a server and the files good
         assert server.terminate() == 0
-    with Talking("serve", "--log-level", "warning", cwd=tmp_path, MAC_PORT=str(server.port), **SAMPLES) as quiet:
+    with Talking(
+        "serve", "--host", "127.0.0.1", "--log-level", "warning", cwd=tmp_path, MAC_PORT=str(server.port), **SAMPLES
+    ) as quiet:
         good = run("status", cwd=tmp_path, MAC_PORT=str(server.port))
         while good.returncode:
             assert quiet.process.poll() is None, quiet.lines

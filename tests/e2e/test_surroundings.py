@@ -7,15 +7,16 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.forks import Forked
-from tests.e2e.processes import COMMAND, PATIENCE, SAMPLES, ServerProcess, environment, free_port, run
+from tests.e2e.processes import COMMAND, PATIENCE, SAMPLES, ServerProcess, Talking, environment, free_port, run
 from tests.fakes import wait_until
 
 TOKEN = "correct-horse-battery-staple"
@@ -161,3 +162,79 @@ def test_a_wrong_token_with_a_call_that_reads_is_said_and_counted(tmp_path: Path
         metrics = server.fetch("/metrics")[1].decode()
         assert re.search(r'mac_refused_requests_total\{.*status="401".*\} 1.0', metrics)
         assert server.terminate() == 0
+
+
+@pytest.mark.parametrize("limit", ["ulimit -v 200000", "ulimit -v 300000"])
+def test_too_little_for_all_threads_is_said_and_the_start_ends(tmp_path: Path, limit: str) -> None:
+    script = f'{limit}; exec "$@" serve --host 127.0.0.1 --port 0'
+    command = ["bash", "-c", script, "bash", *COMMAND]
+    env = environment(**SAMPLES)
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1, done
+    assert "ulimit -v and -u; with systemd MemoryMax= and TasksMax=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_with_few_descriptors_it_says_so_and_all_of_them_taken_the_journal_is_still_read(tmp_path: Path) -> None:
+    script = 'ulimit -n 40; exec "$@"'
+    with ServerProcess(tmp_path, command=["bash", "-c", script, "bash", *COMMAND]) as server:
+        server.wait_for("WARNING only 40 files and connections may be open at once")
+        silent = []
+        with suppress(OSError):
+            for _ in range(60):
+                silent.append(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+        try:
+            assert server.report("metal-mill", "1000001")["relay"] is True
+            assert server.call("POST", "/api/machine/oops/kiln") == (200, {"success": True})
+            assert server.call("GET", "/api/events?kind=oops_set")[0] == 200
+        finally:
+            for connection in silent:
+                connection.close()
+        assert server.terminate() == 0
+
+
+def test_what_is_open_to_everybody_is_said_at_the_start_and_by_check(tmp_path: Path) -> None:
+    users = tmp_path / "users.json"
+    shutil.copy(SAMPLES["USERS_CONFIG"], users)
+    users.chmod(0o666)
+    port = str(free_port())
+    variables = {**SAMPLES, "USERS_CONFIG": str(users), "MAC_ADMIN_TOKEN": "a", "MAC_PORT": port}
+    checked = run("check", cwd=tmp_path, **variables)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    with Talking("serve", cwd=tmp_path, **variables) as server:
+        line = server.wait_for("at http")
+        assert (
+            f"at http://127.0.0.1:{port}, listening on all addresses of this computer (0.0.0.0 port {port}): " in line
+        )
+        for said in (
+            f"MAC_READER_TOKEN is not set: whoever reaches 0.0.0.0 port {port} can report for any machine",
+            "MAC_ADMIN_TOKEN is easy to guess (1 character, 1 different)",
+            f"everybody on this computer can write {users}",
+        ):
+            assert "WARNING" in server.wait_for(re.escape(said))
+            assert f"WARNING: {said}" in checked.stdout
+        assert server.interrupt() == 0
+    assert len([line for line in server.lines if "WARNING" in line]) == 3
+
+
+def test_a_killed_backup_is_cleaned_up_by_the_next_one(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        assert server.terminate() == 0
+    state = tmp_path / "machine_state"
+    left = [tmp_path / ".Tue.sqlite3.abcdefgh.partial", tmp_path / ".Mon.sqlite3.zyxwvuts.partial"]
+    for path in left:
+        shutil.copy(state / "mac.sqlite3", path)
+    (state / ".copy.abcdefgh.partial").write_bytes(bytes(5000))
+    (state / "restoring-abc").mkdir()
+    other = tmp_path / ".film.mkv.partial"
+    other.write_bytes(b"somebody else's")
+    with left[1].open("rb") as at_work:
+        fcntl.flock(at_work, fcntl.LOCK_EX)
+        assert run("backup", "copy", cwd=tmp_path).returncode == 0
+        assert [path.exists() for path in left] == [False, True]
+    assert run("backup", "--force", "copy", cwd=tmp_path).returncode == 0
+    assert not left[1].exists()
+    assert other.exists()
+    with ServerProcess(tmp_path) as server:
+        assert server.terminate() == 0
+    assert sorted(path.name for path in state.iterdir()) == ["lock", "mac.sqlite3"]

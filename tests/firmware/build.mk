@@ -35,6 +35,8 @@ $(OUT)/reader: $(OBJECTS)
 	$(CXX) -o $@ $^ -lpthread
 
 $(COMMON):
+	@printf '#include <nlohmann/json.hpp>' | $(CXX) -E -x c++ - >/dev/null 2>&1 || \
+	  { echo "on Debian: apt install g++ nlohmann-json3-dev"; exit 1; }
 	@mkdir -p $(@D)
 	@printf '#include "esphome/core/%s"\n' application.h automation.h base_automation.h helpers.h log.h >$@
 	@printf '#include <%s>\n' functional nlohmann/json.hpp >>$@

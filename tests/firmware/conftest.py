@@ -33,6 +33,9 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 def link(server: ServerProcess) -> Iterator[Link]:
     with Link(server.port) as link:
         yield link
+    for boot in {report.body["boot"] for report in link.reports}:
+        counts = [report.body["count"] for report in link.reports if report.body["boot"] == boot]
+        assert counts == sorted(set(counts)), "a report's number rises"
 
 
 @pytest.fixture

@@ -55,11 +55,30 @@ class Link:
 
     def __exit__(self, *_: object) -> None:
         self.cut()
-        for report in self.reports:
-            report.let_go.set()
+        self.release()
         for thread in self._threads:
             thread.join(PATIENCE)
             assert not thread.is_alive()
+
+    def be_well(self) -> None:
+        """Pass everything on, and let go of what was held back."""
+        self.release()
+        self.mend()
+
+    def release(self) -> None:
+        """Hold nothing back any more."""
+        with self._came:
+            self.hangs = self.holds = False
+            for report in self.reports:
+                report.let_go.set()
+
+    def hang(self) -> None:
+        """Take reports, and pass none on."""
+        self.hangs = True
+
+    def hold(self) -> None:
+        """Pass reports on, but no answers."""
+        self.holds = True
 
     def cut(self) -> None:
         """From now on no connection comes about, and those that were there are gone."""
@@ -71,9 +90,14 @@ class Link:
                 sock.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
-        """Listen again, on the same port."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._start(self._accept, self._listener)
+        """Listen again, on the same port, if that was cut."""
+        if self._listener.fileno() < 0:
+            self._listener = socket.create_server(("127.0.0.1", self.port))
+            self._start(self._accept, self._listener)
+
+    def skip(self) -> None:
+        """Look at no report that has come so far."""
+        self._seen = len(self.reports)
 
     def next_report(self, **fields: Any) -> Report:
         """Wait for a report with these fields, after the one that was waited for last."""
@@ -107,8 +131,8 @@ class Link:
         with sock, suppress(OSError):
             head, body = _read_request(sock)
             report = Report(json.loads(body), head)
-            hangs, holds = self.hangs, self.holds
             with self._came:
+                hangs, holds = self.hangs, self.holds
                 self.reports.append(report)
                 self._came.notify_all()
             answer = b""
@@ -128,6 +152,7 @@ class Link:
                     sock.sendall(bytes([byte]))
             else:
                 sock.sendall(answer)
+            sock.shutdown(socket.SHUT_RDWR)  # closing alone is none while another thread listens
 
 
 def _watch(sock: socket.socket, report: Report) -> None:

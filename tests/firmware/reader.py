@@ -21,6 +21,7 @@ BJORN, ADA, UNKNOWN = "1000002", "1000001", "9999999"
 """Björn may use the table saw, Ada may not; both may use the drill press."""
 
 WELCOME, EMPTY = "display Welcome,|Bjorn", "display Please Insert|RFID Card"
+NOT_HEARD, OOPSED = "display Oops! But no|answer comes", "display Oops!! Please|check/post Slack"
 NO_ANSWER, TAKE_OUT = "display No answer from|the server", "display No answer. Take|out your card"
 
 
@@ -32,7 +33,10 @@ class Fact(NamedTuple):
 
 
 class Reader(Talking):
-    """The firmware of ``machine``, which reports to ``url``. ``facts`` is all that it did."""
+    """The firmware of ``machine``, which reports to ``url``. ``facts`` is all that it did.
+
+    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held).
+    """
 
     def __init__(
         self,
@@ -41,7 +45,7 @@ class Reader(Talking):
         machine: str = "table-saw",
         *,
         timeout_ms: int | None = PATIENT_MS,
-        card_at_boot: bool = False,
+        at_boot: str = "",
         token: str | None = None,
         resolver_hangs: bool = False,
     ) -> None:
@@ -57,8 +61,8 @@ class Reader(Talking):
         self.poke_port = free_port()
         self._expected_from = 0
         variables = {"TIMEOUT_MS": str(timeout_ms)} if timeout_ms else {}
-        if card_at_boot:
-            variables["CARD_AT_BOOT"] = "in"
+        if at_boot:
+            variables[f"{at_boot.upper()}_AT_BOOT"] = "yes"
         if token is not None:
             variables["AUTHORIZATION"] = f"Bearer {token}"
         super().__init__(
@@ -106,6 +110,10 @@ class Reader(Talking):
         line = self.wait_for(rf"^> \S+ {re.escape(what)}$", self._expected_from)
         self._expected_from = self.lines.index(line, self._expected_from) + 1
         return _fact(line)
+
+    def next(self, part: str) -> str:
+        """Wait for whatever a part does next, after the fact that was expected last; return it."""
+        return _fact(self.wait_for(rf"^> \S+ {part} ", self._expected_from)).what
 
     def did(self, what: str) -> int:
         """Return how often it has done this so far."""

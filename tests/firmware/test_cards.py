@@ -119,7 +119,7 @@ def test_a_code_counts_with_the_card_in_alone(reader: Reader, link: Link) -> Non
 
 
 def test_a_card_that_is_in_at_power_up_starts_nothing(make_reader: MakeReader, link: Link) -> None:
-    reader = make_reader(card_at_boot=True)
+    reader = make_reader(at_boot="card")
     reader.do(f"code {BJORN}")
     reader.later(10)
     next_answer(reader, link)
@@ -127,3 +127,22 @@ def test_a_card_that_is_in_at_power_up_starts_nothing(make_reader: MakeReader, l
     reader.do("card out")
     reader.card_in(BJORN)
     reader.expect("relay on")
+
+
+def test_new_firmware_stops_the_machine_and_it_does_not_go_on_by_itself_when_that_fails(
+    reader: Reader, link: Link
+) -> None:
+    reader.card_in(BJORN)
+    reader.expect(WELCOME)
+    link.holds = True
+    reader.later(10)
+    heartbeat = link.next_report(count=3)
+    reader.do("firmware comes")
+    assert reader.shows("relay") == "off"
+    link.release()
+    assert heartbeat.let_go.is_set()
+    reader.expect(EMPTY)
+    reader.do(f"code {BJORN}")
+    reader.later(10)
+    next_answer(reader, link, rfid_value="")
+    assert reader.did("relay on") == 1

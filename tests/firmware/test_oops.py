@@ -7,12 +7,9 @@ import pytest
 from tests.e2e.processes import PATIENCE, ServerProcess
 from tests.firmware.conftest import MakeReader
 from tests.firmware.link import Link
-from tests.firmware.reader import BJORN, PATIENT_MS, Reader
+from tests.firmware.reader import BJORN, NOT_HEARD, OOPSED, PATIENT_MS, Reader
 
 pytestmark = pytest.mark.firmware
-
-OOPSED = "display Oops!! Please|check/post Slack"
-NOT_HEARD = "display Oops! But no|answer comes"
 
 
 def test_oops_while_a_request_is_under_way_is_obeyed_before_its_answer(
@@ -87,3 +84,15 @@ def test_a_press_during_the_report_of_another_is_told_too(reader: Reader, link: 
     again = link.next_report(oops=True)
     assert again.answered.wait(PATIENCE)
     assert server.machine("table-saw")["status"] == "oopsed"
+
+
+def test_a_button_that_is_held_at_power_up_is_pressed(
+    make_reader: MakeReader, link: Link, server: ServerProcess
+) -> None:
+    link.cut()
+    reader = make_reader("dust-collector", first="Oops! But no|answer comes", at_boot="oops")
+    reader.do("oops released")
+    link.mend()
+    reader.expect(OOPSED)
+    assert not reader.did("relay on")
+    assert server.machine("dust-collector")["oops"]["source"] == "button"

@@ -33,6 +33,7 @@ from mac_actors.web.requests import parse_body
 from mac_actors.web.server.gateway import error_answer
 from mac_actors.web.server.parser import MAX_BODY, ParsedRequest, RequestParser
 from tests.fakes import ODD_ALIAS
+from tests.security.wire import check_wire
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -204,6 +205,7 @@ def _bare(text: str) -> str:
 
 CHECKS: dict[str, tuple[Callable[[bytes], None], ...]] = {
     "reports": (check_bodies, check_request),
+    "wire": (check_wire,),
     "commands": (check_command,),
 }
 """For each corpus what must hold for its files."""

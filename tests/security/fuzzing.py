@@ -14,7 +14,7 @@ from pathlib import Path
 LONGEST = 600
 """Bytes of an input. What is longer than a limit of the server is the business of other tests."""
 
-INSTRUMENTED = ["mac_actors.web", "mac_actors.slack.commands", "mac_actors.core.config", "cheroot.server"]
+INSTRUMENTED = ["mac_actors.web", "mac_actors.slack.commands", "mac_actors.core.config"]
 
 
 def main(name: str, seeds: tuple[bytes, ...], words: tuple[str, ...]) -> int:

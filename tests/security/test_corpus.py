@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.security import fuzz_commands, fuzz_reports
+from tests.security import fuzz_commands, fuzz_reports, fuzz_wire
 from tests.security.checks import CHECKS, CORPUS
 
 
 def _inputs() -> list[tuple[str, str, bytes]]:
     files: dict[str, list[Path]] = {name: sorted((CORPUS / name).iterdir()) for name in CHECKS}
-    seeds = {"reports": fuzz_reports.SEEDS, "commands": fuzz_commands.SEEDS}
+    seeds = {"reports": fuzz_reports.SEEDS, "commands": fuzz_commands.SEEDS, "wire": fuzz_wire.SEEDS}
     kept = [(name, path.name, path.read_bytes()) for name, paths in files.items() for path in paths]
     return [*kept, *((name, f"seed {n}", data) for name in seeds for n, data in enumerate(seeds[name]))]
 
@@ -20,7 +20,7 @@ def _inputs() -> list[tuple[str, str, bytes]]:
 INPUTS = _inputs()
 
 
-def test_both_corpora_are_there() -> None:
+def test_the_corpora_are_there() -> None:
     for name in CHECKS:
         assert len([path for path in (CORPUS / name).iterdir() if path.stat().st_size]) > 20
 

@@ -237,7 +237,13 @@ def test_no_more_than_the_last_four_characters_of_a_fob_are_in_the_log_in_a_repl
 ) -> None:
     most = fob[-5:]
     assert [line for line in evidence.log.splitlines() if most in line] == []
-    assert [(asked, said) for asked, said in evidence.replies if most in said] == []
+    of_events = {said for asked, said in evidence.replies if asked.startswith("GET /api/events") and '"fob":' in said}
+    found = [said for asked, said in evidence.replies if most in said]
+    if fob == STRANGER:
+        assert found, "admins learn an unknown fob, so that they can give it to somebody"
+        assert set(found) <= of_events
+    else:
+        assert found == []
     assert [told for told in evidence.slack if most in told] == []
 
 

@@ -18,7 +18,15 @@ from mac_actors.core.state import MachineState, session_seconds
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.engine import BUSY_SECONDS, DATABASE
-from mac_actors.storage.files import hand_over, sync
+from mac_actors.storage.files import (
+    STAGE,
+    hand_over,
+    partial_copy,
+    remove_leftovers,
+    remove_partial_copies,
+    sync,
+    with_companions,
+)
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Record, Unreadable, record_state
 from mac_actors.storage.store import Store
@@ -29,9 +37,6 @@ PAGES = 256
 
 SYNC_PAGES = 4096
 """Pages of a copy that may wait for the disk at the most."""
-
-COMPANIONS = ("-wal", "-shm", "-journal")
-"""What SQLite may keep beside a database; it belongs to that one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +66,12 @@ def backup(directory: Path, file: Path, *, force: bool = False, progress: OnProg
     source = directory / DATABASE
     _refuse_target(source, file, force=force)
     with _writing(file):
-        number, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".partial", dir=file.parent)
-        os.close(number)
-        partial = Path(name)
-        try:
+        remove_partial_copies(file.parent)
+        with partial_copy(file) as partial:
             _copy(source, partial, progress)
             _check(partial, f"{source} is damaged (mac-actors verify lists where), and no backup was made")
             sync(partial)
             partial.replace(file)
-        finally:
-            for leftover in _with_companions(partial):
-                leftover.unlink(missing_ok=True)
         sync(file.parent)
         return file.stat().st_size
 
@@ -92,9 +92,8 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(directory)
         try:
-            for leftover in directory.glob("restoring-*"):  # of a restore that was killed: we have the lock
-                shutil.rmtree(leftover)
-            stage = Path(tempfile.mkdtemp(prefix="restoring-", dir=directory))
+            remove_leftovers(directory)
+            stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=directory))
             try:
                 _copy(file, stage / DATABASE, progress)
                 _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
@@ -119,7 +118,7 @@ def _refuse_target(source: Path, file: Path, *, force: bool) -> None:
     if file.is_dir():
         raise StorageError(f"{file} is a directory: give the name of a file in it")
     if file.exists():
-        if any(path.exists() and file.samefile(path) for path in _with_companions(source)):
+        if any(path.exists() and file.samefile(path) for path in with_companions(source)):
             raise StorageError(f"{file} is the database itself: give another name")
         if not force:
             raise StorageError(f"{file} is there already: give another name, or --force to replace it")
@@ -223,22 +222,22 @@ def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | Non
     kept = database.with_name(f"{DATABASE}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
     lifted: tuple[str, ...] | None = ()
     try:
-        for path, name in zip(_with_companions(database), _with_companions(kept), strict=True):
+        for path, name in zip(with_companions(database), with_companions(kept), strict=True):
             if path.exists():
                 name.hardlink_to(path)  # at first: what SQLite finds to be damaged it may throw away
         if database.exists():
             lifted = None
             if _checkpoint(database):
-                for name in _with_companions(kept)[1:]:
+                for name in with_companions(kept)[1:]:
                     name.unlink(missing_ok=True)
                 with contextlib.suppress(StorageError, sqlite3.DatabaseError):
                     lifted = tuple(sorted(_flagged(kept) - _flagged(new)))
         sync(database.parent)
     except BaseException:
-        for name in _with_companions(kept):
+        for name in with_companions(kept):
             name.unlink(missing_ok=True)
         raise
-    for path in _with_companions(database)[1:]:
+    for path in with_companions(database)[1:]:
         path.unlink(missing_ok=True)
     return (kept if kept.exists() else None), lifted
 
@@ -256,7 +255,3 @@ def _checkpoint(database: Path) -> bool:
         if not is_damage(error) and not error.sqlite_errorname.startswith("SQLITE_IOERR"):
             raise
         return False
-
-
-def _with_companions(path: Path) -> tuple[Path, ...]:
-    return (path, *(path.with_name(path.name + suffix) for suffix in COMPANIONS))

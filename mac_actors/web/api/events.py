@@ -11,6 +11,7 @@ import bottle
 from mac_actors.core import outcomes
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import without_fob, without_names
+from mac_actors.core.state import Refusal
 from mac_actors.core.wording import full_text, public_text
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
@@ -76,14 +77,17 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             limit=min(number("limit", query.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT),
         )
         names, details = access.shows_names(bottle.request.environ), is_set("details")
-        lines = [event_body(entry, names=names, details=details) for entry in page.entries]
-        hidden: Any = None if details else {"events": {"__all__": {"outcome"}}}
+        fobs = machine is None and access.is_admin(bottle.request.environ)
+        lines = [event_body(entry, names=names, details=details, fobs=fobs) for entry in page.entries]
+        hidden = {field for field, shown in (("outcome", details), ("fob", fobs)) if not shown}
         body = EventsBody(events=lines, next=None if page.next is None else str(page.next))
-        return json_of(body, exclude=hidden)
+        return json_of(body, exclude={"events": {"__all__": hidden}})
 
 
-def event_body(entry: Entry, *, names: bool, details: bool = False) -> EventBody:
-    """Return a line of the journal as the API shows it; ``details``: field by field too."""
+def event_body(entry: Entry, *, names: bool, details: bool = False, fobs: bool = False) -> EventBody:
+    """Return a line of the journal as the API shows it; ``details``: field by field too; ``fobs``: an unknown one's
+    whole code, so that it can be given to somebody.
+    """
     outcome, redact = entry.outcome, without_fob if names else without_names
     origin, ended, user = outcome.origin, outcome.ended_session, outcome.person
     return EventBody(
@@ -98,8 +102,14 @@ def event_body(entry: Entry, *, names: bool, details: bool = False) -> EventBody
         reason=origin.reason if origin else None,
         user=(user.full_name or None) if user and names else None,
         seconds=ended.seconds if ended else None,
+        fob=_unknown_fob(outcome) if fobs else None,
         outcome=outcome_details(redact(outcome)) if details else None,
     )
+
+
+def _unknown_fob(outcome: Outcome) -> str | None:
+    unknown = isinstance(outcome, outcomes.SessionRefused) and outcome.refusal is Refusal.UNKNOWN
+    return outcome.fob or None if unknown else None
 
 
 def outcome_details(outcome: Outcome) -> dict[str, Any]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import bottle
+from pydantic import BaseModel, ValidationError
 
 from mac_actors import clock
 from mac_actors.core.inputs import Report
@@ -27,9 +25,6 @@ from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
 
-NOTIFY_AT_MOST, NOTIFY_WITHIN_SECONDS = 3, 3600.0
-"""How often in this time people are told that a machine's reports are refused, even if some are accepted between."""
-
 LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
 
@@ -39,7 +34,6 @@ UNKNOWN_AT_MOST = 100
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
     """Add the readers' routes; ``observe`` takes the seconds from each whole report to its answer."""
-    refused_readers = _RefusedReaders(fleet.notify)
     unknown: set[str] = set()
 
     @app.post(
@@ -54,12 +48,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
     )
     def update() -> bytes:
         environ = bottle.request.environ
-        body = parse_body(ReportBody, read_body(environ))
+        body = accept(read_body(environ))
         name = body.machine_name
-        if not access.reader_may_report(environ):
-            if name in fleet.configuration.machines:
-                refused_readers.add(name)
-            raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
         received = environ.get("mac.received") or clock.seconds()
         gone = environ.get("mac.gone", lambda: False)
@@ -78,11 +68,24 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
         except MachineUnavailable:
             observe(clock.seconds() - received)  # the slowest of all: they count too
             raise
-        refused_readers.remove(name)
+        fleet.refused_readers.remove(name)
         bottle.response.content_type = "application/json"
         body_of_reply = reply_body(answer.outputs, says_more=body.firmware is not None)
         observe(clock.seconds() - received)
         return body_of_reply
+
+    def accept(data: bytes) -> ReportBody:
+        """Check a report; raises :class:`RequestRefused`. Then a machine that is configured can't be stopped."""
+        try:
+            body = parse_body(ReportBody, data)
+            if not access.reader_may_report(bottle.request.environ):
+                raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
+        except RequestRefused as refused:
+            machine = fleet.configuration.machines.get(_name_of(data) or "")
+            if machine is not None:
+                fleet.refused_readers.add(machine, refused.message)
+            raise
+        return body
 
 
 @lru_cache(maxsize=4096)
@@ -95,32 +98,13 @@ def reply_body(outputs: Outputs, *, says_more: bool) -> bytes:
     return json_line(OutputsBody.model_validate(outputs).model_dump_json(exclude=hidden))
 
 
-class _RefusedReaders:
-    """Machines whose reports are refused: people are told once of each, until a report is accepted again.
+def _name_of(data: bytes) -> str | None:
+    """Return the machine that a report is of which is refused."""
+    try:
+        return _Named.model_validate_json(data).machine_name
+    except ValidationError:
+        return None
 
-    There is a limit, because somebody who sends wrong reports beside the right reader could flood the channel.
-    """
 
-    def __init__(self, notify: Callable[[str], None]) -> None:
-        self._notify = notify
-        self._names: set[str] = set()
-        self._notified: dict[str, deque[float]] = {}
-        self._adding = threading.Lock()
-
-    def add(self, name: str) -> None:
-        now = time.monotonic()
-        with self._adding:
-            times = self._notified.setdefault(name, deque(maxlen=NOTIFY_AT_MOST))
-            often = len(times) == NOTIFY_AT_MOST and now - times[0] < NOTIFY_WITHIN_SECONDS
-            if name in self._names or often:
-                return
-            self._names.add(name)
-            times.append(now)
-        self._notify(
-            f"{name}: the reports of its reader are refused (no or a wrong token), so it can't be stopped "
-            "from here: give the reader MAC_READER_TOKEN."
-        )
-
-    def remove(self, name: str) -> None:
-        if self._names:
-            self._names.discard(name)
+class _Named(BaseModel):
+    machine_name: str

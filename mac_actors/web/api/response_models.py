@@ -79,6 +79,9 @@ class MachineBody(Body):
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    refused: str | None = Field(
+        None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
+    )
 
 
 class MachinesBody(Body):
@@ -101,6 +104,7 @@ class EventBody(Body):
     reason: str | None
     user: str | None = Field(description="whose session or card it was")
     seconds: float | None = Field(description="length of the session that ended")
+    fob: str | None = Field(None, description="with the admins' token, in `/api/events`: the whole unknown fob")
     outcome: dict[str, Any] | None = Field(
         None, description="with `?details=1` alone: what happened, field by field, as the Python API has it"
     )
@@ -191,11 +195,15 @@ class MachinesChangeBody(Body):
 
 
 class ReloadBody(Body):
-    """What a reload changed; ``powered_on`` names machines whose power came on by it."""
+    """What a reload changed; ``powered_on`` names machines whose power came on by it.
+
+    ``warnings`` are there with ``?details=1`` alone: what is most likely not meant, as a training that nobody has.
+    """
 
     users: UsersChangeBody
     machines: MachinesChangeBody
     powered_on: list[str]
+    warnings: list[str] | None = None
 
 
 class ErrorBody(Body):

@@ -224,5 +224,5 @@ def routes(app: bottle.Bottle, metrics: Metrics) -> None:
 
     @app.get("/metrics", api=operation)
     def show() -> bytes:
-        body, bottle.response.content_type = metrics.scrape(bottle.request.get_header("Accept", ""))
+        body, bottle.response.content_type = metrics.scrape(bottle.request.environ.get("HTTP_ACCEPT", ""))
         return body

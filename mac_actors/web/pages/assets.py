@@ -61,7 +61,7 @@ def send(name: str) -> bytes:
         response.set_header(
             "Content-Security-Policy", f"{SAFE_HEADERS['Content-Security-Policy']}; img-src 'self' data:"
         )
-    if f'"{known}"' in request.headers.get("If-None-Match", ""):
+    if f'"{known}"' in request.environ.get("HTTP_IF_NONE_MATCH", ""):
         response.status = 304
         return b""
     response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"

@@ -56,6 +56,7 @@ class TileContent:
     """Without what changes with each report."""
     state: str
     since: datetime | None
+    refused: str | None
 
     @classmethod
     def of(cls, machine: Snapshot) -> TileContent:
@@ -73,7 +74,7 @@ class TileContent:
         else:
             state, since = "free", machine.status_since
         steady = replace(machine, last_checkin=last_seen, last_update=None, telemetry=NO_TELEMETRY)
-        return cls(steady, state, since)
+        return cls(steady, state, since, machine.refused)
 
     @property
     def word(self) -> str:

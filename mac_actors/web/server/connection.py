@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import select
 import socket
 import ssl
 from collections import deque
@@ -13,10 +14,13 @@ from typing import Any
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock, client_gone, waited
 from mac_actors.web.server.budget import owner_of
-from mac_actors.web.server.gateway import Request
+from mac_actors.web.server.gateway import Request, error_answer
 from mac_actors.web.server.parser import ParsedRequest, RequestParser
 
 log = logging.getLogger(__name__)
+
+READ, WRITE = select.EPOLLIN, select.EPOLLOUT
+"""What the selector watches for."""
 
 OPEN_BYTES = 16 * 1024
 """What an open connection counts at least: its head may be that long."""
@@ -24,7 +28,7 @@ OPEN_BYTES = 16 * 1024
 TLS_BYTES = 48 * 1024
 """What OpenSSL keeps beside that."""
 
-READ_BYTES, READS = 4096, 16
+READ_BYTES, READS = 4096, 4
 """How much is read at once, and how often in one go."""
 
 JOINED_BYTES = 64 * 1024
@@ -104,6 +108,7 @@ class Connection:
         self.busy = False
         """Whether a thread of a pool has it."""
         self.more = False
+        """Whether there may be more to read, which nobody sees from outside with TLS."""
         self.shaking_hands = False
         self.wants = 0
         """For which events a handshake waits."""
@@ -126,23 +131,25 @@ class Connection:
         """Whether nothing of a request is there."""
         return self.parser is None or self.parser.idle
 
-    def read(self, now: ArrivalClock) -> bool:
-        """Read what is there, within bounds; whether there is something to do: a whole request, or a wrong one, or
-        the client has hung up. ``more``: there may be more to read, which the selector does not see with TLS.
+    def read(self, now: ArrivalClock) -> tuple[bool, int]:
+        """Read what is there, within bounds. Returns whether there is something to do (a whole request, a wrong one,
+        or the client has hung up), and how much was read. :attr:`more` says whether there may be more.
         """
         self.more = False
+        size = 0
         for _ in range(READS):
             try:
                 data = self.socket.recv(READ_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return False
+                return False, size
+            size += len(data)
             if not data:
                 self.hung_up = True
-                return True
+                return True, size
             if not self.lingering and self._feed(data, now):
-                return True
+                return True, size
         self.more = True
-        return False
+        return False, size
 
     def _feed(self, data: bytes, now: ArrivalClock) -> bool:
         parser = self.parser = self.parser or RequestParser()
@@ -159,8 +166,8 @@ class Connection:
 
     @property
     def client_gone(self) -> bool:
-        """Whether nobody waits for the answer any more."""
-        return client_gone(self.socket)
+        """Whether the client has hung up, or was hung up on."""
+        return self.closed or client_gone(self.socket)
 
     def communicate(self) -> None:
         """Answer :attr:`request`, in a worker's thread."""
@@ -177,6 +184,14 @@ class Connection:
             self.close()
         if not self.stays_open and not self.wfile:
             self.close()
+
+    def refuse(self, refused: RequestRefused) -> None:
+        """Answer what can't be passed on, and drop what still comes, so that the client can read the answer."""
+        self.parser = self.refused = None
+        self.lingering = True
+        self.socket.send(error_answer(refused.status, refused.message))
+        if self.server.ssl_adapter is None:
+            self.socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """Close it; nothing more is sent or read."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import resource
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from mac_actors.web.server.budget import Budget
 from mac_actors.web.server.connection import Connection
+from mac_actors.web.server.fair_queue import FairQueue
 
 MAX_CONNECTIONS = 4096
 """Open connections, of all clients; fewer where the system allows few open files."""
@@ -23,11 +24,11 @@ class OpenConnections:
     """Knows in the same time, however many there are, which connection to close where there is too much.
 
     That is one of the address that holds most: the one that has been left alone longest, or else the last one that
-    waits for a worker, which ``withdraw`` takes back.
+    waits for a thread, in one of the ``queues``.
     """
 
-    def __init__(self, withdraw: Callable[[str], Connection | None]) -> None:
-        self._withdraw = withdraw
+    def __init__(self, *queues: FairQueue[Connection]) -> None:
+        self._queues = queues
         self._by_owner: dict[str, OrderedDict[Connection, None]] = {}
         self._budget = Budget()
         self.count = 0
@@ -38,6 +39,11 @@ class OpenConnections:
     def __iter__(self) -> Iterator[Connection]:
         for conns in self._by_owner.values():
             yield from conns
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that all clients together are charged for."""
+        return self._budget.total
 
     def add(self, conn: Connection) -> None:
         """Take a new connection in."""
@@ -82,4 +88,6 @@ class OpenConnections:
 
     def _victim(self, owner: str) -> Connection | None:
         conn = next(iter(self._by_owner[owner]))
-        return self._withdraw(owner) if conn.busy else conn
+        if not conn.busy:
+            return conn
+        return next((last for queue in self._queues if (last := queue.withdraw(owner))), None)

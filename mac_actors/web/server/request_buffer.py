@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import logging
-import selectors
+import select
 import socket
 import threading
 import time
@@ -24,10 +24,8 @@ from typing import Any
 from mac_actors import clock
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock
-from mac_actors.web.server.connection import Connection
-from mac_actors.web.server.gateway import error_answer
+from mac_actors.web.server.connection import READ, WRITE, Connection
 from mac_actors.web.server.open_connections import OpenConnections
-from mac_actors.web.server.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +38,17 @@ ANSWER_SECONDS = 10.0
 LINGER_SECONDS = 2.0
 """How long a refused client may go on sending (what it sends is dropped) so that it can read the answer."""
 
-ACCEPTS = 64
+ACCEPTS = 256
 """New connections taken in one go before the waiting ones are looked at again."""
+
+EVENTS = 256
+"""So many connections are looked at in one turn; the others that are ready come in the next ones."""
+
+TURN_BYTES, LEAST_BYTES = 64 * 1024, 256
+"""So much is read of one address in one turn, whatever connections it has; each time counts as the least."""
 
 TICK_SECONDS = 0.5
 """How often it is looked for what takes too long."""
-
-STOP_SECONDS = 2.0
 
 
 class RequestBuffer:
@@ -54,17 +56,20 @@ class RequestBuffer:
 
     def __init__(self, server: Any) -> None:
         self._server = server
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.epoll()
+        self._watched: dict[int, Connection] = {}
         server.socket.setblocking(False)
-        self._selector.register(server.socket, selectors.EVENT_READ, self._accept)
+        self._poll.register(server.socket, READ)
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._awake)
+        self._poll.register(self._wake_read, READ)
         self._returned: deque[Connection] = deque()
+        self._bytes: dict[str, int] = {}
+        """How much was read of each address in this turn."""
         self._again: list[Connection] = []
         """Read from as long as one turn allows: there may be more, which the selector does not see with TLS."""
-        self.open = OpenConnections(self._withdraw)
+        self.open = OpenConnections(server.requests.queue, server.handshakes.queue)
         self._clock = ArrivalClock()
         self._now = time.monotonic()
         self._stopping = False
@@ -90,14 +95,14 @@ class RequestBuffer:
         """End :meth:`run`."""
         self._stopping = True
         self._wake()
-        self._ended.wait(STOP_SECONDS)
+        self._ended.wait(2.0)
 
     def close(self) -> None:
         """Close what waits, once :meth:`run` has ended."""
         for conn in self.open:
             if not conn.busy:
                 conn.close()
-        self._selector.close()
+        self._poll.close()
         self._wake_read.close()
         self._wake_write.close()
 
@@ -122,15 +127,19 @@ class RequestBuffer:
 
     def _turn(self) -> None:
         self.turns += 1
-        ready = self._selector.select(0 if self._again else TICK_SECONDS)
+        ready = self._poll.poll(0 if self._again else TICK_SECONDS, EVENTS)
         self._now = time.monotonic()
         self._clock.tick(self._now, clock.seconds())
+        self._bytes.clear()
         again, self._again = self._again, []
-        for key, _ in ready:
-            if isinstance(key.data, Connection):
-                self._contain(self._serve, key.data)
+        for number, _ in ready:
+            if conn := self._watched.get(number):
+                self._contain(self._serve, conn)
+            elif number == self._wake_read.fileno():
+                with suppress(BlockingIOError):
+                    self._wake_read.recv(65536)
             else:
-                key.data()
+                self._accept()
         for conn in again:
             self._contain(self._serve, conn)
         for _ in range(len(self._returned)):
@@ -145,11 +154,6 @@ class RequestBuffer:
         except Exception:
             log.exception("a connection from %s is closed, because the server made a mistake", conn.remote_addr)
             self._drop(conn)
-
-    def _awake(self) -> None:
-        with suppress(BlockingIOError):
-            while self._wake_read.recv(4096):
-                pass
 
     def _accept(self) -> None:
         for _ in range(ACCEPTS):
@@ -175,7 +179,7 @@ class RequestBuffer:
         else:
             conn.socket = self._server.ssl_adapter.wrap(conn.socket)
             conn.shaking_hands = True
-            self._watch(conn, selectors.EVENT_READ)
+            self._watch(conn, READ)
 
     def _serve(self, conn: Connection) -> None:
         """Go on with a connection that is ready: send, read, or shake hands."""
@@ -187,21 +191,28 @@ class RequestBuffer:
             conn.wfile.send(conn.socket)
             if not conn.wfile:
                 self._go_on(conn)
+        elif self._bytes.get(conn.owner, 0) >= TURN_BYTES:
+            self._look_again(conn)  # it is others' turn
         elif self._read(conn):
             self._go_on(conn)
         else:
-            self._watch(conn, selectors.EVENT_READ)
+            self._look_again(conn)
             self._keep_to_budget(conn)
 
     def _read(self, conn: Connection) -> bool:
         """Read what has come; whether there is something to do now."""
         idle = conn.idle
-        enough = conn.read(self._clock)
+        enough, size = conn.read(self._clock)
+        self._bytes[conn.owner] = self._bytes.get(conn.owner, 0) + max(size, LEAST_BYTES)
         if idle and not conn.idle:
             conn.deadline = self._now + REQUEST_SECONDS
+        return enough
+
+    def _look_again(self, conn: Connection) -> None:
+        """Look at a connection again when there is something to read."""
+        self._watch(conn, READ)
         if conn.more:
             self._again.append(conn)
-        return enough
 
     def _take_back(self, conn: Connection) -> None:
         conn.busy = False
@@ -212,7 +223,7 @@ class RequestBuffer:
             self._watch(conn, conn.wants)
         elif conn.wfile:
             conn.deadline = self._now + ANSWER_SECONDS
-            self._watch(conn, selectors.EVENT_WRITE)
+            self._watch(conn, WRITE)
             self._keep_to_budget(conn)
         else:
             self._go_on(conn)
@@ -242,15 +253,11 @@ class RequestBuffer:
         put(conn)
 
     def _refuse(self, conn: Connection, refused: RequestRefused) -> None:
-        """Answer without a worker, then let the client finish sending so that it can read the answer."""
+        """Answer without a worker, then wait a little for the client to read that."""
         self._server.refusals.add(str(refused.status))
-        conn.parser = conn.refused = None
-        conn.lingering = True
         conn.deadline = self._now + LINGER_SECONDS
-        self._watch(conn, selectors.EVENT_READ)
-        conn.socket.send(error_answer(refused.status, refused.message))
-        if self._server.ssl_adapter is None:
-            conn.socket.shutdown(socket.SHUT_WR)
+        self._watch(conn, READ)
+        conn.refuse(refused)
 
     def _close_late(self) -> None:
         for conn in [conn for conn in self.open if conn.deadline < self._now and not conn.busy]:
@@ -268,21 +275,19 @@ class RequestBuffer:
         while greedy := self.open.over_budget(conn.owner):
             self._drop(greedy)
 
-    def _withdraw(self, owner: str) -> Connection | None:
-        """Take back a connection that waits for a thread."""
-        pools: tuple[Pool, Pool] = (self._server.requests, self._server.handshakes)
-        return next((conn for pool in pools if (conn := pool.queue.withdraw(owner))), None)
-
     def _watch(self, conn: Connection, events: int) -> None:
-        """Have the selector watch a connection for these events; 0: not at all."""
+        """Have a connection watched for these events; 0: not at all."""
         if events == conn.watched:
             return
+        number = conn.socket.fileno()
         if not conn.watched:
-            self._selector.register(conn.socket, events, conn)
+            self._poll.register(number, events)
+            self._watched[number] = conn
         elif events:
-            self._selector.modify(conn.socket, events, conn)
+            self._poll.modify(number, events)
         else:
-            self._selector.unregister(conn.socket)
+            self._poll.unregister(number)
+            del self._watched[number]
         conn.watched = events
 
     def _drop(self, conn: Connection) -> None:

@@ -32,6 +32,9 @@ BACKLOG = 4096
 """Connections that the kernel keeps until they are accepted: a whole shop after a power cut. It takes
 ``net.core.somaxconn`` at the most, 4,096 by default."""
 
+SEND_BUFFER = 64 * 1024
+"""Bytes of an answer that the kernel keeps until the client has taken them; it takes twice that for its own records."""
+
 STOP_SECONDS = 5
 """How long requests under way may take at the stop."""
 
@@ -90,6 +93,8 @@ class Server(WSGIServer):
                 f"cannot start {THREADS} threads ({error}): allow this server more memory, or more threads "
                 "(ulimit -v and -u; with systemd MemoryMax= and TasksMax=)"
             ) from error
+        # For each connection: else the kernel keeps megabytes for a client that reads nothing.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._connections.close()  # cheroot's own manager, put there by prepare()
         self._connections: RequestBuffer = RequestBuffer(self)
 
@@ -162,6 +167,11 @@ class Server(WSGIServer):
     def open_connections(self) -> int:
         """Connections of clients that are open."""
         return self._connections.open.count
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that all clients together are charged for."""
+        return self._connections.open.held
 
     @property
     def waiting(self) -> int:

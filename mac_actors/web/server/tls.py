@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
 
 from mac_actors.errors import ConfigError
-from mac_actors.web.server.connection import Connection
+from mac_actors.web.server.connection import READ, WRITE, Connection
 from mac_actors.web.server.gateway import error_answer
 
 
@@ -40,9 +39,9 @@ def shake_hands(conn: Connection) -> None:
         conn.socket.do_handshake()
         conn.shaking_hands = False
     except ssl.SSLWantReadError:
-        conn.wants = selectors.EVENT_READ
+        conn.wants = READ
     except ssl.SSLWantWriteError:
-        conn.wants = selectors.EVENT_WRITE
+        conn.wants = WRITE
     except OSError as error:
         if getattr(error, "reason", None) == "HTTP_REQUEST":
             answer = error_answer(400, "this port speaks HTTPS: use https:// in the address")

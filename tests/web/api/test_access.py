@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mac_actors.settings import Tokens
@@ -142,6 +144,34 @@ def test_refused_readers_are_said_once_until_they_are_mended(make_server: MakeSe
     assert chat.texts(4)[3] == "the end"
     assert {post.channel for post in chat.posts} == {"control"}
     assert not [text for text in chat.texts(4) if READER in text]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("rfid_value", "12\x0034"), ("oops", "no"), ("uptime", "3"), ("rfid_value", 7)]
+)
+def test_a_reader_whose_reports_can_not_be_read_is_said_once_and_shown_until_it_is_mended(
+    make_server: MakeServer, field: str, value: Any
+) -> None:
+    chat = RecordingChat()
+    server = make_server(chat, tokens=Tokens(admin=TOKEN))
+    server.outputs("metal-mill", ANN)
+    assert "refused" not in server.machine("metal-mill")
+    for _ in range(5):
+        assert server.report("metal-mill", **{field: value}).status == 422
+        assert server.report("not configured", **{field: value}).status == 422
+    said = chat.texts(2)[1]
+    assert said.startswith("Metal Mill (metal-mill): the reports of its reader are refused")
+    assert field in said
+    machine = server.machine("metal-mill")
+    assert machine["relay"] is True
+    assert machine["refused"].startswith(f"{field}: expected")
+    assert server.fleet["metal-mill"].snapshot().get().refused == machine["refused"]
+    for page in ("/", "/machines/metal-mill"):
+        assert "reports are refused" in server.get(page).body.decode()
+    server.outputs("metal-mill", ANN)
+    assert "refused" not in server.machine("metal-mill")
+    assert "reports are refused" not in server.get("/machines/metal-mill").body.decode()
+    assert len(chat.texts(2)) == 2
 
 
 def test_wrong_tokens_with_calls_that_read_are_counted_and_after_some_not_even_looked_at(

@@ -9,7 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from mac_actors.core.outcomes import KINDS
+from mac_actors.settings import Tokens
 from tests.conftest import MakeServer
+from tests.fakes import ANN, BOB, NOBODY
 from tests.web.client import Running
 
 
@@ -157,3 +159,16 @@ def test_a_journal_row_that_can_not_be_read_is_no_500(make_server: MakeServer) -
         )
     reply = server.get("/api/events")
     assert reply.status in {200, 503}, reply
+
+
+def test_with_the_admins_token_alone_an_unknown_fob_is_whole(make_server: MakeServer) -> None:
+    server = make_server(tokens=Tokens(admin="secret"), public_names=True)
+    for fob in (NOBODY, "", ANN, "", BOB, ""):
+        server.report("metal-mill", fob)
+    fobs = [event["fob"] for event in server.events(token="secret")]
+    assert sorted(filter(None, fobs)) == [NOBODY]
+    for query, token in (("", ""), ("?details=1", "wrong"), ("?kind=session_refused", "")):
+        answer = server.get(f"/api/events{query}", token=token)
+        assert all("fob" not in event for event in answer.json["events"])
+        assert NOBODY not in answer.body.decode()
+    assert NOBODY in server.get("/api/events?details=1", token="secret").body.decode()

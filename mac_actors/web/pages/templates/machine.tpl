@@ -21,6 +21,9 @@
 %   who = machine.session.full_name or 'A member'
   <p><bdi>{{who}}</bdi> {{'runs it by override, for repair,' if machine.session.kind == 'override' else 'runs it'}} since {{!clock(machine.session.since)}}</p>
 % end
+% if machine.refused:
+  <p class="long"><b>It can't be stopped from here.</b> Its reader's reports are refused: <bdi>{{machine.refused}}</bdi></p>
+% end
 % if always_on:
   <p class="note">Always on: no card is needed, so its use is not known.</p>
 % end

@@ -40,6 +40,9 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 % if machine.relay and content.state == 'free':
 <p class="note">Always on{{'' if kind == 'kiosk' else ', no card needed'}}</p>
 % end
+% if machine.refused:
+<p class="why"><b>Can't be stopped from here: its reader's reports are refused</b></p>
+% end
 % if not machine.online and content.state != 'offline':
 <p class="note">Its reader is offline\\
 %   if machine.last_checkin:
