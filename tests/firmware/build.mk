@@ -1,5 +1,5 @@
-# Compiles the firmware as a Linux program: build/firmware/reader, and beside it what a test puts between it and its system.
-# What is there already is kept: after a change of the packages one file of sixty is compiled.
+# Compiles the firmware as a Linux program, build/firmware/reader, and beside it what a test puts between it and its
+# system. What is there already is kept: after a change of the packages one file of sixty is compiled.
 #
 #   make -f tests/firmware/build.mk ESPHOME=path/to/esphome
 
@@ -7,7 +7,7 @@ ESPHOME ?= esphome
 OUT := build/firmware
 GENERATED := $(OUT)/build/reader
 HERE := tests/firmware
-INPUTS := $(HERE)/host.yaml $(HERE)/bench.h $(wildcard etc/esphome/packages/*) $(wildcard etc/esphome/components/*/*)
+INPUTS := $(HERE)/requirements.txt $(HERE)/host.yaml $(HERE)/bench.h $(wildcard etc/esphome/packages/*) $(wildcard etc/esphome/components/*/*)
 
 .PHONY: all
 ifndef SECOND
