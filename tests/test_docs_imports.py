@@ -58,7 +58,7 @@ def _follow(page: str, directory: Path, **variables: str) -> list[str]:
                 timeout=PATIENCE,
                 check=False,
             )
-            printed = text.replace("127.0.0.1:5000", "127.0.0.1:1")
+            printed = text.replace("127.0.0.1:5000", "127.0.0.1:1").replace("port 5000", "port 1")
             said, expected = _normalised(ran.stdout + ran.stderr), _normalised(printed.rpartition("[y/N]: y\n")[2])
             assert said.endswith(expected) if asked else said == expected, command
             done.append(command)

@@ -27,7 +27,7 @@ def warnings_of(configuration: Configuration) -> list[str]:
         for name in lacking
     ]
     idle = [name for name in held if name not in asked]
-    if lacking and idle:
+    if asked and idle:
         more = f" and {len(idle) - SHOWN} more" if len(idle) > SHOWN else ""
         lines.append(
             f"{count(len(idle), 'authorization')} that users have {'opens' if len(idle) == 1 else 'open'} no machine: "

@@ -109,11 +109,12 @@ def test_a_line_keeps_its_length_on_disk(fleet: MachineFleet) -> None:
         assert connection.exec_driver_sql(size).all() == before
 
 
-def test_fobs_from_before_they_were_known_go_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fob", [ANN, f"0000{ANN}"])
+def test_fobs_from_before_they_were_known_go_too_as_earlier_versions_wrote_them(tmp_path: Path, fob: str) -> None:
     with open_fleet(Store.open(tmp_path)) as fleet:
         row = codec.journal_row(
             o.SessionRefused(
-                refusal=Refusal.UNKNOWN, user=None, fob=ANN, machine="laser", display_name="L", at=datetime.now(UTC)
+                refusal=Refusal.UNKNOWN, user=None, fob=fob, machine="laser", display_name="L", at=datetime.now(UTC)
             )
         )
         fleet.journal.record(Record(rows=((row, ()),)))

@@ -19,6 +19,14 @@ def test_a_machine_may_have_its_own_name_as_its_alias() -> None:
     assert parse({"mill": {"authorizations_or": [], "alias": "MILL"}}, []).machines["mill"].alias == "MILL"
 
 
+@pytest.mark.parametrize("alias", ["👩\u200d🔧 Bench", "🏳️\u200d🌈", "می\u200cخواهم", "Größe 100%"])
+def test_an_alias_may_have_emoji_that_are_joined_and_scripts_that_need_it(alias: str) -> None:
+    second = {"authorizations_or": ["x"], "alias": alias}
+    machine = parse({"m": {"authorizations_or": [], "alias": alias, "second_relay": second}}, []).machines["m"]
+    assert machine.second_relay
+    assert machine.alias == machine.second_relay.alias == alias
+
+
 def test_the_alias_of_a_second_relay_need_not_be_unique() -> None:
     second = {"authorizations_or": ["x"], "alias": "Fan"}
     parse({name: {"authorizations_or": [], "second_relay": second, "alias": name} for name in ("a", "b", "fan")}, [])
@@ -58,7 +66,9 @@ def test_a_switch_is_true_or_false(key: str, value: object) -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [5, True, [], {}, "", "   ", "a\nb", "a\x00", "\x1b[31m", "a\u2028b", "\u202e"])
+@pytest.mark.parametrize(
+    "value", [5, True, [], {}, "", "   ", "a\nb", "a\x00", "\x1b[31m", "a\u2028b", "\u202e", "a\u200db", "\u200d"]
+)
 def test_an_alias_is_a_name_that_people_can_read(value: object) -> None:
     lines = of_machine(alias=value, second_relay={"authorizations_or": ["x"], "alias": value})
     assert [line.split(": ")[1] for line in lines] == ["metal-mill.alias", "metal-mill.second_relay.alias"]

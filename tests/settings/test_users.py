@@ -25,6 +25,41 @@ def test_fobs_are_padded_to_ten(given: str, padded: str) -> None:
     assert directory.users[0].fob_codes == (padded,)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "4,687E+11",
+        "1,000,518",
+        "1.000.518",
+        "1000000 037",
+        "080,38104",
+        "2027-03-31",
+        "31.12.2099",
+        "#NV",
+        "0",
+        "000-000",
+    ],
+)
+def test_what_a_spreadsheet_has_made_of_a_fob_is_none(value: str) -> None:
+    [line] = of_user(fob_codes=["7", value])
+    assert line.startswith("users: [0].fob_codes[1]: expected the ")
+
+
+def test_two_users_with_one_fob_in_two_spellings_are_both_named() -> None:
+    users = [user("1", "Ann Able", ["0A:1B:2C:3D"], []), user("2", "Bob Baker", ["a1b2c3d"], [])]
+    expected = (
+        "users: [1].fob_codes[0]: expected a fob of their own, but [0] (Ann Able) has the one ending in '2C3D' too"
+    )
+    assert problems(users=users) == [expected]
+
+
+def test_an_authorization_with_a_character_that_nobody_sees_is_an_error_that_names_it() -> None:
+    [line] = of_user(authorizations=["mill", "Wood\u200bshop"])
+    assert line.startswith("users: [0].authorizations[1]: expected a name that people can read: ")
+    assert "(here is U+200B)" in line
+    assert parse({}, [user("1", "A B", [], ["👩\u200d🔧 Bench"])]).directory.users[0].authorizations
+
+
 def test_a_user_may_have_many_fobs_or_none_and_the_same_twice() -> None:
     directory = parse({}, [user("1", "A B", ["1", "2", "01"], []), user("2", "C D", [], [])]).directory
     assert directory.users[0].fob_codes == ("0000000001", "0000000002")
@@ -139,7 +174,13 @@ def test_account_ids_are_unique() -> None:
     assert problems(users=users) == ["users: [2].account_id: expected an id of its own, but [0] has '7' too"]
 
 
-@pytest.mark.parametrize(("one", "other"), [("123", "123"), ("123", "0000000123"), ("0123", "00123"), ("123 ", " 123")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("123", "123"), ("123", "0000000123"), ("0123", "00123"), ("123 ", " 123"), ("36912", "000000036912")),
+        *(("0a1b2c3d", "0A1B2C3D"), ("0A:1B:2C:3D", "0a1b2c3d"), ("74-10-37-94", "74103794"), ("12 34", "12-34")),
+    ],
+)
 def test_a_fob_once_padded_belongs_to_one_user(one: str, other: str) -> None:
     users = [user("1", "Ann Able", ["9", one], []), user("2", "Bob Baker", ["8", "7", other], [])]
     [line] = problems(users=users)

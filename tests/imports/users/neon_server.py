@@ -13,6 +13,9 @@ from typing import Any
 
 ORGANIZATION, KEY = "makerspace", "neon-secret-key-0123456789"
 
+OLDEST_VERSION = [2, 9]
+"""Of the API; older ones are gone since 2025-11-30."""
+
 CUSTOM_FIELDS: list[dict[str, Any]] = [
     {"id": "85", "name": "Fob10Digit", "displayType": "OneLineText", "optionValues": []},
     {"id": "86", "name": "Second Fob", "displayType": "OneLineText"},
@@ -33,6 +36,12 @@ CUSTOM_FIELDS: list[dict[str, Any]] = [
         "name": "Tools",
         "displayType": "Checkbox",
         "optionValues": [{"id": "3", "name": "Mill"}, {"id": "4", "name": "Welder"}],
+    },
+    {
+        "id": "94",
+        "name": "OOPS_OVERRIDE",
+        "displayType": "Checkbox",
+        "optionValues": [{"id": "6", "name": "Training Complete"}],
     },
     {"id": "93", "name": "May override", "displayType": "Radio", "optionValues": [{"id": "5", "name": "Yes"}]},
 ]
@@ -155,7 +164,9 @@ class _Handler(BaseHTTPRequestHandler):
         expected = base64.b64encode(f"{ORGANIZATION}:{KEY}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {expected}":
             return 401, [{"code": "401", "message": "Unauthorized"}]
-        assert self.headers["NEON-API-VERSION"]
+        version = [int(part) for part in self.headers["NEON-API-VERSION"].split(".")]
+        if version < OLDEST_VERSION:
+            return 410, [{"code": "410", "message": "This version of the API is no longer available"}]
         if self.path == "/v2/customFields?category=Account":
             return 200, CUSTOM_FIELDS
         if self.path == "/v2/accounts/search" and body:

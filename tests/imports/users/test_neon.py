@@ -18,6 +18,7 @@ from mac_actors.imports.users.source import checked
 from mac_actors.settings.entries import UserEntry
 from tests.conftest import Here
 from tests.imports.users.neon_server import (
+    CUSTOM_FIELDS,
     KEY,
     ORGANIZATION,
     NeonServer,
@@ -103,7 +104,7 @@ def test_neon_is_asked_for_what_is_needed_and_custom_fields_by_their_numbers(neo
         ],
         "outputFields": [
             *("Account ID", "First Name", "Last Name", "Preferred Name", "Email 1", "Membership Expiration Date"),
-            *(85, 86, 90, 91),
+            *(94, 85, 86, 90, 91),
         ],
         "pagination": {"currentPage": 0, "pageSize": 200},
     }
@@ -148,6 +149,39 @@ def test_trainings_may_be_several_in_one_field_and_overrides_another(neon: NeonS
     assert (first.authorizations, first.oops_override) == (["Mill", "Welder"], True)
     assert (second.authorizations, second.oops_override) == ([], False)
     assert first.full_name == "First1 Last1"
+
+
+def test_the_old_servers_field_says_who_may_override_and_is_no_authorization(neon: NeonServer) -> None:
+    done = "Training Complete"
+    neon.accounts = [account(1, OOPS_OVERRIDE=done, Laser=done), account(2, OOPS_OVERRIDE="No"), account(3, Laser=done)]
+    for settings in (config(), config(fields={**CONFIG["fields"], "oops_override": "OOPS_OVERRIDE"})):
+        users = Asked(neon, settings).users()
+        assert [user.oops_override for user in users] == [True, False, False]
+        assert [user.authorizations for user in users] == [["Laser"], [], ["Laser"]]
+
+
+def test_who_may_override_stays_as_it_is_where_neon_does_not_know(
+    neon: NeonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(neon)
+    present = [user.model_copy(update={"oops_override": True}) for user in asked.users()[:1]]
+    assert not any(user.oops_override for user in gather(asked.source, present=present).users), "Neon has the field"
+    without = [custom for custom in CUSTOM_FIELDS if custom["name"] != "OOPS_OVERRIDE"]
+    monkeypatch.setattr("tests.imports.users.neon_server.CUSTOM_FIELDS", without)
+    assert [user.oops_override for user in gather(Asked(neon).source, present=present).users] == [True, False, False]
+
+
+def test_neon_refuses_old_versions_of_its_api_and_that_is_said(
+    neon: NeonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mac_actors.imports.users.neon.API_VERSION", "2.8")
+    assert refused(neon).endswith("Neon refuses (410): This version of the API is no longer available")
+
+
+@pytest.mark.parametrize("fobs", ["1000001,1000002", "1,000,001", "4,687E+11", "0"])
+def test_a_field_without_whole_fobs_is_named(neon: NeonServer, fobs: str) -> None:
+    neon.accounts = [account(1, **{"Second Fob": fobs})]
+    assert refused(neon).startswith(f"Neon: account 1, field Second Fob: '{fobs}' is ")
 
 
 @pytest.mark.parametrize("trouble", [busy(), busy("3"), busy(status=503), busy(status=500), cut, hang_up])

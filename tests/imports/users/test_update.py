@@ -320,3 +320,21 @@ def test_a_long_list_is_cut_in_the_table_and_who_has_no_fob_is_counted(shop: Pat
     assert lines[0] == "Left out, because they have no fob: 1 (No Fob)."
     assert "… and 50 more (--show-all shows them)." in lines
     assert len([line for line in lines if line.startswith(("added", "changed"))]) == 50
+    done = here("users", "import", "csv", "members.csv", "--dry-run", "--show-all", cwd=shop, **NOBODY)
+    assert len([line for line in done.stdout.splitlines() if line.startswith(("added", "changed"))]) == 100
+    assert "more" not in done.stdout
+
+    with (shop / "members.csv").open("a") as file:
+        file.write("".join(f"x{n},Fobless {n},,,\n" for n in range(59)))
+    done = here("users", "import", "csv", "members.csv", "--dry-run", cwd=shop, **NOBODY)
+    assert done.stdout.splitlines()[0].endswith("Fobless 47, Fobless 48, … and 10 more).")
+
+
+def test_what_options_say_of_ticks_and_of_whom_to_take_is_as_in_the_mapping(shop: Path, here: Here) -> None:
+    head = "account_id,full_name,fob_codes,expiration_ymd,Saw,Status\n"
+    rows = "1,Ada Example,1,2099-12-31,12.03.2026,Active\n2,Bob Baker,2,2099-12-31,applied,Active\n3,Eve,3,,,Lapsed\n"
+    (shop / "members.csv").write_text(head + rows)
+    ticks = ("--authorization-column", "Saw", "--yes-word", "*", "--no-word", "applied", "--where", "Status = Active")
+    done = here("users", "import", "csv", "members.csv", *ticks, "--yes", "--force", cwd=shop, **NOBODY)
+    assert done.stdout.splitlines()[0] == "Left out, because Status is Lapsed: 1 (Eve)."
+    assert [user.authorizations for user in users_of(shop / "users.json")] == [["Saw"], []]

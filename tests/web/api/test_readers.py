@@ -104,6 +104,15 @@ def test_a_reader_must_use_the_exact_name(idle_server: Running, called: str) -> 
     assert reply.error == f"No such machine: {called}"
 
 
+def test_a_fob_is_the_same_however_the_reader_writes_it(server: Running) -> None:
+    for code in (ANN, f"{ANN}\r\n", ANN.lstrip("0"), f"00{ANN}", f"\x00 {ANN}\x00", "01-23-45-67", "0123:4567"):
+        assert server.outputs("metal-mill", code)["relay"] is True, code
+    kinds = [event["kind"] for event in server.events()]
+    assert (kinds.count("session_started"), kinds.count("session_ended")) == (1, 0)
+    for nothing in ("", None, "0", "0000000000", "\r\n"):
+        assert server.outputs("metal-mill", nothing)["display"] == "Please Insert\nRFID Card"
+
+
 def test_an_unknown_machine_is_named_in_the_404(idle_server: Running) -> None:
     reply = idle_server.report("nope")
     assert reply.status == 404

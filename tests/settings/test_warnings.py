@@ -1,0 +1,71 @@
+"""Authorizations that only one of the two files knows are said, with what was most likely meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mac_actors.settings.files import parse
+from mac_actors.settings.warnings import warnings_of
+from tests.conftest import Here
+from tests.fakes import user
+
+MACHINES = {
+    "saw": {"authorizations_or": ["Wodshop", "Steward"]},
+    "lathe": {"authorizations_or": ["Wodshop"]},
+    "laser": {
+        "authorizations_or": ["Laser"],
+        "always_enabled": True,
+        "second_relay": {"authorizations_or": ["laser rotary"]},
+    },
+}
+USERS = [
+    user("1", "Ann Able", ["1"], ["Woodshop", "Laser", "Woodshop 101"]),
+    user("2", "Bob Baker", ["2"], ["Woodshop", "Laser Rotary"]),
+]
+
+
+def test_what_nobody_has_is_said_with_the_nearest_that_somebody_has() -> None:
+    assert warnings_of(parse(MACHINES, USERS)) == [
+        "nobody has the authorization 'Steward', which saw asks for",
+        "nobody has the authorization 'Wodshop', which saw, lathe asks for: did you mean 'Woodshop'?",
+        "nobody has the authorization 'laser rotary', which laser asks for: did you mean 'Laser Rotary'?",
+        "3 authorizations that users have open no machine: 'Laser Rotary', 'Woodshop', 'Woodshop 101'",
+    ]
+
+
+def test_what_fits_is_not_spoken_of_nor_is_a_shop_without_users() -> None:
+    assert warnings_of(parse({"mill": {"authorizations_or": ["mill"]}}, [user("1", "Ann Able", [], ["mill"])])) == []
+    assert warnings_of(parse(MACHINES, [])) == warnings_of(parse({}, USERS)) == []
+
+
+def test_a_long_list_of_what_opens_no_machine_is_cut() -> None:
+    users = [user("1", "Ann Able", ["1"], ["mill", *(f"Course {n:02}" for n in range(12))])]
+    [line] = warnings_of(parse({"mill": {"authorizations_or": ["mill"]}}, users))
+    assert line.startswith("12 authorizations that users have open no machine: 'Course 00', ")
+    assert line.endswith("'Course 09' and 2 more")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "machines.json").write_text(json.dumps({"saw": {"authorizations_or": ["Wodshop"]}}))
+    (tmp_path / "users.json").write_text(json.dumps(USERS[1:]))
+    return tmp_path
+
+
+NOTE = "Note: nobody has the authorization 'Wodshop', which saw asks for: did you mean 'Woodshop'?"
+
+
+def test_check_and_import_say_it_and_succeed(shop: Path, here: Here) -> None:
+    done = here("check", cwd=shop)
+    assert (done.returncode, done.stdout.count(" are fine: 1 machine, 1 user")) == (0, 1)
+    assert done.stderr.splitlines()[0] == NOTE
+    head = "account_id,full_name,fob_codes,expiration_ymd,authorizations\n"
+    (shop / "members.csv").write_text(f"{head}1,Ann Able,1,2099-12-31,Woodshop\n")
+    command = ("users", "import", "csv", "members.csv", "--dry-run", "--force")
+    done = here(*command, cwd=shop)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (0, NOTE)
+    (shop / "machines.json").write_text("{")  # whoever imports may be somebody who can't even read it
+    assert here(*command, cwd=shop).stderr == ""
