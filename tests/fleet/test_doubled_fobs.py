@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mac_actors import clock
+from mac_actors.core.flapping import AT_MOST
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from tests.core.examples import ANNA, LAMP, MILL, PEOPLE, SAW, STRANGER, after, fresh, with_card
 from tests.fakes import ANN, Clock, RecordingChat, open_fleet, report, written
@@ -56,9 +57,10 @@ def test_a_loose_card_is_said_in_one_line_and_all_of_it_is_in_the_journal(monkey
         report(fleet, "metal-mill", ANN)
         now.now += 61
         report(fleet, "metal-mill", ANN)
-        texts = chat.texts(10)
-        assert len(texts) == 10
-        assert "one card comes and goes" in texts[8]
-        assert texts[9] == "Metal Mill: the card is quiet again, after 21 times. Ann Able's session runs."
+        shown = 2 * AT_MOST
+        texts = chat.texts(shown + 2)
+        assert len(texts) == shown + 2
+        assert "one card comes and goes" in texts[shown]
+        assert texts[-1] == "Metal Mill: the card is quiet again, after 21 times. Ann Able's session runs."
         written(fleet)
         assert len(fleet.store.page(machine="metal-mill", limit=100).entries) == 41
