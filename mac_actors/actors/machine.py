@@ -192,7 +192,7 @@ class MachineActor(MacActor):
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome)) for outcome in decision.outcomes),
+                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
                 seen=seen,
             )
             self._written = journal.record(record)
@@ -209,10 +209,10 @@ class MachineActor(MacActor):
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer
 
-    def _notices(self, outcome: Outcome) -> tuple[Notice, ...]:
+    def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
         was_active = self._flapping.active
         if not self._flapping.hides(outcome, clock.seconds()):
-            return notices(outcome) if self._context.chat else ()
+            return notices(outcome, state) if self._context.chat else ()
         if not was_active:
             self._context.notify(
                 f"{self._config.display_name}: one card comes and goes, {self._flapping.count} times within a minute. "

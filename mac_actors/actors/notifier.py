@@ -213,15 +213,16 @@ class ChannelNotifier(Pump):
 
     def _post(self, waiting: list[Waiting]) -> None:
         alone = len(waiting) == 1
-        thread = self._thread(waiting[0].closes) if alone else None
-        post = self._chat.post(self.channel, waiting, thread and thread.post)
+        thread = self._thread(waiting[0].closes or waiting[0].within) if alone else None
+        root = thread and thread.begins
+        post = self._chat.post(self.channel, waiting, root)
         self.posted += len(waiting)
         if waiting[0].id == 0:  # said at once; gone already if there was a flood of them
             with contextlib.suppress(ValueError):
                 self._urgent.remove(waiting[0])
             return
         self._taken = waiting[-1].id
-        opened = [Thread(n.opens, self.channel, post, alone) for n in waiting if n.opens and post]
+        opened = [Thread(n.opens, self.channel, post, alone, root) for n in waiting if n.opens and post]
         self._remember(opened, sent=tuple(n.id for n in waiting))
         self._ended += (key for n in waiting for key in n.closes)
 
@@ -232,7 +233,7 @@ class ChannelNotifier(Pump):
         self._journal.record(Record(sent=sent, threads=tuple(threads)))
 
     def _thread(self, keys: Sequence[ThreadKey]) -> Thread | None:
-        """Return the oldest post among those that a notice ends."""
+        """Return the oldest post among those that a notice belongs to."""
         for key in keys:
             thread = self._threads.get(key) or self._journal.store.thread(key, self.channel)
             if thread:

@@ -85,15 +85,24 @@ def _cell(text: str) -> str:
 
 
 @click.command(short_help="Remove a person's name and fobs from all events.")
-@click.argument("user")
+@click.argument("user", required=False)
+@click.option("--old", is_flag=True, help="Say that the server's clock, which it doubts, is right.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @url_option
-def forget(user: str, yes: bool, url: str | None) -> None:
+def forget(user: str | None, old: bool, yes: bool, url: str | None) -> None:
     """Remove the name and the fobs of USER from all events: account id, e-mail address or full name.
 
-    The events stay, and count, as somebody's. It can't be undone.
+    The events stay, and count, as somebody's. It can't be undone. With --old instead of USER the server goes on
+    removing names after MAC_RETENTION_DAYS, which it does not while its clock may be wrong.
     """
+    if (user is None) is not old:
+        raise click.UsageError("Say who is to be forgotten, or --old.")
     client = connect(url)
+    if user is None:
+        agree("Is the server's clock right? Names in events that are old by it are removed; this can't be undone.", yes)
+        client.forget_old()
+        click.echo("The server removes names from old events now.")
+        return
     who = client.forget(user, only_look=True)
     person = f"{who['name']} ({who['account_id'] or 'who only gave commands'})"
     agree(f"Forget {person}? This can't be undone.", yes)

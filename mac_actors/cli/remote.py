@@ -199,6 +199,8 @@ def reload(force: bool, url: str | None) -> None:
         raise ServerError(str(error).replace("?force=1", "--force"), error.status) from error
     users, powered_on = UsersChange(**answer["users"]), answer["powered_on"]
     click.echo(f"The server has read both files: {ReloadSummary(users, **answer['machines'], powered_on=powered_on)}.")
+    for line in answer.get("warnings", ()):
+        click.secho(f"Note: {line}", fg="yellow", err=True)
 
 
 oops, lock, clear, unoops, unlock = map(_command, _HELP)

@@ -95,6 +95,10 @@ class MainCommands(click.Group):
         except MacError as error:
             click.secho(f"Error: {error}", fg="red", err=True)
             ctx.exit(1)
+        except PermissionError as error:
+            what = f"{error.filename}: permission denied: become root with sudo, or the user to whom it belongs"
+            click.secho(f"Error: {what}", fg="red", err=True)
+            ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help; ``Did you mean`` and completion have them too."""

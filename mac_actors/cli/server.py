@@ -190,9 +190,9 @@ def check() -> None:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
     for line in warnings_of(configuration):
-        click.echo(f"Note: {line}", err=True)
+        click.secho(f"Note: {line}", fg="yellow", err=True)
     for exposure in exposures(settings):
-        click.echo(f"WARNING: {exposure}.")
+        click.secho(f"WARNING: {exposure}.", fg="yellow")
 
 
 @click.command(short_help="Try it: a server with sample machines, readers and people.")

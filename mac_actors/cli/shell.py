@@ -16,11 +16,13 @@ from mac_actors import shell as shell_module
 from mac_actors.bootstrap import Fleet
 from mac_actors.cli.common import read_settings, url_option
 from mac_actors.client.remote import RemoteFleet
-from mac_actors.errors import DirectoryInUse, MacError, ServerError
+from mac_actors.errors import ConfigError, DirectoryInUse, MacError, ServerError, StorageError
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.service import logs
 from mac_actors.service.service import Service
 from mac_actors.settings.environment import MAC_URL
+
+_ELSEWHERE = "To attach to a running server, whatever is here: mac-actors shell --url http://ADDRESS:PORT"
 
 
 @click.command(short_help="Open a Python prompt with all machines.")
@@ -64,6 +66,10 @@ def _open(url: str | None, scratch: bool) -> tuple[AnyFleet, str]:
         return Fleet.open(), f"On {directory}: no server can run there until you leave."
     except DirectoryInUse as in_use:
         return _attach(directory, in_use)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, _ELSEWHERE]) from error
+    except StorageError as error:
+        raise StorageError(f"{error} {_ELSEWHERE}") from error
 
 
 def _attach(directory: Path, in_use: DirectoryInUse) -> tuple[AnyFleet, str]:

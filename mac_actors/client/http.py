@@ -132,8 +132,8 @@ class Client:
         return self._ours(self._send("GET", "/readyz")[1], "ready")
 
     def reload(self, *, force: bool = False) -> dict[str, Any]:
-        """Have the server read both files again; returns what changed."""
-        return self._get("powered_on", "POST", "/api/reload", {"force": "1"} if force else {})
+        """Have the server read both files again; returns what changed, with ``warnings``."""
+        return self._get("powered_on", "POST", "/api/reload", {"details": "1"} | ({"force": "1"} if force else {}))
 
     def reload_users(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
@@ -148,6 +148,10 @@ class Client:
         """Remove a person's name and fobs from the journal; ``only_look``: say who it would be."""
         body = {"user": user, "only_look": only_look}
         return self._get("done", "POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)
+
+    def forget_old(self) -> None:
+        """Say that the server's clock is right, so that names are removed from old events."""
+        self._get("done", "POST", "/api/forget", body={"old": True})
 
     def _get(self, key: str, *arguments: Any, **more: Any) -> dict[str, Any]:
         """Return the answer to a call, which has ``key``. Arguments as of :meth:`_send`."""

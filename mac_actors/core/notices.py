@@ -9,7 +9,8 @@ from typing import Self
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
-from mac_actors.core.wording import full_text, public_text
+from mac_actors.core.state import Flag, MachineState
+from mac_actors.core.wording import full_text, public_text, summary_text
 
 
 class Channel(StrEnum):
@@ -54,20 +55,25 @@ class Notice:
     """The thread that this notice begins: an oops or a lock, until it is lifted."""
     closes: tuple[ThreadKey, ...] = ()
     """The threads that this notice ends, the older first."""
+    within: tuple[ThreadKey, ...] = ()
+    """The threads of what goes on at the machine, the older first; the notice is posted in one of them."""
 
 
-def notices(outcome: Outcome) -> tuple[Notice, ...]:
-    """Return what is posted where for this outcome (the table of the Slack contract)."""
+def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice, ...]:
+    """Return what is posted where for this outcome (the table of the Slack contract).
+
+    ``state`` is the machine's after it: while it is oopsed or locked, all is posted in the thread that tells of that.
+    """
+    within = _keys(outcome.machine, state.oops, state.lock) if state else ()
     match outcome:
         case o.OopsSet(machine=machine, flag=flag):
-            return _both(outcome, opens=ThreadKey(machine, "oops", flag.since))
+            return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
         case o.LockSet(machine=machine, flag=flag):
-            return _both(outcome, opens=ThreadKey(machine, "lock", flag.since))
+            return _both(outcome, ThreadKey(machine, "lock", flag.since), within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
-            keys = [ThreadKey(machine, word, flag.since) for word, flag in (("oops", oops), ("lock", lock)) if flag]
-            return _both(outcome, closes=tuple(sorted(keys, key=lambda key: key.since)))
+            return _both(outcome, closes=_keys(machine, oops, lock))
         case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.Rebooted():
-            return (Notice(Channel.CONTROL, full_text(outcome)),)
+            return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
         case _:
             return ()
 
@@ -77,8 +83,24 @@ def text_in(channel: Channel, outcome: Outcome) -> str:
     return next(notice.text for notice in notices(outcome) if notice.channel is channel)
 
 
-def _both(outcome: Outcome, opens: ThreadKey | None = None, closes: tuple[ThreadKey, ...] = ()) -> tuple[Notice, ...]:
+def _keys(machine: str, oops: Flag | None, lock: Flag | None) -> tuple[ThreadKey, ...]:
+    keys = [ThreadKey(machine, word, flag.since) for word, flag in (("oops", oops), ("lock", lock)) if flag]
+    return tuple(sorted(keys, key=lambda key: key.since))
+
+
+def _both(
+    outcome: Outcome,
+    opens: ThreadKey | None = None,
+    closes: tuple[ThreadKey, ...] = (),
+    within: tuple[ThreadKey, ...] = (),
+) -> tuple[Notice, ...]:
+    full, public = full_text(outcome), public_text(outcome)
+    if isinstance(outcome, o.Cleared):
+        full, public = (
+            f"{text} {summary_text(outcome, names=names)}".rstrip() for text, names in ((full, True), (public, False))
+        )
+    within = tuple(key for key in within if key != opens)
     return (
-        Notice(Channel.CONTROL, full_text(outcome), opens, closes),
-        Notice(Channel.OOPS, public_text(outcome), opens, closes),
+        Notice(Channel.CONTROL, full, opens, closes, within),
+        Notice(Channel.OOPS, public, opens, closes, within),
     )

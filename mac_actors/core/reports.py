@@ -37,6 +37,11 @@ def arrival(report: Report) -> float:
     return report.at.timestamp() if report.arrived is None else report.arrived
 
 
+def is_heartbeat(state: MachineState, report: Report) -> bool:
+    """Whether there is nothing new: the same card or none, no oops or a known one."""
+    return report.fob == (state.card.fob if state.card else None) and (not report.oops or state.oops is not None)
+
+
 def is_older(state: MachineState, report: Report) -> bool:
     """Whether a report was sent before the last one that was decided: then what it says is no longer so."""
     last, this = state.telemetry, report.telemetry

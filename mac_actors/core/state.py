@@ -6,7 +6,7 @@ Outputs are not part of it: :mod:`mac_actors.core.outputs` derives them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mac_actors.core.config import normalize_fob
@@ -77,13 +77,21 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Flag(Readable):
-    """An oops or a lock that is set: since when, from where, by whom, why; and why, without names of members."""
+    """An oops or a lock that is set: since when, from where, by whom, why; and why, without names of members.
+
+    ``incident`` is when the machine went out of use, where it was so already: from then until both are lifted.
+    """
 
     since: datetime
     source: Source
     by: str | None = None
     reason: str | None = None
     public_reason: str | None = None
+    incident: datetime | None = None
+
+    def is_newer(self, given: datetime | None) -> bool:
+        """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
+        return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
 
     def without_names(self) -> Flag:
         """Return it without saying who."""
@@ -163,6 +171,16 @@ class MachineState(Readable):
     last_update: datetime | None = None
     always_enabled: bool = False
     last_arrival: float | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def what_people_did(self) -> tuple[object, ...]:
+        """What only a card, a button or a command changes."""
+        return (self.oops, self.lock, self.card, self.session)
+
+    @property
+    def durable(self) -> tuple[object, ...]:
+        """What must be on disk before it counts."""
+        return (*self.what_people_did, self.always_enabled, self.status_since)
 
     @property
     def flagged(self) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -39,11 +39,8 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_older, was_silent
+from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
 from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
-
-NEWER_WITHIN = timedelta(days=1)
-"""What was set so much later than a command was given is no newer, but of a clock that is wrong."""
 
 
 class Already(StrEnum):
@@ -91,7 +88,7 @@ def decide(
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
-        if _is_heartbeat(state, given) and not rebooted:
+        if is_heartbeat(state, given) and not rebooted:
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -103,11 +100,6 @@ def decide(
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
     return draft.decision(state)
-
-
-def _is_heartbeat(state: MachineState, report: Report) -> bool:
-    """Nothing new: the same card or none, no oops or a known one."""
-    return report.fob == (state.card.fob if state.card else None) and (not report.oops or state.oops is not None)
 
 
 class _Draft:
@@ -128,19 +120,19 @@ class _Draft:
     def decision(self, before: MachineState) -> Decision:
         """Stamp what follows from the change, and freeze it."""
         now = self.state
-        if _what_people_did(now) != _what_people_did(before):
+        if now.what_people_did != before.what_people_did:
             now = replace(now, last_update=self.at)
         if now.status is not before.status:
             now = replace(now, status_since=self.at)
-        changed = bool(self.outcomes) or _durable(now) != _durable(before)
+        changed = bool(self.outcomes) or now.durable != before.durable
         return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
 
     def apply(self, given: Input) -> None:
         match given:
             case Oops():
-                self.set_oops(_flag(given))
+                self.set_oops(given)
             case Lock():
-                self.set_lock(_flag(given))
+                self.set_lock(given)
             case Unoops():
                 self.clear(given, oops=True, lock=False)
             case Unlock():
@@ -163,7 +155,7 @@ class _Draft:
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
         if report.oops and self.state.oops is None:
-            self.set_oops(Flag(self.at, Source.BUTTON))
+            self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
             return
         self.take_out(EndReason.CARD_REMOVED if report.fob is None else EndReason.CARD_CHANGED)
@@ -210,19 +202,21 @@ class _Draft:
 
     # oops, lock, clear
 
-    def set_oops(self, flag: Flag) -> None:
+    def set_oops(self, command: Command) -> None:
         if self.state.oops is not None:
             self.already.append(Already.OOPSED)
             return
+        flag = _flag(command, self.state.lock)
         ended = self.end_session(EndReason.OOPS)
         self.block_card()
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
-    def set_lock(self, flag: Flag) -> None:
+    def set_lock(self, command: Command) -> None:
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
             return
+        flag = _flag(command, self.state.oops)
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
         self.change(lock=flag)
@@ -231,7 +225,7 @@ class _Draft:
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
-        if any(_is_newer(flag, command.given) for flag in (lifted_oops, lifted_lock)):
+        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock) if flag):
             self.already.append(Already.SET_SINCE)
             return
         if oops and lifted_oops is None:
@@ -288,29 +282,17 @@ class _Draft:
         return Ended(person, session.kind, session.since, session.seconds(self.now), reason)
 
     def card_holder(self) -> Person | None:
-        user = self.directory.find(self.state.card.fob) if self.state.card else None
-        return _person(user)
+        return _person(self.directory.find(self.state.card.fob)) if self.state.card else None
 
     def block_card(self) -> None:
         if self.state.card is not None:
             self.change(card=replace(self.state.card, blocked=True))
 
 
-def _flag(command: Command) -> Flag:
-    return Flag(command.at, command.source, command.by, command.reason, command.public_reason)
-
-
-def _is_newer(flag: Flag | None, given: datetime | None) -> bool:
-    return flag is not None and given is not None and timedelta(0) < flag.since - given < NEWER_WITHIN
+def _flag(command: Command, other: Flag | None) -> Flag:
+    incident = (other.incident or other.since) if other else None
+    return Flag(command.at, command.source, command.by, command.reason, command.public_reason, incident)
 
 
 def _person(user: User | None) -> Person | None:
     return Person(user.account_id, user.full_name) if user else None
-
-
-def _what_people_did(state: MachineState) -> tuple[object, ...]:
-    return (state.oops, state.lock, state.card, state.session)
-
-
-def _durable(state: MachineState) -> tuple[object, ...]:
-    return (*_what_people_did(state), state.always_enabled, state.status_since)

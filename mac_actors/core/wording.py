@@ -62,6 +62,24 @@ def public_text(outcome: Outcome) -> str:
     return _about(outcome, "", "", names=False)
 
 
+def summary_text(cleared: o.Cleared, *, names: bool) -> str:
+    """Say for how long a machine was out of use, and why; empty while it still is."""
+    if cleared.still_oopsed or cleared.still_locked:
+        return ""
+    flags = sorted((flag.since, word, flag) for word, flag in _lifted(cleared))
+    told = (f"{word}{origin(flag.source, flag.by) if names else ''}{_reason(flag, names)}" for _, word, flag in flags)
+    began = min(flag.incident or since for since, _, flag in flags)
+    return f"Out of use for {_lasted(began, cleared)}: {'; '.join(told)}."
+
+
+def _lifted(cleared: o.Cleared) -> list[tuple[str, Flag]]:
+    return [(word, flag) for word, flag in (("oopsed", cleared.oops), ("locked out", cleared.lock)) if flag]
+
+
+def _lasted(since: datetime, cleared: o.Cleared) -> str:
+    return duration(max(0.0, (cleared.at - since).total_seconds()))
+
+
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
     sentence = _sentence(outcome, by, also, names)
     return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
@@ -97,7 +115,7 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
-    lifted = " and ".join(word for word, flag in (("oopsed", outcome.oops), ("locked out", outcome.lock)) if flag)
+    lifted = " and ".join(word for word, _ in _lifted(outcome))
     rest = ""
     if outcome.still_oopsed:
         rest = " It is still oopsed."
@@ -111,8 +129,7 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
     """Say in the notice of an oops or lock of ``since`` how it ended: who, after how long, when, why."""
     who = (f" by {cleared.by}" if cleared.by else f" from {SOURCES[cleared.source]}") if names else ""
-    lasted = duration(max(0.0, (cleared.at - since).total_seconds()))
-    return f"Cleared{who} after {lasted}, {local_time(cleared.at)}{_reason(cleared, names)}."
+    return f"Cleared{who} after {_lasted(since, cleared)}, {local_time(cleared.at)}{_reason(cleared, names)}."
 
 
 def origin(source: Source, by: str | None) -> str:

@@ -103,8 +103,9 @@ class MachineFleet(AnyFleet):
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
-        if retention_days is not None:
-            disk.append(Chore("remove names from old events", Retention(self.journal, retention_days).step))
+        self.retention = None if retention_days is None else Retention(self.journal, retention_days, self.notify)
+        if self.retention is not None:
+            disk.append(Chore("remove names from old events", self.retention.step))
         self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 

@@ -28,13 +28,16 @@ class UsersChange:
 
 @dataclass(frozen=True, slots=True)
 class ReloadSummary:
-    """What a reload changed: users, machines by name, and the machines whose power came on by it."""
+    """What a reload changed: users, machines by name, and the machines whose power came on by it; and what is most
+    likely not meant (:mod:`mac_actors.settings.warnings`).
+    """
 
     users: UsersChange
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     powered_on: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -87,8 +90,8 @@ def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force:
             with contextlib.suppress(MachineUnavailable):
                 supervisor.ask(name, Removed(datetime.now(UTC)))
             supervisor.stop(name)
-        summary = replace(summary, powered_on=supervisor.configure())
-    for line in warnings_of(new):
+        summary = replace(summary, powered_on=supervisor.configure(), warnings=tuple(warnings_of(new)))
+    for line in summary.warnings:
         log.warning("%s", line)
     return summary
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from mac_actors.actors.journal import Journal
@@ -11,8 +12,9 @@ from mac_actors.actors.replies import Latch
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
 from mac_actors.storage import redaction
+from mac_actors.storage.codec import timestamp
 from mac_actors.storage.records import Record
-from mac_actors.storage.redaction import NOTE, Batch, Progress
+from mac_actors.storage.redaction import CLOCK_NOTE, NOTE, Batch, Progress
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +26,29 @@ MOST_LEFT = 1000
 them it goes no further."""
 
 AGAIN_SECONDS = 600.0
-"""How long to wait when the disk has refused."""
+"""How long to wait when the disk has refused, or the clock is in doubt."""
+
+TRUSTED = timedelta(days=90)
+"""A clock that is further beyond the last sign of life than this may be wrong: what it would have removed is not."""
 
 
 class Retention:
     """Goes on by one small batch at each :meth:`step`; killed at any moment it goes on from there at the next start.
 
-    ``days``: from which age on.
+    ``days``: from which age on. ``say`` posts a line to the control channel. While it runs it notes once a day that it
+    believed the clock. After a longer time without a sign of life it asks: what it does can't be undone.
     """
 
-    def __init__(self, journal: Journal, days: int) -> None:
+    def __init__(self, journal: Journal, days: int, say: Callable[[str], None] = log.warning) -> None:
         self._journal = journal
         self._store = journal.store
         self._days = days
+        self._say = say
+        self._believed: datetime | None = None
+        self._noted: datetime | None = None
+        self._confirmed = False
+        self.in_doubt = False
+        """Whether somebody must say that the clock is right (:meth:`confirm_clock`)."""
         self._due = time.monotonic()
         self._latch: Latch | None = None
         self._progress: Progress | None = None
@@ -50,11 +62,36 @@ class Retention:
         if time.monotonic() < self._due or (self._latch and not self._latch.wait(0)):
             return
         self._latch = None
+        now = datetime.now(UTC)
         try:
-            self._go_on(datetime.now(UTC) - timedelta(days=self._days))
+            if self._believes(now):
+                self._go_on(now - timedelta(days=self._days))
+            else:
+                self._due = time.monotonic() + AGAIN_SECONDS
         except StorageError as error:
             log.warning("names in old lines of the journal are removed later: %s", error)
             self._due = time.monotonic() + AGAIN_SECONDS
+
+    def confirm_clock(self) -> None:
+        """Believe the clock as it is now."""
+        self._confirmed = True
+        self._due = time.monotonic()
+
+    def _believes(self, now: datetime) -> bool:
+        """Whether the clock can be right."""
+        believed = self._believed or redaction.last_sign(self._store) or now
+        doubtful = now - believed > TRUSTED and not self._confirmed
+        if doubtful and not self.in_doubt:
+            self._say(
+                f"The server's clock says {now:%Y-%m-%d}, {(now - believed).days} days after the last sign of life: no "
+                "names are removed from old events. Set the clock; or, if it is right: mac-actors forget --old."
+            )
+        self.in_doubt, self._confirmed = doubtful, False
+        self._believed = believed if doubtful else max(now, believed)
+        if self._noted is None or self._believed - self._noted > timedelta(hours=1):
+            self._noted = self._believed
+            self._journal.record(Record(notes=((CLOCK_NOTE, timestamp(self._noted)),)))
+        return not doubtful
 
     def _go_on(self, before: datetime) -> None:
         if self._emptying:

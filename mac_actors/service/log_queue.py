@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from mac_actors.core.text import count
+
 QUEUED = 5000
 """Lines that may wait for a reader. Further ones are left out, and counted."""
 
@@ -41,8 +43,8 @@ CLOSE_SECONDS = 1.0
 class _Kind:
     since: float
     last: logging.LogRecord
+    most: int
     lines: int = 1
-    most: int = SAME
 
 
 class Repetitions:
@@ -54,12 +56,16 @@ class Repetitions:
 
     def admits(self, record: logging.LogRecord) -> bool:
         """Whether this line is to be written."""
-        outside = record.name.startswith(OUTSIDE)
-        key = (record.name, record.lineno if outside else record.getMessage())
+        place = (record.pathname, record.lineno)
+        if record.name.startswith(OUTSIDE) and not self._count(place, record, ONE_PLACE):
+            return False
+        return self._count((record.name, hash(record.getMessage())), record, SAME)
+
+    def _count(self, key: tuple[object, ...], record: logging.LogRecord, most: int) -> bool:
         kind = self._kinds.get(key)
         if kind is None:
-            if len(self._kinds) < KINDS:
-                self._kinds[key] = _Kind(self._clock(), record, most=ONE_PLACE if outside else SAME)
+            if most == ONE_PLACE or len(self._kinds) < KINDS:
+                self._kinds[key] = _Kind(self._clock(), record, most)
             return True
         kind.last, kind.lines = record, kind.lines + 1
         return kind.lines <= kind.most
@@ -73,13 +79,8 @@ class Repetitions:
             del self._kinds[key]
             if kind.lines > kind.most:
                 line = shortened(kind.last)
-                line.msg, line.args = (
-                    f"%d more lines like this one within {now - kind.since:.0f} s: %s",
-                    (
-                        kind.lines - kind.most,
-                        line.getMessage(),
-                    ),
-                )
+                more, seconds = count(kind.lines - kind.most, "line"), now - kind.since
+                line.msg, line.args = f"{more} more like this one within {seconds:.0f} s: %s", (line.getMessage(),)
                 line.exc_info = line.exc_text = line.stack_info = None
                 yield line
 

@@ -131,7 +131,8 @@ def _read_json(path: Path) -> object:
         )
         raise ConfigError([missing]) from None
     except OSError as error:
-        raise ConfigError([f"cannot be read: {error.strerror}"]) from None
+        hint = "; become root with sudo, or let this user read it" if isinstance(error, PermissionError) else ""
+        raise ConfigError([f"cannot be read: {error.strerror}{hint}"]) from None
     except UnicodeDecodeError as error:
         raise ConfigError([f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
     doubled: list[str] = []

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.notices import ThreadKey
+from mac_actors.core.outcomes import Cleared, Outcome
 from mac_actors.core.text import local_time
 from mac_actors.core.transitions import Already
-from mac_actors.core.wording import full_text
+from mac_actors.core.wording import end_text, full_text
 from mac_actors.slack.notices import escape
 
 POST_CHARACTERS = 3500
@@ -72,6 +73,13 @@ def set_since_text(line: str) -> str:
         "Nothing was changed: an oops or lock-out was set after this clear was given. "
         f"{line}. Look at the machine first; then clear it."
     )
+
+
+def over_text(key: ThreadKey, cleared: Cleared | None) -> str:
+    """Say that a button belongs to an oops or a lock that is over, and how that ended."""
+    what = {"oops": "oops", "lock": "lock-out"}.get(key.flag, "matter")
+    ended = f" {end_text(key.since, cleared, names=True)}" if cleared else ""
+    return escape(f"This {what} is over already: nothing was changed.{ended}")
 
 
 def elsewhere_text(verb: str = "") -> str:

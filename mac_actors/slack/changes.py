@@ -6,13 +6,13 @@ import logging
 from datetime import UTC, datetime
 
 from mac_actors.actors.replies import Answer
-from mac_actors.core.inputs import COMMANDS
+from mac_actors.core.inputs import COMMANDS, Lock, Oops
 from mac_actors.core.state import Source
 from mac_actors.core.transitions import Already
 from mac_actors.errors import ChatError, MacError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, notices, status
-from mac_actors.slack.commands import ParsedCommand, Target, Verb, resolve
+from mac_actors.slack.commands import ParsedCommand, Target, resolve
 from mac_actors.slack.people import SlackUser, SlackUsers
 
 log = logging.getLogger(__name__)
@@ -30,19 +30,19 @@ class Changes:
         return resolve(command, self._fleet.find, lambda user: self._people.get(user).name)
 
     def make(
-        self, verb: Verb, target: Target, person: SlackUser, given: datetime | None, event_id: str | None = None
+        self, command: str, target: Target, person: SlackUser, given: datetime | None, event_id: str | None = None
     ) -> Answer:
-        """Oops, lock or clear a machine, and wait for what came of it. ``given``: when the command was given.
+        """Give a machine one of :data:`COMMANDS`, and wait for what came of it. ``given``: when it was given.
 
         Raises :class:`MacError`. A machine is never given power again for somebody whom Slack does not know.
         """
-        if verb is Verb.CLEAR and not person.active:
+        kind = COMMANDS[command]
+        if kind not in {Oops, Lock} and not person.active:
             raise ChatError(
                 "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
             )
         now, reasons = datetime.now(UTC), (target.reason, target.public_reason)
-        command = COMMANDS[verb](now, Source.SLACK, person.name, *reasons, given)
-        return self._fleet.ask(target.name, command, event_id)
+        return self._fleet.ask(target.name, kind(now, Source.SLACK, person.name, *reasons, given), event_id)
 
     def remarks(self, name: str, answer: Answer) -> list[str]:
         """Return what is to be said beside the notice: that nothing was changed, or that the disk is slow."""

@@ -153,12 +153,16 @@ class SlackChat:
         self._ids = {Channel.CONTROL: settings.control_channel, Channel.OOPS: settings.oops_channel}
 
     def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
-        """Post notices; in a thread also to the channel. Returns the post's ``ts``. Raises :class:`ChatError`."""
+        """Post notices; what begins or ends something in a thread goes to the channel, too. Returns the post's ``ts``.
+
+        Raises :class:`ChatError`.
+        """
         text = notice_text(notices, datetime.now(UTC))
         blocks = notice_blocks(channel, notices, text)
         try:
             try:
-                in_thread = {"thread_ts": thread, "reply_broadcast": True} if thread else {}
+                broadcast = any(notice.opens or notice.closes for notice in notices)
+                in_thread = {"thread_ts": thread, "reply_broadcast": broadcast} if thread else {}
                 return self._post(channel, text, blocks=blocks, **in_thread)
             except SlackApiError as error:
                 # A notice that Slack can't take as it is must not hold up all others.

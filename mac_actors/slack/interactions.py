@@ -9,6 +9,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from mac_actors.core.notices import Channel, ThreadKey, text_in
+from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, status
 from mac_actors.slack.changes import Changes
@@ -16,6 +17,10 @@ from mac_actors.slack.commands import ParsedCommand, Target, Verb, moment
 from mac_actors.slack.gateway import call_quietly, update_notice
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.slack.replies import Replies
+from mac_actors.storage.records import Record
+
+BARRIER_SECONDS = 1.0
+"""How long is waited for what was decided before to be on disk, so that it can be told."""
 
 
 class Interactions:
@@ -72,8 +77,8 @@ class Interactions:
     def _clear(self, target: Target, person: SlackUser, given: datetime | None) -> list[str]:
         return self._changes.remarks(target.name, self._changes.make(Verb.CLEAR, target, person, given))
 
-    def button(self, verb: Verb, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Clear or lock the machine of an oops notice, and show in the notice who did it."""
+    def button(self, command: str, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Give a command to the machine of a notice, if its oops or lock is not over."""
         user, channel = str(body["user"]["id"]), str(body.get("channel", {}).get("id", ""))
         key, given = ThreadKey.parse(str(action.get("value", ""))), moment(action.get("action_ts"))
         if channel != self._control or key is None:
@@ -83,15 +88,23 @@ class Interactions:
             return
 
         def press(person: SlackUser) -> list[str]:
-            oops = self._fleet.snapshot(key.machine).oops
-            if oops is None or key != ThreadKey(key.machine, "oops", oops.since):
-                return ["This oops is over already: nothing was changed."]
-            answer = self._changes.make(verb, Target(key.machine), person, given)
-            if answer.outcomes and verb is Verb.LOCK:  # that it was cleared its notice says by itself
+            machine = self._fleet.snapshot(key.machine)
+            flag = machine.oops if key.flag == "oops" else machine.lock
+            if flag is None or flag.since != key.since:
+                return [self._over(key)]
+            answer = self._changes.make(command, Target(key.machine), person, given)
+            if not answer.outcomes and command != Verb.LOCK and Already.SET_SINCE not in answer.already:
+                return [self._over(key)]  # somebody was quicker
+            if answer.outcomes and command == Verb.LOCK:  # that it was cleared its notice says by itself
                 self._show_locked(body, key, person)
             return self._changes.remarks(key.machine, answer)
 
         self._act(user, press, (body.get("message") or {}).get("thread_ts"))
+
+    def _over(self, key: ThreadKey) -> str:
+        """Say that an oops or lock is over, and who lifted it, which may be on its way to the disk."""
+        self._fleet.journal.record(Record()).wait(BARRIER_SECONDS)
+        return answers.over_text(key, self._fleet.store.story(key)[1])
 
     def _act(self, user: str, act: Callable[[SlackUser], list[str]], thread: str | None = None) -> None:
         """Do something for a user of the control channel."""

@@ -9,7 +9,6 @@ from typing import Any
 from slack_bolt import App
 
 from mac_actors.slack import notices
-from mac_actors.slack.commands import Verb
 from mac_actors.slack.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -42,12 +41,12 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         log.error("a Slack command failed", exc_info=error)
         dispatcher.replies.apologize(body)
 
-    for action, verb in ((notices.CLEAR_ACTION, Verb.CLEAR), (notices.LOCK_ACTION, Verb.LOCK)):
-        _register_button(app, dispatcher, action, verb)
+    for command, (_, action) in notices.LABELS.items():
+        _register_button(app, dispatcher, action, command)
 
 
-def _register_button(app: App, dispatcher: Dispatcher, action: str, verb: Verb) -> None:
+def _register_button(app: App, dispatcher: Dispatcher, action: str, command: str) -> None:
     @app.action(action)
     def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
         ack()
-        dispatcher.interactions.button(verb, body, action)
+        dispatcher.interactions.button(command, body, action)

@@ -17,7 +17,13 @@ LATE = timedelta(seconds=60)
 LONGEST = 4000
 """Characters that Slack takes when a post is changed; a new one may be longer."""
 
-CLEAR_ACTION, LOCK_ACTION, CLEAR_VIEW = "mac_clear", "mac_lock", "mac_clear_modal"
+CLEAR_VIEW = "mac_clear_modal"
+
+LABELS = {"clear": ("Clear", "mac_clear"), "lock": ("Lock out", "mac_lock"), "unlock": ("Unlock", "mac_unlock")}
+"""What the button for a command is called, and the id of its action."""
+
+BUTTONS = {"oops": ("clear", "lock"), "lock": ("clear", "unlock")}
+"""The commands of the buttons of an oops and of a lock."""
 
 
 def escape(text: str) -> str:
@@ -36,11 +42,11 @@ def _line(notice: Waiting, now: datetime) -> str:
 
 
 def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops in the control channel: its text and its buttons; ``None`` for all else."""
+    """Return the blocks of an oops or lock in the control channel: text and buttons; ``None`` for all else."""
     opens = notices[0].opens if len(notices) == 1 else None
-    if channel is not Channel.CONTROL or opens is None or opens.flag != "oops":
+    if channel is not Channel.CONTROL or opens is None:
         return None
-    return [section(text), buttons(opens, lock=True)]
+    return [section(text), buttons(opens, *BUTTONS[opens.flag])]
 
 
 def section(text: str) -> dict[str, Any]:
@@ -58,12 +64,9 @@ def unescape(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def buttons(key: ThreadKey, *, lock: bool) -> dict[str, Any]:
-    """Return the buttons of an oops; ``key`` is its thread's, so that an old notice acts on no newer oops."""
-    elements = [_button("Clear", CLEAR_ACTION, str(key))]
-    if lock:
-        elements.append(_button("Lock out", LOCK_ACTION, str(key)))
-    return {"type": "actions", "elements": elements}
+def buttons(key: ThreadKey, *commands: str) -> dict[str, Any]:
+    """Return buttons for an oops or lock; ``key`` is its thread's, so that an old notice acts on nothing newer."""
+    return {"type": "actions", "elements": [_button(*LABELS[command], str(key)) for command in commands]}
 
 
 def _button(label: str, action: str, value: str) -> dict[str, Any]:
@@ -78,4 +81,4 @@ def _button(label: str, action: str, value: str) -> dict[str, Any]:
 def pressed_blocks(text: str, done: str, key: ThreadKey | None) -> list[dict[str, Any]]:
     """Return the blocks of a notice whose button was pressed: what was done by whom, and what is left to press."""
     note = {"type": "context", "elements": [{"type": "plain_text", "text": done[:2000], "emoji": False}]}
-    return [section(text), note, *([buttons(key, lock=False)] if key else [])]
+    return [section(text), note, *([buttons(key, "clear")] if key else [])]

@@ -21,6 +21,13 @@ class Thread(NamedTuple):
     channel: Channel
     post: str
     unsettled: bool
+    root: str | None = None
+    """The post whose thread it is in itself."""
+
+    @property
+    def begins(self) -> str:
+        """The post that replies are to: Slack has no threads within threads."""
+        return self.root or self.post
 
 
 @dataclass(frozen=True, slots=True)

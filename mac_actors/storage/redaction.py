@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from mac_actors.core.outcomes import FORGOTTEN, CardSeen, LockSet, OopsSet, Outcome, SessionRefused, SessionStarted
 from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
 from mac_actors.storage.records import read_state
-from mac_actors.storage.schema import IS_OF_FLAGS, is_any_of
+from mac_actors.storage.schema import IS_OF_FLAGS, is_any_of, journal
 from mac_actors.storage.store import Store
 
 BATCH = 200
@@ -31,6 +31,9 @@ WINDOW = 20_000
 
 NOTE = "retention"
 """The note that says how far retention is."""
+
+CLOCK_NOTE = "clock"
+"""The note of the last time that retention believed the computer's clock."""
 
 _LAST_OLDER = text("SELECT max(id) FROM journal WHERE at < :limit")
 _CHUNK = text(
@@ -114,6 +117,13 @@ def again(store: Store, ids: Sequence[int], redaction: Redaction = EVERYBODY, be
     """Look at the lines with these numbers; those that are not from ``before``, if it is given, are left."""
     with store.reading("look at lines of the journal") as connection:
         return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), redaction, before)
+
+
+def last_sign(store: Store) -> datetime | None:
+    """Return when the clock was last believed, else when the newest event was."""
+    with store.reading("read the newest event") as connection:
+        at = store.note(CLOCK_NOTE) or connection.execute(select(func.max(journal.c.at))).scalar()
+    return datetime.fromisoformat(at) if at else None
 
 
 def progress(store: Store) -> Progress:

@@ -62,9 +62,10 @@ outbox = Table(
     Column("opens", Text),
     Column("closes", Text),
     Column("journal_id", Integer),
+    Column("within", Text),
     Index("outbox_channel", "channel", "id"),
 )
-"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` has a key a line."""
+"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` and ``within``: a key a line."""
 
 thread = Table(
     "thread",
@@ -73,8 +74,11 @@ thread = Table(
     Column("channel", Text, primary_key=True),
     Column("post", Text, nullable=False),
     Column("unsettled", Integer, nullable=False, server_default=text("0")),
+    Column("root", Text),
 )
-"""Posts that tell of an oops or a lock, so that its end is posted in their thread; ``unsettled``: and said in them."""
+"""Posts that tell of an oops or a lock, so that its end is posted in their thread; ``unsettled``: and said in them.
+``root`` is the post whose thread they are in.
+"""
 
 seen_event = Table(
     "seen_event",

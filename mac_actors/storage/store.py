@@ -146,7 +146,8 @@ class Store:
                 Channel(row.channel),
                 row.text,
                 ThreadKey.parse(row.opens or ""),
-                tuple(key for text in (row.closes or "").splitlines() if (key := ThreadKey.parse(text))),
+                _thread_keys(row.closes),
+                _thread_keys(row.within),
                 id=row.id,
                 at=datetime.fromisoformat(row.at),
             )
@@ -158,7 +159,7 @@ class Store:
         query = select(thread).where(thread.c.key == str(key), thread.c.channel == channel.value)
         with self.reading("read a thread") as connection:
             row = connection.execute(query).first()
-        return None if row is None else Thread(key, channel, row.post, bool(row.unsettled))
+        return None if row is None else Thread(key, channel, row.post, bool(row.unsettled), row.root)
 
     def unsettled(self, channel: Channel) -> list[ThreadKey]:
         """Return the threads of a channel whose posts do not say yet how their matter ended."""
@@ -247,6 +248,10 @@ class Store:
         alone = self._alone or contextlib.nullcontext()
         with as_storage_error(what), alone, self._engine.connect() as connection:
             yield connection
+
+
+def _thread_keys(written: str | None) -> tuple[ThreadKey, ...]:
+    return tuple(key for line in (written or "").splitlines() if (key := ThreadKey.parse(line)))
 
 
 def _entry(number: int, kind: str, data: str) -> Entry | None:

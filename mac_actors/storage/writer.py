@@ -239,4 +239,5 @@ def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, A
         "opens": None if notice.opens is None else str(notice.opens),
         "closes": "\n".join(map(str, notice.closes)) or None,
         "journal_id": journal_id,
+        "within": "\n".join(map(str, notice.within)) or None,
     }

@@ -109,11 +109,13 @@ class Office:
         channel: Channel = CONTROL,
         opens: str | None = None,
         closes: tuple[str, ...] = (),
+        within: tuple[str, ...] = (),
         at: datetime | None = None,
     ) -> None:
         """Put notices into the outbox, in one transaction; back when they are there."""
-        key, keys = thread_key(opens) if opens else None, tuple(map(thread_key, closes))
-        notices = tuple((at or datetime.now(UTC), Notice(channel, text, key, keys)) for text in texts)
+        key, ends, inside = thread_key(opens) if opens else None, map(thread_key, closes), map(thread_key, within)
+        threads = (key, tuple(ends), tuple(inside))
+        notices = tuple((at or datetime.now(UTC), Notice(channel, text, *threads)) for text in texts)
         assert self.journal.record(Record(notices=notices)).wait(PATIENCE)
 
     def empty(self) -> None:

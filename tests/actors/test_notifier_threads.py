@@ -165,3 +165,19 @@ def test_a_chat_without_threads_takes_beginnings_and_ends(tmp_path: Path) -> Non
     store.close()
     stamp = f"{now.astimezone():%H:%M:%S}"
     assert lines == [f"{stamp}  [control channel]  begins", f"{stamp}  [control channel]  ends"]
+
+
+def test_what_begins_within_a_thread_ends_there_too_also_after_a_restart(tmp_path: Path) -> None:
+    first = Office(Store.open(tmp_path), FakeChat())
+    first.write("oopsed", opens="a")
+    first.write("locked on top", opens="b", within=("a",))
+    first.write("override", within=("a", "b"))
+    assert first.chat.wait_for(3)
+    first.empty()
+    first.close()
+    chat = FakeChat()
+    second = Office(Store.open(tmp_path), chat)
+    second.write("unlocked", closes=("b",))
+    chat.wait_for(1)
+    second.close()
+    assert [thread for _, _, thread in first.chat.posts + chat.posts] == [None, *["control post 1"] * 3]

@@ -12,7 +12,7 @@ import pexpect
 import pytest
 
 from tests.conftest import Here, MakeServer
-from tests.e2e.processes import COMMAND, PATIENCE, Talking, environment, free_port
+from tests.e2e.processes import COMMAND, PATIENCE, Talking, environment, free_port, run
 from tests.fakes import ANN, sample_users
 from tests.web.client import Running
 
@@ -52,6 +52,21 @@ def test_a_name_with_spaces_needs_no_quotes(make_server: MakeServer, tmp_path: P
     assert "belt" in output(here, "events", "-n", "1", "metal", "mill", *url, cwd=tmp_path)
     assert here("lock", *url, cwd=tmp_path).stderr.endswith("Error: Missing argument 'NAME'.\n")
     assert here("lock", "metal", "mill", "laser", *url, cwd=tmp_path).returncode == 1
+
+
+# others' files
+
+
+def test_what_belongs_to_another_user_is_a_line_that_says_what_to_do(tmp_path: Path) -> None:
+    state = tmp_path / "machine_state"
+    state.mkdir()
+    state.chmod(0)
+    # Root can read all, unless it gives that up.
+    mortal = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = run("backup", "copy", cwd=tmp_path, command=[*mortal, *COMMAND])
+    assert (done.returncode, done.stdout) == (1, "")
+    what = "machine_state/mac.sqlite3: permission denied: become root with sudo, or the user to whom it belongs"
+    assert done.stderr == f"Error: {what}\n"
 
 
 # for programs
@@ -113,9 +128,21 @@ def test_reload_says_what_has_changed(make_server: MakeServer, tmp_path: Path, h
     machines["saw"] = {"authorizations_or": ["Woodshop"]}
     (tmp_path / "machines.json").write_text(json.dumps(machines))
     (tmp_path / "users.json").write_text(json.dumps(sample_users()[:-1]))
-    said = output(here, "reload", "--url", server.url, cwd=tmp_path)
+    said = here("reload", "--url", server.url, cwd=tmp_path).stdout
     assert said == ("The server has read both files: users: 0 added, 0 changed, 1 removed; machines: added saw.\n")
     assert "saw" in server.fleet
+
+
+def test_reload_warns_of_an_authorization_that_nobody_has(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    server = make_server()
+    (tmp_path / "machines.json").write_text('{"saw": {"authorizations_or": ["milll"]}}')
+    done = here("reload", "--url", server.url, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "machines: added saw" in done.stdout
+    warning = "nobody has the authorization 'milll', which saw asks for: did you mean 'mill'?"
+    assert done.stderr.splitlines()[0] == f"Note: {warning}"
+    assert server.post("/api/reload?details=1").json["warnings"][0] == warning
+    assert "warnings" not in server.post("/api/reload").json
 
 
 def test_reload_of_broken_files_lists_the_mistakes_and_changes_nothing(
@@ -143,7 +170,7 @@ def test_a_reload_that_would_do_harm_is_refused_unless_it_is_forced(
     assert (done.returncode, done.stdout) == (1, "")
     assert "--force removes the machine now" in done.stderr
     assert "metal-mill" in server.fleet
-    said = output(here, "reload", "--force", "--url", server.url, cwd=tmp_path)
+    said = here("reload", "--force", "--url", server.url, cwd=tmp_path).stdout
     assert "removed metal-mill" in said
     assert len(server.fleet) == 0
 

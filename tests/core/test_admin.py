@@ -60,12 +60,13 @@ LOCK_FLAG = Flag(after(70), Source.HTTP, ADMIN, "new belt")
 def test_oops_takes_effect_at_once(config: MachineConfig, situation: str) -> None:
     before = fresh(config, situation)
     decision = decide(config, PEOPLE, before, oops(70))
+    flag = replace(OOPS_FLAG, incident=before.lock.since if before.lock else None)
     assert decision.state == replace(
-        before, oops=OOPS_FLAG, last_update=after(70), status_since=after(70), card=None, session=None
+        before, oops=flag, last_update=after(70), status_since=after(70), card=None, session=None
     )
     assert not relay_on(config, decision.state)
     assert decision.outcomes == (
-        OopsSet(machine=config.name, display_name=config.display_name, at=after(70), flag=OOPS_FLAG, ended=None),
+        OopsSet(machine=config.name, display_name=config.display_name, at=after(70), flag=flag, ended=None),
     )
     assert decision.changed
 
@@ -75,10 +76,11 @@ def test_oops_takes_effect_at_once(config: MachineConfig, situation: str) -> Non
 def test_lock_takes_effect_at_once(config: MachineConfig, situation: str) -> None:
     before = fresh(config, situation)
     decision = decide(config, PEOPLE, before, lock(70))
-    assert decision.state == replace(before, lock=LOCK_FLAG, last_update=after(70), status_since=after(70))
+    flag = replace(LOCK_FLAG, incident=before.oops.since if before.oops else None)
+    assert decision.state == replace(before, lock=flag, last_update=after(70), status_since=after(70))
     assert not relay_on(config, decision.state)
     assert decision.outcomes == (
-        LockSet(machine=config.name, display_name=config.display_name, at=after(70), flag=LOCK_FLAG, ended=None),
+        LockSet(machine=config.name, display_name=config.display_name, at=after(70), flag=flag, ended=None),
     )
     assert decision.changed
 
@@ -386,9 +388,21 @@ def test_the_reason_for_the_public_goes_with_a_command() -> None:
         return kind(after(70), Source.SLACK, ADMIN, "ask Bob", "ask a member")
 
     flagged = run(MILL, PEOPLE, fresh(MILL), [because(Oops), because(Lock)]).state
-    assert flagged.oops == flagged.lock == Flag(after(70), Source.SLACK, ADMIN, "ask Bob", "ask a member")
+    assert flagged.oops == Flag(after(70), Source.SLACK, ADMIN, "ask Bob", "ask a member")
+    assert flagged.lock == replace(flagged.oops, incident=after(70))
     [cleared] = decide(MILL, PEOPLE, flagged, because(Clear)).outcomes
     assert isinstance(cleared, Cleared)
     assert (cleared.reason, cleared.public_reason) == ("ask Bob", "ask a member")
     shown = Snapshot.of(MILL, flagged, T0).without_names()
-    assert shown.oops == shown.lock == Flag(after(70), Source.SLACK, None, "ask a member")
+    assert shown.oops == Flag(after(70), Source.SLACK, None, "ask a member")
+    assert shown.lock == replace(shown.oops, incident=after(70))
+
+
+def test_an_incident_goes_on_until_both_are_lifted() -> None:
+    events: list[Input] = [oops(10), lock(20), unoops(30), oops(40), unlock(50)]
+    state = run(MILL, PEOPLE, fresh(MILL), events).state
+    assert state.oops
+    assert (state.oops.since, state.oops.incident) == (after(40), after(10))
+    later = run(MILL, PEOPLE, state, [clear(60), oops(70)]).state
+    assert later.oops
+    assert later.oops.incident is None

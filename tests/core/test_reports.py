@@ -109,8 +109,9 @@ def test_the_oops_button_changes_nothing_on_an_oopsed_machine(situation: str) ->
 
 def test_the_oops_button_sets_oops_beside_a_lock() -> None:
     before = fresh(MILL, LOCKED)
+    assert before.lock
     state = decide(MILL, PEOPLE, before, report(None, 10, oops=True)).state
-    assert state.oops == Flag(after(10), Source.BUTTON)
+    assert state.oops == Flag(after(10), Source.BUTTON, incident=before.lock.since)
     assert state.lock == before.lock
 
 

@@ -33,7 +33,24 @@ from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, So
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.core.wording import end_text, full_text, public_text
-from tests.core.examples import ANNA, BOTH, MILL, OTTO, PEOPLE, T0, clear, fresh, lock, oops, report, run, with_card
+from tests.core.examples import (
+    ANNA,
+    BOTH,
+    MILL,
+    OTTO,
+    PEOPLE,
+    T0,
+    after,
+    clear,
+    fresh,
+    lock,
+    oops,
+    report,
+    run,
+    unlock,
+    unoops,
+    with_card,
+)
 
 ANNA_ADLER = Person("id-anna", "Anna Adler")
 WHO = "Ada Admin"
@@ -353,7 +370,7 @@ def test_each_channel_is_told_what_the_table_says(outcome: Outcome) -> None:
     posted = notices(outcome)
     assert tuple(notice.channel for notice in posted) == POSTED[type(outcome)]
     texts = {Channel.CONTROL: full_text(outcome), Channel.OOPS: public_text(outcome)}
-    assert [notice.text for notice in posted] == [texts[notice.channel] for notice in posted]
+    assert [notice.text.partition(" Out of use")[0] for notice in posted] == [texts[n.channel] for n in posted]
 
 
 @pytest.mark.parametrize("channel", Channel)
@@ -475,3 +492,55 @@ def test_no_name_whatever_it_is_gets_into_a_public_wording(name: str, reason: st
     assert public_text(lock_set(flag, cut)) == public_text(lock_set(anonymous, None))
     assert public_text(rebooted(cut, card_blocked=False)) == public_text(rebooted(None, card_blocked=False))
     assert public_text(cleared(oops=True, lock=True, by=name)) == public_text(cleared(oops=True, lock=True, by=None))
+
+
+# what belongs together
+
+
+def told(seconds: float, *events: Input, channel: Channel = Channel.CONTROL) -> list[Notice]:
+    """What is posted of the last of these events."""
+    state = run(MILL, PEOPLE, fresh(MILL), events[:-1]).state
+    decision = decide(MILL, PEOPLE, state, events[-1])
+    assert all(outcome.at == after(seconds) for outcome in decision.outcomes)
+    posted = (notice for outcome in decision.outcomes for notice in notices(outcome, decision.state))
+    return [notice for notice in posted if notice.channel is channel]
+
+
+OOPS_KEY, LOCK_KEY = ThreadKey("metal-mill", "oops", after(10)), ThreadKey("metal-mill", "lock", after(20))
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_a_lock_on_top_of_an_oops_is_told_within_its_thread(channel: Channel) -> None:
+    [notice] = told(20, oops(10), lock(20), channel=channel)
+    assert (notice.opens, notice.within) == (LOCK_KEY, (OOPS_KEY,))
+    [first] = told(10, oops(10), channel=channel)
+    assert (first.opens, first.within) == (OOPS_KEY, ())
+
+
+def test_what_goes_on_at_a_machine_that_is_out_of_use_is_told_within_its_thread() -> None:
+    for last in (
+        (report(OTTO, 30),),
+        (report(ANNA, 30),),
+        (report(OTTO, 25), report(None, 30)),
+        (report(None, 30, uptime=1),),
+    ):
+        [notice] = told(30, oops(10), lock(20), *last)
+        assert notice.within == (OOPS_KEY, LOCK_KEY)
+        assert (notice.opens, notice.closes) == (None, ())
+    assert told(30, oops(10), clear(20), report(ANNA, 30))[0].within == ()
+
+
+def test_the_end_of_an_incident_is_told_with_how_long_it_took_who_and_why() -> None:
+    [control] = told(7210, oops(10), lock(20), clear(7210))
+    assert control.text.endswith(
+        "Slack: mended. Out of use for 2 h 00 min: oopsed, by Ada Admin, from Slack: belt slips; "
+        "locked out, by Ada Admin, from HTTP: new belt."
+    )
+    [public] = told(7210, oops(10), lock(20), clear(7210), channel=Channel.OOPS)
+    assert public.text.endswith(
+        "locked out: mended. Out of use for 2 h 00 min: oopsed: belt slips; locked out: new belt."
+    )
+    [half] = told(600, oops(10), lock(20), unoops(600))
+    assert "Out of use" not in half.text
+    [end] = told(7210, oops(10), lock(20), unoops(600), unlock(7210))
+    assert "Out of use for 2 h 00 min: locked out" in end.text

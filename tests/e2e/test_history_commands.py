@@ -23,6 +23,7 @@ from mac_actors.core.state import MachineState, SecondDecision, SessionKind
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.redaction import CLOCK_NOTE
 from mac_actors.storage.store import Store
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 
@@ -194,3 +195,21 @@ def test_retention_that_is_killed_again_and_again_comes_to_its_end(tmp_path: Pat
         content = b"".join(path.read_bytes() for path in state.glob(f"{DATABASE}*"))
         assert not [needle for needle in (b"Olive Longago", b"0123123123") if needle in content]
     assert run("verify", cwd=tmp_path).returncode == 0
+
+
+def test_names_are_not_removed_by_a_clock_that_is_far_ahead_until_somebody_says_that_it_is_right(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "machine_state"
+    _old_journal(state, 20)
+    with closing(Store.open(state)) as store:  # as if the clock had been put forward since
+        store.commit([Record(notes=((CLOCK_NOTE, "2020-01-01T00:00:00+00:00"),))])
+    with ServerProcess(tmp_path, MAC_RETENTION_DAYS="30", **ADMIN) as server:
+        server.wait_for("no names are removed from old events")
+        assert _through(state) == 0
+        for arguments in ((), ("somebody", "--old")):
+            assert run("forget", *arguments, cwd=tmp_path, MAC_URL=server.url, **ADMIN).returncode == 2
+        assert run("forget", "--old", "--yes", cwd=tmp_path, MAC_URL=server.url, **ADMIN).returncode == 0
+        server.wait_for("names and fobs were removed from .* over 30 days old")
+        again = run("forget", "--old", "--yes", cwd=tmp_path, MAC_URL=server.url, **ADMIN)
+        assert (again.returncode, "not in doubt" in again.stderr) == (1, True)

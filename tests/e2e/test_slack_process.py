@@ -37,9 +37,10 @@ def variables(workspace: Workspace, **changes: str) -> dict[str, str]:
 
 
 def lines(workspace: Workspace, channel: str) -> list[str]:
-    """What is posted in a channel, line by line, without the time of a late one."""
+    """What is posted in a channel, line by line, without the time of a late one and the summary of a clear."""
     found = [line for post in workspace.posts(channel) for line in post.text.splitlines()]
-    return [re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d \S+\] ", "", line) for line in found]
+    bare = (re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d[^\]]*\] ", "", line) for line in found)
+    return [line.partition(" Out of use for ")[0] for line in bare]
 
 
 def change(server: ServerProcess, changes: int) -> None:

@@ -241,7 +241,7 @@ def _notices(shop: Shop, rows: list[Row]) -> Iterator[str]:
     wanted: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         for notice in notices(load_outcome(row.kind, row.text)):
-            wanted[notice.channel.value].append(notice.text)
+            wanted[notice.channel.value].append(_bare(notice.text))
     for channel, where in CHANNELS.items():
         posted = [_bare(line) for line in shop.posted(where)]
         there, expected = Counter(posted), Counter(wanted[channel])
@@ -264,8 +264,8 @@ def _notices(shop: Shop, rows: list[Row]) -> Iterator[str]:
 
 
 def _bare(line: str) -> str:
-    """A line of a post without the time of a late one."""
-    return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d \S+\] ", "", line)
+    """A line of a post without the time of a late one, and without the summary that ends that of a clear."""
+    return re.sub(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d \S+\] ", "", line).partition(" Out of use for ")[0]
 
 
 def _under_way(shop: Shop, channel: str) -> Counter[str]:

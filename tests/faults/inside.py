@@ -179,7 +179,7 @@ def kill_actors(directory: Path, what: str, chance: random.Random, times: int) -
         shop.load.stop()
         until(lambda: fleet.journal.depth == 0 and fleet.store.count_waiting()[0] == 0, "everything is out", 30)
         shop.load.ledger.settle()
-        texts = [post.text for post in shop.chat.posts]
+        texts = [post.text.partition(" Out of use for ")[0] for post in shop.chat.posts]
         rows = read_journal_of(directory / "disk")
         found = [*shop.load.ledger.violations, *promises(shop.load.ledger, rows)]
         for row in rows:

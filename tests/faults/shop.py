@@ -230,8 +230,9 @@ class Shop:
             return False
 
     def posted(self, channel: str = CONTROL) -> list[str]:
-        """What is posted in a channel, line by line."""
-        return [line for post in self.workspace.posts(channel) for line in post.text.splitlines()]
+        """What is posted in a channel, line by line, without the summary that ends the line of a clear."""
+        found = (line for post in self.workspace.posts(channel) for line in post.text.splitlines())
+        return [line.partition(" Out of use for ")[0] for line in found]
 
     def count_posted(self, text: str, channel: str = CONTROL) -> int:
         return sum(text.lower() in line.lower() for line in self.posted(channel))

@@ -6,12 +6,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mac_actors.actors.journal import Journal
 from mac_actors.core import outcomes as o
 from mac_actors.core.config import Directory
 from mac_actors.core.inputs import Clear, Lock, Oops, Report
@@ -29,7 +30,7 @@ from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.redaction import Progress
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import verify
-from tests.fakes import ANN, BOB, RefusingStore, open_fleet, wait_until, written
+from tests.fakes import ANN, BOB, RecordingChat, RefusingStore, open_fleet, report, wait_until, written
 
 NAME = "Ann Able"
 
@@ -357,6 +358,69 @@ def test_a_line_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
         wait_until(lambda: redaction.progress(store).through == 5)
         assert NAME not in " ".join(texts(fleet))
         assert forget_ann(fleet).events == 0
+
+
+def later(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    """Have retention see a clock that is ahead."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Later:
+            return cls.fromtimestamp(datetime.now(UTC).timestamp() + days * 86_400, tz)
+
+    monkeypatch.setattr(retention, "datetime", Later)
+
+
+def test_a_clock_that_is_far_beyond_the_last_sign_of_life_removes_nothing_until_somebody_says_that_it_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later(monkeypatch, 40 * 365)
+    store, chat = Store.open(tmp_path), RecordingChat()
+    old_visits(store, 2, timedelta(days=1))
+    with open_fleet(store, retention_days=365, chat=chat) as fleet:
+        assert "no names are removed" in chat.texts(1)[0]
+        assert fleet.retention
+        assert fleet.retention.in_doubt
+        report(fleet, "metal-mill", ANN)
+        written(fleet)
+    with open_fleet(Store.open(tmp_path), retention_days=365, chat=chat) as fleet:
+        assert sum("no names are removed" in text for text in chat.texts(3)) == 2
+        assert fleet.retention
+        assert fleet.retention.in_doubt
+        assert redaction.progress(fleet.store) == Progress()
+        assert NAME in " ".join(texts(fleet))
+        fleet.retention.confirm_clock()
+        wait_until(lambda: redaction.progress(fleet.store).through >= 4)
+        assert not fleet.retention.in_doubt
+
+
+@pytest.mark.parametrize(("ahead", "removed"), [(0, True), (80, True), (91, False)])
+def test_a_run_in_between_is_a_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: float, removed: bool
+) -> None:
+    store = Store.open(tmp_path)
+    old_visits(store, 2, timedelta(days=200))
+    store.commit([Record(notes=((redaction.CLOCK_NOTE, codec.timestamp(datetime.now(UTC))),))])
+    later(monkeypatch, ahead)
+    said: list[str] = []
+    journal = Journal(store)
+    step = retention.Retention(journal, 30, said.append)
+    step.step()
+    assert step.in_doubt is bool(said) is not removed
+    journal.close()
+    store.close()
+
+
+def test_a_clock_that_was_put_right_is_believed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch, 400)
+    store = Store.open(tmp_path)
+    old_visits(store, 2, timedelta(days=40))
+    monkeypatch.setattr(retention, "AGAIN_SECONDS", 0.0)
+    with open_fleet(store, retention_days=30) as fleet:
+        assert fleet.retention
+        wait_until(lambda: fleet.retention and fleet.retention.in_doubt)
+        later(monkeypatch, 0)
+        wait_until(lambda: redaction.progress(store).through == 4)
 
 
 @pytest.mark.parametrize("value", [None, "nonsense", "{}", '{"through": "x", "left": []}', "[]"])

@@ -168,6 +168,18 @@ def test_code_and_scripts_run_without_a_prompt(tmp_path: Path, here: Here) -> No
     assert shell("print(fleet)", "--scratch", "--url", "http://127.0.0.1:1")[0] == 2
 
 
+def test_where_nothing_can_be_opened_it_is_said_how_to_attach_to_a_server(tmp_path: Path, here: Here) -> None:
+    hint = "To attach to a running server, whatever is here: mac-actors shell --url http://ADDRESS:PORT\n"
+    done = here("shell", "-c", "print(fleet)", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("machines.json: there is no such file")
+    assert done.stderr.endswith(f"\n{hint}")
+    done = here("shell", "-c", "print(fleet)", cwd=tmp_path, MACHINE_STATE_DIR="/proc/state", **SAMPLES)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: cannot make the state directory /proc/state: ")
+    assert done.stderr.endswith(hint)
+
+
 def test_a_script_on_standard_input_is_run(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mac_actors", "shell", "--scratch"]
     script = "for name in fleet:\n    print(name)\n"

@@ -96,7 +96,7 @@ def test_the_same_line_is_written_a_few_times_and_then_counted() -> None:
     assert list(seen.over()) == []
     clock.now += WINDOW_SECONDS
     (summary,) = seen.over()
-    assert summary.getMessage() == "7 more lines like this one within 60 s: the disk is full"
+    assert summary.getMessage() == "7 lines more like this one within 60 s: the disk is full"
     assert summary.levelno == logging.WARNING
     assert seen.admits(line("the disk %s", "is full"))
 
@@ -107,10 +107,12 @@ def test_what_outsiders_cause_is_bounded_however_different_it_is() -> None:
     admitted = [seen.admits(line("refused %s", f"/{n}" * 5000, name=OUTSIDE)) for n in range(ONE_PLACE + 50)]
     assert admitted == [True] * ONE_PLACE + [False] * 50
     assert seen.admits(line("refused %s", "/", name=OUTSIDE, lineno=2)), "another place has its own"
+    assert [seen.admits(line("failed", name=OUTSIDE, lineno=3)) for _ in range(SAME + 1)] == [True] * SAME + [False]
     clock.now += WINDOW_SECONDS
-    (summary,) = seen.over()
-    assert summary.getMessage().startswith("50 more lines like this one within 60 s: refused /149/149")
-    assert len(summary.getMessage()) < 300
+    by_place, same = seen.over()
+    assert by_place.getMessage().startswith("50 lines more like this one within 60 s: refused /149/149")
+    assert len(by_place.getMessage()) < 300
+    assert same.getMessage() == "1 line more like this one within 60 s: failed"
 
 
 def test_words_of_outsiders_are_cut_and_our_own_are_not() -> None:

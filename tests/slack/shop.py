@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,7 +171,8 @@ class Shop:
         return [post for post in new if channel in (None, post.channel) and "settle-" not in post.text]
 
     def texts(self, channel: str = CONTROL) -> list[str]:
-        return [post.text for post in self.posts(channel)]
+        """The texts of a channel's posts, without the summary that ends that of a clear."""
+        return [re.sub(r" Out of use for .+", "", post.text) for post in self.posts(channel)]
 
     def ephemerals(self, channel: str | None = None) -> list[Ephemeral]:
         new = self.workspace.ephemerals()[self._ephemerals :]

@@ -141,11 +141,10 @@ def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
         [notice("x", Channel.OOPS, KEY)],
         [notice("x", Channel.OOPS)],
         [notice("x", Channel.CONTROL)],
-        [notice("x", Channel.CONTROL, LOCK_KEY)],
         [notice("x", Channel.CONTROL, KEY), notice("y", Channel.CONTROL)],
     ],
 )
-def test_only_a_single_oops_in_the_control_channel_has_blocks(waiting: list[Waiting]) -> None:
+def test_only_a_single_oops_or_lock_in_the_control_channel_has_blocks(waiting: list[Waiting]) -> None:
     assert notices.notice_blocks(waiting[0].channel, waiting, "x") is None
 
 
@@ -158,6 +157,16 @@ def test_an_oops_in_the_control_channel_has_buttons_for_just_this_oops() -> None
     assert [(b["action_id"], b["text"]["text"], b["value"]) for b in actions["elements"]] == [
         ("mac_clear", "Clear", "metal-mill oops 2026-03-02T12:00:00+00:00"),
         ("mac_lock", "Lock out", "metal-mill oops 2026-03-02T12:00:00+00:00"),
+    ]
+
+
+def test_a_lock_out_in_the_control_channel_has_buttons_for_just_this_lock_out() -> None:
+    blocks = notices.notice_blocks(Channel.CONTROL, [notice("x", opens=LOCK_KEY)], INERT)
+    assert blocks
+    assert not complaints_about_blocks(blocks)
+    assert [(b["action_id"], b["text"]["text"], b["value"]) for b in blocks[1]["elements"]] == [
+        ("mac_clear", "Clear", "metal-mill lock 2026-03-02T12:00:00+00:00"),
+        ("mac_unlock", "Unlock", "metal-mill lock 2026-03-02T12:00:00+00:00"),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import bottle
 
@@ -35,6 +35,7 @@ _CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
     ("POST", "clear", Clear, "Lift oops and lock-out, whichever are set"),
 )
 
+_WARNINGS = query("details", "`1`: `warnings` too", type="string")
 _FORCE = query("force", "`1`: reload also where it was refused as unsafe (409)", type="string")
 
 
@@ -75,8 +76,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
         app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
 
-    def reloading(summary: str, result: type[Body]) -> Operation:
-        return Operation(summary, result, errors=(409, 422), query=(_FORCE,), security="admin")
+    def reloading(summary: str, result: type[Body], *more: dict[str, Any]) -> Operation:
+        return Operation(summary, result, errors=(409, 422), query=(_FORCE, *more), security="admin")
 
     @app.post("/api/reload-users", api=reloading("Read users.json again", UsersChangeBody))
     def reload_users() -> bytes:
@@ -84,9 +85,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         summary = fleet.reload(load(machines=False), machines=False, force=is_set("force"))
         return json_of(UsersChangeBody.model_validate(summary.users))
 
-    @app.post("/api/reload", api=reloading("Read machines.json and users.json again", ReloadBody))
+    @app.post("/api/reload", api=reloading("Read machines.json and users.json again", ReloadBody, _WARNINGS))
     def reload() -> bytes:
         check_access()
         summary = fleet.reload(load(), force=is_set("force"))
         changes = {"users": summary.users, "machines": summary, "powered_on": summary.powered_on}
-        return json_of(ReloadBody.model_validate(changes))
+        body = ReloadBody.model_validate(changes | ({"warnings": summary.warnings} if is_set("details") else {}))
+        return json_of(body, exclude_none=True)

@@ -36,6 +36,15 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         with refusals_in_log():
             access.check_admin(bottle.request.environ)
         body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
+        if body.old:
+            if fleet.retention is None or not fleet.retention.in_doubt:
+                raise RequestRefused(
+                    409, "the clock is not in doubt: names are removed when MAC_RETENTION_DAYS says so"
+                )
+            fleet.retention.confirm_clock()
+            return json_of(ForgottenBody(account_id=None, name="", done=True))
+        if body.user is None:
+            raise RequestRefused(422, "user: is required")
         directory = fleet.configuration.directory
         try:
             who = erasure.find(body.user, directory, fleet.journal)

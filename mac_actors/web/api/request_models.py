@@ -92,7 +92,11 @@ class AdminBody(Body):
 
 
 class ForgetBody(Body):
-    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed."""
+    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed.
 
-    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+    Or ``old``: the computer's clock, which was in doubt, is right; names in old events may be removed.
+    """
+
+    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None
+    old: StrictBool = False
     only_look: StrictBool = False

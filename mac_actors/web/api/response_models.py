@@ -195,11 +195,15 @@ class MachinesChangeBody(Body):
 
 
 class ReloadBody(Body):
-    """What a reload changed; ``powered_on`` names machines whose power came on by it."""
+    """What a reload changed; ``powered_on`` names machines whose power came on by it.
+
+    ``warnings`` are there with ``?details=1`` alone: what is most likely not meant, as a training that nobody has.
+    """
 
     users: UsersChangeBody
     machines: MachinesChangeBody
     powered_on: list[str]
+    warnings: list[str] | None = None
 
 
 class ErrorBody(Body):

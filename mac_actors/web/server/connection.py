@@ -166,8 +166,8 @@ class Connection:
 
     @property
     def client_gone(self) -> bool:
-        """Whether nobody waits for the answer any more."""
-        return client_gone(self.socket)
+        """Whether the client has hung up, or was hung up on."""
+        return self.closed or client_gone(self.socket)
 
     def communicate(self) -> None:
         """Answer :attr:`request`, in a worker's thread."""

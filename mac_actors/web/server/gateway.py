@@ -56,7 +56,8 @@ class Gateway(WSGIGateway):
 
     - ``mac.received``: when its last bytes reached this computer (:func:`mac_actors.clock.seconds`), also if
       they waited in the kernel. What came later has a later time, to some hundredths of a second.
-    - ``mac.gone``: a function that returns whether its client has hung up.
+    - ``mac.gone``: a function that returns whether nobody waits for the answer any more: it was given, or the client
+      has hung up.
     """
 
     def get_environ(self) -> dict[str, Any]:
@@ -84,7 +85,7 @@ class Gateway(WSGIGateway):
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
             "mac.received": parsed.received,
-            "mac.gone": lambda: conn.client_gone,
+            "mac.gone": lambda: conn.request is not parsed or conn.client_gone,
         }
 
 

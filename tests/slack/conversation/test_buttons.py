@@ -14,14 +14,36 @@ from tests.slack.troubles import held
 from .notice import buttons, oops_notice, shown_text
 
 
-def test_only_an_oops_notice_in_the_control_channel_has_buttons(shop: Shop) -> None:
+def test_only_notices_of_oops_and_lock_in_the_control_channel_have_buttons(shop: Shop) -> None:
     shop.say("oops Metal Mill")
     shop.say("lock Metal Mill")
     shop.say("clear Metal Mill")
     shop.settle()
-    assert [bool(post.blocks) for post in shop.posts(CONTROL)] == [True, False, False]
+    oops, lock, clear = shop.posts(CONTROL)
+    assert [element["text"]["text"] for _, element in elements(oops.blocks)] == ["Clear", "Lock out"]
+    assert [element["text"]["text"] for _, element in elements(lock.blocks)] == ["Clear", "Unlock"]
+    assert not clear.blocks
     assert not any(post.blocks for post in shop.posts(OOPS))
-    assert [element["text"]["text"] for _, element in elements(shop.posts(CONTROL)[0].blocks)] == ["Clear", "Lock out"]
+
+
+def test_the_unlock_button_lifts_the_lock_out_alone(shop: Shop) -> None:
+    shop.say("oops Metal Mill: belt slips")
+    shop.say("lock Metal Mill: new belt")
+    shop.drained()
+    lock = shop.posts(CONTROL)[1]
+    shop.begin()
+    shop.workspace.press("mac_unlock", message=lock, user=BOB).acked()
+    shop.wait_for_updates(2)
+    shop.settle()
+    assert shop.state("metal-mill").status is Status.OOPSED
+    assert shop.texts(CONTROL) == ["Metal Mill is no longer locked out, by bob, from Slack. It is still oopsed."]
+    assert shown_text(shop, lock).splitlines()[1].startswith("Cleared by bob after ")
+    assert buttons(shop, lock) == []
+    shop.workspace.press("mac_unlock", message=lock, user=ADA).acked()
+    [told] = shop.wait_for_ephemerals()
+    assert told.text.startswith("This lock-out is over already: nothing was changed. Cleared by bob after ")
+    assert shop.workspace.calls_to("chat.postEphemeral")[-1].params["thread_ts"] == lock.thread_ts
+    assert shop.state("metal-mill").status is Status.OOPSED
 
 
 def test_the_clear_button_clears_and_the_notice_shows_by_whom(shop: Shop) -> None:
@@ -85,6 +107,20 @@ def test_two_who_press_clear_at_once_clear_once_and_the_notice_shows_who_did(sho
     shop.settle()
     assert shop.texts(CONTROL) == ["Metal Mill is no longer oopsed, by bob, from Slack."]
     assert "Cleared by bob after" in shown_text(shop, notice)
+
+
+def test_two_who_press_clear_at_the_same_moment_clear_once_and_the_second_is_told_who_did(shop: Shop) -> None:
+    notice = oops_notice(shop)
+    presses = [shop.workspace.press("mac_clear", message=notice, user=user) for user in (ADA, BOB)]
+    for pressed in presses:
+        pressed.acked()
+    [told] = shop.wait_for_ephemerals()
+    shop.wait_for_updates(2)
+    shop.settle()
+    assert len(shop.texts(CONTROL)) == len(shop.texts(OOPS)) == 1
+    first = {ADA: "bob", BOB: "ada"}[told.user]
+    assert told.text.startswith(f"This oops is over already: nothing was changed. Cleared by {first} after ")
+    assert f"Cleared by {first} after " in shown_text(shop, notice)
 
 
 def test_a_press_that_changes_nothing_is_not_shown_as_done_by_whoever_pressed(shop: Shop) -> None:

@@ -226,6 +226,7 @@ def test_a_name_that_fits_none_is_answered_with_the_nearest_and_changes_nothing(
     shop.begin()
     before = shop.fleet.snapshots()
     shop.say(command)
+    shop.wait_for_texts(1)
     shop.settle()
     [post] = shop.texts(CONTROL)
     assert post.startswith(f"There is no machine called {called}. Did you mean ")

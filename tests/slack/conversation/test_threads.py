@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mac_actors.core.state import Status
 from tests.slack.conftest import MakeShop
-from tests.slack.shop import Shop
+from tests.slack.shop import ADA_FOB, Shop
 from tests.slack.standin.workspace import BOB, CONTROL, OOPS
 
 from .notice import oops_notice
@@ -34,7 +36,7 @@ def test_the_end_of_both_is_in_the_thread_of_the_older(shop: Shop, commands: tup
     shop.settle()
     for channel in (CONTROL, OOPS):
         older, newer, end = shop.posts(channel)
-        assert newer.thread_ts is None
+        assert (newer.thread_ts, newer.broadcast) == (older.ts, True)
         assert (end.thread_ts, end.broadcast) == (older.ts, True)
 
 
@@ -48,14 +50,46 @@ def test_each_oops_has_a_thread_of_its_own(shop: Shop) -> None:
         assert [post.thread_ts for post in posts[1::2]] == [post.ts for post in posts[::2]]
 
 
-def test_the_end_of_one_of_two_is_in_the_thread_of_that_one(shop: Shop) -> None:
+def test_the_end_of_one_of_two_is_in_the_thread_of_both(shop: Shop) -> None:
     shop.say("oops Metal Mill")
     shop.say("lock Metal Mill")
     assert shop.http.delete("/api/machine/locked_out/metal-mill").status == 200
     shop.settle()
     for channel in (CONTROL, OOPS):
-        _oops, lock, end = shop.posts(channel)
-        assert (end.thread_ts, end.broadcast) == (lock.ts, True)
+        oops, _lock, end = shop.posts(channel)
+        assert (end.thread_ts, end.broadcast) == (oops.ts, True)
+
+
+def test_an_incident_has_one_thread_that_survives_a_restart_and_ends_with_a_summary(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    shop.say("oops Metal Mill: belt slips")
+    shop.say("lock Metal Mill: new belt", user=BOB)
+    shop.drained()
+    first = {channel: shop.posts(channel)[0].ts for channel in (CONTROL, OOPS)}
+    assert shop.http.delete("/api/machine/oops/metal-mill").status == 200
+    shop.drained()
+    shop.stop()
+    shop = make_shop()
+    shop.report("metal-mill")
+    shop.report("metal-mill", ADA_FOB)  # refused
+    shop.report("metal-mill")
+    shop.say("clear Metal Mill: mended")
+    shop.settle()
+    refused, end = shop.posts(CONTROL)
+    assert (refused.thread_ts, refused.broadcast) == (first[CONTROL], False)
+    assert (end.thread_ts, end.broadcast) == (first[CONTROL], True)
+    assert re.fullmatch(
+        r"Metal Mill is no longer locked out, by ada, from Slack: mended\. "
+        r"Out of use for \d+ s: locked out, by bob, from Slack: new belt\.",
+        end.text,
+    )
+    [end] = shop.posts(OOPS)
+    assert (end.thread_ts, end.broadcast) == (first[OOPS], True)
+    assert re.search(r": mended\. Out of use for \d+ s: locked out: new belt\.$", end.text)
+    shop.begin()
+    shop.report("metal-mill", ADA_FOB)
+    shop.settle()
+    assert shop.posts(CONTROL)[0].thread_ts is None
 
 
 def test_the_end_of_an_oops_by_its_button_is_in_its_thread(shop: Shop) -> None:

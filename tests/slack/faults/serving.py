@@ -41,7 +41,8 @@ def served(shop: Shop, channel: str = CONTROL) -> None:
 
 
 def lines(posts: list[Post]) -> list[str]:
-    return [line for post in posts for line in post.text.splitlines()]
+    """The lines of posts, without the summary that ends that of a clear."""
+    return [line.partition(" Out of use for ")[0] for post in posts for line in post.text.splitlines()]
 
 
 def works(shop: Shop) -> None:

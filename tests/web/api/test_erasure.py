@@ -32,6 +32,7 @@ def test_forget_says_who_it_would_be_and_then_does_it(shop: Running) -> None:
         ({"user": ""}, 422, "user: "),
         ({}, 422, "user: is required"),
         ({"user": 1}, 422, "user: expected a string"),
+        ({"old": True}, 409, "the clock is not in doubt"),
         (b"nonsense", 400, "the body is not JSON"),
     ],
 )

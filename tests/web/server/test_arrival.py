@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import queue
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from mac_actors import clock
 from mac_actors.web.server.arrival import KERNEL_STEP, ArrivalClock, client_gone, waited
+from mac_actors.web.server.server import Server
 from tests.fakes import wait_until
+from tests.web.server.raw import head
 
 
 @pytest.fixture
@@ -53,6 +58,47 @@ def test_what_is_no_tcp_connection_has_not_waited() -> None:
     one, other = socket.socketpair()
     with one, other:
         assert (waited(one), client_gone(one)) == (0.0, False)
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[Server, queue.SimpleQueue[dict[str, Any]], threading.Event]]:
+    """A server whose application hands out what it was asked, and answers when it may."""
+    environs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    may_answer = threading.Event()
+
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        environs.put(environ)
+        may_answer.wait(60)
+        start("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    server = Server(application, "127.0.0.1", 0)
+    server.open()
+    server.run_in_thread()
+    yield server, environs, may_answer
+    may_answer.set()
+    server.stop()
+
+
+def test_the_application_knows_when_a_request_came_and_whether_somebody_waits(
+    asked: tuple[Server, queue.SimpleQueue[dict[str, Any]], threading.Event],
+) -> None:
+    server, environs, may_answer = asked
+    begun = clock.seconds()
+    with socket.create_connection(("127.0.0.1", server.bind_addr[1])) as client:
+        client.sendall(head("Connection: keep-alive", method="GET"))
+        environ = environs.get(timeout=60)
+        assert begun - 2 * KERNEL_STEP <= environ["mac.received"] <= clock.seconds()
+        assert not environ["mac.gone"]()
+        may_answer.set()
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        wait_until(environ["mac.gone"])
+        may_answer.clear()
+        client.sendall(head(method="GET"))
+        later = environs.get(timeout=60)
+        assert later["mac.received"] > environ["mac.received"]
+        assert not later["mac.gone"]()
+    wait_until(later["mac.gone"])
 
 
 def test_times_are_on_the_clock_that_counts_through_a_sleep() -> None:

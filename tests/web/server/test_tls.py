@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,18 +14,15 @@ from mac_actors import RemoteFleet
 from mac_actors.errors import ConfigError
 from tests.conftest import start_server
 from tests.fakes import ANN
+from tests.hostile.siege import certificate
 from tests.web.client import Raw, Running, report_body
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1, signed by itself, and its key."""
-    directory = tmp_path_factory.mktemp("tls")
-    certificate, key = directory / "cert.pem", directory / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mac -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    return certificate, key
+    files = certificate(tmp_path_factory.mktemp("tls"))
+    return Path(files["MAC_TLS_CERT"]), Path(files["MAC_TLS_KEY"])
 
 
 @pytest.fixture(scope="module")
