@@ -73,12 +73,16 @@ class Link:
                 report.let_go.set()
 
     def hang(self) -> None:
-        """Take reports, and pass none on."""
-        self.hangs = True
+        """Take reports, and pass none on. The next report that is waited for is the first of these."""
+        with self._came:
+            self.hangs = True
+            self.skip()
 
     def hold(self) -> None:
-        """Pass reports on, but no answers."""
-        self.holds = True
+        """Pass reports on, but no answers. The next report that is waited for is the first of these."""
+        with self._came:
+            self.holds = True
+            self.skip()
 
     def cut(self) -> None:
         """From now on no connection comes about, and those that were there are gone."""

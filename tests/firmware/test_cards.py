@@ -20,7 +20,7 @@ def test_a_card_starts_the_machine_and_taking_it_out_stops_it(
     reader.expect("relay on")
     reader.expect(WELCOME)
     assert server.machine("table-saw")["status"] == "in_use"
-    link.holds = True  # the reader stops it itself
+    link.hold()  # the reader stops it itself
     reader.do("card out")
     reader.expect("relay off")
     link.next_report(rfid_value="")
@@ -49,7 +49,7 @@ def test_both_relays_go_on_and_off(make_reader: MakeReader) -> None:
 def test_a_card_that_left_before_the_answer_came_starts_nothing(
     reader: Reader, link: Link, server: ServerProcess
 ) -> None:
-    link.holds = True
+    link.hold()
     reader.card_in(BJORN)
     asked = link.next_report(rfid_value=BJORN)
     assert asked.answered.wait(PATIENCE)
@@ -63,7 +63,7 @@ def test_a_card_that_left_before_the_answer_came_starts_nothing(
 
 
 def test_of_cards_that_change_while_a_request_is_under_way_the_last_one_counts(reader: Reader, link: Link) -> None:
-    link.holds = True
+    link.hold()
     reader.card_in(BJORN)
     asked = link.next_report(rfid_value=BJORN)
     reader.do("card out")
@@ -80,7 +80,7 @@ def test_of_cards_that_change_while_a_request_is_under_way_the_last_one_counts(r
 def test_a_card_that_is_read_in_place_of_another_stops_that_ones_machine_at_once(reader: Reader, link: Link) -> None:
     reader.card_in(BJORN)
     reader.expect("relay on")
-    link.holds = True
+    link.hold()
     reader.do(f"code {ADA}")
     assert reader.shows("relay") == "off"
     link.next_report(rfid_value=ADA).let_go.set()
@@ -134,9 +134,9 @@ def test_new_firmware_stops_the_machine_and_it_does_not_go_on_by_itself_when_tha
 ) -> None:
     reader.card_in(BJORN)
     reader.expect(WELCOME)
-    link.holds = True
+    link.hold()
     reader.later(10)
-    heartbeat = link.next_report(count=3)
+    heartbeat = link.next_report()
     reader.do("firmware comes")
     assert reader.shows("relay") == "off"
     link.release()

@@ -58,6 +58,8 @@ def start(reader: Reader, link: Link, server: ServerProcess) -> None:
     reader.do("card out")
     link.skip()
     reader.later(10)
+    link.next_report()  # it may have been made before all this, and be late
+    reader.later(10)
     while (told := link.next_report()).body["oops"] or told.body["rfid_value"] or not told.answered.wait(PATIENCE):
         reader.later(10)
     server.call("POST", "/api/machine/clear/table-saw")

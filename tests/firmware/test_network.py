@@ -25,27 +25,26 @@ GREEN = "0.143595"
 def test_a_card_that_was_in_and_out_while_a_heartbeat_hung_starts_nothing(
     reader: Reader, link: Link, server: ServerProcess
 ) -> None:
-    link.hangs = True
+    link.hang()
     reader.later(10)
-    heartbeat = link.next_report(count=2)
+    heartbeat = link.next_report()
     reader.card_in(BJORN)
     reader.do("card out")
+    link.hangs = False  # for what comes next
     reader.later(PATIENT_MS / 1000)
     assert heartbeat.hung_up.wait(PATIENCE)
-    link.hangs = False
-    reader.later(2)
     next_answer(reader, link, rfid_value="")
     assert not reader.did("relay on")
     assert server.call("GET", "/api/machines/table-saw/events?kind=session_started")[1]["events"] == []
 
 
 def test_a_card_that_got_no_answer_must_be_put_in_again(reader: Reader, link: Link) -> None:
-    link.hangs = True
+    link.hang()
     reader.card_in(BJORN)
     link.next_report(rfid_value=BJORN)
+    link.hangs = False  # for what comes next
     reader.later(PATIENT_MS / 1000)
     reader.expect(TAKE_OUT)
-    link.hangs = False
     reader.expect(EMPTY)
     reader.do(f"code {BJORN}")  # some readers read a card again and again
     reader.later(10)
@@ -58,9 +57,9 @@ def test_a_card_that_got_no_answer_must_be_put_in_again(reader: Reader, link: Li
 
 def test_an_answer_has_three_seconds(make_reader: MakeReader, link: Link) -> None:
     reader = make_reader(timeout_ms=None)
-    link.hangs = True
+    link.hang()
     reader.later(10)
-    unheard = link.next_report(count=2)
+    unheard = link.next_report()
     reader.later(3)
     assert unheard.hung_up.wait(PATIENCE)
     reader.expect(NO_ANSWER)
@@ -285,6 +284,7 @@ def test_a_storm_of_pokes_costs_four_reports_a_second_and_oops_is_not_deaf(
 
     thread = threading.Thread(target=storm)
     began = reader.do("oops released")
+    link.skip()
     before = len(link.reports)
     thread.start()
     try:
@@ -292,7 +292,8 @@ def test_a_storm_of_pokes_costs_four_reports_a_second_and_oops_is_not_deaf(
             link.next_report(rfid_value=BJORN)
         ended = reader.do("oops pressed")
         assert reader.shows("relay") == "off"
-        assert len(link.reports) - before <= 4 * (ended - began) + 2
+        # Beside these there are the first at once, a heartbeat, that of Oops, and one that was on its way.
+        assert len(link.reports) - before <= 4 * (ended - began) + 4
         reader.expect(OOPSED)
     finally:
         over.set()

@@ -17,9 +17,9 @@ def test_oops_while_a_request_is_under_way_is_obeyed_before_its_answer(
 ) -> None:
     reader.card_in(BJORN)
     reader.expect("relay on")
-    link.holds = True
+    link.hold()
     reader.later(10)
-    heartbeat = link.next_report(oops=False, count=3)
+    heartbeat = link.next_report(oops=False)
     reader.do("oops pressed")
     reader.do("oops released")
     assert reader.shows("relay") == "off"
@@ -38,7 +38,7 @@ def test_a_press_that_nobody_heard_is_told_until_it_is_answered(
 ) -> None:
     reader = make_reader("dust-collector", first="Always On")
     reader.expect("oops_led off")
-    link.hangs = True
+    link.hang()
     reader.do("oops pressed", "oops released")
     reader.expect("relay off")
     reader.expect("oops_led on")
@@ -71,7 +71,7 @@ def test_oops_stops_a_machine_whose_server_is_gone(reader: Reader, link: Link) -
 
 
 def test_a_press_during_the_report_of_another_is_told_too(reader: Reader, link: Link, server: ServerProcess) -> None:
-    link.holds = True
+    link.hold()
     reader.do("oops pressed")
     first = link.next_report(oops=True)
     assert first.answered.wait(PATIENCE)
