@@ -100,7 +100,7 @@ def forget(user: str | None, old: bool, yes: bool, url: str | None) -> None:
     client = connect(url)
     if user is None:
         agree("Is the server's clock right? Names in events that are old by it are removed; this can't be undone.", yes)
-        client.forget_old()
+        client.confirm_clock()
         click.echo("The server removes names from old events now.")
         return
     who = client.forget(user, only_look=True)

@@ -149,9 +149,9 @@ class Client:
         body = {"user": user, "only_look": only_look}
         return self._get("done", "POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)
 
-    def forget_old(self) -> None:
+    def confirm_clock(self) -> None:
         """Say that the server's clock is right, so that names are removed from old events."""
-        self._get("done", "POST", "/api/forget", body={"old": True})
+        self._call("POST", "/api/confirm-clock")
 
     def _get(self, key: str, *arguments: Any, **more: Any) -> dict[str, Any]:
         """Return the answer to a call, which has ``key``. Arguments as of :meth:`_send`."""

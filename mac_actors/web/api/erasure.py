@@ -1,4 +1,4 @@
-"""The removal of a person's name and fobs from the journal."""
+"""The removal of names and fobs from the journal: a person's, and old ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ForgetBody
-from mac_actors.web.api.response_models import ForgottenBody, json_of
+from mac_actors.web.api.response_models import ForgottenBody, SuccessBody, json_of
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.requests import parse_body, read_body
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
-    """Add the route."""
+    """Add the routes."""
 
     @app.post(
         "/api/forget",
@@ -36,15 +36,6 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         with refusals_in_log():
             access.check_admin(bottle.request.environ)
         body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
-        if body.old:
-            if fleet.retention is None or not fleet.retention.in_doubt:
-                raise RequestRefused(
-                    409, "the clock is not in doubt: names are removed when MAC_RETENTION_DAYS says so"
-                )
-            fleet.retention.confirm_clock()
-            return json_of(ForgottenBody(account_id=None, name="", done=True))
-        if body.user is None:
-            raise RequestRefused(422, "user: is required")
         directory = fleet.configuration.directory
         try:
             who = erasure.find(body.user, directory, fleet.journal)
@@ -66,3 +57,20 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
                 configured=done.configured,
             )
         )
+
+    @app.post(
+        "/api/confirm-clock",
+        api=Operation(
+            "Say that the computer's clock, which the server doubts, is right: names may be removed from old events",
+            SuccessBody,
+            errors=(409,),
+            security="admin",
+        ),
+    )
+    def confirm_clock() -> bytes:
+        with refusals_in_log():
+            access.check_admin(bottle.request.environ)
+        if fleet.retention is None or not fleet.retention.in_doubt:
+            raise RequestRefused(409, "the clock is not in doubt: names are removed when MAC_RETENTION_DAYS says so")
+        fleet.retention.confirm_clock()
+        return json_of(SuccessBody(), exclude_none=True)

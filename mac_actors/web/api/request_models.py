@@ -92,11 +92,7 @@ class AdminBody(Body):
 
 
 class ForgetBody(Body):
-    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed.
+    """Who is to be forgotten: account id, e-mail address or full name. With ``only_look`` nothing is changed."""
 
-    Or ``old``: the computer's clock, which was in doubt, is right; names in old events may be removed.
-    """
-
-    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None
-    old: StrictBool = False
+    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     only_look: StrictBool = False

@@ -32,7 +32,6 @@ def test_forget_says_who_it_would_be_and_then_does_it(shop: Running) -> None:
         ({"user": ""}, 422, "user: "),
         ({}, 422, "user: is required"),
         ({"user": 1}, 422, "user: expected a string"),
-        ({"old": True}, 409, "the clock is not in doubt"),
         (b"nonsense", 400, "the body is not JSON"),
     ],
 )
@@ -52,3 +51,12 @@ def test_of_two_with_one_name_forget_lists_both(make_server: MakeServer) -> None
         409,
         "ann able may be any of 1 (Ann Able), 2 (Ann Able): say which by account id. Nothing was changed",
     )
+
+
+def test_a_clock_that_is_not_in_doubt_needs_no_word(shop: Running) -> None:
+    reply = shop.post("/api/confirm-clock", token="secret")
+    assert (reply.status, reply.error) == (
+        409,
+        "the clock is not in doubt: names are removed when MAC_RETENTION_DAYS says so",
+    )
+    assert shop.post("/api/confirm-clock").status == 401
