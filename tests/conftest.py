@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,26 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=2000
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+def _trace_patiently() -> None:
+    """Have a thread that starts while another one does wait for its turn to be traced, where coverage is measured.
+
+    Python 3.11 lets no two threads install a trace function at once, and ends the second one.
+    """
+    settrace = sys.settrace
+
+    def patient(function: Any) -> None:
+        while True:
+            try:
+                return settrace(function)
+            except RuntimeError:
+                time.sleep(0)
+
+    sys.settrace = patient
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if sys.version_info < (3, 12):
+        _trace_patiently()
     # Started in the background of a script, Ctrl-C is ignored, and the commands under test would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

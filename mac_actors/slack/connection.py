@@ -41,7 +41,8 @@ class SlackConnection:
         self._channels: list[str] = []
         self._fleet: MachineFleet | None = None
         self._sockets = SocketMode(self._client, settings.app_token, self._make_app)
-        self._listeners = Workers(LISTENERS, "slack-command")
+        self.commands = Workers(LISTENERS, "slack-command")
+        """The threads that carry commands out, and answer them."""
 
     def start(self, fleet: MachineFleet) -> None:
         """Connect in the background, and go on trying until it works or :meth:`stop` is called."""
@@ -55,7 +56,7 @@ class SlackConnection:
         deadline = time.monotonic() + STOP_SECONDS
         self._sockets.stop()
         self._sockets.workers.finish(STOP_SECONDS)
-        self._listeners.finish(deadline - time.monotonic())
+        self.commands.finish(deadline - time.monotonic())
         self._sockets.close()
 
     def troubles(self) -> dict[str, str]:
@@ -88,10 +89,10 @@ class SlackConnection:
             logger=QUIET,
             client=self._client,
             signing_secret=settings.signing_secret,
-            listener_executor=self._listeners,
+            listener_executor=self.commands,
             token_verification_enabled=True,
         )
         dispatcher = Dispatcher(self._fleet, self._client, settings, self._stopping)
         register(app, dispatcher)
-        self._listeners.submit(dispatcher.people.learn, settings.control_channel)
+        self.commands.submit(dispatcher.people.learn, settings.control_channel)
         return app

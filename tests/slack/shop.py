@@ -156,7 +156,9 @@ class Shop:
         wait_until(lambda: self.fleet.journal.depth == 0 and self.fleet.store.count_waiting()[0] == 0)
 
     def settle(self) -> None:
-        """Wait until all notices are posted, and a command that was given after everything else is answered."""
+        """Wait until all that was said is answered, all notices are posted, and so is the answer to a last command."""
+        assert self.service.slack
+        self.service.slack.commands.finish(PATIENCE)
         self.drained()
         self._help += 1
         word = f"settle-{self._help}"

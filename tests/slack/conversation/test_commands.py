@@ -168,7 +168,9 @@ def test_a_reason_is_told_as_it_was_meant_and_names_no_member_in_the_oops_channe
 
 def test_answers_use_the_alias(shop: Shop) -> None:
     shop.say('lock "CO2 LASER"')
+    shop.settle()
     shop.say("lock co2-laser")
+    shop.settle()
     shop.say("clear co2-lasr")
     shop.settle()
     assert shop.texts(CONTROL) == [
