@@ -18,6 +18,7 @@ from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.store import Store
 from tests.browser.conftest import ANN, MARKUP, TOKEN, NewPage, admin, log_in, start_shop, violations
 from tests.e2e.processes import ServerProcess
+from tests.fakes import wait_until
 
 REASON = '</script><script>document.title = "owned"</script>'
 PHONE = {"width": 390, "height": 844}
@@ -134,13 +135,9 @@ def test_the_pictures_follow_the_theme(new_page: NewPage, past_shop: ServerProce
     page.goto(f"{past_shop.url}/shop")
     assert colour(page) == "#1b58b5"
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        "Chart.getChart(document.querySelector('figure.chart canvas')).data.datasets[0].backgroundColor === '#86b4ff'"
-    )
+    wait_until(lambda: colour(page) == "#86b4ff")
     page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.wait_for_function(
-        "Chart.getChart(document.querySelector('figure.chart canvas')).data.datasets[0].backgroundColor === '#1b58b5'"
-    )
+    wait_until(lambda: colour(page) == "#1b58b5")
 
 
 def test_without_script_the_tables_are_there(new_page: NewPage, past_shop: ServerProcess) -> None:

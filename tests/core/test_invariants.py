@@ -220,7 +220,7 @@ def abstract(state: MachineState) -> MachineState:
     """Forget all times: every moment is T0, and an uptime is known or not."""
 
     def flag(was: Flag | None) -> Flag | None:
-        return was and replace(was, since=T0)
+        return was and replace(was, since=T0, incident=None)
 
     return replace(
         state,
