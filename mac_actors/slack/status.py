@@ -39,7 +39,7 @@ _FLAGGED, _SILENT, _USED, _IDLE = range(4)
 
 def _ranked_line(machine: Snapshot, now: datetime) -> tuple[int, str]:
     """Return the line of a machine, and its rank among those of the others."""
-    contact = _contact(machine, now)
+    contact = _contact(machine, now) + _refused(machine)
     if machine.oops or machine.lock:
         return _FLAGGED, _flagged_line(machine, now) + contact
     if machine.last_checkin and not machine.online:
@@ -58,6 +58,10 @@ def _contact(machine: Snapshot, now: datetime) -> str:
     if not machine.online:
         return f", its reader is silent{_since(machine.last_checkin, now)}"
     return f", last contact {_ago(machine.last_checkin, now)} ago"
+
+
+def _refused(machine: Snapshot) -> str:
+    return ", its reader's reports are REFUSED: it can't be stopped from here" if machine.refused else ""
 
 
 def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
@@ -87,8 +91,7 @@ def status_line(machine: Snapshot, now: datetime) -> str:
         line = _used_line(machine, machine.session, now)
     else:
         line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
-    refused = ", its reader's reports are REFUSED: it can't be stopped from here" if machine.refused else ""
-    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "") + refused
+    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "") + _refused(machine)
 
 
 def _flagged_line(machine: Snapshot, now: datetime) -> str:

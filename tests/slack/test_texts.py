@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -395,6 +396,12 @@ def test_the_status_of_500_machines_begins_with_what_is_wrong_and_in_use() -> No
         f"A &amp; B &lt;{n:03}&gt;: idle for 3 h 00 min, last contact 0 s ago" for n in range(497)
     ]
     assert all(len(text) < 4000 for text in rest)
+
+
+def test_the_status_of_all_says_too_which_reader_cannot_be_stopped() -> None:
+    [line, _] = status_lines(replace(machine("saw"), refused="rfid_value: expected text"))
+    assert line.endswith(", its reader's reports are REFUSED: it can't be stopped from here")
+    assert line.startswith("saw: idle for ")
 
 
 def test_a_status_that_fits_into_one_post_is_one() -> None:
