@@ -7,7 +7,7 @@ import resource
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="The API's JS
 def show_json(body: Any, indent: int | None = 2) -> None:
     """Print an answer of the API."""
     click.echo(json.dumps(body, indent=indent, ensure_ascii=False))
+
+
+def show_notes(lines: Iterable[str]) -> None:
+    """Say what works and is most likely not meant, apart from what was asked for."""
+    for line in lines:
+        click.secho(f"Note: {line}", fg="yellow", err=True)
 
 
 def installed_command() -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mac_actors.cli.common import connect, json_option, show_json, url_option
+from mac_actors.cli.common import connect, json_option, show_json, show_notes, url_option
 from mac_actors.cli.completion import machine_names
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.changed import Changed
@@ -199,8 +199,7 @@ def reload(force: bool, url: str | None) -> None:
         raise ServerError(str(error).replace("?force=1", "--force"), error.status) from error
     users, powered_on = UsersChange(**answer["users"]), answer["powered_on"]
     click.echo(f"The server has read both files: {ReloadSummary(users, **answer['machines'], powered_on=powered_on)}.")
-    for line in answer.get("warnings", ()):
-        click.secho(f"Note: {line}", fg="yellow", err=True)
+    show_notes(answer.get("warnings", ()))
 
 
 oops, lock, clear, unoops, unlock = map(_command, _HELP)

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from mac_actors.cli import shell as shell_command
-from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, typed
+from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, show_notes, typed
 from mac_actors.core.config import Configuration
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, ReloadRefused
@@ -189,8 +189,7 @@ def check() -> None:
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
-    for line in warnings_of(configuration):
-        click.secho(f"Note: {line}", fg="yellow", err=True)
+    show_notes(warnings_of(configuration))
     for exposure in exposures(settings):
         click.secho(f"WARNING: {exposure}.", fg="yellow")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mac_actors.cli.common import agree, connect, read_settings, url_option
+from mac_actors.cli.common import agree, connect, read_settings, show_notes, url_option
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, NoServer
@@ -215,8 +215,7 @@ def _show(update: Update, shown: int | None) -> None:
 def _warn(settings: Settings, users: Sequence[UserEntry]) -> None:
     """Say which authorizations the machines don't know, where machines.json can be read."""
     with contextlib.suppress(ConfigError):
-        for line in warnings_of(parse(settings.machines_config, users)):
-            click.echo(f"Note: {line}", err=True)
+        show_notes(warnings_of(parse(settings.machines_config, users)))
 
 
 def _row(change: Change) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from unicodedata import category
 
-from mac_actors.core.text import INVISIBLE, one_line
+from mac_actors.core.text import DASHES, INVISIBLE, one_line
 
 REPORT_SECONDS = 10.0
 """How often readers report, unless it is configured."""
@@ -53,7 +53,7 @@ _FOLDED = str.maketrans(
     dict.fromkeys(INVISIBLE, "")
     | dict.fromkeys("‘’‛ʼ′", "'")
     | dict.fromkeys("“”„‟″", '"')
-    | dict.fromkeys("‐‑‒–—―−", "-")
+    | dict.fromkeys(DASHES, "-")
 )
 
 

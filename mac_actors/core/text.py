@@ -11,6 +11,9 @@ _LONE_JOINER = re.compile(f"(?<![^\x00-\x7f])[{JOINERS}]|[{JOINERS}](?![^\x00-\x
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufe0f\ufeff"
 """Characters without width, which keyboards and copied texts bring along."""
 
+DASHES = "‐‑‒–—―−"
+"""What is typed or made by a phone or a spreadsheet for a hyphen."""
+
 
 def one_line(text: object) -> str:
     """Return the text in one line, with one space wherever there is white space."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.text import INVISIBLE, one_line
+from mac_actors.core.text import DASHES, INVISIBLE, one_line
 from mac_actors.errors import UnknownMachine
 from mac_actors.slack.notices import unescape
 
@@ -69,7 +69,7 @@ _COMMAND = re.compile(
     rf"(?P<marks>[{_AROUND}]*)(?P<word>[^\W_]+)[{_AROUND}]*(?::[{_AROUND}]*\s*|[.!]*[{_AROUND}]*(?:\s+|$))(?P<argument>.*)"
 )
 _REFERENCE = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
-_CUT = re.compile(r"<[^<>]*>|(?<!\S):[\w+'-]+:(?!\S)|(?P<cut>:|\s[-‐‑‒–—―−]+\s)")  # none in a reference or an emoji
+_CUT = re.compile(rf"<[^<>]*>|(?<!\S):[\w+'-]+:(?!\S)|(?P<cut>:|\s[-{DASHES}]+\s)")  # none in a reference or an emoji
 
 
 def parse(text: str, bot_user: str | None = None) -> ParsedCommand:

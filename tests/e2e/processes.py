@@ -196,3 +196,21 @@ def serve_in_shell(command: str, port: int) -> list[str]:
         "  kill -0 $server || { cat serve.log >&2; exit 1; }; sleep 0.1",
         "done",
     ]
+
+
+def run_script(lines: Sequence[str], cwd: Path, port: int, stand_ins: Path) -> str:
+    """Run a shell script in which ``stand_ins`` has commands that come first; returns what it printed.
+
+    Fails if it does, or writes an error.
+    """
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=cwd,
+        env=environment(MAC_PORT=str(port), MAC_HOST="127.0.0.1", PATH=f"{stand_ins}:{os.environ['PATH']}"),
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout

@@ -15,7 +15,7 @@ import pytest
 from mac_actors.cli import init as init_module
 from mac_actors.cli.init import FILES
 from mac_actors.settings import from_environment
-from tests.e2e.processes import PATIENCE, ROOT, environment, free_port, run, serve_in_shell
+from tests.e2e.processes import ROOT, free_port, run, run_script, serve_in_shell
 
 
 def _mode(path: Path) -> int:
@@ -110,17 +110,7 @@ def _type(commands: list[str], directory: Path, port: int, stand_ins: Path) -> s
             script += serve_in_shell(typed, port)
         else:
             script += [f"echo '$ {typed.replace(chr(39), '')}'", typed]
-    done = subprocess.run(
-        ["bash", "-c", "\n".join([*script, "kill $server || true; wait $server || true; server="])],
-        cwd=directory,
-        env=environment(MAC_PORT=str(port), MAC_HOST="127.0.0.1", PATH=f"{stand_ins}:{os.environ['PATH']}"),
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    return done.stdout
+    return run_script([*script, "kill $server || true; wait $server || true; server="], directory, port, stand_ins)
 
 
 def test_the_first_try_works_as_it_is_printed(tmp_path: Path) -> None:

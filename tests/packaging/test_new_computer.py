@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.processes import PATIENCE, ROOT, ServerProcess, environment, free_port, run, serve_in_shell
+from tests.e2e.processes import PATIENCE, ROOT, ServerProcess, environment, free_port, run, run_script, serve_in_shell
 
 COMMAND = f"{sys.executable} -m mac_actors"
 
@@ -76,19 +75,10 @@ def test_a_new_computer_takes_the_place_of_the_old_one_as_the_page_says(tmp_path
             settings = f"set -a; . {new}/etc/mac-actors.env; set +a; export MACHINE_STATE_DIR={new}/state"
             script += [f"cd {new}/etc", settings, f"MAC_PORT={port}", *serve_in_shell("mac-actors serve", port)]
     script += ["mac-actors status", "kill $server; wait $server; server="]
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        cwd=new,
-        env=environment(MAC_PORT=str(port), MAC_HOST="127.0.0.1", PATH=f"{stand_ins}:{os.environ['PATH']}"),
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    assert f"The database in {new}/state is now the backup" in done.stdout
-    assert "The server is well." in done.stdout
-    assert re.search(r"(?i)table saw +oopsed .*belt", done.stdout), done.stdout
+    said = run_script(script, new, port, stand_ins)
+    assert f"The database in {new}/state is now the backup" in said
+    assert "The server is well." in said
+    assert re.search(r"(?i)table saw +oopsed .*belt", said), said
     assert (new / "etc" / "mac-actors.env").read_bytes() == (old / "mac-actors.env").read_bytes(), "the same tokens"
     assert (new / "etc" / "mac-actors.env").stat().st_mode & 0o777 == 0o600
     names = {path.name for path in (new / "systemd").iterdir()}

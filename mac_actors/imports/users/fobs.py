@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from mac_actors.core.config import normalize_fob
+from mac_actors.core.text import DASHES
 from mac_actors.imports.users.cells import clean
 from mac_actors.imports.users.source import Problem
 
@@ -35,7 +36,7 @@ _ALONE = "enter its digits (and A to F) alone, and leave the cell empty if there
 
 def read_fobs(text: str, separators: str = SEPARATORS) -> tuple[list[str], str]:
     """Return the fobs of a cell as they are written there, and what is wrong with them (nothing: empty)."""
-    cell = "\n".join(re.sub("[‐-―−]", "-", clean(line)) for line in text.splitlines())
+    cell = "\n".join(re.sub(f"[{DASHES}]", "-", clean(line)) for line in text.splitlines())
     pieces = re.split(f"[\n{re.escape(separators)}]", cell)
     parts = [part for piece in pieces if (part := clean(piece).strip(_QUOTES)).strip("-")]
     cut_within = _IN_NUMBERS & {"\n", *separators} & {*cell}

@@ -88,11 +88,6 @@ class Server(WSGIServer):
                 f"cannot listen on {host} port {port}: {known[2].lower() if known else error}. {hint}"
                 "Choose another one with --port (MAC_PORT) or --host (MAC_HOST)."
             ) from error
-        except RuntimeError as error:  # threads
-            raise MacError(
-                f"cannot start {THREADS} threads ({error}): allow this server more memory, or more threads "
-                "(ulimit -v and -u; with systemd MemoryMax= and TasksMax=)"
-            ) from error
         # For each connection: else the kernel keeps megabytes for a client that reads nothing.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._connections.close()  # cheroot's own manager, put there by prepare()
