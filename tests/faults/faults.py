@@ -468,8 +468,9 @@ def two_readers(shop: Shop, _: random.Random, seconds: float) -> Result:
     return result
 
 
-SILENCE = {"mac_actors.fleet.missing_readers:ONLINE_WITHIN": 1.5, "mac_actors.fleet.missing_readers:GATHER": 1.5}
-"""For a shop in which readers fall silent: constants that are a minute otherwise."""
+SILENCE = {"mac_actors.fleet.missing_readers:ONLINE_WITHIN": 1.5, "mac_actors.fleet.missing_readers:GATHER": 3.0}
+"""For a shop in which readers fall silent: constants that are a minute otherwise. It is looked every two seconds: less
+than that could not gather a second reader that is found silent one look later."""
 
 
 def readers_fall_silent(shop: Shop, _: random.Random, seconds: float) -> Result:
