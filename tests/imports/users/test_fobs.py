@@ -174,12 +174,14 @@ def edited(draw: st.DrawFn) -> str:
 
 
 def whole(text: str, separators: str) -> set[str | None]:
-    """Return what stands between the separators, whole, in normal form."""
-    tokens = (visible(re.sub(r"\s", " ", token)) for token in re.split(f"[{re.escape(separators)}\n\r\v]", text))
-    return {normalize_fob(re.sub("[‐-―−]", "-", token).strip(" =\"'`´‘’“”„")) for token in tokens}
+    """Return what stands between the separators (of which a dash of any length may be one), whole, in normal form."""
+    cell = re.sub("[‐-―−]", "-", text)
+    tokens = (visible(re.sub(r"\s", " ", token)) for token in re.split(f"[{re.escape(separators)}\n\r\v]", cell))
+    return {normalize_fob(token.strip(" =\"'`´‘’“”„")) for token in tokens}
 
 
 @given(edited() | st.text(max_size=20), SEPARATORS)
+@example("–1", "-")
 def test_a_fob_stands_in_the_cell_whole_however_it_was_edited(text: str, separators: str) -> None:
     fobs, problem = read_fobs(text, separators)
     assert not (fobs and problem)
