@@ -103,7 +103,9 @@ class MachineFleet(AnyFleet):
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
-        self.retention = None if retention_days is None else Retention(self.journal, retention_days, self.notify)
+        self.retention = (
+            None if retention_days is None else Retention(self.journal, retention_days, self.notify, self._accounts)
+        )
         if self.retention is not None:
             disk.append(Chore("remove names from old events", self.retention.step))
         self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
@@ -246,6 +248,9 @@ class MachineFleet(AnyFleet):
         """
         self.supervisor.check_open()
         return reload(self.supervisor, new, machines=machines, force=force)
+
+    def _accounts(self) -> set[str]:
+        return {user.account_id for user in self.configuration.directory.users}
 
     # for the watch
 
