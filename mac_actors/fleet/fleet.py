@@ -27,6 +27,7 @@ from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable
@@ -34,6 +35,7 @@ from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
 from mac_actors.fleet.protocol import AnyFleet
+from mac_actors.fleet.reader_keys import ReaderKeyring
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
@@ -87,6 +89,7 @@ class MachineFleet(AnyFleet):
         if self.notifier:
             self.journal.on_commit = self.notifier.wake
         self.refused_readers = RefusedReaders(self.notify)
+        self.reader_keys = ReaderKeyring(self.journal, self.notify)
         context = MachineContext(
             self.journal,
             self.poker,
@@ -185,6 +188,11 @@ class MachineFleet(AnyFleet):
             return self.poker.try_out(machine.name)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
+
+    def kept_outputs(self, name: str, report: Report) -> Outputs:
+        """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
+        self.supervisor.find(name)
+        return kept_outputs(*self.supervisor.published[name], report)
 
     # seeing
 

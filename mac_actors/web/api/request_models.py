@@ -60,6 +60,9 @@ class ReportBody(Body):
     poke: Annotated[StrictInt, Field(ge=0, le=65535)] | None = Field(
         None, description="UDP port at which it takes pokes; 0 or null: it takes none"
     )
+    nonce: Annotated[str, StringConstraints(strict=True, max_length=64)] | None = Field(
+        None, description="of a reader with a key: the last one that the server gave it"
+    )
 
     def telemetry(self) -> Telemetry:
         """Return what the reader said of itself."""
