@@ -177,11 +177,6 @@ class MachineFleet(AnyFleet):
         """
         return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
 
-    def kept_outputs(self, name: str, report: Report) -> Outputs:
-        """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
-        self.supervisor.find(name)
-        return kept_outputs(*self.supervisor.published[name], report)
-
     def poke(self, name_or_alias: str) -> Poked:
         """Have a machine's reader report now, and wait for its report.
 
@@ -193,6 +188,11 @@ class MachineFleet(AnyFleet):
             return self.poker.try_out(machine.name)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
+
+    def kept_outputs(self, name: str, report: Report) -> Outputs:
+        """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
+        self.supervisor.find(name)
+        return kept_outputs(*self.supervisor.published[name], report)
 
     # seeing
 
