@@ -118,9 +118,10 @@ class MachineActor(MacActor):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory = directory
-                if config is not None:
-                    self._config = config
-                    self._outputs = outputs(config, self._state)
+                if config is None:
+                    return None
+                self._config = config
+                self._outputs = outputs(config, self._state)
                 return self._apply(Configured(at))
             case SaveTelemetry():
                 if self._state.last_checkin != self._saved_checkin:

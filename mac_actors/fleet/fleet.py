@@ -36,6 +36,7 @@ from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.fleet.users import Users
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
 from mac_actors.storage.records import Record
@@ -83,11 +84,21 @@ class MachineFleet(AnyFleet):
         if self.notifier:
             self.journal.on_commit = self.notifier.wake
         self.refused_readers = RefusedReaders(self.notify)
+        self.users = Users(
+            configuration.directory,
+            self.journal,
+            commit_budget=commit_budget,
+            chat=chat is not None,
+            announce=self._announce,
+            notify=self.notify,
+        )
+        configuration = replace(configuration, directory=self.users.people.directory)
         context = MachineContext(
             self.journal, commit_budget, chat is not None, self._announce, self.notify, self.refused_readers.why
         )
         pumps = (self.publisher, *(self.notifier.channels.values() if self.notifier else ()))
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self.users.supervisor = self.supervisor
         self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
@@ -216,6 +227,7 @@ class MachineFleet(AnyFleet):
         return self.custom.start(actor_class, args, kwargs)
 
     def _announce(self, outcomes: tuple[Outcome, ...]) -> None:
+        self.users.unknown_fobs.take(outcomes)
         self.custom.feed(outcomes)
         self.publisher.announce(outcomes)
 
@@ -245,7 +257,7 @@ class MachineFleet(AnyFleet):
         would go, or a machine on which a session runs, unless ``force``.
         """
         self.supervisor.check_open()
-        return reload(self.supervisor, new, machines=machines, force=force)
+        return reload(self.supervisor, self.users, new, machines=machines, force=force)
 
     # for the watch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -42,6 +42,9 @@ class Record:
     Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
     ``reworded`` texts of the outbox by id, ``notes`` what tasks write down (name, value). ``scrub`` has the small
     tables written anew, because copies of what was in them may be left in the unused parts of their pages.
+
+    ``put`` are whole rows of tables by name, in the place of those with their key; ``drop`` the keys of rows that go.
+    ``moved`` are accounts whose additions are another one's from now on.
     """
 
     state: tuple[str, str] | None = None
@@ -54,6 +57,9 @@ class Record:
     reworded: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     scrub: bool = False
+    put: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    drop: tuple[tuple[str, str | int], ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
 
     def posts(self) -> Iterator[Notice]:
         """Iterate over all notices in it."""

@@ -89,7 +89,8 @@ def event_body(entry: Entry, *, names: bool, details: bool = False, fobs: bool =
     whole code, so that it can be given to somebody.
     """
     outcome, redact = entry.outcome, without_fob if names else without_names
-    origin, ended, user = outcome.origin, outcome.ended_session, outcome.person
+    redacted = redact(outcome)
+    origin, ended, user = redacted.origin, outcome.ended_session, outcome.person
     return EventBody(
         id=entry.id,
         at=outcome.at,
@@ -99,11 +100,11 @@ def event_body(entry: Entry, *, names: bool, details: bool = False, fobs: bool =
         text=full_text(outcome) if names else public_text(outcome),
         source=origin.source if origin else None,
         by=(origin.by or None) if origin and names else None,
-        reason=origin.reason if origin else None,
+        reason=(origin.reason or None) if origin else None,
         user=(user.full_name or None) if user and names else None,
         seconds=ended.seconds if ended else None,
         fob=_unknown_fob(outcome) if fobs else None,
-        outcome=outcome_details(redact(outcome)) if details else None,
+        outcome=outcome_details(redacted) if details else None,
     )
 
 
