@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text
 
-from mac_actors.core.outcomes import FORGOTTEN, CardSeen, LockSet, OopsSet, Outcome, SessionRefused, SessionStarted
+from mac_actors.core.outcomes import (
+    FORGOTTEN,
+    CardSeen,
+    LockPending,
+    LockSet,
+    OopsSet,
+    Outcome,
+    PendingCleared,
+    SessionRefused,
+    SessionStarted,
+)
 from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
@@ -48,7 +58,12 @@ _OF_ACCOUNT = text(
 _ACCOUNTS = text(
     "SELECT account_id, max(id) FROM journal WHERE account_id IS NOT NULL AND account_id <> '' GROUP BY account_id"
 )
-_FLAGS = text(f"SELECT id, data FROM journal WHERE {IS_OF_FLAGS}")  # noqa: S608 - names of ours
+_FLAGS = text(
+    f"""
+    SELECT id, data FROM journal WHERE {IS_OF_FLAGS}
+    UNION ALL SELECT id, data FROM journal WHERE {is_any_of(LockPending, PendingCleared)}
+    """  # noqa: S608 - names of ours
+)
 _UNKNOWN = text(
     f"""
     SELECT id, json_extract(data, '$.fob') FROM journal
@@ -172,7 +187,7 @@ def commands_by(store: Store, name: str) -> bool:
         str(part.get("by") or "").casefold() == name
         for _, data in rows
         for document in (json.loads(data),)
-        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock")))
+        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock", "pending")))
     )
 
 
@@ -228,7 +243,12 @@ def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
     for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
         state = read_state(data)
         if isinstance(state, MachineState):
-            parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
+            parts = {
+                "oops": state.oops,
+                "lock": state.lock,
+                "lock_pending": state.lock_pending,
+                "session": state.session,
+            }
             found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
     return found
 
@@ -239,6 +259,8 @@ def _key(outcome: Outcome) -> tuple[str, str, datetime] | None:
             return outcome.machine, "oops", flag.since
         case LockSet(flag=flag):
             return outcome.machine, "lock", flag.since
+        case LockPending(flag=flag):
+            return outcome.machine, "lock_pending", flag.since
         case SessionStarted():
             return outcome.machine, "session", outcome.at
         case _:

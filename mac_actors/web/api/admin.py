@@ -15,7 +15,7 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.events import DETAILS, outcome_details
 from mac_actors.web.api.openapi import Operation, query
-from mac_actors.web.api.request_models import AdminBody, Body
+from mac_actors.web.api.request_models import AdminBody, Body, LockBody
 from mac_actors.web.api.response_models import (
     OutcomeBody,
     OutputsBody,
@@ -53,10 +53,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         with refusals_in_log():
             access.check_admin(bottle.request.environ)
 
-    def command(kind: type[Command]) -> Callable[[str], bytes]:
+    def command(kind: type[Command], model: type[AdminBody]) -> Callable[[str], bytes]:
         def carry_out(name: str) -> bytes:
             check_access()
-            body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
+            body = parse_body(model, read_body(bottle.request.environ) or b"{}")
             answer = fleet.ask(fleet.find(name), body.command(kind))
             if answer.already:
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
@@ -73,8 +73,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         return carry_out
 
     for method, path, kind, summary in _CALLS:
-        operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
-        app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
+        model = LockBody if kind is Lock else AdminBody
+        operation = Operation(summary, SuccessBody, errors=(503,), body=model, query=(DETAILS,), security="admin")
+        app.route(f"/api/machine/{path}/<name:path>", method, command(kind, model), api=operation)
 
     def reloading(summary: str, result: type[Body], *more: dict[str, Any]) -> Operation:
         return Operation(summary, result, errors=(409, 422), query=(_FORCE, *more), security="admin")
