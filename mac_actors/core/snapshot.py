@@ -60,9 +60,14 @@ class Snapshot(Readable):
             refused=refused,
         )
 
+    @property
+    def clearable(self) -> bool:
+        """Whether there is anything that a clear would lift."""
+        return bool(self.oops or self.lock or self.lock_pending)
+
     def without_names(self) -> Snapshot:
         """Return it without saying who: nobody in ``by``, and a session whose names are empty."""
-        if not (self.oops or self.lock or self.session):
+        if not (self.clearable or self.session):
             return self
         return replace(
             self,

@@ -59,7 +59,7 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 % end
 % if kind == 'admin':
 <p class="commands">
-%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.oops or machine.lock or machine.lock_pending)):
+%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.clearable)):
 %     if possible:
 <button form="commands" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
 %     end
