@@ -19,6 +19,9 @@ from mac_actors.slack.people import SlackUser, SlackUsers
 log = logging.getLogger(__name__)
 
 
+UNKNOWN_ASKER = "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
+
+
 class Changes:
     """The way from Slack to the machines."""
 
@@ -39,9 +42,7 @@ class Changes:
         """
         kind = COMMANDS[command]
         if kind not in {Oops, Lock} and not person.active:
-            raise ChatError(
-                "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
-            )
+            raise ChatError(UNKNOWN_ASKER)
         now, reasons = datetime.now(UTC), (target.reason, target.public_reason)
         order = kind(now, Source.SLACK, person.name, *reasons, given)
         if isinstance(order, Lock):
