@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.outputs import relay_on, second_relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, MachineState, Session, Status, Telemetry
+from mac_actors.core.state import Details, Flag, MachineState, Session, Status, Telemetry
 
 ONLINE_WITHIN = timedelta(seconds=60)
 """A machine is online while its reader's last report is no older than this."""
@@ -34,6 +34,7 @@ class Snapshot(Readable):
     telemetry: Telemetry
     last_checkin: datetime | None
     last_update: datetime | None
+    details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
 
@@ -51,6 +52,7 @@ class Snapshot(Readable):
             second_relay=second_relay_on(config, state),
             oops=state.oops,
             lock=state.lock,
+            details=state.details,
             session=state.session,
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
@@ -66,6 +68,7 @@ class Snapshot(Readable):
             self,
             oops=self.oops and self.oops.without_names(),
             lock=self.lock and self.lock.without_names(),
+            details=self.details and self.details.without_names(),
             session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 

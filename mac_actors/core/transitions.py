@@ -21,10 +21,23 @@ from typing import Any
 
 from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import (
+    AddDetails,
+    Clear,
+    Command,
+    Configured,
+    Input,
+    Lock,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     LockSet,
@@ -40,7 +53,7 @@ from mac_actors.core.outcomes import (
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
 from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.state import KEPT_REFUSALS, Card, Details, Flag, MachineState, Refusal, Session, Source
 
 
 class Already(StrEnum):
@@ -52,6 +65,8 @@ class Already(StrEnum):
     NOT_LOCKED_OUT = "not_locked_out"
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
+    OVER = "over"
+    """The oops or lock that the details belong to is over."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,6 +154,8 @@ class _Draft:
                 self.clear(given, oops=False, lock=True)
             case Clear():
                 self.clear(given, oops=True, lock=True)
+            case AddDetails():
+                self.add_details(given)
             case Configured():
                 self.configured()
             case Removed():
@@ -222,6 +239,19 @@ class _Draft:
         self.change(lock=flag)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
+    def add_details(self, command: AddDetails) -> None:
+        flags = [flag for flag in (self.state.oops, self.state.lock) if flag]
+        if not any(command.about in {None, flag.since} for flag in flags):
+            self.already.append(Already.OVER)
+            return
+        incident = min(flag.incident or flag.since for flag in flags)
+        origin = (command.source, command.by, command.reason, command.public_reason)
+        details = Details(command.at, *origin, incident, command.severity)
+        if details == self.state.details:  # the same once more
+            return
+        self.change(details=details)
+        self.emit(DetailsAdded, details=details)
+
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
@@ -239,6 +269,8 @@ class _Draft:
             oops=None if lifted_oops else self.state.oops,
             lock=None if lifted_lock else self.state.lock,
         )
+        if not self.state.flagged:
+            self.change(details=None)
         self.emit(
             Cleared,
             oops=lifted_oops,

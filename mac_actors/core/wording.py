@@ -11,7 +11,7 @@ from datetime import datetime
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, local_time, one_line
 
 SOURCES = {
@@ -106,6 +106,8 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return f"is oopsed{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
         case o.LockSet(flag=flag, card=card):
             return f"is locked out for maintenance{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
+        case o.DetailsAdded(details=details):
+            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
         case o.Cleared():
             return _cleared(outcome, by, names)
         case o.PowerChanged(on=on):
@@ -128,8 +130,24 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
 
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
     """Say in the notice of an oops or lock of ``since`` how it ended: who, after how long, when, why."""
-    who = (f" by {cleared.by}" if cleared.by else f" from {SOURCES[cleared.source]}") if names else ""
-    return f"Cleared{who} after {_lasted(since, cleared)}, {local_time(cleared.at)}{_reason(cleared, names)}."
+    when = f"after {_lasted(since, cleared)}, {local_time(cleared.at)}"
+    return f"Cleared{_by(cleared, names)} {when}{_reason(cleared, names)}."
+
+
+def lock_text(lock: Flag, *, names: bool) -> str:
+    """Say in the notice of an oops that the machine is locked out, too: ``Locked out by Ann.``"""
+    return f"Locked out{_by(lock, names)}."
+
+
+def details_text(details: Details, *, names: bool) -> str:
+    """Say what is wrong with a machine, and how bad it is: ``usable with care, by Ann: bearing is loud``."""
+    by = f", by {details.by}" if names and details.by else ""
+    return f"{details.severity}{by}{_reason(details, names)}"
+
+
+def _by(origin: Flag | o.Cleared, names: bool) -> str:
+    """Return by whom something was done, else from where; nothing where names are hidden."""
+    return (f" by {origin.by}" if origin.by else f" from {SOURCES[origin.source]}") if names else ""
 
 
 def origin(source: Source, by: str | None) -> str:

@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, text
 
-from mac_actors.core.outcomes import FORGOTTEN, CardSeen, LockSet, OopsSet, Outcome, SessionRefused, SessionStarted
+from mac_actors.core.outcomes import (
+    FORGOTTEN,
+    CardSeen,
+    DetailsAdded,
+    LockSet,
+    OopsSet,
+    Outcome,
+    SessionRefused,
+    SessionStarted,
+)
 from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
@@ -48,7 +57,12 @@ _OF_ACCOUNT = text(
 _ACCOUNTS = text(
     "SELECT account_id, max(id) FROM journal WHERE account_id IS NOT NULL AND account_id <> '' GROUP BY account_id"
 )
-_FLAGS = text(f"SELECT id, data FROM journal WHERE {IS_OF_FLAGS}")  # noqa: S608 - names of ours
+_COMMANDS = text(
+    f"""
+    SELECT id, data FROM journal WHERE {IS_OF_FLAGS}
+    UNION ALL SELECT id, data FROM journal WHERE {is_any_of(DetailsAdded)}
+    """  # noqa: S608 - names of ours; each part has an index of its own
+)
 _UNKNOWN = text(
     f"""
     SELECT id, json_extract(data, '$.fob') FROM journal
@@ -157,22 +171,22 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands_of(store: Store, redaction: Redaction) -> list[int]:
-    """Return the lines of oops, lock and clear that they commanded, or that name them in a reason."""
+    """Return the lines of oops, lock, clear and details that they commanded, or that name them in a reason."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
     with store.reading("look for commands in the journal") as connection:
-        rows = connection.execute(_FLAGS).all()
+        rows = connection.execute(_COMMANDS).all()
     return [int(number) for number, data in rows if any(needle in data.casefold() for needle in needles)]
 
 
 def commands_by(store: Store, name: str) -> bool:
     """Whether anybody of this name (folded) has given a command."""
     with store.reading("look for commands in the journal") as connection:
-        rows = connection.execute(_FLAGS).all()
+        rows = connection.execute(_COMMANDS).all()
     return any(
         str(part.get("by") or "").casefold() == name
         for _, data in rows
         for document in (json.loads(data),)
-        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock")))
+        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock", "details")))
     )
 
 
@@ -228,7 +242,7 @@ def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
     for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
         state = read_state(data)
         if isinstance(state, MachineState):
-            parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
+            parts = {"oops": state.oops, "lock": state.lock, "details": state.details, "session": state.session}
             found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
     return found
 
@@ -239,6 +253,8 @@ def _key(outcome: Outcome) -> tuple[str, str, datetime] | None:
             return outcome.machine, "oops", flag.since
         case LockSet(flag=flag):
             return outcome.machine, "lock", flag.since
+        case DetailsAdded(details=details):
+            return outcome.machine, "details", details.since
         case SessionStarted():
             return outcome.machine, "session", outcome.at
         case _:

@@ -17,6 +17,7 @@ from mac_actors.core.outcomes import (
     KINDS,
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     LockSet,
@@ -29,7 +30,7 @@ from mac_actors.core.outcomes import (
     SessionRefused,
     SessionStarted,
 )
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.core.wording import end_text, full_text, public_text
@@ -126,6 +127,11 @@ def cleared(
     )
 
 
+def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
+    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
+    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
+
+
 def power(*, on: bool) -> PowerChanged:
     return PowerChanged(machine="metal-mill", display_name=NAME, at=T0, on=on)
 
@@ -142,6 +148,7 @@ EXAMPLES: list[Outcome] = [
     *(rebooted(cut, card_blocked=blocked) for cut, blocked in product((None, ended(EndReason.REBOOT)), (False, True))),
     *(oops_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.OOPS, SessionKind.OVERRIDE)))),
     *(lock_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.LOCK)))),
+    *(details(severity) for severity in Severity),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -186,6 +193,7 @@ def test_there_is_an_example_of_every_kind_of_outcome() -> None:
         (rebooted(None, card_blocked=False), "rebooted"),
         (oops_set(FLAGS[0]), "oops_set"),
         (lock_set(FLAGS[0]), "lock_set"),
+        (details(Severity.UNUSABLE), "details"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),
@@ -201,6 +209,16 @@ BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")
 ASK_BOB = Flag(T0, Source.SLACK, WHO, "ask Bob", "ask a member")
 
 SENTENCES: list[tuple[Outcome, str, str]] = [
+    (
+        details(Severity.WITH_CARE),
+        "Metal Mill: details, by Ada Admin, from Slack: bearing is loud. Usable with care.",
+        "Metal Mill: details: bearing is loud. Usable with care.",
+    ),
+    (
+        details(Severity.UNUSABLE, "ask Bob", "ask a member"),
+        "Metal Mill: details, by Ada Admin, from Slack: ask Bob. Unusable.",
+        "Metal Mill: details: ask a member. Unusable.",
+    ),
     (
         started(SessionKind.AUTHORIZED, SecondDecision.NONE),
         "Metal Mill: Anna Adler logged in.",
@@ -352,6 +370,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     OopsSet: BOTH_CHANNELS,
     LockSet: BOTH_CHANNELS,
     Cleared: BOTH_CHANNELS,
+    DetailsAdded: BOTH_CHANNELS,
     SessionStarted: CONTROL_ONLY,
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,

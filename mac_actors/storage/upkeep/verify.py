@@ -195,7 +195,7 @@ class _Last:
     value: Flag | Session | None
 
 
-_PARTS = {"oops": "oopsed", "lock": "locked out", "session": "in use"}
+_PARTS = {"oops": "oopsed", "lock": "locked out", "details": "with details", "session": "in use"}
 
 
 @dataclass(slots=True)
@@ -247,9 +247,12 @@ class _Replay:
             case o.LockSet(flag=flag):
                 values = {"lock": flag, "session": None}
                 if flag.source is Source.SERVER:
-                    values["oops"] = None  # the state could not be read, and was made anew
+                    values |= {"oops": None, "details": None}  # the state could not be read, and was made anew
+            case o.DetailsAdded(details=details):
+                values = {"details": details}
             case o.Cleared(still_oopsed=oopsed, still_locked=locked):
-                values = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
+                parts = (("oops", oopsed), ("lock", locked), ("details", oopsed or locked))
+                values = {part: None for part, still in parts if not still}
         last = self.last.setdefault(outcome.machine, {})
         last.update({part: _Last(event, value) for part, value in values.items()})
 
