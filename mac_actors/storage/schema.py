@@ -65,7 +65,9 @@ outbox = Table(
     Column("within", Text),
     Index("outbox_channel", "channel", "id"),
 )
-"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` and ``within``: a key a line."""
+"""Notices that the chat has not taken yet, and events that webhooks have not: then ``journal_id`` says which. A row is
+deleted when it was taken. ``closes`` and ``within``: a key a line.
+"""
 
 thread = Table(
     "thread",
@@ -87,6 +89,18 @@ seen_event = Table(
     Column("at", Text, nullable=False),
 )
 """Chat events that were carried out, so that a repeated delivery is not: for two hours."""
+
+reader_key = Table(
+    "reader_key",
+    metadata,
+    Column("machine", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("used_since", Text),
+    Column("new_key", Text),
+    Column("new_since", Text),
+)
+"""The keys of readers, as hexadecimal digits; ``new_key`` is there while one rotates."""
 
 note = Table(
     "note",

@@ -15,6 +15,7 @@ from mac_actors.storage.migrations import (
     m0003_settled,
     m0004_incidents,
     m0005_slack_users,
+    m0007_reader_keys,
 )
 from mac_actors.storage.schema import migration
 
@@ -26,6 +27,7 @@ MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0003_settled": m0003_settled.upgrade,
     "0004_incidents": m0004_incidents.upgrade,
     "0005_slack_users": m0005_slack_users.upgrade,
+    "0007_reader_keys": m0007_reader_keys.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 
