@@ -25,6 +25,15 @@ class OutputsBody(Body):
     always_on: bool = Field(
         False, description="for firmware that says what it is alone: taking the card out must not stop the machine"
     )
+    nonce: str | None = Field(
+        None, exclude_if=lambda nonce: nonce is None, description="for a reader with a key alone: for its next report"
+    )
+    applied: bool = Field(
+        True,
+        exclude_if=bool,
+        description="only there, false, where the report's nonce was an old one or missing: the report does not count, "
+        "nothing is to start by this reply, and the reader reports again at once",
+    )
 
 
 class FlagBody(Body):
@@ -95,11 +104,11 @@ class EventBody(Body):
 
     id: int
     at: datetime
-    machine: str
+    machine: str | None = Field(description="null where a user was changed")
     display_name: str
     kind: str
     text: str
-    source: Source | None = Field(description="of an oops, a lock or a clear")
+    source: Source | None = Field(description="of an oops, a lock, a clear, or a change of a user")
     by: str | None
     reason: str | None
     user: str | None = Field(description="whose session or card it was")
@@ -173,6 +182,37 @@ class OutcomeBody(Body):
     outcome: dict[str, Any]
 
 
+class ReaderKeyBody(Body):
+    """A reader's key. It is shown this once."""
+
+    machine: str
+    key: str = Field(description="256 bits as 64 hexadecimal digits")
+
+
+class KeyStateBody(Body):
+    """What is known of a reader's key, but never the key."""
+
+    since: datetime
+    last_used: datetime | None = Field(description="null: not yet")
+    rotating_since: datetime | None = Field(description="since when a new one waits for its first use")
+
+
+class ReaderBody(Body):
+    """A machine's reader."""
+
+    machine: str
+    display_name: str
+    key: KeyStateBody | None = Field(description="null: it reports unsigned")
+    firmware: str | None
+    last_checkin: datetime | None
+
+
+class ReadersBody(Body):
+    """All readers, in the order of machines.json."""
+
+    readers: list[ReaderBody]
+
+
 class SuccessBody(Body):
     """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
 
@@ -183,6 +223,72 @@ class SuccessBody(Body):
     durable: bool | None = None
     outcomes: list[OutcomeBody] | None = None
     outputs: OutputsBody | None = None
+
+
+class ItemBody(Body):
+    """Where it comes from, and of an addition by whom, when, and until which day."""
+
+    source: str = Field(description="`file` or `addition`")
+    by: str | None
+    at: datetime | None
+    until: date | None
+
+
+class UserFobBody(ItemBody):
+    """A fob of a user. Trainers are shown its last four characters."""
+
+    code: str = Field(validation_alias="value")
+
+
+class UserAuthorizationBody(ItemBody):
+    """An authorization of a user."""
+
+    name: str = Field(validation_alias="value")
+
+
+class UserBody(Body):
+    """A user: what users.json says, with the additions over it. Trainers are shown no e-mail address."""
+
+    account_id: str
+    full_name: str
+    preferred_name: str
+    email: str
+    expiration_ymd: date | None = Field(validation_alias="expires")
+    fobs: list[UserFobBody]
+    authorizations: list[UserAuthorizationBody]
+    fobs_taken: list[UserFobBody] = Field(description="they count no more, whatever users.json says")
+    withdrawn: list[UserAuthorizationBody] = Field(description="likewise")
+    added: bool = Field(description="they are not in users.json")
+
+
+class UsersBody(Body):
+    """A page of users, by name."""
+
+    users: list[UserBody]
+    next: str | None = Field(description="`?cursor=` of the next page; null on the last one")
+
+
+class ChangedUserBody(UserBody):
+    """The user as they are now. ``durable`` is there, false, when the change is not on disk yet."""
+
+    success: bool = True
+    already: list[str] = Field(description="what was so already: then nothing was changed")
+    durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
+
+
+class UnknownFobBody(Body):
+    """An unknown fob, and where and when it was seen last."""
+
+    code: str
+    machine: str
+    display_name: str
+    at: datetime
+
+
+class UnknownFobsBody(Body):
+    """The last 100 of the last 24 hours, the newest first."""
+
+    fobs: list[UnknownFobBody]
 
 
 class UsersChangeBody(Body):
