@@ -203,8 +203,10 @@ class MachineActor(MacActor):
         self._context.published[self._config.name] = (self._config, decision.state)
         if decision.outcomes:
             self._context.announce(decision.outcomes)
-        answer = Answer(self._outputs, decision.outcomes, decision.already)
-        if self._written is not None and (decision.changed or decision.already):
+        for refused in decision.refused:
+            self._context.notify(f"{self._config.display_name}: {refused}.")
+        answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
+        if self._written is not None and (decision.changed or decision.already or decision.offline):
             # what is so already, too, counts as done only once it is on disk
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer
