@@ -66,6 +66,15 @@ class Journal(Pump):
         self.wake()
         return latch
 
+    def write(self, record: Record, timeout: float) -> None:
+        """Have a record on disk when this returns; no actor may call it.
+
+        Raises :class:`StorageError` when that takes longer than ``timeout`` seconds: it may get there yet.
+        """
+        latch = self.record(record)
+        if not latch.wait(timeout) or not latch.durable:
+            raise StorageError("the disk does not take the changes (yet): look at it, then try again")
+
     @property
     def depth(self) -> int:
         """Records that wait."""

@@ -26,12 +26,14 @@ from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
 from mac_actors.fleet.protocol import AnyFleet
+from mac_actors.fleet.reader_keys import ReaderKeyring
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
@@ -83,6 +85,7 @@ class MachineFleet(AnyFleet):
         if self.notifier:
             self.journal.on_commit = self.notifier.wake
         self.refused_readers = RefusedReaders(self.notify)
+        self.reader_keys = ReaderKeyring(self.journal, self.notify)
         context = MachineContext(
             self.journal, commit_budget, chat is not None, self._announce, self.notify, self.refused_readers.why
         )
@@ -161,6 +164,11 @@ class MachineFleet(AnyFleet):
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
         return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
+
+    def kept_outputs(self, name: str, report: Report) -> Outputs:
+        """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
+        self.supervisor.find(name)
+        return kept_outputs(*self.supervisor.published[name], report)
 
     # seeing
 

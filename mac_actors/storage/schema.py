@@ -88,6 +88,18 @@ seen_event = Table(
 )
 """Chat events that were carried out, so that a repeated delivery is not: for two hours."""
 
+reader_key = Table(
+    "reader_key",
+    metadata,
+    Column("machine", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("used_since", Text),
+    Column("new_key", Text),
+    Column("new_since", Text),
+)
+"""The keys of readers, as hexadecimal digits; ``new_key`` is there while one rotates."""
+
 note = Table(
     "note",
     metadata,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Select, func, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
+from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
@@ -22,8 +23,8 @@ from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_stor
 from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.records import Entry, Page, Record, Thread, Unreadable, Waiting, read_state
-from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, seen_event, thread
+from mac_actors.storage.records import Entry, Page, Record, Thread, Unreadable, Waiting, read_keys, read_state
+from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, reader_key, seen_event, thread
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,11 @@ class Store:
         query = select(machine_state.c.state).where(machine_state.c.name == name)
         text = self._scalar("read a machine's state", query)
         return None if text is None else read_state(text)
+
+    def reader_keys(self) -> dict[str, ReaderKeys | Unreadable]:
+        """Return the keys of all readers that have any, by machine."""
+        with self.reading("read the readers' keys") as connection:
+            return {row.machine: read_keys(row) for row in connection.execute(select(reader_key))}
 
     def page(
         self,

@@ -24,7 +24,7 @@ from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import as_storage_error
 from mac_actors.storage.records import Record
-from mac_actors.storage.schema import journal, machine_state, note, outbox, seen_event, thread
+from mac_actors.storage.schema import journal, machine_state, note, outbox, reader_key, seen_event, thread
 
 SEEN_FOR = timedelta(hours=2)
 """How long a chat event is remembered; Slack repeats one for five minutes at the most."""
@@ -80,6 +80,8 @@ class _Statements:
             put_note.on_conflict_do_update(index_elements=["name"], set_={"value": put_note.excluded.value}),
             *note.columns.keys(),
         )
+        self.put_key = made(reader_key.insert(), *reader_key.columns.keys())
+        self.drop_key = made(delete(reader_key).where(reader_key.c.machine == bindparam("of")))
         self.rewrite = made(
             update(journal)
             .where(journal.c.id == bindparam("row"))
@@ -170,6 +172,9 @@ class Writer:
         self._doubt = _Doubt(counted, len(posts))
         with as_storage_error("write"), self._writing() as cursor:
             self._write_anew(cursor, records)
+            for machine, keys in (entry for record in records for entry in record.keys):
+                do.drop_key.run(cursor, [{"of": machine}])
+                do.put_key.run(cursor, [{"machine": machine, **keys}] if keys else [])
             do.put_state.run(cursor, [{"name": n, "state": s} for n, s in states.items()])
             do.put_journal.run(cursor, rows)
             do.put_outbox.run(cursor, posts)

@@ -214,7 +214,7 @@ def test_a_disk_that_refuses_is_told_and_the_rest_is_done_the_next_time(
         visit(fleet, "metal-mill", ANN)
         written(fleet)
         store.refuse()
-        with pytest.raises(StorageError, match="once more"):
+        with pytest.raises(StorageError, match="try again"):
             forget_ann(fleet)
         store.mend()
         written(fleet)

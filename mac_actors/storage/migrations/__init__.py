@@ -9,7 +9,13 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, inspect, select
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.migrations import m0001_initial, m0002_history, m0003_settled, m0004_incidents
+from mac_actors.storage.migrations import (
+    m0001_initial,
+    m0002_history,
+    m0003_settled,
+    m0004_incidents,
+    m0007_reader_keys,
+)
 from mac_actors.storage.schema import migration
 
 log = logging.getLogger(__name__)
@@ -19,6 +25,7 @@ MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0002_history": m0002_history.upgrade,
     "0003_settled": m0003_settled.upgrade,
     "0004_incidents": m0004_incidents.upgrade,
+    "0007_reader_keys": m0007_reader_keys.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 

@@ -57,6 +57,9 @@ class ReportBody(Body):
     )
     boot: StrictInt | None = Field(None, description="a random number of this boot")
     count: StrictInt | None = Field(None, description="rises with every report of a boot")
+    nonce: Annotated[str, StringConstraints(strict=True, max_length=64)] | None = Field(
+        None, description="of a reader with a key: the last one that the server gave it"
+    )
 
     def telemetry(self) -> Telemetry:
         """Return what the reader said of itself."""
