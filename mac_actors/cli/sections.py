@@ -18,7 +18,8 @@ SECTIONS = {
     "Look, at a running server": {"status": "remote", "events": "remote", "usage": "history", "health": "health"},
     "Change something, at a running server": dict.fromkeys(
         ("oops", "lock", "clear", "unoops", "unlock", "reload"), "remote"
-    ),
+    )
+    | {"readers": "readers"},
     "Users": {"users": "users", "forget": "history"},
     "Look after the server's own computer": {
         "backup": "storage",

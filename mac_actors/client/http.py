@@ -47,6 +47,7 @@ _KINDS = {
     "updated": int,
     "done": bool,
     "powered_on": list,
+    "native_api": bool,
 }
 """Keys by which an answer is known as a mac-actors server's, and what they are."""
 
@@ -130,6 +131,10 @@ class Client:
     def ready(self) -> dict[str, Any]:
         """Return whether the server is ``ready`` to serve, ``problems``, and ``notes`` on what is wrong beside that."""
         return self._ours(self._send("GET", "/readyz")[1], "ready")
+
+    def poke(self, machine: str) -> dict[str, Any]:
+        """Have a reader report now; returns how many ``seconds`` that took."""
+        return self._get("native_api", "POST", f"/api/machine/poke/{quote(machine, safe='')}")
 
     def reload(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read both files again; returns what changed, with ``warnings``."""

@@ -13,7 +13,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User, fold_name, normalize_fob
 from mac_actors.core.redaction import Redaction
 from mac_actors.errors import UnknownPerson
-from mac_actors.storage import redaction
+from mac_actors.storage import redaction, slack_users
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import BATCH
 
@@ -97,7 +97,8 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
             current += batch.left
             time.sleep(PAUSE_SECONDS)
         notices = store.notices_with(person.out_of)
-        journal.write(Record(reworded=notices, scrub=True), WRITE_SECONDS)
+        linked = slack_users.slack_ids_of(store, who.account_id) if who.account_id else ()
+        journal.write(Record(reworded=notices, unlinked=linked, scrub=True), WRITE_SECONDS)
         emptied = _empty_log(journal)
         store.remove_leftovers()
         return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)

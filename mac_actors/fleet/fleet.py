@@ -17,6 +17,7 @@ from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy
 from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import ANSWER_SECONDS, Answer
@@ -29,6 +30,7 @@ from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
+from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
@@ -62,7 +64,7 @@ class MachineFleet(AnyFleet):
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
     are posted, ``None`` for nowhere; ``missing`` says whose silence is said; ``retention_days`` after how many days
-    names are removed from the journal, ``None`` for never.
+    names are removed from the journal, ``None`` for never; ``restarter`` stops machines whose firmware takes no pokes.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class MachineFleet(AnyFleet):
         chat: Chat | None = None,
         missing: Watched = Watched.SEEN,
         retention_days: int | None = None,
+        restarter: Restarter | None = None,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
+        self.poker = Poker(restarter)
         self.custom = CustomActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
         if self.notifier:
@@ -87,9 +91,15 @@ class MachineFleet(AnyFleet):
         self.refused_readers = RefusedReaders(self.notify)
         self.reader_keys = ReaderKeyring(self.journal, self.notify)
         context = MachineContext(
-            self.journal, commit_budget, chat is not None, self._announce, self.notify, self.refused_readers.why
+            self.journal,
+            self.poker,
+            commit_budget,
+            chat is not None,
+            self._announce,
+            self.notify,
+            self.refused_readers.why,
         )
-        pumps = (self.publisher, *(self.notifier.channels.values() if self.notifier else ()))
+        pumps = (self.publisher, self.poker, *(self.notifier.channels.values() if self.notifier else ()))
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
         self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
         self.wifi = Wifi()
@@ -106,7 +116,9 @@ class MachineFleet(AnyFleet):
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
-        self.retention = None if retention_days is None else Retention(self.journal, retention_days, self.notify)
+        self.retention = (
+            None if retention_days is None else Retention(self.journal, retention_days, self.notify, self._accounts)
+        )
         if self.retention is not None:
             disk.append(Chore("remove names from old events", self.retention.step))
         self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
@@ -164,6 +176,18 @@ class MachineFleet(AnyFleet):
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
         return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
+
+    def poke(self, name_or_alias: str) -> Poked:
+        """Have a machine's reader report now, and wait for its report.
+
+        Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` where its firmware can't be asked to.
+        """
+        self.supervisor.check_open()
+        machine = self.configuration.machines[self.find(name_or_alias)]
+        try:
+            return self.poker.try_out(machine.name)
+        except MachineUnavailable as error:
+            raise MachineUnavailable(f"{machine.display_name}: {error}") from error
 
     def kept_outputs(self, name: str, report: Report) -> Outputs:
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
@@ -255,6 +279,9 @@ class MachineFleet(AnyFleet):
         self.supervisor.check_open()
         return reload(self.supervisor, new, machines=machines, force=force)
 
+    def _accounts(self) -> set[str]:
+        return {user.account_id for user in self.configuration.directory.users}
+
     # for the watch
 
     def restart_dead(self) -> None:
@@ -284,6 +311,7 @@ class MachineFleet(AnyFleet):
             watch.stop()
         self.supervisor.stop_all(ANSWER_SECONDS)
         self.custom.close()
+        self.poker.close()
         self.publisher.close()
         if self.notifier:
             self.notifier.close()

@@ -31,6 +31,18 @@ class Thread(NamedTuple):
         return self.root or self.post
 
 
+class SlackLink(NamedTuple):
+    """Which account a Slack user is; the empty one: nobody's, whatever their e-mail address may be."""
+
+    id: str
+    account_id: str
+    how: str
+    """Whether by ``e-mail`` or by an ``admin``."""
+    at: datetime
+    switched_off: tuple[str, ...] = ()
+    """The direct messages that they don't want."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What one decision wants on disk, already encoded: all of it is written, or none.
@@ -38,7 +50,8 @@ class Record:
     ``state`` is a row of machine_state; ``rows`` are journal rows, each with the notices that go with
     it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
     ``threads`` where it put those that begin one. ``seen`` is the chat event that
-    asked for all this, with its time.
+    asked for all this, with its time. ``links`` are Slack users and their accounts; before, those with the
+    ids in ``unlinked`` are forgotten.
 
     Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
     ``reworded`` texts of the outbox by id, ``notes`` what tasks write down (name, value). ``scrub`` has the small
@@ -53,6 +66,8 @@ class Record:
     sent: tuple[int, ...] = ()
     threads: tuple[Thread, ...] = ()
     seen: tuple[str, datetime] | None = None
+    links: tuple[SlackLink, ...] = ()
+    unlinked: tuple[str, ...] = ()
     rewrites: tuple[tuple[int, str | None, str], ...] = ()
     reworded: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()

@@ -108,6 +108,17 @@ note = Table(
 )
 """How far tasks are that go on over restarts: ``retention`` has the last row of the journal that it has seen to."""
 
+slack_user = Table(
+    "slack_user",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("switched_off", Text, nullable=False),
+)
+"""Which account a Slack user is (:class:`~mac_actors.storage.records.SlackLink`)."""
+
 migration = Table(
     "migration",
     metadata,

@@ -168,6 +168,13 @@ class ForgottenBody(Body):
     configured: bool = Field(default=False, description="they are still in users.json")
 
 
+class PokedBody(Body):
+    """Whether a reader did report at once."""
+
+    seconds: float | None = Field(description="from the poke to its report; null: none came within 2 s")
+    native_api: bool = Field(description="its firmware takes no pokes, and its native API was looked at instead")
+
+
 class OutcomeBody(Body):
     """What came of a command: its kind, and the rest as an event's ``outcome``."""
 

@@ -42,6 +42,9 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 DISK_SECONDS = 1.0
 """While a record has waited longer than this for the disk, the outbox is not read: the reading might hang too."""
 
+OBEYED_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds: from a poke that is answered at once to more than one heartbeat."""
+
 REASONS = {
     "400": "malformed",
     "401": "token",
@@ -77,14 +80,17 @@ class Metrics:
         self._outbox = _Outbox(fleet)
         self._registry = CollectorRegistry()
         self._registry.register(_Numbers(self._collect))
-        report = table.REPORT_SECONDS
-        self.observe_report: Callable[[float], None] = Histogram(
-            report.name, report.help, buckets=BUCKETS, registry=self._registry
-        ).observe
+        self.observe_report = self._histogram(table.REPORT_SECONDS, BUCKETS)
         """Takes the seconds from a whole report to its answer."""
+        fleet.poker.observe = self._histogram(table.OBEYED_SECONDS, OBEYED_BUCKETS)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         fleet.subscribe(self._count)
+
+    def _histogram(self, metric: Metric, buckets: tuple[float, ...]) -> Callable[[float], None]:
+        """Add a histogram; returns what takes its seconds."""
+        made = Histogram(metric.name, metric.help, buckets=buckets, registry=self._registry)
+        return made.observe
 
     def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics and their content type: OpenMetrics where it is asked for, else Prometheus's text."""
@@ -124,6 +130,8 @@ class Metrics:
             [((status, REASONS.get(status, "other")), n) for status, n in sorted(refused.items())],
         )
         yield from self._notices()
+        yield _single(table.POKES_SENT, fleet.poker.sent)
+        yield _single(table.POKES_ANSWERED, fleet.poker.answered)
         journal = fleet.journal
         commits = core.SummaryMetricFamily(table.COMMITS.name, table.COMMITS.help)
         commits.add_metric((), journal.batches, journal.commit_seconds)

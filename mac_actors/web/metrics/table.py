@@ -199,6 +199,15 @@ REPORT_SECONDS = Metric(
     Kind.HISTOGRAM,
     "From a reader's whole report to its answer. Refused reports are not in it.",
 )
+OBEYED_SECONDS = Metric(
+    "mac_command_to_report_seconds",
+    Kind.HISTOGRAM,
+    "From a command, or another change of what a reader is to do, to its next report: by then it obeys.",
+)
+POKES_SENT = Metric(
+    "mac_pokes_sent_total", Kind.COUNTER, "Pokes of readers that take them, each of one to four datagrams."
+)
+POKES_ANSWERED = Metric("mac_pokes_answered_total", Kind.COUNTER, "Pokes after which the reader reported within 2 s.")
 TRANSITIONS = Metric("mac_transitions_total", Kind.COUNTER, "What happened to machines, by kind of event.", ("kind",))
 REFUSED_LOGINS = Metric(
     "mac_refused_logins_total", Kind.COUNTER, "Fobs that did not open a machine, by reason.", ("reason",)
@@ -263,6 +272,9 @@ TABLE: tuple[Metric, ...] = (
     FOBS,
     MACHINES,
     REPORT_SECONDS,
+    OBEYED_SECONDS,
+    POKES_SENT,
+    POKES_ANSWERED,
     TRANSITIONS,
     REFUSED_LOGINS,
     REFUSED_REQUESTS,

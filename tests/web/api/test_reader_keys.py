@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from mac_actors import clock
-from mac_actors.fleet import reader_keys
 from mac_actors.settings import Tokens
 from tests.conftest import MakeServer
 from tests.fakes import ANN, BOB, RecordingChat, wait_until, written
@@ -99,7 +98,7 @@ def test_a_report_without_the_key_changes_nothing_and_says_what_is_missing(
 
 
 def test_the_signature_is_looked_at_before_anything_else(reader: SignedReader, server: Running) -> None:
-    for body in (report_body("metal-mill", 7), {"machine_name": "metal-mill"}):
+    for body in (report_body("metal-mill") | {"rfid_value": 7}, {"machine_name": "metal-mill"}):
         assert is_refused(server.post("/api/machine/update", body))
     assert server.post("/api/machine/update", b"{").status == 400
     assert reader.send("", uptime="x").status == 422
@@ -151,7 +150,7 @@ def test_a_nonce_is_good_for_a_minute(reader: SignedReader, monkeypatch: pytest.
     """A report that somebody holds back on its way does not count hours later."""
     reader.outputs()
     seconds = clock.seconds
-    monkeypatch.setattr(reader_keys.clock, "seconds", lambda: seconds() + 61)
+    monkeypatch.setattr(clock, "seconds", lambda: seconds() + 61)
     answer = reader.send(ANN).json
     assert answer["applied"] is False
     assert answer["nonce"] != reader.nonce
