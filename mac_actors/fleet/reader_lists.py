@@ -42,8 +42,8 @@ class ReaderLists:
     def get(self, machine: str, directory: Directory, at: datetime) -> RevisedList | None:
         """Return a machine's list as it is now; ``None``: it is to have none."""
         with self._lock:  # what is published is read within, so that of two threads the later one does not see less
-            config, state = self._published[machine]
-            if not config.offline.list:
+            config, state = self._published.get(machine, (None, None))
+            if config is None or state is None or not config.offline.list:
                 self._made.pop(machine, None)
                 return None
             flags = (state.oops is not None, state.lock is not None)
