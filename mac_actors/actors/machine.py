@@ -77,6 +77,8 @@ class MachineContext:
     """Seconds that an answer may wait for the disk."""
     chat: bool
     """Whether notices are to be written for a chat."""
+    webhooks: Callable[[Outcome], tuple[Notice, ...]]
+    """Returns what is to be written for webhooks."""
     announce: Callable[[tuple[Outcome, ...]], None]
     notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
@@ -120,9 +122,10 @@ class MachineActor(MacActor):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory, before = directory, self._outputs
-                if config is not None:
-                    self._config = config
-                    self._outputs = outputs(config, self._state)
+                if config is None:
+                    return None
+                self._config = config
+                self._outputs = outputs(config, self._state)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
                     self._context.poker.poke(self._config.name)
@@ -199,7 +202,10 @@ class MachineActor(MacActor):
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
+                tuple(
+                    (journal_row(one), self._notices(one, decision.state) + self._context.webhooks(one))
+                    for one in decision.outcomes
+                ),
                 seen=seen,
             )
             self._written = journal.record(record)

@@ -47,9 +47,9 @@ class ThreadKey:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One post to be made."""
+    """One post to be made, or one event to be sent: then ``channel`` is a webhook's, and there is no text."""
 
-    channel: Channel
+    channel: str
     text: str
     opens: ThreadKey | None = None
     """The thread that this notice begins: an oops or a lock, until it is lifted."""
@@ -64,7 +64,7 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
 
     ``state`` is the machine's after it: while it is oopsed or locked, all is posted in the thread that tells of that.
     """
-    within = _keys(outcome.machine, state.oops, state.lock) if state else ()
+    within = _keys(outcome.machine, state.oops, state.lock) if state and outcome.machine else ()
     match outcome:
         case o.OopsSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
@@ -74,6 +74,8 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
             return _both(outcome, closes=_keys(machine, oops, lock))
         case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
+        case o.UserChanged():
+            return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
 

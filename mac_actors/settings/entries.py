@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Generic, Literal, TypeVar
 
 from anyascii import anyascii
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from mac_actors.core.config import MachineConfig, Offline, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
+from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
 
 _FOB = re.compile(r"(?!\d{4}-\d\d-\d\d$)[0-9A-Z:_-]+")
@@ -65,11 +66,13 @@ Label = Annotated[str, AfterValidator(_readable)]
 Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Base of all entries: no key that is not known, no type but the right one."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class SecondRelayEntry(_Strict):
+class SecondRelayEntry(Strict):
     """``second_relay`` of a machine in machines.json."""
 
     authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)] = Field(
@@ -92,7 +95,7 @@ class SecondRelayEntry(_Strict):
         )
 
 
-class OfflineEntry(_Strict):
+class OfflineEntry(Strict):
     """``offline`` of a machine in machines.json."""
 
     after_seconds: Annotated[float, AfterValidator(_while_away)] = Field(
@@ -113,7 +116,7 @@ class OfflineEntry(_Strict):
         return Offline(self.after_seconds, self.list, self.on_loss)
 
 
-class MachineEntry(_Strict):
+class MachineEntry(Strict):
     """One machine of machines.json."""
 
     authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
@@ -136,6 +139,11 @@ class MachineEntry(_Strict):
         default=None,
         description="What its reader does while the server does not answer. Its keys are below.",
     )
+    trainers_or: list[Authorization] = Field(
+        default=[],
+        description="A user with any one of them is a trainer: may give others this machine's ``authorizations_or``, "
+        "and its second relay's, on the board (:doc:`people`).",
+    )
 
     def config(self, name: str) -> MachineConfig:
         """Return the core's value for this entry."""
@@ -147,10 +155,11 @@ class MachineEntry(_Strict):
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
             offline=self.offline.offline() if self.offline else Offline(),
+            trainers_or=frozenset(self.trainers_or),
         )
 
 
-class UserEntry(_Strict):
+class UserEntry(Strict):
     """One user of users.json."""
 
     fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
@@ -182,25 +191,20 @@ class UserEntry(_Strict):
             account_id=self.account_id,
             full_name=self.full_name,
             preferred_name=self.preferred_name,
-            lcd_name=lcd_line(anyascii(self.preferred_name)) or lcd_line(anyascii(self.full_name)),
+            lcd_name=lcd_name(self.preferred_name, self.full_name),
             fob_codes=tuple(dict.fromkeys(self.fob_codes)),
             authorizations=frozenset(self.authorizations),
             oops_override=self.oops_override,
-            expires_at=_end_of(date.fromisoformat(self.expiration_ymd)),
+            expires_at=end_of(date.fromisoformat(self.expiration_ymd)),
             first_name=self.first_name,
             last_name=self.last_name,
             email=self.email,
         )
 
 
-def _end_of(day: date) -> datetime:
-    """Return the first moment after ``day``, local time."""
-    try:
-        return datetime.combine(day + timedelta(days=1), time()).astimezone(UTC)
-    except (OverflowError, OSError, ValueError):
-        # The first and the last days of the calendar have no local midnight in UTC.
-        edge = datetime.max if day.year > 1 else datetime.min
-        return edge.replace(tzinfo=UTC)
+def lcd_name(preferred_name: str, full_name: str) -> str:
+    """Return what the readers' display shows of a user, in the characters that it has."""
+    return lcd_line(anyascii(preferred_name)) or lcd_line(anyascii(full_name))
 
 
 def name_clashes(machines: Mapping[str, MachineEntry]) -> Iterable[str]:
