@@ -47,6 +47,7 @@ _LOGINS = {
     SessionKind.AUTHORIZED: "logged in",
     SessionKind.WARN_ONLY: "logged in WITHOUT authorization (warn only)",
     SessionKind.OVERRIDE: "logged in by OVERRIDE of the oops or lock-out",
+    SessionKind.OFFLINE: "logged in without the server",
 }
 
 
@@ -211,6 +212,8 @@ _END_REASONS = {
 
 
 def _ended(ended: o.Ended, names: bool) -> str:
-    override = " override" if ended.kind is SessionKind.OVERRIDE else ""
+    kind = f" {ended.kind}" if ended.kind in {SessionKind.OVERRIDE, SessionKind.OFFLINE} else ""
     why = _END_REASONS.get(ended.reason, "")
-    return f"{_who(ended.user, names)}'s{override} session ended after {duration(ended.seconds)}{why}"
+    if ended.reason is o.EndReason.OFFLINE:
+        why = f" (without the server, from {local_time(ended.since)})"
+    return f"{_who(ended.user, names)}'s{kind} session ended after {duration(ended.seconds)}{why}"

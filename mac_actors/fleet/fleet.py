@@ -25,7 +25,7 @@ from mac_actors.actors.replies import ANSWER_SECONDS, Answer
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
-from mac_actors.core.config import Configuration, MachineConfig
+from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
@@ -38,6 +38,7 @@ from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.fleet.reader_keys import ReaderKeyring
+from mac_actors.fleet.reader_lists import ReaderLists, RevisedList
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
@@ -118,6 +119,7 @@ class MachineFleet(AnyFleet):
         )
         pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self._reader_lists = ReaderLists(self.supervisor.published)
         self.users.supervisor = self.supervisor
         self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
         self.wifi = Wifi()
@@ -211,6 +213,15 @@ class MachineFleet(AnyFleet):
             return self.poker.try_out(machine)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
+
+    def reader_list(self, name: str, at: datetime) -> RevisedList | None:
+        """Return the list that the reader of the machine with exactly this name keeps for when the server is away."""
+        return self._reader_lists.get(name, self.configuration.directory, at)
+
+    def offline_rules(self, name: str) -> Offline:
+        """Return what the reader of the machine with exactly this name does then."""
+        machine = self.configuration.machines.get(name)
+        return machine.offline if machine else Offline()
 
     # seeing
 

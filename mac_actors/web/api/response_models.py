@@ -13,6 +13,28 @@ from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
 
 
+class OfflineRulesBody(Body):
+    """What a reader does once nobody has answered it for ``after_seconds``."""
+
+    after_seconds: float
+    on_loss: str = Field(description="`keep` or `off`: what becomes of a machine that runs by then")
+    taken: list[int] = Field(default=[], description="the report's `offline` sessions that need not be told again")
+
+
+class FobListBody(Body):
+    """Whose fobs may start a machine while the server does not answer."""
+
+    machine: str
+    revision: int = Field(description="another one for another content; it rises")
+    lifetime_seconds: float = Field(description="for how long it is good")
+    oops: bool
+    lock: bool
+    fobs: list[str] = Field(
+        description="of each fob in its normal form the first 6 bytes of its HMAC-SHA256 with the reader's key, as "
+        "hexadecimal digits; none while the machine is oopsed or locked out; at most 500, or none"
+    )
+
+
 class OutputsBody(Body):
     """The reply to a report: what the reader is to do."""
 
@@ -33,6 +55,17 @@ class OutputsBody(Body):
         exclude_if=bool,
         description="only there, false, where the report's nonce was an old one or missing: the report does not count, "
         "nothing is to start by this reply, and the reader reports again at once",
+    )
+    list_revision: int | None = Field(
+        None,
+        serialization_alias="list",
+        exclude_if=lambda revision: revision is None,
+        description="for a reader with a key and `offline.list` alone: the revision of its list as it is now",
+    )
+    offline: OfflineRulesBody | None = Field(
+        None,
+        exclude_if=lambda rules: rules is None,
+        description="for firmware that says what it is alone, where machines.json has `offline`",
     )
 
 
