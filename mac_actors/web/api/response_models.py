@@ -60,6 +60,10 @@ class SessionBody(Body):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TelemetryBody(Body):
     """What the reader last said of itself."""
 
@@ -69,6 +73,8 @@ class TelemetryBody(Body):
     internal_temperature_c: float | None
     amps: float
     second_relay_state: bool | None
+    firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
+    poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
 
 
 class MachineBody(Body):
@@ -89,7 +95,10 @@ class MachineBody(Body):
     last_checkin: datetime | None
     last_update: datetime | None
     refused: str | None = Field(
-        None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
+        None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"
+    )
+    obeyed_after: float | None = Field(
+        None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
     )
 
 
