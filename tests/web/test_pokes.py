@@ -262,3 +262,12 @@ def test_an_address_that_nothing_can_be_sent_to_is_said_once(server: Running, ca
         server.post("/api/machine/oops/metal-mill")
     wait_until(lambda: not server.fleet.poker.waits)
     assert len([r for r in caplog.records if "pokes can't be sent to metal-mill" in r.getMessage()]) == 1
+
+
+def test_a_lock_that_falls_when_a_session_ends_pokes_the_reader(board: Board, server: Running) -> None:
+    board.report(ANN)
+    server.post("/api/machine/locked_out/metal-mill", {"when": "free"})
+    board.poked()
+    assert board.report(ANN)["relay"] is True
+    assert board.report()["display"] == "Down for\nmaintenance"
+    board.poked()
