@@ -176,7 +176,8 @@ class MachineActor(MacActor):
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot.of(self._config, self._state, _now(), self._context.refused.get(self._config.name))
+        context, name = self._context, self._config.name
+        return Snapshot.of(self._config, self._state, _now(), context.refused.get(name), context.poker.took.get(name))
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.

@@ -229,13 +229,17 @@ class MachineFleet(AnyFleet):
         """Return one machine as it is now, by name or alias, without asking its actor."""
         self.supervisor.check_open()
         config, state = self.supervisor.published[self.find(name_or_alias)]
-        return Snapshot.of(config, state, datetime.now(UTC), self.refused_readers.why.get(config.name))
+        return self._seen(config, state, datetime.now(UTC))
 
     def snapshots(self) -> list[Snapshot]:
         """Return all machines as they are now, in the configuration's order, without asking their actors."""
         self.supervisor.check_open()
-        now, refused = datetime.now(UTC), self.refused_readers.why
-        return [Snapshot.of(config, state, now, refused.get(config.name)) for config, state in self.published()]
+        now = datetime.now(UTC)
+        return [self._seen(config, state, now) for config, state in self.published()]
+
+    def _seen(self, config: MachineConfig, state: MachineState, now: datetime) -> Snapshot:
+        name = config.name
+        return Snapshot.of(config, state, now, self.refused_readers.why.get(name), self.poker.took.get(name))
 
     def published(self) -> list[tuple[MachineConfig, MachineState]]:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them

@@ -99,6 +99,10 @@ class SessionBody(Body):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TelemetryBody(Body):
     """What the reader last said of itself."""
 
@@ -108,6 +112,8 @@ class TelemetryBody(Body):
     internal_temperature_c: float | None
     amps: float
     second_relay_state: bool | None
+    firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
+    poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
 
 
 class MachineBody(Body):
@@ -136,7 +142,10 @@ class MachineBody(Body):
         None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
     )
     refused: str | None = Field(
-        None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
+        None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"
+    )
+    obeyed_after: float | None = Field(
+        None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
     )
 
 
