@@ -77,6 +77,8 @@ class MachineContext:
     """Seconds that an answer may wait for the disk."""
     chat: bool
     """Whether notices are to be written for a chat."""
+    webhooks: Callable[[Outcome], tuple[Notice, ...]]
+    """Returns what is to be written for webhooks."""
     announce: Callable[[tuple[Outcome, ...]], None]
     notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
@@ -200,7 +202,10 @@ class MachineActor(MacActor):
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
+                tuple(
+                    (journal_row(one), self._notices(one, decision.state) + self._context.webhooks(one))
+                    for one in decision.outcomes
+                ),
                 seen=seen,
             )
             self._written = journal.record(record)

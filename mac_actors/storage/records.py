@@ -118,6 +118,16 @@ class Waiting(Notice):
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An event that waits for a webhook: its place in the outbox, its line of the journal (``None``: unreadable)."""
+
+    id: int
+    at: datetime
+    machine: str
+    entry: Entry | None
+
+
 def read_state(text: str) -> MachineState | Unreadable:
     """Decode a state."""
     try:

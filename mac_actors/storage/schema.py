@@ -65,7 +65,9 @@ outbox = Table(
     Column("within", Text),
     Index("outbox_channel", "channel", "id"),
 )
-"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` and ``within``: a key a line."""
+"""Notices that the chat has not taken yet, and events that webhooks have not: then ``journal_id`` says which. A row is
+deleted when it was taken. ``closes`` and ``within``: a key a line.
+"""
 
 thread = Table(
     "thread",

@@ -290,7 +290,7 @@ def _link(link: SlackLink) -> dict[str, Any]:
 def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, Any]:
     return {
         "at": at,
-        "channel": notice.channel.value,
+        "channel": str(notice.channel),
         "text": notice.text,
         "opens": None if notice.opens is None else str(notice.opens),
         "closes": "\n".join(map(str, notice.closes)) or None,

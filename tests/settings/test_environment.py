@@ -39,6 +39,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "port": 5000,
         "tokens": {"admin": None, "reader": None},
         "public_names": False,
+        "base_url": None,
         "tls_cert": None,
         "tls_key": None,
         "enforce_expiration": False,
@@ -46,6 +47,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "commit_budget": 0.25,
         "missing_readers": "seen",
         "retention_days": None,
+        "webhooks": None,
         "slack": None,
     }
 

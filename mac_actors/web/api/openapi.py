@@ -22,7 +22,7 @@ MEANINGS = {
     401: "No or a wrong token, or signature",
     403: "Not from this address or origin",
     404: "No such machine, user or person",
-    409: "Unsafe, says what `?force=1` would do; several may be meant; there already, or not; somebody else's",
+    409: "Refused as unsafe (says what `?force=1` would do); several may be meant; there already; not there; another's",
     413: "The body is too long",
     422: "A field or a file is wrong; says which and what was expected",
     429: "Too many wrong tokens; says when to try again",
