@@ -36,6 +36,8 @@ from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
+from mac_actors.fleet.people.logins import Logins
+from mac_actors.fleet.people.users import Users
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.fleet.reader_keys import ReaderKeyring
 from mac_actors.fleet.reader_lists import ReaderLists, RevisedList
@@ -43,7 +45,6 @@ from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
-from mac_actors.fleet.users import Users
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
 from mac_actors.storage.records import Record
@@ -86,6 +87,7 @@ class MachineFleet(AnyFleet):
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
+        self.commit_budget = commit_budget
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
@@ -106,6 +108,7 @@ class MachineFleet(AnyFleet):
             announce=self._announce,
             notify=self.notify,
         )
+        self.logins = Logins(self.journal)
         configuration = replace(configuration, directory=self.users.people.directory)
         context = MachineContext(
             self.journal,

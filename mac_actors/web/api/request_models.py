@@ -139,13 +139,13 @@ class AdminBody(Body):
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )
 
-    def command(self, kind: type[Command]) -> Command:
-        """Return the command that is given with this, now."""
-        return kind(datetime.now(UTC), self.source, self.by, self.reason)
+    def command(self, kind: type[Command], name: str | None = None) -> Command:
+        """Return the command that is given with this, now; ``name`` is who does so, where that is certain."""
+        return kind(datetime.now(UTC), self.source, name or self.by, self.reason)
 
     def author(self, caller: Caller) -> Author:
         """Return who changes something with this, now: the caller, where it is certain who that is."""
-        by = self.by if caller.name is None else caller.name
+        by = caller.name or caller.by or self.by
         return Author(datetime.now(UTC), self.source, by, self.reason, confirmed=caller.name is not None)
 
 
@@ -175,6 +175,12 @@ def _present_fob(text: str) -> str:
 Short = Annotated[str, StringConstraints(strict=True, max_length=200)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_present_fob)]
+
+
+class NewAdminBody(AdminBody):
+    """Whose personal login it is to be. The name is in the journal and in notices, for all that is done with it."""
+
+    name: Annotated[Short, AfterValidator(_name)]
 
 
 class NewUserBody(AdminBody):
@@ -209,9 +215,9 @@ class LockBody(AdminBody):
         None, description="`free`: a running session goes on, and the machine is locked out when it ends"
     )
 
-    def command(self, kind: type[Command]) -> Command:
+    def command(self, kind: type[Command], name: str | None = None) -> Command:
         """Return the lock that is given with this, now."""
-        command = super().command(kind)
+        command = super().command(kind, name)
         return replace(command, when_free=self.when == "free") if isinstance(command, Lock) else command
 
 
