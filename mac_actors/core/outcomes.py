@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 
 T = TypeVar("T")
 
@@ -174,6 +174,18 @@ class LockSet(MachineOutcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DetailsAdded(MachineOutcome):
+    """Somebody said what is wrong with a machine that is oopsed or locked out."""
+
+    details: Details
+
+    @property
+    def origin(self) -> Details:
+        """Who said it, from where, and what."""
+        return self.details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LockPending(MachineOutcome):
     """The machine will be locked out when the running session, which is ``user``'s, ends."""
 
@@ -290,6 +302,7 @@ _KINDS = (
     _Kind("lock_set", LockSet),
     _Kind("lock_pending", LockPending),
     _Kind("lock_pending_cleared", PendingCleared),
+    _Kind("details", DetailsAdded),
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),

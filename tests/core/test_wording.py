@@ -20,6 +20,7 @@ from mac_actors.core.outcomes import (
     AuthorizationWithdrawn,
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     FobGiven,
@@ -39,7 +40,7 @@ from mac_actors.core.outcomes import (
     UserAdded,
     UserChanged,
 )
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.core.wording import end_text, full_text, public_text
@@ -158,6 +159,11 @@ def pending_cleared() -> PendingCleared:
     return PendingCleared(**{f.name: getattr(lifted, f.name) for f in fields(lifted)} | {"pending": FLAGS[0]})
 
 
+def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
+    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
+    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
+
+
 def power(*, on: bool) -> PowerChanged:
     return PowerChanged(machine="metal-mill", display_name=NAME, at=T0, on=on)
 
@@ -178,6 +184,7 @@ EXAMPLES: list[Outcome] = [
     *(lock_pending(flag) for flag in FLAGS),
     pending_cleared(),
     replace(cleared(oops=True, lock=False), pending=FLAGS[0]),
+    *(details(severity) for severity in Severity),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -240,6 +247,7 @@ def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
         (lock_set(FLAGS[0]), "lock_set"),
         (lock_pending(FLAGS[0]), "lock_pending"),
         (pending_cleared(), "lock_pending_cleared"),
+        (details(Severity.UNUSABLE), "details"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),
@@ -255,6 +263,16 @@ BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")
 ASK_BOB = Flag(T0, Source.SLACK, WHO, "ask Bob", "ask a member")
 
 SENTENCES: list[tuple[Outcome, str, str]] = [
+    (
+        details(Severity.WITH_CARE),
+        "Metal Mill: details, by Ada Admin, from Slack: bearing is loud. Usable with care.",
+        "Metal Mill: details: bearing is loud. Usable with care.",
+    ),
+    (
+        details(Severity.UNUSABLE, "ask Bob", "ask a member"),
+        "Metal Mill: details, by Ada Admin, from Slack: ask Bob. Unusable.",
+        "Metal Mill: details: ask a member. Unusable.",
+    ),
     (
         started(SessionKind.AUTHORIZED, SecondDecision.NONE),
         "Metal Mill: Anna Adler logged in.",
@@ -429,6 +447,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     LockPending: BOTH_CHANNELS,
     PendingCleared: BOTH_CHANNELS,
     Cleared: BOTH_CHANNELS,
+    DetailsAdded: BOTH_CHANNELS,
     SessionStarted: CONTROL_ONLY,
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,

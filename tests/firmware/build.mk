@@ -29,8 +29,8 @@ BUILT := $(OUT)/objects/$(PROGRAM)
 
 all: $(OUT)/$(PROGRAM) $(OUT)/shim.so
 
-FLAGS := -O0 $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
-FLAGS += -I$(GENERATED)/src -I$(HERE)
+GIVEN := $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
+FLAGS := -O0 $(filter-out -l%,$(GIVEN)) -I$(GENERATED)/src -I$(HERE)
 SOURCES := $(shell find $(GENERATED)/src -name '*.cpp')
 OBJECTS := $(SOURCES:$(GENERATED)/src/%.cpp=$(BUILT)/%.o)
 COMMON := $(BUILT)/common.h

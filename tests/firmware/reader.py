@@ -48,6 +48,7 @@ class Reader(Talking):
         timeout_ms: int | None = PATIENT_MS,
         at_boot: str = "",
         token: str | None = None,
+        key: str = "",
         resolver_hangs: bool = False,
         program: str = "reader",
         takes_pokes: bool = True,
@@ -62,6 +63,7 @@ class Reader(Talking):
         self.resolver_hangs(resolver_hangs)
         self._bench = (home / "bench").open("w", buffering=1)
         self.machine = machine
+        self.key = key
         self.poke_port = free_port() if takes_pokes else 0
         self._expected_from = 0
         variables = {"TIMEOUT_MS": str(timeout_ms)} if timeout_ms else {}
@@ -80,6 +82,7 @@ class Reader(Talking):
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),
             API_PORT=str(api_port),
+            READER_KEY=key,
             **variables,
         )
 
