@@ -36,7 +36,7 @@ def lock_out(server: ServerProcess, reader: Reader) -> float:
     """Lock a running machine out; returns the seconds from the answer until its relay is off."""
     status, answer = server.call("POST", f"/api/machine/locked_out/{reader.machine}")
     acknowledged = time.monotonic()
-    assert (status, answer) == (200, {"success": True}), answer
+    assert status == 200, answer
     return reader.expect("relay off").at - acknowledged
 
 

@@ -157,7 +157,7 @@ class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading".
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
-    every report of it, ``poke`` is the UDP port at which it takes pokes (:mod:`mac_actors.actors.poker`).
+    every report of it, ``poke`` is the UDP port at which it takes pokes (``actors/poker.py``).
     """
 
     uptime: float | None = None
