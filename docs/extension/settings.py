@@ -18,7 +18,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "webhook": WebhookEntry,
 }
 
-_TYPES = {str: "string", bool: "true or false", list: "list of strings"}
+_TYPES = {str: "string", bool: "true or false", float: "number", list: "list of strings"}
 
 
 def variables(group: str) -> list[str]:

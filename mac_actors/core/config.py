@@ -75,6 +75,19 @@ class SecondRelay:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may be, in seconds, and for how long nothing may run in it: while less than ``amps`` flow.
+
+    ``None``: as long as it likes. A session ends by them with ``cut`` alone.
+    """
+
+    session_seconds: float | None = None
+    idle_seconds: float | None = None
+    amps: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """One machine as machines.json describes it."""
 
@@ -84,6 +97,7 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    limits: Limits | None = None
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
 

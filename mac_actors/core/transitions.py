@@ -7,6 +7,7 @@ The rules of a reader's report, in this order:
 3. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
 4. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
+5. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
 """
@@ -22,6 +23,7 @@ from typing import Any
 from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig, User
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.limits import cut_by, hold_to_limits
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
@@ -30,6 +32,7 @@ from mac_actors.core.outcomes import (
     LockSet,
     OopsSet,
     Outcome,
+    OverTime,
     Person,
     PowerChanged,
     Rebooted,
@@ -39,8 +42,18 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.reports import LATE_SECONDS, arrival, elapsed, has_rebooted, is_heartbeat, is_older, was_silent
+from mac_actors.core.state import (
+    KEPT_REFUSALS,
+    Card,
+    Flag,
+    MachineState,
+    Refusal,
+    Session,
+    SessionKind,
+    Source,
+    TimeLimit,
+)
 
 
 class Already(StrEnum):
@@ -88,7 +101,8 @@ def decide(
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
-        if is_heartbeat(state, given) and not rebooted:
+        is_limited = state.session is not None and state.session.limits is not None
+        if is_heartbeat(state, given) and not rebooted and not is_limited:
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -96,6 +110,7 @@ def decide(
             hold = hold or Refusal.GAP
         draft = _Draft(config, directory, seen, given.at, last_arrival)
         draft.report(given, hold, rebooted=rebooted)
+        draft.limit(elapsed(state, given))
         return draft.decision(state)
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
@@ -179,7 +194,10 @@ class _Draft:
         match access:
             case Granted(user=holder, kind=kind, second=second):
                 name, lcd_name = holder.full_name, holder.lcd_name
-                session = Session(holder.account_id, name, lcd_name, kind, self.at, second, began=self.now)
+                limits = None if kind is SessionKind.OVERRIDE else self.config.limits
+                session = Session(
+                    holder.account_id, name, lcd_name, kind, self.at, second, began=self.now, limits=limits
+                )
                 self.change(card=Card(fob, self.at), session=session)
                 relay = self.config.second_relay
                 alias = relay.alias if relay else None
@@ -199,6 +217,21 @@ class _Draft:
             case _:  # Noted
                 self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
                 self.emit(CardSeen, user=user, fob=fob)
+
+    def limit(self, gap: float | None) -> None:
+        """Hold the running session to its limits; ``gap``: the seconds since the report before."""
+        session = self.state.session
+        if session is None or session.limits is None:
+            return
+        held = hold_to_limits(session, session.limits, self.state.telemetry, self.now, gap)
+        self.change(session=held)
+        if reason := cut_by(held, session.limits, self.now):
+            ended = self.end_session(reason)
+            self.block_card()
+            self.emit(SessionEnded, ended=ended)
+        elif held.time_limit is TimeLimit.OVER is not session.time_limit:
+            user = Person(session.account_id, session.full_name)
+            self.emit(OverTime, user=user, limit=session.limits.session_seconds)
 
     # oops, lock, clear
 

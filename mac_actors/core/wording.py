@@ -97,6 +97,8 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return f"{who} was refused: {'; '.join(_REFUSALS[why] for why in (refusal, *others))}."
         case o.SessionEnded(ended=ended):
             return f"{_ended(ended, names)}."
+        case o.OverTime(user=user, limit=limit):
+            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
         case o.CardSeen(user=user):
             return f"{_who(user, names)} inserted a card (the machine is always enabled)."
         case o.Rebooted(card_blocked=blocked):
@@ -155,6 +157,8 @@ def _who(user: o.Person | None, names: bool) -> str:
 _END_REASONS = {
     o.EndReason.CARD_CHANGED: " (another card was inserted)",
     o.EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
+    o.EndReason.TIME_LIMIT: " (the limit of this machine)",
+    o.EndReason.IDLE: " (nothing was running; was the card forgotten?)",
     o.EndReason.RESTORED: " (the database was restored from a backup)",
 }
 

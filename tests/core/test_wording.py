@@ -132,6 +132,10 @@ def power(*, on: bool) -> PowerChanged:
 
 FLAGS = [Flag(T0, source, by, reason) for source in Source for by in (None, WHO) for reason in (None, "belt slips.")]
 
+OVER = outcomes.OverTime(
+    machine="metal-mill", display_name=NAME, at=T0, user=Person("id-anna", "Anna Adler"), limit=3600.0
+)
+
 EXAMPLES: list[Outcome] = [
     *(started(kind, second) for kind, second in product(SessionKind, SecondDecision)),
     *(refused(refusal) for refusal in Refusal if refusal is not Refusal.UNKNOWN),
@@ -149,6 +153,7 @@ EXAMPLES: list[Outcome] = [
     cleared(oops=False, lock=True, by=None, reason=None),
     power(on=True),
     power(on=False),
+    OVER,
 ]
 
 
@@ -356,6 +361,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
     Rebooted: CONTROL_ONLY,
+    outcomes.OverTime: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
 }

@@ -77,6 +77,7 @@ class ReportBody(Body):
             None if self.firmware is None else self.boot,
             None if self.firmware is None else self.count,
             None if self.firmware is None else self.poke or None,
+            measures="amps" in self.model_fields_set and self.amps is not None,
         )
 
 
