@@ -159,7 +159,7 @@ class Poker(Pump):
             with self._lock:
                 due = [(machine, poke) for machine, poke in self._open.items() if poke.due and poke.due[0] <= now]
                 for _, poke in due:
-                    poke.due = tuple(at for at in poke.due if at > now)
+                    poke.due = poke.due[1:]
                 later = min((poke.due[0] for poke in self._open.values() if poke.due), default=None)
             for machine, poke in due:
                 self._send(machine, poke)

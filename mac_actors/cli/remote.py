@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mac_actors.cli.common import connect, json_option, show_json, show_notes, url_option
+from mac_actors.cli.common import by_option, connect, json_option, show_json, show_notes, url_option
 from mac_actors.cli.completion import name_argument
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.changed import Changed
@@ -98,7 +97,7 @@ def _command(command: str) -> click.Command:
     @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
     @name_argument(required=True)
     @click.option("--reason", help="Why; shown to everybody.")
-    @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
+    @by_option
     @url_option
     def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
         client = connect(url)
@@ -112,13 +111,6 @@ def _command(command: str) -> click.Command:
         click.echo(f"{name} {said}{late}.")
 
     return run
-
-
-def _login_name() -> str | None:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return None
 
 
 @click.command(short_help="Show what happened.")

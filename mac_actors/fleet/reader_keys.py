@@ -74,14 +74,12 @@ class ReaderKeyring:
         if keys is None:
             if signature is None:
                 return None
-            raise KeyRefused(
-                f"it is signed, but the server has no key of {machine}: 'mac-actors readers add' makes one"
-            )
+            raise KeyRefused(f"signed, but the server has no key of {machine}: 'mac-actors readers add' makes one")
         if signature is None:
-            raise KeyRefused(f"the reader of {machine} has a key: {HEADER} must be there, no token replaces it")
+            raise KeyRefused(f"not signed ({HEADER}): the reader of {machine} has a key, and no token replaces it")
         key = keys.signer(signature, *parts)
         if key is None:
-            raise KeyRefused(f"{HEADER} is not made with the key of {machine}, or not of this body")
+            raise KeyRefused(f"not signed ({HEADER}) with the key of {machine}, or changed on its way")
         if key.used_since is None:
             self._note_use(machine, key)
         return key
@@ -125,7 +123,9 @@ class ReaderKeyring:
         with self._changing:
             key = _new_key()
             self._change(machine.name, self._present(machine).rotated(key))
-        self._notify(f"{machine.display_name}: its reader gets a new key{origin}. The one before is good until then.")
+        self._notify(
+            f"{machine.display_name}: its reader gets a new key{origin}. The present one is good until that is used."
+        )
         return key.secret.hex()
 
     def revoke(self, machine: MachineConfig, origin: str) -> None:

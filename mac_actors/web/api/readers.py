@@ -33,7 +33,6 @@ LONGEST_NAME = 200
 UNKNOWN_AT_MOST = 100
 """So many wrong machine names are logged, once each: whoever invents more must not fill the log."""
 
-
 _SIGNATURE = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
@@ -146,7 +145,7 @@ def json_of_outputs(outputs: Outputs, *, exclude: set[str] | None = None, **more
 
 
 def _name_of(data: bytes) -> str | None:
-    """Return the machine that a report is of which is refused."""
+    """Return the machine that a report is of which is not checked, or refused."""
     try:
         return _Named.model_validate_json(data).machine_name
     except ValidationError:

@@ -98,7 +98,7 @@ def test_a_report_without_the_key_changes_nothing_and_says_what_is_missing(
 
 
 def test_the_signature_is_looked_at_before_anything_else(reader: SignedReader, server: Running) -> None:
-    for body in (report_body("metal-mill") | {"rfid_value": 7}, {"machine_name": "metal-mill"}):
+    for body in (report_body("metal-mill", oops=7), {"machine_name": "metal-mill"}):
         assert is_refused(server.post("/api/machine/update", body))
     assert server.post("/api/machine/update", b"{").status == 400
     assert reader.send("", uptime="x").status == 422
