@@ -99,8 +99,6 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return f"{who} was refused: {'; '.join(_REFUSALS[why] for why in (refusal, *others))}."
         case o.SessionEnded(ended=ended):
             return f"{_ended(ended, names)}."
-        case o.OverTime(user=user, limit=limit):
-            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
         case o.CardSeen(user=user):
             return f"{_who(user, names)} inserted a card (the machine is always enabled)."
         case o.Rebooted(card_blocked=blocked):
@@ -116,6 +114,15 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+        case _:
+            return _more(outcome, names)
+
+
+def _more(outcome: Outcome, names: bool) -> str:
+    """Return the sentence of what the configuration of a machine asks for."""
+    match outcome:
+        case o.OverTime(user=user, limit=limit):
+            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
