@@ -163,8 +163,8 @@ class MachineActor(MacActor):
     def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Oops(_now(), Source.REPL, by, reason))
 
-    def lock(self, by: str | None = None, reason: str | None = None) -> Answer:
-        return self._command(Lock(_now(), Source.REPL, by, reason))
+    def lock(self, by: str | None = None, reason: str | None = None, *, when_free: bool = False) -> Answer:
+        return self._command(Lock(_now(), Source.REPL, by, reason, when_free=when_free))
 
     def clear(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Clear(_now(), Source.REPL, by, reason))

@@ -70,6 +70,8 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
         case o.LockSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "lock", flag.since), within=within)
+        case o.LockPending() | o.PendingCleared():
+            return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock))
         case o.SessionStarted() | o.SessionRefused() | o.OverTime() | o.SessionEnded() | o.Rebooted():

@@ -9,6 +9,7 @@ The rules of a reader's report, in this order:
    one is blocked in a report that is late, or the first one after a gap.
 5. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
+A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
 """
 
@@ -29,10 +30,12 @@ from mac_actors.core.outcomes import (
     Cleared,
     Ended,
     EndReason,
+    LockPending,
     LockSet,
     OopsSet,
     Outcome,
     OverTime,
+    PendingCleared,
     Person,
     PowerChanged,
     Rebooted,
@@ -65,6 +68,7 @@ class Already(StrEnum):
     NOT_LOCKED_OUT = "not_locked_out"
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
+    LOCK_PENDING = "lock_pending"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -161,6 +165,7 @@ class _Draft:
                 self.block_card()
                 if ended:
                     self.emit(SessionEnded, ended=ended)
+                self.lock_if_due()
 
     # reports
 
@@ -169,6 +174,7 @@ class _Draft:
             ended = self.end_session(EndReason.REBOOT)
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
+            self.lock_if_due()
         if report.oops and self.state.oops is None:
             self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
@@ -187,6 +193,7 @@ class _Draft:
         self.change(card=None)
         if ended:
             self.emit(SessionEnded, ended=ended)
+        self.lock_if_due()
 
     def insert(self, fob: str, hold: Refusal | None) -> None:
         access = authorize(self.config, self.directory, self.state, fob, self.at, hold)
@@ -229,6 +236,7 @@ class _Draft:
             ended = self.end_session(reason)
             self.block_card()
             self.emit(SessionEnded, ended=ended)
+            self.lock_if_due()
         elif held.time_limit is TimeLimit.OVER is not session.time_limit:
             user = Person(session.account_id, session.full_name)
             self.emit(OverTime, user=user, limit=session.limits.session_seconds)
@@ -244,38 +252,56 @@ class _Draft:
         self.block_card()
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
+        self.lock_if_due()
 
-    def set_lock(self, command: Command) -> None:
+    def set_lock(self, command: Lock) -> None:
+        session = self.state.session
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
-            return
-        flag = _flag(command, self.state.oops)
+        elif session is None or not command.when_free:
+            self.lock(_flag(command, self.state.oops))
+        elif self.state.lock_pending is not None:
+            self.already.append(Already.LOCK_PENDING)
+        else:
+            flag = _flag(command, None)
+            self.change(lock_pending=flag)
+            self.emit(LockPending, flag=flag, user=Person(session.account_id, session.full_name))
+
+    def lock_if_due(self) -> None:
+        """Let the lock fall that waited for the end of the session."""
+        if flag := self.state.due_lock(self.at):
+            self.lock(flag)
+
+    def lock(self, flag: Flag) -> None:
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
-        self.change(lock=flag)
+        self.change(lock=flag, lock_pending=None)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
-        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock) if flag):
+        pending = self.state.lock_pending if lock else None
+        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock, pending) if flag):
             self.already.append(Already.SET_SINCE)
             return
         if oops and lifted_oops is None:
             self.already.append(Already.NOT_OOPSED)
-        if lock and lifted_lock is None:
+        if lock and lifted_lock is None and pending is None:
             self.already.append(Already.NOT_LOCKED_OUT)
-        if lifted_oops is None and lifted_lock is None:
+        if lifted_oops is None and lifted_lock is None and pending is None:
             return
         had_power = relay_on(self.config, self.state)
         self.change(
             oops=None if lifted_oops else self.state.oops,
             lock=None if lifted_lock else self.state.lock,
+            lock_pending=None if pending else self.state.lock_pending,
         )
         self.emit(
-            Cleared,
+            Cleared if lifted_oops or lifted_lock else PendingCleared,
             oops=lifted_oops,
             lock=lifted_lock,
+            pending=pending,
             source=command.source,
             by=command.by,
             reason=command.reason,
@@ -323,7 +349,7 @@ class _Draft:
 
 
 def _flag(command: Command, other: Flag | None) -> Flag:
-    incident = (other.incident or other.since) if other else None
+    incident = other.begins if other else None
     return Flag(command.at, command.source, command.by, command.reason, command.public_reason, incident)
 
 

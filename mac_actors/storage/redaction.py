@@ -19,9 +19,11 @@ from mac_actors.core.outcomes import (
     FORGOTTEN,
     TYPES,
     CardSeen,
+    LockPending,
     LockSet,
     OopsSet,
     Outcome,
+    PendingCleared,
     SessionRefused,
     SessionStarted,
     UserChanged,
@@ -60,7 +62,11 @@ _ACCOUNTS = text(
 )
 _COMMANDS = tuple(
     text(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
-    for condition in (IS_OF_FLAGS, is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))))
+    for condition in (
+        IS_OF_FLAGS,
+        is_any_of(LockPending, PendingCleared),
+        is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))),
+    )
 )
 """What people did: one query for each index."""
 _UNKNOWN = text(
@@ -186,7 +192,7 @@ def commands_by(store: Store, name: str) -> bool:
         str(part.get("by") or "").casefold() == name
         for _, data in rows
         for document in (json.loads(data),)
-        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock")))
+        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock", "pending")))
     )
 
 
@@ -242,7 +248,12 @@ def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
     for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
         state = read_state(data)
         if isinstance(state, MachineState):
-            parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
+            parts = {
+                "oops": state.oops,
+                "lock": state.lock,
+                "lock_pending": state.lock_pending,
+                "session": state.session,
+            }
             found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
     return found
 
@@ -253,6 +264,8 @@ def _key(outcome: Outcome) -> tuple[str, str, datetime] | None:
             return machine, "oops", flag.since
         case LockSet(machine=machine, flag=flag):
             return machine, "lock", flag.since
+        case LockPending(machine=machine, flag=flag):
+            return machine, "lock_pending", flag.since
         case SessionStarted(machine=machine, at=at):
             return machine, "session", at
         case _:

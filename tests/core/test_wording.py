@@ -24,10 +24,12 @@ from mac_actors.core.outcomes import (
     EndReason,
     FobGiven,
     FobTaken,
+    LockPending,
     LockSet,
     MachineOutcome,
     OopsSet,
     Outcome,
+    PendingCleared,
     Person,
     PowerChanged,
     Rebooted,
@@ -147,6 +149,15 @@ USER_CHANGES = [
 ]
 
 
+def lock_pending(flag: Flag) -> LockPending:
+    return LockPending(machine="metal-mill", display_name=NAME, at=T0, flag=flag, user=ANNA_ADLER)
+
+
+def pending_cleared() -> PendingCleared:
+    lifted = cleared(oops=False, lock=False)
+    return PendingCleared(**{f.name: getattr(lifted, f.name) for f in fields(lifted)} | {"pending": FLAGS[0]})
+
+
 def power(*, on: bool) -> PowerChanged:
     return PowerChanged(machine="metal-mill", display_name=NAME, at=T0, on=on)
 
@@ -168,6 +179,9 @@ EXAMPLES: list[Outcome] = [
     *(rebooted(cut, card_blocked=blocked) for cut, blocked in product((None, ended(EndReason.REBOOT)), (False, True))),
     *(oops_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.OOPS, SessionKind.OVERRIDE)))),
     *(lock_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.LOCK)))),
+    *(lock_pending(flag) for flag in FLAGS),
+    pending_cleared(),
+    replace(cleared(oops=True, lock=False), pending=FLAGS[0]),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -182,7 +196,8 @@ EXAMPLES: list[Outcome] = [
 @pytest.mark.parametrize("outcome", EXAMPLES, ids=repr)
 def test_every_outcome_has_both_wordings_in_one_line(outcome: Outcome) -> None:
     for text in (full_text(outcome), public_text(outcome)):
-        assert text.startswith((f"{NAME}: ", f"{NAME} is ")) or (outcome.machine is None and NAME not in text)
+        starts = text.startswith((f"{NAME}: ", f"{NAME} is ", f"{NAME} will "))
+        assert starts or (outcome.machine is None and NAME not in text)
         assert text.endswith(".")
         assert "\n" not in text
         assert ".." not in text
@@ -228,6 +243,8 @@ def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
         (rebooted(None, card_blocked=False), "rebooted"),
         (oops_set(FLAGS[0]), "oops_set"),
         (lock_set(FLAGS[0]), "lock_set"),
+        (lock_pending(FLAGS[0]), "lock_pending"),
+        (pending_cleared(), "lock_pending_cleared"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),
@@ -339,6 +356,27 @@ SENTENCES: list[tuple[Outcome, str, str]] = [
         "Metal Mill is locked out for maintenance.",
     ),
     (
+        lock_pending(ASK_BOB),
+        (
+            "Metal Mill will be locked out for maintenance once it is free, by Ada Admin, from Slack: ask Bob. "
+            "Anna Adler's session goes on."
+        ),
+        "Metal Mill will be locked out for maintenance once it is free: ask a member.",
+    ),
+    (
+        pending_cleared(),
+        "Metal Mill will not be locked out for maintenance after all, by Ada Admin, from Slack: mended.",
+        "Metal Mill will not be locked out for maintenance after all: mended.",
+    ),
+    (
+        replace(cleared(oops=True, lock=False), pending=BELT),
+        (
+            "Metal Mill is no longer oopsed, nor will it be locked out once it is free, by Ada Admin, from Slack: "
+            "mended."
+        ),
+        "Metal Mill is no longer oopsed, nor will it be locked out once it is free: mended.",
+    ),
+    (
         cleared(oops=True, lock=True),
         "Metal Mill is no longer oopsed and locked out, by Ada Admin, from Slack: mended.",
         "Metal Mill is no longer oopsed and locked out: mended.",
@@ -393,6 +431,8 @@ CONTROL_ONLY = (Channel.CONTROL,)
 POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     OopsSet: BOTH_CHANNELS,
     LockSet: BOTH_CHANNELS,
+    LockPending: BOTH_CHANNELS,
+    PendingCleared: BOTH_CHANNELS,
     Cleared: BOTH_CHANNELS,
     SessionStarted: CONTROL_ONLY,
     SessionRefused: CONTROL_ONLY,

@@ -84,6 +84,11 @@ class MachineBody(Body):
     second_relay: bool
     oops: FlagBody | None
     lock: FlagBody | None
+    lock_pending: FlagBody | None = Field(
+        None,
+        exclude_if=lambda flag: flag is None,
+        description="only there while the machine is to be locked out when its session ends",
+    )
     session: Annotated[SessionBody | None, BeforeValidator(SessionBody.of)]
     telemetry: TelemetryBody
     last_checkin: datetime | None
