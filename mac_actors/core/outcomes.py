@@ -24,6 +24,8 @@ class EndReason(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     MACHINE_REMOVED = "machine_removed"
+    TIME_LIMIT = "time_limit"
+    IDLE = "idle"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
     OFFLINE = "offline"
@@ -150,6 +152,14 @@ class SessionEnded(MachineOutcome):
     """
 
     ended: Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OverTime(MachineOutcome):
+    """A session has become longer than it may be: ``limit`` seconds. It goes on."""
+
+    user: Person
+    limit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -301,6 +311,7 @@ _KINDS = (
     _Kind("session_started", SessionStarted),
     _Kind("session_refused", SessionRefused),
     _Kind("session_ended", SessionEnded),
+    _Kind("over_time", OverTime),
     _Kind("card_seen", CardSeen),
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),

@@ -118,6 +118,15 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
+            return _more(outcome, names)
+
+
+def _more(outcome: Outcome, names: bool) -> str:
+    """Return the sentence of what the configuration of a machine asks for."""
+    match outcome:
+        case o.OverTime(user=user, limit=limit):
+            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
+        case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
 
@@ -207,6 +216,8 @@ def _who(user: o.Person | None, names: bool) -> str:
 _END_REASONS = {
     o.EndReason.CARD_CHANGED: " (another card was inserted)",
     o.EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
+    o.EndReason.TIME_LIMIT: " (the limit of this machine)",
+    o.EndReason.IDLE: " (nothing was running; was the card forgotten?)",
     o.EndReason.RESTORED: " (the database was restored from a backup)",
 }
 

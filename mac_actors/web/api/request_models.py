@@ -114,6 +114,7 @@ class ReportBody(Body):
             None if self.firmware is None else self.count,
             None if self.firmware is None else self.poke or None,
             None if self.firmware is None else self.list_revision,
+            measures="amps" in self.model_fields_set and self.amps is not None,
         )
 
 
