@@ -4,6 +4,10 @@
 
 Needs wrk (Debian's package) and two cores: the servers run on one, wrk on the other, 16 connections, a new one for
 each report as readers do. The servers take turns; quote the medians of the ratios.
+
+"signed" are heartbeats of readers with keys: wrk signs each report, with the nonce of the last reply of its machine, by
+the OpenSSL that it is linked with. That each counts is checked, that replies are signed is not. Each of its connections
+has a thread, and machines, of its own: "heartbeats, 16 threads" are the same without keys.
 """
 
 from __future__ import annotations
@@ -43,6 +47,41 @@ request = function()
   local m = math.floor(n / %d) %% %d
   local card = %s
   return wrk.format("POST", "/api/machine/update", {["Content-Type"]="application/json", ["Connection"]="close"}, '%s')
+end
+"""
+
+
+SIGNED_LUA = """
+local ffi = require("ffi")
+ffi.cdef("const void *EVP_sha256(void); unsigned char *HMAC(const void *md, const void *key, int key_length, "
+  .. "const char *data, size_t length, unsigned char *digest, unsigned int *digest_length);")
+local ssl, digest, length = ffi.load("libcrypto.so.3"), ffi.new("unsigned char[32]"), ffi.new("unsigned int[1]")
+local threads, keys, nonces, n, m = 0, dofile("KEYS"), {}, 0, 0
+function setup(thread)
+  thread:set("first", threads)
+  threads = threads + 1
+end
+function request()
+  n = n + 1
+  m = first + 16 * (n % (MACHINES / 16))
+  local body = '{"machine_name":"m' .. m .. '","oops":false,"rfid_value":"","uptime":' .. n .. '.5,"firmware":"wrk",'
+    .. '"boot":1,"count":' .. n .. ',"nonce":"' .. (nonces[m] or "") .. '","wifi_signal_db":-60}'
+  local head = {["Content-Type"] = "application/json", ["Connection"] = "close"}
+  local key = keys[m]
+  if key then
+    ssl.HMAC(ssl.EVP_sha256(), key, 32, body, #body, digest, length)
+    local hex = {}
+    for i = 0, 31 do hex[i + 1] = string.format("%02x", digest[i]) end
+    head["X-MAC-Signature"] = table.concat(hex)
+  end
+  return wrk.format("POST", "/api/machine/update", head, body)
+end
+function response(status, headers, body)
+  if keys[m] then
+    local stale = nonces[m] and string.find(body, '"applied"')
+    nonces[m] = string.match(body, '"nonce":"(%x+)"')
+    if stale or not nonces[m] then error("a report did not count: " .. body) end
+  end
 end
 """
 
