@@ -84,6 +84,10 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    """Of its manual: an address that begins with http:// or https://."""
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
 

@@ -18,6 +18,7 @@ SOURCES = {
     Source.BUTTON: "the button at the machine",
     Source.SLACK: "Slack",
     Source.HTTP: "HTTP",
+    Source.BOARD: "the board",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
     Source.SERVER: "the server itself",

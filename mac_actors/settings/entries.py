@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from anyascii import anyascii
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -53,6 +54,22 @@ def _not_empty(values: list[str]) -> list[str]:
     if not values:
         raise ValueError("at least one authorization")
     return values
+
+
+def _text(text: str) -> str:
+    _readable(text.replace("\n", " "))
+    return text
+
+
+def _link(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and visible(text) == text and " " not in text
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("an address that begins with http:// or https://")
+    return text
 
 
 Label = Annotated[str, AfterValidator(_readable)]
@@ -101,6 +118,15 @@ class MachineEntry(_Strict):
         default=None,
         description="The name that people see and may use. No two names or aliases may be equal; case does not count.",
     )
+    area: Annotated[str, StringConstraints(max_length=60), AfterValidator(_readable)] | None = Field(
+        default=None, description="Where it stands, for example ``Woodshop``: a heading and a filter on the board."
+    )
+    description: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_text)] | None = Field(
+        default=None, description="What it is, for its page. Plain text; ``\\n`` begins a new line."
+    )
+    link: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_link)] | None = Field(
+        default=None, description="The address of its manual, ``http://`` or ``https://``, for its page."
+    )
     second_relay: SecondRelayEntry | None = Field(
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
@@ -115,6 +141,9 @@ class MachineEntry(_Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            area=self.area,
+            description=self.description,
+            link=self.link,
         )
 
 

@@ -67,7 +67,7 @@ def test_script_in_a_reason_and_markup_in_an_alias_are_shown_as_text(page: Page,
     page.reload()
     expect(tile(page, "mill").locator(".why")).to_have_text(reason)
     expect(page.locator("#tiles img, #tiles script, #tiles b")).to_have_count(0)
-    assert page.title() == "Machines"
+    assert page.title() == "(1 oopsed) Machines"
 
 
 def test_a_server_that_was_killed_is_said_to_be_lost_and_found_again_alone(page: Page, tmp_path: Path) -> None:

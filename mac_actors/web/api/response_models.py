@@ -62,6 +62,9 @@ class TelemetryBody(Body):
     second_relay_state: bool | None
 
 
+Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+
+
 class MachineBody(Body):
     """One machine, as it is now."""
 
@@ -79,6 +82,9 @@ class MachineBody(Body):
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    area: Given = Field(None, description="where it stands; like the two below only there where machines.json has it")
+    description: Given = None
+    link: Given = Field(None, description="the address of its manual")
     refused: str | None = Field(
         None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
     )

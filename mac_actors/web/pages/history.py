@@ -18,8 +18,10 @@ from mac_actors.web.api.events import event_body
 from mac_actors.web.api.response_models import EventBody
 from mac_actors.web.api.usage import running_sessions
 from mac_actors.web.limiter import HISTORY, JOURNAL
+from mac_actors.web.pages.board import page_kind, stamp
 from mac_actors.web.pages.html import render
-from mac_actors.web.pages.tiles import TileContent
+from mac_actors.web.pages.notes import Notes
+from mac_actors.web.pages.tiles import BUTTONS, Board, Tile, TileContent
 from mac_actors.web.requests import number
 
 EVENTS = 30
@@ -46,7 +48,9 @@ class Hour:
     levels: tuple[int, ...]
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
+def routes(
+    app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History, live: Board, notes: Notes
+) -> None:
     """Add the pages."""
 
     @app.get("/machines/<name:path>", limit=JOURNAL)
@@ -58,11 +62,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         before = number("before", bottle.request.query.get("before") or None)
         page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
         config = fleet.configuration.machines.get(seen.name)
+        kind = page_kind(viewer)
         return render(
             "machine.tpl",
             viewer,
             machine=seen if viewer.names else seen.without_names(),
-            content=TileContent.of(seen),
+            state_now=Tile(TileContent.of(seen), 0).html(kind, viewer.names),
+            cursor=live.view().cursor,
+            said=notes.take(bottle.request.query.get("said", "")),
+            stamp=stamp(viewer, kind),
+            buttons=BUTTONS,
             always_on=config is not None and config.always_enabled,
             second=config.second_relay if config else None,
             past=past,

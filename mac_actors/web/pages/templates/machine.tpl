@@ -1,34 +1,15 @@
-% from mac_actors.core.wording import origin
-% rebase('layout.tpl', title=machine.display_name, page='machine', styles=('history.css',), scripts=('chart.umd.min.js', 'charts.js'))
+% rebase('layout.tpl', title=machine.display_name, page='machine', styles=('history.css',), scripts=('chart.umd.min.js', 'charts.js', *(('commands.js',) if viewer.admin else ())))
 % t = machine.telemetry
 <h1><bdi>{{machine.display_name}}</bdi></h1>
 % if machine.alias and machine.alias != machine.name:
 <p class="muted called">Called <code>{{machine.name}}</code> by its reader</p>
 % end
+% include('says.tpl', said=said)
 <div class="two">
-<section class="tile {{content.state}} now" aria-label="State now">
-% include('state.tpl', content=content)
-% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):
-%   if flag:
-  <p class="long"><b>{{word}}</b>\\
-%     if flag.reason:
-: <bdi>{{flag.reason}}</bdi>\\
-%     end
-<br><span class="by">{{!clock(flag.since)}}<bdi>{{origin(flag.source, flag.by)}}</bdi></span></p>
-%   end
-% end
-% if machine.session:
-%   who = machine.session.full_name or 'A member'
-  <p><bdi>{{who}}</bdi> {{'runs it by override, for repair,' if machine.session.kind == 'override' else 'runs it'}} since {{!clock(machine.session.since)}}</p>
-% end
-% if machine.refused:
-  <p class="long"><b>It can't be stopped from here.</b> Its reader's reports are refused: <bdi>{{machine.refused}}</bdi></p>
-% end
-% if always_on:
-  <p class="note">Always on: no card is needed, so its use is not known.</p>
-% end
-</section>
-<section class="panel" aria-labelledby="reader">
+<div id="tiles" class="live" data-changes="{{url('board', 'changes')}}?machine={{url(machine.name)[1:]}}" data-cursor="{{cursor}}" data-page="{{stamp}}">
+<div data-name="{{machine.name}}">{{!state_now}}</div>
+</div>
+<section class="panel" aria-labelledby="reader" id="facts" data-live>
   <h2 id="reader">Its reader</h2>
   <dl class="facts">
     <div><dt>Reports</dt><dd>
@@ -42,7 +23,9 @@ none yet
 % if second:
     <div><dt><bdi>{{second.alias or 'Second relay'}}</bdi></dt><dd>{{'on' if machine.second_relay else 'off'}}</dd></div>
 % end
+% if t.amps > 0:
     <div><dt>Current</dt><dd>{{f'{t.amps:.1f} A'}}</dd></div>
+% end
 % if t.wifi_signal_db is not None or t.wifi_signal_percent is not None:
     <div><dt>Wi-Fi</dt><dd>{{f'{t.wifi_signal_db:.0f} dBm' if t.wifi_signal_db is not None else ''}} {{f'({t.wifi_signal_percent:.0f} %)' if t.wifi_signal_percent is not None else ''}}</dd></div>
 % end
@@ -57,7 +40,9 @@ none yet
 </div>
 
 <h2 id="free">When is it free?</h2>
-% if past.first is None:
+% if always_on:
+<p>Always on: no card is needed, so its use is not known.</p>
+% elif past.first is None:
 <p>Nothing has happened at this machine yet. Its use is shown here as soon as somebody puts in a card.</p>
 % else:
 <p>How much of the time it was in use in the last {{days}} days, in percent\\
@@ -92,10 +77,10 @@ none yet
   <div><dt>Locked out</dt><dd>{{share(past.seconds('locked'), length)}}</dd></div>
   <div><dt>Either</dt><dd>{{share(past.seconds('unavailable'), length)}}</dd></div>
 </dl>
-<figure class="panel chart" data-series="2" data-colours="in_use" data-unit="h" data-table="days">
+<figure hidden class="panel chart" data-series="2" data-colours="in_use" data-unit="h" data-table="days">
   <figcaption>Hours in use, day by day</figcaption>
 </figure>
-<figure class="panel chart" data-series="4,5" data-colours="oopsed,locked" data-unit="%" data-max="100" data-table="days">
+<figure hidden class="panel chart" data-series="4,5" data-colours="oopsed,locked" data-unit="%" data-max="100" data-table="days">
   <figcaption>Part of each day oopsed and locked out, in percent</figcaption>
 </figure>
 <details class="panel">
@@ -119,7 +104,7 @@ none yet
 
 <h2 id="wifi">Wi-Fi of its reader</h2>
 % if signals:
-<figure class="panel chart line" data-series="1,2" data-colours="in_use,locked" data-unit="dBm" data-table="signals">
+<figure hidden class="panel chart line" data-series="1,2" data-colours="in_use,locked" data-unit="dBm" data-table="signals">
   <figcaption>Signal in the last two days, in dBm. Closer to 0 is better; below −80 reports may get lost.</figcaption>
 </figure>
 <details class="panel">
@@ -140,6 +125,7 @@ none yet
 % end
 
 <h2 id="events">What happened</h2>
+<div id="timeline" data-live>
 % if events:
 <ol class="timeline">
 %   for event in events:
@@ -156,4 +142,8 @@ none yet
 </p>
 % else:
 <p>Nothing{{' before that' if before else ' yet'}}.</p>
+% end
+</div>
+% if viewer.admin:
+%   include('dialog.tpl', buttons=buttons, back=url('machines', machine.name))
 % end

@@ -8,7 +8,7 @@
 </dl>
 
 <h2 id="machines">By machine</h2>
-<figure class="panel chart lying" data-series="2" data-colours="in_use" data-unit="h" data-rows="15" data-table="by-machine">
+<figure hidden class="panel chart lying" data-series="2" data-colours="in_use" data-unit="h" data-rows="15" data-table="by-machine">
   <figcaption>Hours in use in the last {{days}} days{{', the 15 most used machines' if len(rows) > 15 else ''}}</figcaption>
 </figure>
 <div class="panel scroll" tabindex="0" role="region" aria-labelledby="machines">
@@ -30,7 +30,7 @@
 </div>
 
 <h2 id="weeks">By week</h2>
-<figure class="panel chart" data-series="2" data-colours="in_use" data-unit="h" data-table="by-week">
+<figure hidden class="panel chart" data-series="2" data-colours="in_use" data-unit="h" data-table="by-week">
   <figcaption>Hours in use in each of the last {{number_of_weeks}} weeks; the last one is not over</figcaption>
 </figure>
 <details class="panel">
