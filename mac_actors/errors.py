@@ -13,7 +13,8 @@
     │   └── DirectoryInUse   by another process
     ├── ServerError          the server that a command talks to refused or could not be reached
     │   └── NoServer         it could not be reached
-    └── ChatError            the chat refused a post
+    └── ChatError            the chat refused a post, or a receiver of webhooks an event
+        └── EventRefused     this event alone
 """
 
 from __future__ import annotations
@@ -105,3 +106,7 @@ class ChatError(MacError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class EventRefused(ChatError):  # noqa: N818 - a state of affairs
+    """A receiver of webhooks can be reached, and refused this event: it may take others."""

@@ -20,6 +20,7 @@ from mac_actors.settings import from_environment
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.environment import VARIABLES
 from mac_actors.settings.variables import Variable
+from mac_actors.settings.webhooks import WebhookEntry
 from tests.e2e.processes import PATIENCE, environment, free_port, serve_in_shell
 from tests.web.client import described
 
@@ -115,7 +116,7 @@ def test_every_call_of_the_api_is_explained(call: str) -> None:
     assert f"``{call}``" in PAGES["http.rst"]
 
 
-@pytest.mark.parametrize("model", [MachineEntry, SecondRelayEntry, UserEntry])
+@pytest.mark.parametrize("model", [MachineEntry, SecondRelayEntry, UserEntry, WebhookEntry])
 def test_every_key_of_the_files_is_explained(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())
 

@@ -9,8 +9,14 @@ from pydantic import BaseModel
 
 from mac_actors.settings import environment
 from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.webhooks import WebhookEntry
 
-MODELS: dict[str, type[BaseModel]] = {"machine": MachineEntry, "second_relay": SecondRelayEntry, "user": UserEntry}
+MODELS: dict[str, type[BaseModel]] = {
+    "machine": MachineEntry,
+    "second_relay": SecondRelayEntry,
+    "user": UserEntry,
+    "webhook": WebhookEntry,
+}
 
 _TYPES = {str: "string", bool: "true or false", list: "list of strings"}
 

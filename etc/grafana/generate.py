@@ -149,9 +149,9 @@ def hours_in_use() -> Any:
     return made.orientation(looks.VizOrientation.HORIZONTAL).display_mode(looks.BarGaugeDisplayMode.BASIC)
 
 
-def quantile(share: float) -> str:
-    """Return the latency that this share of the reports stays below."""
-    return f"histogram_quantile({share}, sum by (le) (rate({table.REPORT_SECONDS.name}_bucket[$__rate_interval])))"
+def quantile(share: float, metric: table.Metric = table.REPORT_SECONDS, over: str = "$__rate_interval") -> str:
+    """Return the seconds that this share of a histogram stays below."""
+    return f"histogram_quantile({share}, sum by (le) (rate({metric.name}_bucket[{over}])))"
 
 
 def hourly(metric: table.Metric, label: str) -> prometheus.Dataquery:
@@ -218,6 +218,24 @@ ROWS: list[tuple[str, list[Any]]] = [
                 note="Below 10 s when all is well.",
             ),
             lines("Current", [query(gauge("machine_current_amps"), "{{display_name}}")], "amp", width=12),
+            lines(
+                "From a command to the reader's next report",
+                [
+                    query(quantile(share, table.OBEYED_SECONDS, "1h"), label)
+                    for share, label in ((0.5, "half below"), (0.99, "99 % below"))
+                ],
+                "s",
+                width=12,
+                note="Far below a second where readers take pokes.",
+            ),
+            bars(
+                "Pokes, per hour",
+                [
+                    query(f"increase({metric.name}[1h])", word)
+                    for metric, word in ((table.POKES_SENT, "sent"), (table.POKES_ANSWERED, "answered"))
+                ],
+                width=12,
+            ),
         ],
     ),
     (
@@ -254,16 +272,17 @@ ROWS: list[tuple[str, list[Any]]] = [
             bars("Actors restarted, per hour", [hourly(table.RESTARTS, "kind")]),
             lines(
                 "Notices in the outbox",
-                [query(table.NOTICES_WAITING.name, "{{channel}} channel")],
+                [query(table.NOTICES_WAITING.name, "{{channel}}")],
                 "short",
-                note="Empty where Slack is not set up.",
+                note="Empty without Slack and webhooks.",
             ),
-            lines("Age of the oldest notice", [query(table.NOTICES_AGE.name, "{{channel}} channel")], "s"),
+            lines("Age of the oldest notice", [query(table.NOTICES_AGE.name, "{{channel}}")], "s"),
             bars(
                 "Notices, per hour",
                 [
                     query(f"sum(increase({table.NOTICES_SENT.name}[1h]))", "sent"),
                     query(f"sum(increase({table.NOTICES_RETRIED.name}[1h]))", "tried again"),
+                    query(f"sum(increase({table.NOTICES_GIVEN_UP.name}[1h]))", "given up"),
                 ],
             ),
             lines(

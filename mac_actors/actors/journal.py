@@ -17,7 +17,6 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
-from mac_actors.core.notices import Channel
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
 from mac_actors.storage.engine import BadRecordError
@@ -49,7 +48,7 @@ class Journal(Pump):
         self.batches = 0
         """Transactions written; together they took :attr:`commit_seconds`."""
         self.commit_seconds = 0.0
-        self.queued: Counter[Channel] = Counter()
+        self.queued: Counter[str] = Counter()
         """Notices put into the outbox."""
         self.lost = 0
         """Records that could never be written, whatever the disk: a mistake of ours, each said in the log."""
@@ -65,6 +64,15 @@ class Journal(Pump):
         self._queue.append((record, latch, time.monotonic()))
         self.wake()
         return latch
+
+    def write(self, record: Record, timeout: float) -> None:
+        """Have a record on disk when this returns; no actor may call it.
+
+        Raises :class:`StorageError` when that takes longer than ``timeout`` seconds: it may get there yet.
+        """
+        latch = self.record(record)
+        if not latch.wait(timeout) or not latch.durable:
+            raise StorageError("the disk does not take the changes (yet): look at it, then try again")
 
     @property
     def depth(self) -> int:

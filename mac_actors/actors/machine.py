@@ -16,6 +16,7 @@ from pykka.typing import proxy_method
 
 from mac_actors import clock
 from mac_actors.actors.journal import Journal
+from mac_actors.actors.poker import Poker
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping
@@ -24,7 +25,7 @@ from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.flapping import Flapping
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, notices
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
 from mac_actors.core.outputs import outputs
 from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
@@ -71,10 +72,13 @@ class MachineContext:
     """What all machine actors share: their ways out, none of which may block."""
 
     journal: Journal
+    poker: Poker
     commit_budget: float
     """Seconds that an answer may wait for the disk."""
     chat: bool
     """Whether notices are to be written for a chat."""
+    webhooks: Callable[[Outcome], tuple[Notice, ...]]
+    """Returns what is to be written for webhooks."""
     announce: Callable[[tuple[Outcome, ...]], None]
     notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
@@ -117,11 +121,14 @@ class MachineActor(MacActor):
             case Commanded(command=command, chat_event=chat_event):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
-                self._directory = directory
+                self._directory, before = directory, self._outputs
                 if config is not None:
                     self._config = config
                     self._outputs = outputs(config, self._state)
-                return self._apply(Configured(at))
+                answer = self._apply(Configured(at))
+                if self._outputs != before:
+                    self._context.poker.poke(self._config.name)
+                return answer
             case SaveTelemetry():
                 if self._state.last_checkin != self._saved_checkin:
                     self._context.journal.record(Record(record_state(self._config.name, self._state)))
@@ -137,6 +144,7 @@ class MachineActor(MacActor):
         report = arrived.report
         if is_older(self._state, report):
             return None  # it changes nothing anyway
+        self._context.poker.heard(self._config.name, arrival(report), arrived.address, report.telemetry.poke)
         two_readers = self._two_readers.seen(arrival(report), report.telemetry, arrived.address)
         if self._two_readers_changed(two_readers) and two_readers:
             self._context.notify(
@@ -189,12 +197,16 @@ class MachineActor(MacActor):
             )
         if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
             raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
+        had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
+                tuple(
+                    (journal_row(one), self._notices(one, decision.state) + self._context.webhooks(one))
+                    for one in decision.outcomes
+                ),
                 seen=seen,
             )
             self._written = journal.record(record)
@@ -205,6 +217,11 @@ class MachineActor(MacActor):
         self._context.published[self._config.name] = (self._config, decision.state)
         if decision.outcomes:
             self._context.announce(decision.outcomes)
+        if isinstance(given, Command):
+            stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
+            self._context.poker.poke(self._config.name, stops=stops and had_power)
+        elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
+            self._context.poker.poke(self._config.name)  # a report ended the session that a lock had waited for
         answer = Answer(self._outputs, decision.outcomes, decision.already)
         if self._written is not None and (decision.changed or decision.already):
             # what is so already, too, counts as done only once it is on disk

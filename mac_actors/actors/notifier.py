@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.pump import Pump
+from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import Channel, ThreadKey, text_in
@@ -99,11 +98,7 @@ class Notifier:
 
     def troubles(self) -> dict[str, str]:
         """Return, by channel, why posts are refused at the moment."""
-        return {
-            f"{channel} channel": channel_notifier.error
-            for channel, channel_notifier in self.channels.items()
-            if channel_notifier.error
-        }
+        return {one.label: one.error for one in self.channels.values() if one.error}
 
     def close(self, timeout: float = 1.5) -> None:
         """Stop after the posts under way, which are waited for, ``timeout`` seconds at the most. What is still in the
@@ -112,17 +107,11 @@ class Notifier:
         wait_for_ends([channel_notifier.stop() for channel_notifier in self.channels.values()], timeout)
 
 
-class ChannelNotifier(Pump):
+class ChannelNotifier(Outlet):
     """The way to one channel's actor, for any thread. What waits is in the outbox, on disk."""
 
     def __init__(self, channel: Channel, chat: Chat, journal: Journal) -> None:
         self.channel = channel
-        self.error: str | None = None
-        """Why the last post was refused; ``None`` while all is well."""
-        self.posted = 0
-        self.retried = 0
-        self.failing_since: float | None = None
-        """Since when (``time.monotonic()``) posts are refused; ``None`` while all is well."""
         self._chat = chat
         self._journal = journal
         self._taken = 0  # id of the last notice that the chat took; its row may still be in the outbox
@@ -133,7 +122,7 @@ class ChannelNotifier(Pump):
         self._settling = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._update_limiter = RateLimiter(SLOWER * chat.seconds_per_post)
-        super().__init__(f"{channel} notifier")
+        super().__init__(f"{channel} notifier", f"{channel} channel")
 
     def say_now(self, text: str) -> None:
         """Post a text that is in no outbox; at most the last 100 are kept."""
@@ -160,9 +149,7 @@ class ChannelNotifier(Pump):
                 delay, wanted = backoff.next(), error.retry_after if isinstance(error, ChatError) else None
                 self._stopping.wait(delay if wanted is None else wanted)
                 continue
-            if self.error is not None:
-                log.warning("the %s channel takes notices again", self.channel)
-            self.error = self.failing_since = None
+            self._well()
             backoff.reset()
 
     def _settle_one(self) -> bool:
@@ -190,9 +177,7 @@ class ChannelNotifier(Pump):
         if seconds <= 0:
             return True
         self._settle_at = time.monotonic() + seconds
-        later = threading.Timer(seconds, self.wake)
-        later.daemon = True
-        later.start()
+        self.wake_after(seconds)
         return False
 
     def _next(self) -> list[Waiting]:
@@ -239,13 +224,6 @@ class ChannelNotifier(Pump):
             if thread:
                 return thread
         return None
-
-    def _complain(self, error: ChatError | StorageError) -> None:
-        self.retried += 1
-        if str(error) != self.error:
-            log.error("notices for the %s channel wait: %s", self.channel, error)
-        self.error = str(error)
-        self.failing_since = self.failing_since or time.monotonic()
 
 
 class RateLimiter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import resource
 import shutil
@@ -58,6 +59,17 @@ def connect(url: str | None) -> Client:
     """Return a client of the server at ``url``, or where the environment says it is."""
     return Client.at(url, "--url")
 
+
+def _login_name() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
+
+
+by_option = click.option(
+    "--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins."
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="The API's JSON, for programs.")
 

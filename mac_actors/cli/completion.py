@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import click
@@ -33,3 +34,15 @@ def _look(url: str | None, found: dict[str, str | None]) -> None:
             found |= {machine["name"]: machine["alias"] for machine in connect(url).machines()}
         else:
             found |= {name: entry.get("alias") for name, entry in json.loads(path.read_bytes()).items()}
+
+
+def name_argument(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add NAME to a command. One with spaces need not be quoted."""
+    return click.argument(
+        "name",
+        metavar="NAME" if required else "[NAME]",
+        nargs=-1,
+        required=required,
+        callback=lambda _ctx, _param, words: " ".join(words) or None,
+        shell_complete=machine_names,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mac_actors.cli.common import connect, json_option, show_json, show_notes, url_option
-from mac_actors.cli.completion import machine_names
+from mac_actors.cli.common import by_option, connect, json_option, show_json, show_notes, url_option
+from mac_actors.cli.completion import name_argument
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.changed import Changed
 from mac_actors.core.text import duration, local_time
@@ -25,20 +24,8 @@ FOLLOW_SECONDS = 1.0
 """How often ``events --follow`` looks for new events."""
 
 
-def _name_argument(*, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add NAME to a command. One with spaces need not be quoted."""
-    return click.argument(
-        "name",
-        metavar="NAME" if required else "[NAME]",
-        nargs=-1,
-        required=required,
-        callback=lambda _ctx, _param, words: " ".join(words) or None,
-        shell_complete=machine_names,
-    )
-
-
 @click.command(short_help="Show all machines, or one, as they are now.")
-@_name_argument(required=False)
+@name_argument(required=False)
 @json_option
 @url_option
 def status(name: str | None, as_json: bool, url: str | None) -> None:
@@ -108,9 +95,9 @@ _DONE = {
 
 def _command(command: str) -> click.Command:
     @click.command(command, help=_HELP[command], short_help=_HELP[command].replace(" (or alias)", ""))
-    @_name_argument(required=True)
+    @name_argument(required=True)
     @click.option("--reason", help="Why; shown to everybody.")
-    @click.option("--by", default=_login_name, show_default="your login name", help="Who does it; shown to admins.")
+    @by_option
     @url_option
     def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
         client = connect(url)
@@ -126,15 +113,8 @@ def _command(command: str) -> click.Command:
     return run
 
 
-def _login_name() -> str | None:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return None
-
-
 @click.command(short_help="Show what happened.")
-@_name_argument(required=False)
+@name_argument(required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on, and show new events as they happen.")
 @click.option(
     "--limit", "-n", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to begin with."

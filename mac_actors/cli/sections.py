@@ -18,13 +18,15 @@ SECTIONS = {
     "Look, at a running server": {"status": "remote", "events": "remote", "usage": "history", "health": "health"},
     "Change something, at a running server": dict.fromkeys(
         ("oops", "lock", "clear", "unoops", "unlock", "reload"), "remote"
-    ),
+    )
+    | {"readers": "readers"},
     "Users": {"users": "users", "forget": "history"},
     "Look after the server's own computer": {
         "backup": "storage",
         "restore": "storage",
         "verify": "storage",
         "slack": "slack",
+        "webhooks": "webhooks",
         "import-dm-mac": "migration",
     },
     "Develop": {"shell": "shell", "simulate": "simulate"},

@@ -64,6 +64,11 @@ def restore(file: Path) -> None:
         click.echo("The former database can't be read. Oops and lock again by hand what should be.")
     elif done.lifted:
         click.echo(f"No longer as in the former database: {', '.join(done.lifted)}. Oops or lock again what should be.")
+    if done.old_keys:
+        click.echo(
+            f"The keys of {count(done.old_keys, 'reader')} are those of the backup. A reader that was given another "
+            "since is refused: rotate its key, and flash it."
+        )
     click.echo("Start the server now.")
 
 

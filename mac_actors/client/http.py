@@ -47,6 +47,9 @@ _KINDS = {
     "updated": int,
     "done": bool,
     "powered_on": list,
+    "readers": list,
+    "key": str,
+    "native_api": bool,
 }
 """Keys by which an answer is known as a mac-actors server's, and what they are."""
 
@@ -130,6 +133,26 @@ class Client:
     def ready(self) -> dict[str, Any]:
         """Return whether the server is ``ready`` to serve, ``problems``, and ``notes`` on what is wrong beside that."""
         return self._ours(self._send("GET", "/readyz")[1], "ready")
+
+    def poke(self, machine: str) -> dict[str, Any]:
+        """Have a reader report now; returns how many ``seconds`` that took."""
+        return self._get("native_api", "POST", f"/api/machine/poke/{quote(machine, safe='')}")
+
+    def readers(self) -> list[dict[str, Any]]:
+        """Return all readers: whether they have keys, and their firmware."""
+        readers: list[dict[str, Any]] = self._get("readers", "GET", "/api/readers")["readers"]
+        return readers
+
+    def reader_key(self, method: str, machine: str, by: str | None) -> dict[str, Any]:
+        """Give a machine's reader a key (``POST``) or a new one (``PUT``); returns ``machine`` and ``key``."""
+        return self._get("key", method, *self._key(machine, by))
+
+    def revoke_key(self, machine: str, by: str | None) -> None:
+        """Take a machine's reader its keys."""
+        self._call("DELETE", *self._key(machine, by))
+
+    def _key(self, machine: str, by: str | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+        return f"/api/reader/{quote(machine, safe='')}/key", {}, {"by": by, "source": "cli"}
 
     def reload(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read both files again; returns what changed, with ``warnings``."""

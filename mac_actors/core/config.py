@@ -143,16 +143,36 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """Both configuration files, valid, as one value: they are swapped together.
+class WebhookConfig:
+    """Where outcomes of some ``kinds`` are sent, with or without names. The URL may be a secret too."""
 
-    ``users_mtime`` is when the users file was last written, ``loaded_at`` when both were read.
+    name: str
+    url: str = field(repr=False)
+    kinds: frozenset[str]
+    secret: str = field(repr=False)
+    names: bool = False
+
+    @property
+    def channel(self) -> str:
+        """By this the outbox knows what waits for it."""
+        return f"{WEBHOOK_CHANNEL}{self.name}"
+
+
+WEBHOOK_CHANNEL = "webhook "
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The configuration files, valid, as one value: they are swapped together.
+
+    ``users_mtime`` is when the users file was last written, ``loaded_at`` when they were read.
     """
 
     machines: Mapping[str, MachineConfig]
     directory: Directory
     loaded_at: datetime
     users_mtime: datetime | None = None
+    webhooks: Mapping[str, WebhookConfig] = field(default_factory=dict)
 
 
 SHRINK_FROM = 20

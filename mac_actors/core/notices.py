@@ -47,9 +47,9 @@ class ThreadKey:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One post to be made."""
+    """One post to be made, or one event to be sent: then ``channel`` is a webhook's, and there is no text."""
 
-    channel: Channel
+    channel: str
     text: str
     opens: ThreadKey | None = None
     """The thread that this notice begins: an oops or a lock, until it is lifted."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mac_actors.core.config import MachineConfig
+from mac_actors.core.inputs import Report
 from mac_actors.core.readable import Readable
+from mac_actors.core.reports import has_rebooted, is_heartbeat
 from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind
 
 LCD_COLUMNS = 16
@@ -73,6 +75,18 @@ def outputs(config: MachineConfig, state: MachineState) -> Outputs:
         second_relay=second_relay_on(config, state),
         always_on=config.always_enabled and not state.flagged,
     )
+
+
+def kept_outputs(config: MachineConfig, state: MachineState, report: Report) -> Outputs:
+    """Return what is told to a reader whose report does not count: what is so, but nothing is to start by it.
+
+    Power stays only where the report has nothing against it.
+    """
+    now = outputs(config, state)
+    as_before = is_heartbeat(state, report) or (now.always_on and not report.oops)
+    if as_before and not has_rebooted(state, report):
+        return now
+    return replace(now, relay=False, second_relay=False)
 
 
 def _shown(config: MachineConfig, state: MachineState) -> tuple[str, str, RGB]:

@@ -137,7 +137,7 @@ class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading".
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
-    every report of it.
+    every report of it, ``poke`` is the UDP port at which it takes pokes (:mod:`mac_actors.actors.poker`).
     """
 
     uptime: float | None = None
@@ -149,6 +149,7 @@ class Telemetry(Readable):
     firmware: str | None = None
     boot: int | None = None
     count: int | None = None
+    poke: int | None = None
 
 
 NO_TELEMETRY = Telemetry()

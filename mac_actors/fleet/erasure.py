@@ -12,8 +12,8 @@ from rapidfuzz import fuzz, process
 from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User, fold_name, normalize_fob
 from mac_actors.core.redaction import Redaction
-from mac_actors.errors import StorageError, UnknownPerson
-from mac_actors.storage import redaction
+from mac_actors.errors import UnknownPerson
+from mac_actors.storage import redaction, slack_users
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import BATCH
 
@@ -78,7 +78,7 @@ def find(person: str, directory: Directory, journal: Journal) -> Candidate:
 def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgotten:
     """Forget this person. Interrupted at any moment, it is begun again and does the rest.
 
-    Raises :class:`StorageError` when the disk does not take it; what was done until then is done.
+    Raises :class:`~mac_actors.errors.StorageError` when the disk does not take it; what was done until then is done.
     """
     with _one:
         store = journal.store
@@ -92,12 +92,13 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         numbers = sorted(ids)
         for at in range(0, len(numbers), BATCH):
             batch = redaction.again(store, numbers[at : at + BATCH], person)
-            _write(journal, Record(rewrites=batch.rewrites))
+            journal.write(Record(rewrites=batch.rewrites), WRITE_SECONDS)
             events += len(batch.rewrites)
             current += batch.left
             time.sleep(PAUSE_SECONDS)
         notices = store.notices_with(person.out_of)
-        _write(journal, Record(reworded=notices, scrub=True))
+        linked = slack_users.slack_ids_of(store, who.account_id) if who.account_id else ()
+        journal.write(Record(reworded=notices, unlinked=linked, scrub=True), WRITE_SECONDS)
         emptied = _empty_log(journal)
         store.remove_leftovers()
         return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
@@ -111,12 +112,6 @@ def _redaction(who: Candidate, user: User | None, lines: Sequence[tuple[int, str
         fobs |= set(user.fob_codes)
     accounts = frozenset({who.account_id} if who.account_id else ())
     return Redaction(accounts, frozenset(names - {""}), frozenset(filter(None, fobs)))
-
-
-def _write(journal: Journal, record: Record) -> None:
-    latch = journal.record(record)
-    if not latch.wait(WRITE_SECONDS) or not latch.durable:
-        raise StorageError("the disk does not take the changes (yet): look at it, then forget them once more")
 
 
 def _empty_log(journal: Journal) -> bool:

@@ -17,21 +17,27 @@ from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy
 from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.outlet import Outlet
+from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import ANSWER_SECONDS, Answer
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
+from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
+from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
 from mac_actors.fleet.protocol import AnyFleet
+from mac_actors.fleet.reader_keys import ReaderKeyring
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
@@ -59,8 +65,9 @@ class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
-    are posted, ``None`` for nowhere; ``missing`` says whose silence is said; ``retention_days`` after how many days
-    names are removed from the journal, ``None`` for never.
+    are posted, ``None`` for nowhere; ``send`` takes events to the webhooks, ``None``: nothing does; ``missing`` says
+    whose silence is said; ``retention_days`` after how many days names are removed from the journal, ``None``: never;
+    ``restarter`` stops machines whose firmware takes no pokes.
     """
 
     def __init__(
@@ -70,25 +77,38 @@ class MachineFleet(AnyFleet):
         *,
         commit_budget: float = 0.25,
         chat: Chat | None = None,
+        send: Send | None = None,
         missing: Watched = Watched.SEEN,
         retention_days: int | None = None,
+        restarter: Restarter | None = None,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
+        self.poker = Poker(restarter)
         self.custom = CustomActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
-        if self.notifier:
-            self.journal.on_commit = self.notifier.wake
+        self.webhooks = Webhooks(send, self.journal, self.notify) if send else None
+        if self.webhooks:
+            self.webhooks.configure(configuration.webhooks)
+        self.journal.on_commit = self._wake_outlets
         self.refused_readers = RefusedReaders(self.notify)
+        self.reader_keys = ReaderKeyring(self.journal, self.notify)
         context = MachineContext(
-            self.journal, commit_budget, chat is not None, self._announce, self.notify, self.refused_readers.why
+            self.journal,
+            self.poker,
+            commit_budget,
+            chat is not None,
+            self.webhooks.notices if self.webhooks else lambda outcome: (),
+            self._announce,
+            self.notify,
+            self.refused_readers.why,
         )
-        pumps = (self.publisher, *(self.notifier.channels.values() if self.notifier else ()))
+        pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
-        self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
+        self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
         self._missing = MissingReaders(missing, self.started_at)
@@ -97,13 +117,15 @@ class MachineFleet(AnyFleet):
                 "fleet-watch",
                 Chore("restart dead actors", self.restart_dead),
                 Chore("look at the disk", self._health.look_at_disk),
-                Chore("look at the chat", self._health.look_at_chat),
+                Chore("look at chat and webhooks", self._health.look_at_outlets),
                 Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
                 Chore("save telemetry", self.supervisor.save_telemetry),
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
-        self.retention = None if retention_days is None else Retention(self.journal, retention_days, self.notify)
+        self.retention = (
+            None if retention_days is None else Retention(self.journal, retention_days, self.notify, self._accounts)
+        )
         if self.retention is not None:
             disk.append(Chore("remove names from old events", self.retention.step))
         self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
@@ -161,6 +183,23 @@ class MachineFleet(AnyFleet):
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
         return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
+
+    def kept_outputs(self, name: str, report: Report) -> Outputs:
+        """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
+        self.supervisor.find(name)
+        return kept_outputs(*self.supervisor.published[name], report)
+
+    def poke(self, name_or_alias: str) -> Poked:
+        """Have a machine's reader report now, and wait for its report.
+
+        Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` where its firmware can't be asked to.
+        """
+        self.supervisor.check_open()
+        machine = self.configuration.machines[self.find(name_or_alias)]
+        try:
+            return self.poker.try_out(machine.name)
+        except MachineUnavailable as error:
+            raise MachineUnavailable(f"{machine.display_name}: {error}") from error
 
     # seeing
 
@@ -227,6 +266,15 @@ class MachineFleet(AnyFleet):
         elif self.notifier:
             self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
 
+    def outlets(self) -> dict[str, Outlet]:
+        """Return who takes what is in the outbox to somebody outside, by channel."""
+        chat = self.notifier.channels.items() if self.notifier else ()
+        return {**dict(chat), **(self.webhooks.notifiers if self.webhooks else {})}
+
+    def _wake_outlets(self) -> None:
+        for outlet in self.outlets().values():
+            outlet.wake()
+
     def health(self) -> dict[str, str]:
         stopping = {"fleet": "stopping"} if self.supervisor.closed else {}
         return stopping | self._health.troubles()
@@ -239,13 +287,19 @@ class MachineFleet(AnyFleet):
     # changing
 
     def reload(self, new: Configuration, *, machines: bool = True, force: bool = False) -> ReloadSummary:
-        """Swap machines and users (``machines=False``: the users alone) for newly read ones.
+        """Swap all files (``machines=False``: the users alone) for newly read ones.
 
         Raises :class:`ReloadRefused`, having changed nothing, when more than half of 20 or more users
         would go, or a machine on which a session runs, unless ``force``.
         """
         self.supervisor.check_open()
-        return reload(self.supervisor, new, machines=machines, force=force)
+        summary = reload(self.supervisor, new, machines=machines, force=force)
+        if self.webhooks and machines:
+            self.webhooks.configure(new.webhooks)
+        return summary
+
+    def _accounts(self) -> set[str]:
+        return {user.account_id for user in self.configuration.directory.users}
 
     # for the watch
 
@@ -276,8 +330,10 @@ class MachineFleet(AnyFleet):
             watch.stop()
         self.supervisor.stop_all(ANSWER_SECONDS)
         self.custom.close()
+        self.poker.close()
         self.publisher.close()
-        if self.notifier:
-            self.notifier.close()
+        for way_out in (self.notifier, self.webhooks):
+            if way_out:
+                way_out.close()
         self.journal.close()
         self.store.close()

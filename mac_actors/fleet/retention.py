@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.replies import Latch
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
-from mac_actors.storage import redaction
+from mac_actors.storage import redaction, slack_users
 from mac_actors.storage.codec import timestamp
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import CLOCK_NOTE, NOTE, Batch, Progress
@@ -35,12 +35,20 @@ TRUSTED = timedelta(days=90)
 class Retention:
     """Goes on by one small batch at each :meth:`step`; killed at any moment it goes on from there at the next start.
 
-    ``days``: from which age on. ``say`` posts a line to the control channel. While it runs it notes once a day that it
+    ``days``: from which age on. ``say`` posts a line to the control channel. ``accounts`` has those of the users file:
+    of others it is forgotten, too, which Slack user they are. While it runs it notes once a day that it
     believed the clock. After a longer time without a sign of life it asks: what it does can't be undone.
     """
 
-    def __init__(self, journal: Journal, days: int, say: Callable[[str], None] = log.warning) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        days: int,
+        say: Callable[[str], None] = log.warning,
+        accounts: Callable[[], Collection[str]] | None = None,
+    ) -> None:
         self._journal = journal
+        self._accounts = accounts
         self._store = journal.store
         self._days = days
         self._say = say
@@ -103,6 +111,7 @@ class Retention:
             self._upto = redaction.last_older(self._store, before)
             batch = redaction.again(self._store, self._progress.left, before=before)  # what was so may be over by now
             self._left = batch.left
+            self._forget_links(before)
             if batch.rewrites or batch.left != self._progress.left:
                 self._write(batch, self._progress.through)
             return
@@ -115,6 +124,14 @@ class Retention:
             self._latch = self._journal.record(Record(scrub=True))
         else:
             self._end()
+
+    def _forget_links(self, before: datetime) -> None:
+        if self._accounts is None:
+            return
+        known = self._accounts()
+        links = slack_users.all_links(self._store)
+        if gone := tuple(link.id for link in links if link.at < before and link.account_id not in known):
+            self._journal.record(Record(unlinked=gone))
 
     def _write(self, batch: Batch, through: int) -> None:
         self._changed += len(batch.rewrites)

@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -37,7 +37,11 @@ class Supervisor:
     """All machines' actors, started from what is on disk. It also restarts those of the journal and of other pumps."""
 
     def __init__(
-        self, configuration: Configuration, context: MachineContext, pumps: Iterable[Pump], restarts: Restarts
+        self,
+        configuration: Configuration,
+        context: MachineContext,
+        pumps: Callable[[], Iterable[Pump]],
+        restarts: Restarts,
     ) -> None:
         self.configuration = configuration
         """The present rules."""
@@ -53,7 +57,7 @@ class Supervisor:
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
         self._context = context
-        self._pumps = (self.journal, *pumps)
+        self._pumps = pumps
         self._restarts = restarts
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
@@ -147,7 +151,7 @@ class Supervisor:
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):
                     self._restart(name, ref)
-        for pump in self._pumps:
+        for pump in (self.journal, *self._pumps()):
             if not pump.ref.is_alive() and self._restarts.allow(pump.name):
                 pump.restart()
                 self._restarted(pump.name, pump.name, f"The {pump.name} actor")
@@ -155,7 +159,7 @@ class Supervisor:
     @property
     def kinds_of_actors(self) -> tuple[str, ...]:
         """The words that restarts are counted by."""
-        return ("machine", *(pump.name for pump in self._pumps))
+        return ("machine", *(pump.name for pump in (self.journal, *self._pumps())))
 
     def _restart(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
         """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""

@@ -17,6 +17,7 @@ from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
 from mac_actors.web.server.server import Server
 from mac_actors.web.server.tls import Tls
+from mac_actors.webhooks.sender import send
 
 if TYPE_CHECKING:
     from mac_actors.slack.connection import SlackConnection
@@ -45,6 +46,7 @@ class Service:
             missing=Watched(settings.missing_readers),
             retention_days=settings.retention_days,
             chat=self.slack.chat if self.slack else chat,
+            send=send,
         )
         access = Access(settings.tokens, public_names=settings.public_names)
         self.app = create_app(self.fleet, access, self.load, self.notes)
@@ -63,7 +65,7 @@ class Service:
         return load(self.settings, machines=machines)
 
     def reload(self) -> ReloadSummary:
-        """Read both files anew and use them, as ``POST /api/reload`` does.
+        """Read the files anew and use them, as ``POST /api/reload`` does.
 
         Raises :class:`~mac_actors.errors.ConfigError` or :class:`~mac_actors.errors.ReloadRefused`, and then
         everything is as before.
@@ -78,7 +80,8 @@ class Service:
 
     def notes(self) -> dict[str, str]:
         """Return what is wrong beside the fleet: troubles that keep no reader from being served."""
-        return self.slack.troubles() if self.slack else {}
+        hooks = self.fleet.webhooks.notifiers.values() if self.fleet.webhooks else ()
+        return (self.slack.troubles() if self.slack else {}) | {one.label: one.error for one in hooks if one.error}
 
     def stop(self) -> None:
         """Finish the requests under way, write everything, let the state directory go."""

@@ -76,11 +76,13 @@ Label = Annotated[str, AfterValidator(_readable)]
 Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Base of all entries: no key that is not known, no type but the right one."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class SecondRelayEntry(_Strict):
+class SecondRelayEntry(Strict):
     """``second_relay`` of a machine in machines.json."""
 
     authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)] = Field(
@@ -103,7 +105,7 @@ class SecondRelayEntry(_Strict):
         )
 
 
-class MachineEntry(_Strict):
+class MachineEntry(Strict):
     """One machine of machines.json."""
 
     authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
@@ -147,7 +149,7 @@ class MachineEntry(_Strict):
         )
 
 
-class UserEntry(_Strict):
+class UserEntry(Strict):
     """One user of users.json."""
 
     fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(

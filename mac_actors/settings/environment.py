@@ -40,6 +40,9 @@ MACHINE_STATE_DIR = Variable(
     "Where the server keeps its database. It is made if it is missing. One server at a time can use it. Back it up.",
     "machine_state",
 )
+MAC_WEBHOOKS = Variable(
+    "MAC_WEBHOOKS", Path, "The file of the webhooks (:doc:`webhooks`). Not set: nothing is sent to any."
+)
 
 MAC_HOST = Variable(
     "MAC_HOST",
@@ -131,7 +134,7 @@ SLACK_API_URL = Variable(
     "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
-FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR)
+FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
@@ -187,6 +190,7 @@ class Settings:
     machines_config: Path = MACHINES_CONFIG.setting
     users_config: Path = USERS_CONFIG.setting
     state_dir: Path = MACHINE_STATE_DIR.setting
+    webhooks: Path | None = MAC_WEBHOOKS.setting
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()

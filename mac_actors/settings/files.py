@@ -1,4 +1,4 @@
-"""machines.json and users.json: read, checked, and turned into the core's frozen values.
+"""machines.json, users.json and the webhooks: read, checked, and turned into the core's frozen values.
 
 Every mistake of a file is reported at once, with the file, the path inside it and what is expected.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,18 +21,20 @@ from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
 from mac_actors.settings.environment import Settings
 from mac_actors.settings.problems import excerpt, printed, problem
+from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
-    """Read both files (``machines=False``: the users alone).
+    """Read the files (``machines=False``: the users alone).
 
     Raises :class:`ConfigError` with all that is wrong in them.
     """
     return parse(
         settings.machines_config if machines else {},
         settings.users_config,
+        settings.webhooks if machines and settings.webhooks else {},
         enforce_expiration=settings.enforce_expiration,
         report_seconds=settings.report_seconds,
     )
@@ -40,17 +43,19 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
 def parse(
     machines: Path | Mapping[str, Any],
     users: Path | Sequence[Any],
+    webhooks: Path | Mapping[str, Any] = MappingProxyType({}),
     *,
     enforce_expiration: bool = False,
     report_seconds: float = REPORT_SECONDS,
 ) -> Configuration:
-    """Check machines and users, given as paths, as parsed JSON or as models.
+    """Check machines, users and webhooks, given as paths, as parsed JSON or as models.
 
     Raises :class:`ConfigError` with one line for each mistake: file, path in it, what is expected.
     """
     problems: list[str] = []
     machine_entries = _collect(_read_machines, machines, "machines", problems)
     user_entries = _collect(_read_users, users, "users", problems)
+    webhook_entries = _collect(_read_webhooks, webhooks, "webhooks", problems)
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -62,6 +67,7 @@ def parse(
         ),
         loaded_at=datetime.now(UTC),
         users_mtime=_mtime(users) if isinstance(users, Path) else None,
+        webhooks={name: entry.config(name) for name, entry in webhook_entries.items()},
     )
 
 
@@ -80,14 +86,23 @@ def _collect(
 
 
 def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]:
-    if not isinstance(data, Mapping):
-        raise ConfigError([f"expected an object: machine name → its settings, not {excerpt(data)}"])
-    for name in data:
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
-            problems.append(f"{name}: a machine's name has only the characters a-z, 0-9, _ and -")
-    entries = _validate(MachineEntry, data.items(), problems)
+    entries = _read_named(MachineEntry, "machine", data, problems)
     problems += name_clashes(entries)
     return entries
+
+
+def _read_webhooks(data: object, problems: list[str]) -> dict[str, WebhookEntry]:
+    return _read_named(WebhookEntry, "webhook", data, problems)
+
+
+def _read_named(model: type[Entry], what: str, data: object, problems: list[str]) -> dict[str, Entry]:
+    """Return the entries of a file that is an object: name → settings."""
+    if not isinstance(data, Mapping):
+        raise ConfigError([f"expected an object: {what} name → its settings, not {excerpt(data)}"])
+    for name in data:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
+            problems.append(f"{name}: a {what}'s name has only the characters a-z, 0-9, _ and -")
+    return _validate(model, data.items(), problems)
 
 
 def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
@@ -126,7 +141,7 @@ def _read_json(path: Path) -> object:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         missing = (
-            "there is no such file; MACHINES_CONFIG and USERS_CONFIG say where the two files are "
+            "there is no such file; MACHINES_CONFIG, USERS_CONFIG and MAC_WEBHOOKS say where the files are "
             f"(looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
         )
         raise ConfigError([missing]) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from mac_actors.core.config import User
 from mac_actors.core.notices import ThreadKey
 from mac_actors.core.outcomes import Cleared, Outcome
 from mac_actors.core.text import local_time
@@ -27,6 +28,8 @@ oops NAME – mark a machine as broken: its power goes off at once
 lock NAME – lock it out for maintenance: its power goes off at once
 clear NAME – lift oops and lock-out
 history NAME – what happened to it
+link @MEMBER ACCOUNT – say who a member of Slack is: account id, e-mail address or full name in users.json
+unlink @MEMBER – say that this is nobody in users.json
 help – this
 A reason may follow a colon: oops Metal Mill: belt slips
 NAME is a machine's name or alias; /oops-clear offers those that are oopsed or locked out."""
@@ -62,6 +65,31 @@ def help_text(unknown: str = "") -> str:
     """Return the help, with a word about what was not understood."""
     first = f"I don't know the command {escape(unknown)}. " if unknown else ""
     return f"{first}Mention me first, and then, on the same line, one of these commands:\n{HELP}"
+
+
+LINK_USAGE = "Mention the member, then say who it is: link @MEMBER ACCOUNT, or unlink @MEMBER. Nothing was changed."
+
+
+def linked_text(member: str, who: str, users: Sequence[User]) -> str:
+    """Say that a Slack user is linked with the only one of ``users``; or that it is not clear who is meant."""
+    if len(users) == 1:
+        return escape(f"{member} is {users[0].full_name} (account {users[0].account_id}) from now on.")
+    if users:
+        listed = ", ".join(f"{user.account_id} ({user.full_name})" for user in users[:10])
+        return escape(f"{who[:80]} may be any of {listed}: say which by account id. Nothing was changed.")
+    return escape(
+        f"Nobody in users.json has the account id, e-mail address or full name {who[:80]}. Nothing was changed."
+    )
+
+
+def unlinked_text(member: str) -> str:
+    """Say that a Slack user is nobody from now on."""
+    return escape(f"{member} is linked with nobody from now on, whatever the e-mail address; 'link' changes that.")
+
+
+def not_linkable_text(member: str) -> str:
+    """Say that this is no person, or no longer a member."""
+    return escape(f"{member} is a bot or deactivated, and can't be linked: nothing was changed.")
 
 
 NOT_A_MEMBER = "Only members of the control channel may do this: nothing was changed."

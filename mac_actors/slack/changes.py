@@ -18,6 +18,9 @@ from mac_actors.slack.people import SlackUser, SlackUsers
 log = logging.getLogger(__name__)
 
 
+UNKNOWN_ASKER = "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
+
+
 class Changes:
     """The way from Slack to the machines."""
 
@@ -38,9 +41,7 @@ class Changes:
         """
         kind = COMMANDS[command]
         if kind not in {Oops, Lock} and not person.active:
-            raise ChatError(
-                "Slack can't say who you are at the moment: nothing was changed. Try again in half a minute."
-            )
+            raise ChatError(UNKNOWN_ASKER)
         now, reasons = datetime.now(UTC), (target.reason, target.public_reason)
         return self._fleet.ask(target.name, kind(now, Source.SLACK, person.name, *reasons, given), event_id)
 

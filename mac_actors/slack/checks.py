@@ -16,7 +16,10 @@ from mac_actors.slack.gateway import REMEDIES, explain, explain_socket_mode, is_
 SCOPES = ("app_mentions:read", "channels:read", "chat:write", "groups:read", "users:read")
 """What the bot token must be allowed to do; etc/slack-manifest.yaml asks for these and a few more."""
 
-OPTIONAL_SCOPES = {"commands": "/oops-clear"}
+OPTIONAL_SCOPES = {
+    "commands": "/oops-clear",
+    "users:read.email": "members that are linked by their e-mail addresses",
+}
 """What it may be allowed to do, and what there is not without it."""
 
 _ADD_SCOPES = REMEDIES["missing_scope"].partition(": ")[2]

@@ -22,10 +22,12 @@ class Verb(StrEnum):
     LOCK = "lock"
     CLEAR = "clear"
     HISTORY = "history"
+    LINK = "link"
+    UNLINK = "unlink"
     HELP = "help"
 
 
-CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR})
+CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
 

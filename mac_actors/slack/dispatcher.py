@@ -10,12 +10,13 @@ from typing import Any
 from slack_sdk import WebClient
 
 from mac_actors.core.text import count, duration
-from mac_actors.errors import StorageError
+from mac_actors.errors import ChatError, StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import answers, notices, status
-from mac_actors.slack.changes import Changes
+from mac_actors.slack.changes import UNKNOWN_ASKER, Changes
 from mac_actors.slack.commands import CHANGING, ParsedCommand, Verb, find_quoted, moment, parse, plain
+from mac_actors.slack.home.links import Links, find_users, parse_link
 from mac_actors.slack.interactions import Interactions
 from mac_actors.slack.once import Once
 from mac_actors.slack.people import SlackUser, SlackUsers
@@ -46,6 +47,7 @@ class Dispatcher:
         self.people = SlackUsers(client)
         self._once = Once(fleet)
         self._changes = Changes(fleet, self.people)
+        self.links = Links(fleet, client)
         self.replies = Replies(client, self._control, stopping)
         self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
 
@@ -85,6 +87,8 @@ class Dispatcher:
                     return self._status(command.argument, names=channel == self._control)
                 case Verb.HISTORY:
                     return self._history(command.argument)
+                case Verb.LINK | Verb.UNLINK:
+                    return [self._link(command, person)]
                 case Verb.HELP:
                     return [answers.help_text(command.unknown)]
                 case verb:
@@ -111,6 +115,25 @@ class Dispatcher:
             server += [f"Trouble: {notices.escape(text)}" for text in fleet.health().values()]
             server += self._waiting_line(now)
         return status.status_posts(machines, server, now)
+
+    def _link(self, command: ParsedCommand, person: SlackUser) -> str:
+        found = parse_link(command.argument)
+        unlink = command.verb is Verb.UNLINK
+        if found is None or not (unlink or found[1]):
+            return answers.LINK_USAGE
+        if not person.active:
+            raise ChatError(UNKNOWN_ASKER)
+        slack_id, who = found
+        member = self.people.get(slack_id)
+        if member.active is False:
+            return answers.not_linkable_text(member.name)
+        if unlink:
+            self.links.link(slack_id, "")
+            return answers.unlinked_text(member.name)
+        users = find_users(self._fleet.configuration.directory, who)
+        if len(users) == 1:
+            self.links.link(slack_id, users[0].account_id)
+        return answers.linked_text(member.name, who, users)
 
     def _waiting_line(self, now: datetime) -> list[str]:
         try:

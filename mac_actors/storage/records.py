@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from mac_actors.core.notices import Channel, Notice, ThreadKey
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.signing import Key, ReaderKeys, read_secret
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.storage import codec
@@ -30,6 +31,18 @@ class Thread(NamedTuple):
         return self.root or self.post
 
 
+class SlackLink(NamedTuple):
+    """Which account a Slack user is; the empty one: nobody's, whatever their e-mail address may be."""
+
+    id: str
+    account_id: str
+    how: str
+    """Whether by ``e-mail`` or by an ``admin``."""
+    at: datetime
+    switched_off: tuple[str, ...] = ()
+    """The direct messages that they don't want."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What one decision wants on disk, already encoded: all of it is written, or none.
@@ -37,11 +50,14 @@ class Record:
     ``state`` is a row of machine_state; ``rows`` are journal rows, each with the notices that go with
     it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
     ``threads`` where it put those that begin one. ``seen`` is the chat event that
-    asked for all this, with its time.
+    asked for all this, with its time. ``links`` are Slack users and their accounts; before, those with the
+    ids in ``unlinked`` are forgotten.
 
     Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
     ``reworded`` texts of the outbox by id, ``notes`` what tasks write down (name, value). ``scrub`` has the small
     tables written anew, because copies of what was in them may be left in the unused parts of their pages.
+
+    ``keys`` are rows of reader_key, ``None`` for one that is to go; they are in no log.
     """
 
     state: tuple[str, str] | None = None
@@ -50,10 +66,13 @@ class Record:
     sent: tuple[int, ...] = ()
     threads: tuple[Thread, ...] = ()
     seen: tuple[str, datetime] | None = None
+    links: tuple[SlackLink, ...] = ()
+    unlinked: tuple[str, ...] = ()
     rewrites: tuple[tuple[int, str | None, str], ...] = ()
     reworded: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     scrub: bool = False
+    keys: tuple[tuple[str, dict[str, str | None] | None], ...] = field(default=(), repr=False)
 
     def posts(self) -> Iterator[Notice]:
         """Iterate over all notices in it."""
@@ -94,6 +113,16 @@ class Waiting(Notice):
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An event that waits for a webhook: its place in the outbox, its line of the journal (``None``: unreadable)."""
+
+    id: int
+    at: datetime
+    machine: str
+    entry: Entry | None
+
+
 def read_state(text: str) -> MachineState | Unreadable:
     """Decode a state."""
     try:
@@ -105,3 +134,28 @@ def read_state(text: str) -> MachineState | Unreadable:
 def record_state(name: str, state: MachineState) -> tuple[str, str]:
     """Encode a state for :attr:`Record.state`."""
     return name, codec.dump_state(state)
+
+
+def record_keys(machine: str, keys: ReaderKeys | None) -> tuple[str, dict[str, str | None] | None]:
+    """Encode the keys of a machine's reader for :attr:`Record.keys`; ``None``: it has none any more."""
+    if keys is None:
+        return machine, None
+    used, new = keys.key.used_since, keys.new
+    return machine, {
+        "key": keys.key.secret.hex(),
+        "since": codec.timestamp(keys.key.since),
+        "used_since": codec.timestamp(used) if used else None,
+        "new_key": new.secret.hex() if new else None,
+        "new_since": codec.timestamp(new.since) if new else None,
+    }
+
+
+def read_keys(row: Any) -> ReaderKeys | Unreadable:
+    """Decode a row of reader_key."""
+    try:
+        used = row.used_since and datetime.fromisoformat(row.used_since)
+        key = Key(read_secret(row.key), datetime.fromisoformat(row.since), used)
+        new = row.new_key and Key(read_secret(row.new_key), datetime.fromisoformat(row.new_since))
+        return ReaderKeys(key, new)
+    except (ValueError, TypeError) as error:
+        return Unreadable(one_line(error)[:200])

@@ -65,7 +65,9 @@ outbox = Table(
     Column("within", Text),
     Index("outbox_channel", "channel", "id"),
 )
-"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` and ``within``: a key a line."""
+"""Notices that the chat has not taken yet, and events that webhooks have not: then ``journal_id`` says which. A row is
+deleted when it was taken. ``closes`` and ``within``: a key a line.
+"""
 
 thread = Table(
     "thread",
@@ -88,6 +90,18 @@ seen_event = Table(
 )
 """Chat events that were carried out, so that a repeated delivery is not: for two hours."""
 
+reader_key = Table(
+    "reader_key",
+    metadata,
+    Column("machine", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("used_since", Text),
+    Column("new_key", Text),
+    Column("new_since", Text),
+)
+"""The keys of readers, as hexadecimal digits; ``new_key`` is there while one rotates."""
+
 note = Table(
     "note",
     metadata,
@@ -95,6 +109,17 @@ note = Table(
     Column("value", Text, nullable=False),
 )
 """How far tasks are that go on over restarts: ``retention`` has the last row of the journal that it has seen to."""
+
+slack_user = Table(
+    "slack_user",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("switched_off", Text, nullable=False),
+)
+"""Which account a Slack user is (:class:`~mac_actors.storage.records.SlackLink`)."""
 
 migration = Table(
     "migration",

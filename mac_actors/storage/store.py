@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Select, func, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
+from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
@@ -22,8 +23,8 @@ from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_stor
 from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.records import Entry, Page, Record, Thread, Unreadable, Waiting, read_state
-from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, seen_event, thread
+from mac_actors.storage.records import Due, Entry, Page, Record, Thread, Unreadable, Waiting, read_keys, read_state
+from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, reader_key, seen_event, thread
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,11 @@ class Store:
         text = self._scalar("read a machine's state", query)
         return None if text is None else read_state(text)
 
+    def reader_keys(self) -> dict[str, ReaderKeys | Unreadable]:
+        """Return the keys of all readers that have any, by machine."""
+        with self.reading("read the readers' keys") as connection:
+            return {row.machine: read_keys(row) for row in connection.execute(select(reader_key))}
+
     def page(
         self,
         *,
@@ -143,7 +149,7 @@ class Store:
             rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
         return [
             Waiting(
-                Channel(row.channel),
+                row.channel,
                 row.text,
                 ThreadKey.parse(row.opens or ""),
                 _thread_keys(row.closes),
@@ -153,6 +159,26 @@ class Store:
             )
             for row in rows
         ]
+
+    def due(self, channel: str, after: int, without: Collection[str], limit: int = 50) -> list[Due]:
+        """Return the oldest events that wait for a webhook, with ids above ``after``, ``without`` some machines'."""
+        columns = (outbox.c.id, outbox.c.at, outbox.c.journal_id, journal.c.machine, journal.c.kind, journal.c.data)
+        query = (
+            select(*columns)
+            .join(journal, journal.c.id == outbox.c.journal_id)
+            .where(outbox.c.channel == channel, outbox.c.id > after, journal.c.machine.not_in(without))
+        )
+        with self.reading("read the outbox") as connection:
+            rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
+        return [Due(r.id, datetime.fromisoformat(r.at), r.machine, _entry(r.journal_id, r.kind, r.data)) for r in rows]
+
+    def waiting_ids(self, channel: str, before: datetime | None = None) -> tuple[int, ...]:
+        """Return the places in the outbox of all that waits for a channel; ``before``: since before then."""
+        query = select(outbox.c.id).where(outbox.c.channel == channel)
+        if before is not None:
+            query = query.where(outbox.c.at < codec.timestamp(before))
+        with self.reading("read the outbox") as connection:
+            return tuple(connection.scalars(query))
 
     def thread(self, key: ThreadKey, channel: Channel) -> Thread | None:
         """Return the post that began this thread in this channel, if it is known."""
@@ -194,12 +220,12 @@ class Store:
         waiting = self.waiting_by_channel().values()
         return sum(count for count, _ in waiting), min((since for _, since in waiting), default=None)
 
-    def waiting_by_channel(self) -> dict[Channel, tuple[int, datetime]]:
+    def waiting_by_channel(self) -> dict[str, tuple[int, datetime]]:
         """Return, for each channel with notices in the outbox, how many there are and since when the oldest waits."""
         query = select(outbox.c.channel, func.count(), func.min(outbox.c.at)).group_by(outbox.c.channel)
         with self.reading("read the outbox") as connection:
             rows = connection.execute(query).all()
-        return {Channel(channel): (count, datetime.fromisoformat(oldest)) for channel, count, oldest in rows}
+        return {channel: (count, datetime.fromisoformat(oldest)) for channel, count, oldest in rows}
 
     def last_line(self) -> int:
         """Return the number of the journal's last line; 0: it has none."""

@@ -23,8 +23,17 @@ from mac_actors.core.notices import Notice
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.engine import as_storage_error
-from mac_actors.storage.records import Record
-from mac_actors.storage.schema import journal, machine_state, note, outbox, seen_event, thread
+from mac_actors.storage.records import Record, SlackLink
+from mac_actors.storage.schema import (
+    journal,
+    machine_state,
+    note,
+    outbox,
+    reader_key,
+    seen_event,
+    slack_user,
+    thread,
+)
 
 SEEN_FOR = timedelta(hours=2)
 """How long a chat event is remembered; Slack repeats one for five minutes at the most."""
@@ -60,6 +69,7 @@ class _Statements:
             return _Statement(clause, dialect, *keys)
 
         put_state, put_note, put_thread = upsert(machine_state), upsert(note), upsert(thread)
+        put_link = upsert(slack_user)
         self.put_state = made(
             put_state.on_conflict_do_update(index_elements=["name"], set_={"state": put_state.excluded.state}),
             *machine_state.columns.keys(),
@@ -74,12 +84,22 @@ class _Statements:
             ),
             *thread.columns.keys(),
         )
+        self.put_link = made(
+            put_link.on_conflict_do_update(
+                index_elements=["id"],
+                set_={name: put_link.excluded[name] for name in ("account_id", "how", "at", "switched_off")},
+            ),
+            *slack_user.columns.keys(),
+        )
+        self.drop_link = made(delete(slack_user).where(slack_user.c.id == bindparam("slack_id")))
         self.put_seen = made(upsert(seen_event).on_conflict_do_nothing(), *seen_event.columns.keys())
         self.forget_seen = made(delete(seen_event).where(seen_event.c.at < bindparam("before")))
         self.put_note = made(
             put_note.on_conflict_do_update(index_elements=["name"], set_={"value": put_note.excluded.value}),
             *note.columns.keys(),
         )
+        self.put_key = made(reader_key.insert(), *reader_key.columns.keys())
+        self.drop_key = made(delete(reader_key).where(reader_key.c.machine == bindparam("of")))
         self.rewrite = made(
             update(journal)
             .where(journal.c.id == bindparam("row"))
@@ -89,6 +109,7 @@ class _Statements:
         self.scrubbed = (
             (made(select(machine_state)), made(delete(machine_state)), self.put_state),
             (made(select(outbox)), made(delete(outbox)), self.put_outbox),
+            (made(select(slack_user)), made(delete(slack_user)), self.put_link),
         )
 
 
@@ -170,6 +191,9 @@ class Writer:
         self._doubt = _Doubt(counted, len(posts))
         with as_storage_error("write"), self._writing() as cursor:
             self._write_anew(cursor, records)
+            for machine, keys in (entry for record in records for entry in record.keys):
+                do.drop_key.run(cursor, [{"of": machine}])
+                do.put_key.run(cursor, [{"machine": machine, **keys}] if keys else [])
             do.put_state.run(cursor, [{"name": n, "state": s} for n, s in states.items()])
             do.put_journal.run(cursor, rows)
             do.put_outbox.run(cursor, posts)
@@ -178,6 +202,8 @@ class Writer:
                 cursor,
                 [t._asdict() | {"key": str(t.key), "unsettled": int(t.unsettled)} for r in records for t in r.threads],
             )
+            do.drop_link.run(cursor, [{"slack_id": i} for r in records for i in r.unlinked])
+            do.put_link.run(cursor, [_link(link) for r in records for link in r.links])
             if seen:
                 do.put_seen.run(cursor, [{"id": i, "at": codec.timestamp(at)} for i, at in seen])
                 do.forget_seen.run(cursor, [{"before": codec.timestamp(seen[-1][1] - SEEN_FOR)}])
@@ -231,10 +257,14 @@ def _fetch(raw: PoolProxiedConnection, text: str) -> Sequence[Any]:
     return cursor.fetchall()
 
 
+def _link(link: SlackLink) -> dict[str, Any]:
+    return link._asdict() | {"at": codec.timestamp(link.at), "switched_off": " ".join(link.switched_off)}
+
+
 def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, Any]:
     return {
         "at": at,
-        "channel": notice.channel.value,
+        "channel": str(notice.channel),
         "text": notice.text,
         "opens": None if notice.opens is None else str(notice.opens),
         "closes": "\n".join(map(str, notice.closes)) or None,

@@ -369,7 +369,7 @@ def notices_of(decision: Decision, channel: Channel) -> list[Notice]:
 def test_each_channel_is_told_what_the_table_says(outcome: Outcome) -> None:
     posted = notices(outcome)
     assert tuple(notice.channel for notice in posted) == POSTED[type(outcome)]
-    texts = {Channel.CONTROL: full_text(outcome), Channel.OOPS: public_text(outcome)}
+    texts: dict[str, str] = {Channel.CONTROL: full_text(outcome), Channel.OOPS: public_text(outcome)}
     assert [notice.text.partition(" Out of use")[0] for notice in posted] == [texts[n.channel] for n in posted]
 
 

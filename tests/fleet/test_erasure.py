@@ -26,8 +26,9 @@ from mac_actors.fleet.erasure import Candidate
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage import codec, redaction
 from mac_actors.storage.engine import DATABASE
-from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.records import Record, SlackLink, record_state
 from mac_actors.storage.redaction import Progress
+from mac_actors.storage.slack_users import all_links
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import verify
 from tests.fakes import ANN, BOB, RecordingChat, RefusingStore, open_fleet, report, wait_until, written
@@ -214,7 +215,7 @@ def test_a_disk_that_refuses_is_told_and_the_rest_is_done_the_next_time(
         visit(fleet, "metal-mill", ANN)
         written(fleet)
         store.refuse()
-        with pytest.raises(StorageError, match="once more"):
+        with pytest.raises(StorageError, match="try again"):
             forget_ann(fleet)
         store.mend()
         written(fleet)
@@ -431,3 +432,18 @@ def test_a_note_that_cannot_be_read_begins_anew(value: str | None) -> None:
 
 def test_progress_comes_back_as_it_was() -> None:
     assert Progress.load(Progress(7, (3, 5)).dump()) == Progress(7, (3, 5))
+
+
+def test_retention_forgets_which_slack_user_somebody_was_who_is_no_longer_a_member(fleet: MachineFleet) -> None:
+    now = datetime.now(UTC)
+    old = now - timedelta(days=31)
+    links = (
+        SlackLink("U0ANN", "1", "e-mail", old),
+        SlackLink("U0GONE", "99", "admin", old),
+        SlackLink("U0NEW", "98", "admin", now),
+    )
+    assert fleet.journal.record(Record(links=links)).wait()
+    step = retention.Retention(fleet.journal, 30, accounts=lambda: {"1"})
+    step.step()
+    written(fleet)
+    assert [link.id for link in all_links(fleet.store)] == ["U0ANN", "U0NEW"]

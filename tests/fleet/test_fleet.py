@@ -470,7 +470,7 @@ def test_no_actor_is_left_after_the_end(tmp_path: Path) -> None:
     with open_fleet(Store.open(tmp_path), chat=RecordingChat()) as fleet:
         report(fleet, "router")
         ours = set(pykka.ActorRegistry.get_all()) - before
-        assert len(ours) == 5 + 2 + len(Channel)
+        assert len(ours) == 5 + 3 + len(Channel)
     wait_until(lambda: not [ref for ref in ours if ref.is_alive()])
     assert not ours & set(pykka.ActorRegistry.get_all())
 

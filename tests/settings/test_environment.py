@@ -46,6 +46,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "commit_budget": 0.25,
         "missing_readers": "seen",
         "retention_days": None,
+        "webhooks": None,
         "slack": None,
     }
 

@@ -10,7 +10,7 @@ from slack_sdk.web import SlackResponse
 
 from mac_actors.core.notices import Channel
 from mac_actors.errors import ChatError
-from mac_actors.slack.checks import SCOPES, Check, Grade, check_all, check_channels
+from mac_actors.slack.checks import OPTIONAL_SCOPES, SCOPES, Check, Grade, check_all, check_channels
 from mac_actors.slack.gateway import _NO_THREAD, LASTING_RETRY_SECONDS, REMEDIES, SlackChat, explain, make_client
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.storage.records import Waiting
@@ -153,7 +153,10 @@ def test_an_app_made_by_hand_has_all_that_is_needed_and_is_told_what_it_lacks(wo
     found = checks(workspace)
     assert not wrong(found)
     assert found["scopes"] == Check(
-        "scopes", Grade.NOTE, "all that are needed; optional and missing: commands (for /oops-clear)"
+        "scopes",
+        Grade.NOTE,
+        "all that are needed; optional and missing: "
+        + ", ".join(f"{scope} (for {use})" for scope, use in OPTIONAL_SCOPES.items()),
     )
 
 

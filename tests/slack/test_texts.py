@@ -146,7 +146,7 @@ def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
     ],
 )
 def test_only_a_single_oops_or_lock_in_the_control_channel_has_blocks(waiting: list[Waiting]) -> None:
-    assert notices.notice_blocks(waiting[0].channel, waiting, "x") is None
+    assert notices.notice_blocks(Channel(waiting[0].channel), waiting, "x") is None
 
 
 def test_an_oops_in_the_control_channel_has_buttons_for_just_this_oops() -> None:

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, inspect, select
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.migrations import m0001_initial, m0002_history, m0003_settled, m0004_incidents
+from mac_actors.storage.migrations import (
+    m0001_initial,
+    m0002_history,
+    m0003_settled,
+    m0004_incidents,
+    m0005_slack_users,
+    m0007_reader_keys,
+)
 from mac_actors.storage.schema import migration
 
 log = logging.getLogger(__name__)
@@ -19,6 +26,8 @@ MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0002_history": m0002_history.upgrade,
     "0003_settled": m0003_settled.upgrade,
     "0004_incidents": m0004_incidents.upgrade,
+    "0005_slack_users": m0005_slack_users.upgrade,
+    "0007_reader_keys": m0007_reader_keys.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 

@@ -53,6 +53,8 @@ class Restored:
     """Where the former database is; ``None``: there was none."""
     lifted: tuple[str, ...] | None = ()
     """The machines that were oopsed or locked in the former database and no longer are; ``None``: it is unreadable."""
+    old_keys: int = 0
+    """Readers whose keys are those of the backup, because the former database could not be asked for them."""
 
 
 def backup(directory: Path, file: Path, *, force: bool = False, progress: OnProgress = lambda done, total: None) -> int:
@@ -80,7 +82,8 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
     """Put the backup ``file`` in the place of the database; the former one is kept beside it.
 
     No machine starts by it: sessions that ran when the backup was made are over, and a card in a reader must
-    be taken out and put in again. Whatever fails, the former database stays. Raises :class:`StorageError`: a
+    be taken out and put in again. The readers' keys stay as they are in the former database, if it can be read:
+    readers know no others. Whatever fails, the former database stays. Raises :class:`StorageError`: a
     server has the directory, ``file`` is not a whole database of this version or an earlier one, disk full.
     """
     database = directory / DATABASE
@@ -98,6 +101,7 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
                 _copy(file, stage / DATABASE, progress)
                 _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
                 done = _end_sessions(stage)
+                done = replace(done, old_keys=_keep_keys(database, stage))
                 hand_over(stage / DATABASE, database if database.exists() else directory)
                 hand_over(lock.path, directory)
                 sync(stage / DATABASE)
@@ -200,6 +204,22 @@ def _end_session(name: str, state: MachineState, display_name: str, now: datetim
     since = state.status_since if state.flagged else now
     after = replace(state, card=card, session=None, last_update=now, status_since=since)
     return Record(record_state(name, after), ((journal_row(outcome), ()),))
+
+
+def _keep_keys(former: Path, stage: Path) -> int:
+    """Give the copy the readers' keys of the former database; returns how many are the backup's for want of that."""
+    with closing(Store.open(stage)) as store:
+        of_backup = store.reader_keys()
+        try:
+            with reading(former) as connection:
+                cursor = connection.execute("SELECT * FROM reader_key")
+                names = [column[0] for column in cursor.description]
+                rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        except (StorageError, sqlite3.DatabaseError):  # none, a damaged one, or one from before there were keys
+            return len(of_backup)
+        kept = [(str(row.pop("machine")), row) for row in rows]
+        store.commit([Record(keys=(*((machine, None) for machine in of_backup), *kept))])
+    return 0
 
 
 def _display_name(store: Store, name: str) -> str:

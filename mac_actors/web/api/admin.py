@@ -19,6 +19,7 @@ from mac_actors.web.api.request_models import AdminBody, Body
 from mac_actors.web.api.response_models import (
     OutcomeBody,
     OutputsBody,
+    PokedBody,
     ReloadBody,
     SuccessBody,
     UsersChangeBody,
@@ -75,6 +76,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
     for method, path, kind, summary in _CALLS:
         operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
         app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
+
+    operation = Operation("Have a reader report now, and say how long that took", PokedBody, (503,), security="admin")
+
+    @app.post("/api/machine/poke/<name:path>", api=operation)
+    def poke(name: str) -> bytes:
+        check_access()
+        return json_of(PokedBody.model_validate(fleet.poke(name)))
 
     def reloading(summary: str, result: type[Body], *more: dict[str, Any]) -> Operation:
         return Operation(summary, result, errors=(409, 422), query=(_FORCE, *more), security="admin")

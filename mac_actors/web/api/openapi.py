@@ -18,10 +18,10 @@ from mac_actors.web.json_line import json_line
 
 MEANINGS = {
     400: "Not JSON",
-    401: "No or a wrong token",
+    401: "No or a wrong token, or signature",
     403: "Not from this address or origin",
     404: "No such machine or person",
-    409: "Refused as unsafe, says what `?force=1` would do; or several may be meant",
+    409: "Refused as unsafe, says what `?force=1` would do; several may be meant; the key is there already, or not",
     413: "The body is too long",
     422: "A field or a file is wrong; says which and what was expected",
     429: "Too many wrong tokens; says when to try again",

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 from mac_actors import clock
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import Outputs
+from mac_actors.core.signing import HEADER, Key, sign
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.reader_keys import KeyRefused
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ReportBody
@@ -30,6 +32,8 @@ LONGEST_NAME = 200
 
 UNKNOWN_AT_MOST = 100
 """So many wrong machine names are logged, once each: whoever invents more must not fill the log."""
+
+_SIGNATURE = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
@@ -48,13 +52,17 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
     )
     def update() -> bytes:
         environ = bottle.request.environ
-        body = accept(read_body(environ))
+        body, key = accept(fleet, access, read_body(environ))
         name = body.machine_name
         report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
         received = environ.get("mac.received") or clock.seconds()
         gone = environ.get("mac.gone", lambda: False)
+        is_new, nonce = (True, None) if key is None else fleet.reader_keys.spend(name, body.nonce)
         try:
-            answer = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone)
+            if is_new:
+                outputs = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone).outputs
+            else:
+                outputs = fleet.kept_outputs(name, report)
         except UnknownMachine:
             short_name = name[:LONGEST_NAME]
             if short_name not in unknown and len(unknown) < UNKNOWN_AT_MOST:
@@ -68,24 +76,57 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
         except MachineUnavailable:
             observe(clock.seconds() - received)  # the slowest of all: they count too
             raise
-        fleet.refused_readers.remove(name)
+        if is_new:  # an old report that is sent again says nothing of the reader
+            fleet.refused_readers.remove(name)
         bottle.response.content_type = "application/json"
-        body_of_reply = reply_body(answer.outputs, says_more=body.firmware is not None)
+        if key is None:
+            reply = reply_body(outputs, says_more=body.firmware is not None)
+        else:
+            reply = signed_reply(key, json_of_outputs(outputs, nonce=nonce, applied=is_new))
         observe(clock.seconds() - received)
-        return body_of_reply
+        return reply
 
-    def accept(data: bytes) -> ReportBody:
-        """Check a report; raises :class:`RequestRefused`. Then a machine that is configured can't be stopped."""
-        try:
-            body = parse_body(ReportBody, data)
-            if not access.reader_may_report(bottle.request.environ):
-                raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
-        except RequestRefused as refused:
-            machine = fleet.configuration.machines.get(_name_of(data) or "")
-            if machine is not None:
-                fleet.refused_readers.add(machine, refused.message)
-            raise
-        return body
+
+def accept(fleet: MachineFleet, access: Access, data: bytes) -> tuple[ReportBody, Key | None]:
+    """Check a report; return it with the key that it is signed with, if its reader has one.
+
+    Raises :class:`RequestRefused`. Then a machine that is configured can't be stopped.
+    """
+    environ = bottle.request.environ
+    try:
+        # Before anything of a report is believed, but whose it is.
+        signed = fleet.reader_keys or _SIGNATURE in environ
+        key = check_signature(fleet, _name_of(data), data) if signed else None
+        body = parse_body(ReportBody, data)
+        if not access.reader_may_report(environ):
+            raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
+        if key is not None and body.firmware is None:
+            raise RequestRefused(422, "firmware: is required of a reader with a key, whose replies have a nonce")
+    except RequestRefused as refused:
+        machine = fleet.configuration.machines.get(_name_of(data) or "")
+        if machine is not None:
+            fleet.refused_readers.add(machine, refused.message)
+        raise
+    return body, key
+
+
+def check_signature(fleet: MachineFleet, name: str | None, *parts: str | bytes) -> Key | None:
+    """Return the key with which the reader of the machine ``name`` has signed these parts of its request.
+
+    ``None``: it has no key, or there is no such machine. Raises :class:`RequestRefused` (401).
+    """
+    if name is None or name not in fleet.configuration.machines:
+        return None
+    try:
+        return fleet.reader_keys.signer(name, bottle.request.environ.get(_SIGNATURE), *parts)
+    except KeyRefused as refused:
+        raise RequestRefused(401, str(refused)) from None
+
+
+def signed_reply(key: Key, body: bytes) -> bytes:
+    """Return the body of a reply, having signed it as the reply to this request."""
+    bottle.response.set_header(HEADER, sign(key.secret, bottle.request.environ[_SIGNATURE], body))
+    return body
 
 
 @lru_cache(maxsize=4096)
@@ -94,12 +135,17 @@ def reply_body(outputs: Outputs, *, says_more: bool) -> bytes:
 
     There are few different ones, and most reports get the same again.
     """
-    hidden = None if says_more else {"always_on"}
-    return json_line(OutputsBody.model_validate(outputs).model_dump_json(exclude=hidden))
+    return json_of_outputs(outputs, exclude=None if says_more else {"always_on"})
+
+
+def json_of_outputs(outputs: Outputs, *, exclude: set[str] | None = None, **more: object) -> bytes:
+    """Return the JSON for these outputs, with ``more`` of :class:`OutputsBody`."""
+    body = OutputsBody.model_validate(outputs)
+    return json_line(body.model_copy(update=more).model_dump_json(exclude=exclude))
 
 
 def _name_of(data: bytes) -> str | None:
-    """Return the machine that a report is of which is refused."""
+    """Return the machine that a report is of which is not checked, or refused."""
     try:
         return _Named.model_validate_json(data).machine_name
     except ValidationError:

@@ -57,6 +57,12 @@ class ReportBody(Body):
     )
     boot: StrictInt | None = Field(None, description="a random number of this boot")
     count: StrictInt | None = Field(None, description="rises with every report of a boot")
+    poke: Annotated[StrictInt, Field(ge=0, le=65535)] | None = Field(
+        None, description="UDP port at which it takes pokes; 0 or null: it takes none"
+    )
+    nonce: Annotated[str, StringConstraints(strict=True, max_length=64)] | None = Field(
+        None, description="of a reader with a key: the last one that the server gave it"
+    )
 
     def telemetry(self) -> Telemetry:
         """Return what the reader said of itself."""
@@ -70,6 +76,7 @@ class ReportBody(Body):
             self.firmware,
             None if self.firmware is None else self.boot,
             None if self.firmware is None else self.count,
+            None if self.firmware is None else self.poke or None,
         )
 
 

@@ -25,6 +25,15 @@ class OutputsBody(Body):
     always_on: bool = Field(
         False, description="for firmware that says what it is alone: taking the card out must not stop the machine"
     )
+    nonce: str | None = Field(
+        None, exclude_if=lambda nonce: nonce is None, description="for a reader with a key alone: for its next report"
+    )
+    applied: bool = Field(
+        True,
+        exclude_if=bool,
+        description="only there, false, where the report's nonce was an old one or missing: the report does not count, "
+        "nothing is to start by this reply, and the reader reports again at once",
+    )
 
 
 class FlagBody(Body):
@@ -165,11 +174,49 @@ class ForgottenBody(Body):
     configured: bool = Field(default=False, description="they are still in users.json")
 
 
+class PokedBody(Body):
+    """Whether a reader did report at once."""
+
+    seconds: float | None = Field(description="from the poke to its report; null: none came within 2 s")
+    native_api: bool = Field(description="its firmware takes no pokes, and its native API was looked at instead")
+
+
 class OutcomeBody(Body):
     """What came of a command: its kind, and the rest as an event's ``outcome``."""
 
     kind: str
     outcome: dict[str, Any]
+
+
+class ReaderKeyBody(Body):
+    """A reader's key. It is shown this once."""
+
+    machine: str
+    key: str = Field(description="256 bits as 64 hexadecimal digits")
+
+
+class KeyStateBody(Body):
+    """What is known of a reader's key, but never the key."""
+
+    since: datetime
+    last_used: datetime | None = Field(description="null: not yet")
+    rotating_since: datetime | None = Field(description="since when a new one waits for its first use")
+
+
+class ReaderBody(Body):
+    """A machine's reader."""
+
+    machine: str
+    display_name: str
+    key: KeyStateBody | None = Field(description="null: it reports unsigned")
+    firmware: str | None
+    last_checkin: datetime | None
+
+
+class ReadersBody(Body):
+    """All readers, in the order of machines.json."""
+
+    readers: list[ReaderBody]
 
 
 class SuccessBody(Body):

@@ -22,7 +22,6 @@ from prometheus_client import (
 from prometheus_client import metrics_core as core
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import KINDS, Outcome, SessionRefused, kind
 from mac_actors.core.state import Refusal, Status
 from mac_actors.errors import StorageError
@@ -41,6 +40,9 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 DISK_SECONDS = 1.0
 """While a record has waited longer than this for the disk, the outbox is not read: the reading might hang too."""
+
+OBEYED_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds: from a poke that is answered at once to more than one heartbeat."""
 
 REASONS = {
     "400": "malformed",
@@ -77,14 +79,17 @@ class Metrics:
         self._outbox = _Outbox(fleet)
         self._registry = CollectorRegistry()
         self._registry.register(_Numbers(self._collect))
-        report = table.REPORT_SECONDS
-        self.observe_report: Callable[[float], None] = Histogram(
-            report.name, report.help, buckets=BUCKETS, registry=self._registry
-        ).observe
+        self.observe_report = self._histogram(table.REPORT_SECONDS, BUCKETS)
         """Takes the seconds from a whole report to its answer."""
+        fleet.poker.observe = self._histogram(table.OBEYED_SECONDS, OBEYED_BUCKETS)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         fleet.subscribe(self._count)
+
+    def _histogram(self, metric: Metric, buckets: tuple[float, ...]) -> Callable[[float], None]:
+        """Add a histogram; returns what takes its seconds."""
+        made = Histogram(metric.name, metric.help, buckets=buckets, registry=self._registry)
+        return made.observe
 
     def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics and their content type: OpenMetrics where it is asked for, else Prometheus's text."""
@@ -124,6 +129,8 @@ class Metrics:
             [((status, REASONS.get(status, "other")), n) for status, n in sorted(refused.items())],
         )
         yield from self._notices()
+        yield _single(table.POKES_SENT, fleet.poker.sent)
+        yield _single(table.POKES_ANSWERED, fleet.poker.answered)
         journal = fleet.journal
         commits = core.SummaryMetricFamily(table.COMMITS.name, table.COMMITS.help)
         commits.add_metric((), journal.batches, journal.commit_seconds)
@@ -142,8 +149,8 @@ class Metrics:
         yield core.InfoMetricFamily(table.BUILD.name.removesuffix("_info"), table.BUILD.help, {"version": VERSION})
 
     def _notices(self) -> Iterator[core.Metric]:
-        """What happens to notices; without a chat there are none."""
-        channels = self._fleet.notifier.channels if self._fleet.notifier else {}
+        """What happens to notices and to webhooks' events; without chat and webhooks there are none."""
+        channels = self._fleet.outlets()
         queued = self._fleet.journal.queued
         now = datetime.now(UTC)
         waiting = self._outbox.look() if channels else {}
@@ -151,6 +158,7 @@ class Metrics:
         yield _several(table.NOTICES_QUEUED, [((channel,), queued[channel]) for channel in channels])
         yield _several(table.NOTICES_SENT, [((channel,), one.posted) for channel, one in channels.items()])
         yield _several(table.NOTICES_RETRIED, [((channel,), one.retried) for channel, one in channels.items()])
+        yield _several(table.NOTICES_GIVEN_UP, [((channel,), one.given_up) for channel, one in channels.items()])
         yield _several(table.NOTICES_WAITING, [((c,), waiting[c][0] if c in waiting else 0) for c in channels])
         yield _several(table.NOTICES_AGE, [((channel,), ages.get(channel, 0.0)) for channel in channels])
 
@@ -168,9 +176,9 @@ class _Outbox:
     def __init__(self, fleet: MachineFleet) -> None:
         self._fleet = fleet
         self._reading = threading.Lock()
-        self._last: dict[Channel, tuple[int, datetime]] = {}
+        self._last: dict[str, tuple[int, datetime]] = {}
 
-    def look(self) -> dict[Channel, tuple[int, datetime]]:
+    def look(self) -> dict[str, tuple[int, datetime]]:
         """Return, by channel, how many notices wait and since when the oldest does."""
         if self._fleet.journal.oldest_age < DISK_SECONDS and self._reading.acquire(blocking=False):
             try:

@@ -199,6 +199,15 @@ REPORT_SECONDS = Metric(
     Kind.HISTOGRAM,
     "From a reader's whole report to its answer. Refused reports are not in it.",
 )
+OBEYED_SECONDS = Metric(
+    "mac_command_to_report_seconds",
+    Kind.HISTOGRAM,
+    "From a command, or another change of what a reader is to do, to its next report: by then it obeys.",
+)
+POKES_SENT = Metric(
+    "mac_pokes_sent_total", Kind.COUNTER, "Pokes of readers that take them, each of one to four datagrams."
+)
+POKES_ANSWERED = Metric("mac_pokes_answered_total", Kind.COUNTER, "Pokes after which the reader reported within 2 s.")
 TRANSITIONS = Metric("mac_transitions_total", Kind.COUNTER, "What happened to machines, by kind of event.", ("kind",))
 REFUSED_LOGINS = Metric(
     "mac_refused_logins_total", Kind.COUNTER, "Fobs that did not open a machine, by reason.", ("reason",)
@@ -210,16 +219,25 @@ REFUSED_REQUESTS = Metric(
     ("status", "reason"),
 )
 NOTICES_QUEUED = Metric(
-    "mac_notices_queued_total", Kind.COUNTER, "Notices that were put into the outbox.", ("channel",)
+    "mac_notices_queued_total",
+    Kind.COUNTER,
+    "Notices for the chat's channels and events for webhooks that were put into the outbox.",
+    ("channel",),
 )
 NOTICES_SENT = Metric(
     "mac_notices_sent_total",
     Kind.COUNTER,
-    "Notices that Slack has taken; also those said at once, which were in no outbox.",
+    "Notices that Slack has taken, also those said at once, which were in no outbox; events that webhooks have.",
     ("channel",),
 )
 NOTICES_RETRIED = Metric(
-    "mac_notices_retried_total", Kind.COUNTER, "Posts that Slack did not take and that were tried again.", ("channel",)
+    "mac_notices_retried_total", Kind.COUNTER, "Posts that were not taken and that were tried again.", ("channel",)
+)
+NOTICES_GIVEN_UP = Metric(
+    "mac_notices_given_up_total",
+    Kind.COUNTER,
+    "Events that a webhook has not taken for three days; Slack's notices are never given up.",
+    ("channel",),
 )
 NOTICES_WAITING = Metric("mac_notices_waiting", Kind.GAUGE, "Notices in the outbox now.", ("channel",))
 NOTICES_AGE = Metric(
@@ -263,12 +281,16 @@ TABLE: tuple[Metric, ...] = (
     FOBS,
     MACHINES,
     REPORT_SECONDS,
+    OBEYED_SECONDS,
+    POKES_SENT,
+    POKES_ANSWERED,
     TRANSITIONS,
     REFUSED_LOGINS,
     REFUSED_REQUESTS,
     NOTICES_QUEUED,
     NOTICES_SENT,
     NOTICES_RETRIED,
+    NOTICES_GIVEN_UP,
     NOTICES_WAITING,
     NOTICES_AGE,
     COMMITS,

@@ -21,6 +21,7 @@ TIERS = {
     "conversations.info": TIER_3,
     "conversations.members": TIER_4,
     "users.info": TIER_4,
+    "users.lookupByEmail": TIER_3,
     "views.open": TIER_4,
     "views.publish": TIER_4,
 }

@@ -124,6 +124,11 @@ class User:
     real_name: str
     deleted: bool = False
     is_bot: bool = False
+    email: str = ""
+    confirmed: bool = True
+    """Whether the address is confirmed: nobody is found by one that isn't."""
+    stranger: bool = False
+    """Whether they are of another workspace, in a shared channel."""
 
 
 @dataclass

@@ -12,7 +12,7 @@ from .checks import characters, complaints_about_blocks, complaints_about_view
 from .envelopes import APP, BOT_ID, BOT_USER, TEAM, link_addresses
 from .records import Answer, Channel, Ephemeral, Json, Post, SlackError, State, Update, User, View
 
-# The scopes of the source document, and `commands`.
+# The scopes of the source document, and what etc/slack-manifest.yaml asks for beside them.
 SCOPES = (
     "app_mentions:read",
     "canvases:read",
@@ -25,6 +25,7 @@ SCOPES = (
     "incoming-webhook",
     "users.profile:read",
     "users:read",
+    "users:read.email",
 )
 
 
@@ -51,6 +52,7 @@ class WebApi:
             "reactions.add": ("reactions:write", lambda _: {}),
             "reactions.remove": ("reactions:write", lambda _: {}),
             "users.info": ("users:read", self._user_info),
+            "users.lookupByEmail": ("users:read.email", self._lookup),
             "users.profile.get": ("users.profile:read", self._user_profile),
             "views.open": (None, self._open_view),
             "views.publish": (None, self._publish_view),
@@ -171,22 +173,34 @@ class WebApi:
         )
         return {"message_ts": self._state.ts()}
 
+    def _lookup(self, params: Mapping[str, Any]) -> Json:
+        email = str(params.get("email") or "").casefold()
+        for user in self._state.users.values():
+            if email == user.email.casefold() and user.confirmed and not (user.deleted or user.is_bot or user.stranger):
+                return {"user": self._info(user)}
+        raise SlackError("users_not_found")
+
     def _user_info(self, params: Mapping[str, Any]) -> Json:
-        user = self._user(params)
-        info: Json = {
+        return {"user": self._info(self._user(params))}
+
+    def _info(self, user: User) -> Json:
+        return {
             "id": user.id,
             "team_id": TEAM,
             "name": user.display_name,
             "deleted": user.deleted,
             "real_name": user.real_name,
-            "profile": _profile(user),
+            "profile": self._profile(user),
             "is_bot": user.is_bot,
             "is_app_user": False,
         }
-        return {"user": info}
 
     def _user_profile(self, params: Mapping[str, Any]) -> Json:
-        return {"profile": _profile(self._user(params))}
+        return {"profile": self._profile(self._user(params))}
+
+    def _profile(self, user: User) -> Json:
+        address = {"email": user.email} if user.email and "users:read.email" in self.scopes else {}
+        return {"display_name": user.display_name, "real_name": user.real_name, **address}
 
     def _channel_info(self, params: Mapping[str, Any]) -> Json:
         channel = self._readable_channel(params)
@@ -270,10 +284,6 @@ def _message(post: Post) -> Json:
         "blocks": list(post.blocks),
     }
     return message | ({"thread_ts": post.thread_ts} if post.thread_ts else {})
-
-
-def _profile(user: User) -> Json:
-    return {"display_name": user.display_name, "real_name": user.real_name}
 
 
 def _true(value: object) -> bool:

@@ -78,10 +78,19 @@ class Workspace(Seen, Troubles):
     # Who and what there is.
 
     def add_user(
-        self, user: str, display_name: str, real_name: str, *, deleted: bool = False, is_bot: bool = False
+        self,
+        user: str,
+        display_name: str,
+        real_name: str,
+        *,
+        deleted: bool = False,
+        is_bot: bool = False,
+        email: str = "",
+        confirmed: bool = True,
+        stranger: bool = False,
     ) -> User:
         """Add a member, or replace one."""
-        self._state.users[user] = User(user, display_name, real_name, deleted, is_bot)
+        self._state.users[user] = User(user, display_name, real_name, deleted, is_bot, email, confirmed, stranger)
         return self._state.users[user]
 
     def add_channel(self, channel: str, name: str, *, private: bool = False, members: Iterable[str] = ()) -> Channel:

@@ -154,7 +154,7 @@ def test_what_never_happened_is_0_from_the_start(make_server: MakeServer) -> Non
     assert shown.by("mac_transitions_total", "kind") == dict.fromkeys(KINDS, 0)
     assert set(shown.by("mac_refused_logins_total", "reason").values()) == {0}
     assert shown.by("mac_refused_requests_total", "status") == dict.fromkeys(REASONS, 0)
-    parts = ["machine", "journal", "publisher", "control notifier", "oops notifier"]
+    parts = ["machine", "journal", "publisher", "poker", "control notifier", "oops notifier"]
     assert shown.by("mac_actor_restarts_total", "kind") == dict.fromkeys(parts, 0)
     assert shown.by("mac_notices_sent_total", "channel") == {"control": 0, "oops": 0}
 
@@ -335,7 +335,12 @@ def test_restarts_of_actors_are_counted_by_kind(fleet: MachineFleet) -> None:
     metrics = Metrics(fleet)
     fleet.supervisor.refs["router"].tell("no event at all")
     wait_until(lambda: fleet.restarts["machine"] == 1)
-    assert Scrape.of(metrics).by("mac_actor_restarts_total", "kind") == {"machine": 1, "journal": 0, "publisher": 0}
+    assert Scrape.of(metrics).by("mac_actor_restarts_total", "kind") == {
+        "machine": 1,
+        "journal": 0,
+        "publisher": 0,
+        "poker": 0,
+    }
 
 
 def test_two_servers_in_one_process_count_for_themselves(

@@ -1,0 +1,91 @@
+"""The admins' calls for the readers' keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import bottle
+
+from mac_actors.core.config import MachineConfig
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.wording import origin
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.reader_keys import KeyRefused
+from mac_actors.web.access import Access
+from mac_actors.web.api.openapi import Operation
+from mac_actors.web.api.request_models import AdminBody
+from mac_actors.web.api.response_models import (
+    KeyStateBody,
+    ReaderBody,
+    ReaderKeyBody,
+    ReadersBody,
+    SuccessBody,
+    json_of,
+)
+from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.requests import parse_body, read_body
+
+T = TypeVar("T")
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
+    """Add the routes."""
+    keys = fleet.reader_keys
+
+    def check_access() -> None:
+        with refusals_in_log():
+            access.check_admin(bottle.request.environ)
+
+    def change(name: str, how: Callable[[MachineConfig, str], T]) -> tuple[str, T]:
+        check_access()
+        body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
+        machine = fleet.configuration.machines[fleet.find(name)]
+        try:
+            return machine.name, how(machine, origin(body.source, body.by))
+        except KeyRefused as refused:
+            raise RequestRefused(409, str(refused)) from None
+
+    def changing(summary: str, result: type[ReaderKeyBody | SuccessBody]) -> Operation:
+        return Operation(summary, result, errors=(409, 503), body=AdminBody, security="admin")
+
+    @app.get("/api/readers", api=Operation("All readers: which have keys", ReadersBody, security="admin"))
+    def readers() -> bytes:
+        check_access()
+        return json_of(ReadersBody(readers=[reader_body(machine) for machine in fleet.snapshots()]))
+
+    @app.post("/api/reader/<name:path>/key", api=changing("Give a reader a key", ReaderKeyBody))
+    def add(name: str) -> bytes:
+        machine, key = change(name, keys.add)
+        return json_of(ReaderKeyBody(machine=machine, key=key))
+
+    @app.put(
+        "/api/reader/<name:path>/key",
+        api=changing("Give a reader a new key; both are good until it is used", ReaderKeyBody),
+    )
+    def rotate(name: str) -> bytes:
+        machine, key = change(name, keys.rotate)
+        return json_of(ReaderKeyBody(machine=machine, key=key))
+
+    @app.delete("/api/reader/<name:path>/key", api=changing("Take a reader its keys: it reports unsigned", SuccessBody))
+    def revoke(name: str) -> bytes:
+        change(name, keys.revoke)
+        return json_of(SuccessBody(), exclude_none=True)
+
+    def reader_body(machine: Snapshot) -> ReaderBody:
+        return ReaderBody(
+            machine=machine.name,
+            display_name=machine.display_name,
+            key=key_state(machine),
+            firmware=machine.telemetry.firmware,
+            last_checkin=machine.last_checkin,
+        )
+
+    def key_state(machine: Snapshot) -> KeyStateBody | None:
+        held = keys.get(machine.name)
+        if held is None:
+            return None
+        # No report counts without the key: the last one that did was made with it, if any was.
+        used, new = held.key.used_since, held.new
+        last = max(used, machine.last_checkin or used) if used else None
+        return KeyStateBody(since=held.key.since, last_used=last, rotating_since=new.since if new else None)

@@ -1,0 +1,40 @@
+"""The commands that look after readers, and the simulated readers that have keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.conftest import Here, MakeServer
+from tests.fakes import ANN
+from tests.web.signed import FIRMWARE, SignedReader
+
+
+def test_a_key_is_given_rotated_and_revoked(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    server = make_server()
+    url = ["--url", server.url]
+    given = here("readers", "add", "metal", "mill", *url, cwd=tmp_path)
+    assert given.returncode == 0
+    assert "reader of metal-mill, shown this once" in given.stderr
+    reader = SignedReader(server, "metal-mill", given.stdout.strip())
+    again = here("readers", "add", "metal-mill", *url, cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "has a key already" in again.stderr
+    listed = here("readers", "list", *url, cwd=tmp_path).stdout
+    assert "never used" in listed
+    reader.outputs(ANN)
+    rotated = here("readers", "rotate", "metal-mill", "--by", "Max", *url, cwd=tmp_path)
+    lines = here("readers", "list", *url, cwd=tmp_path).stdout.splitlines()
+    assert lines[0].split() == ["Machine", "Key", "Firmware", "Last", "report"]
+    assert re.search(rf"last used \d+ s ago; a new one waits since \d+ s ago +{FIRMWARE}", lines[1])
+    assert lines[2].split() == ["laser", "none", "never"]
+    SignedReader(server, "metal-mill", rotated.stdout.strip()).outputs()
+    assert reader.send().status == 401
+    revoked = here("readers", "revoke", "metal-mill", *url, cwd=tmp_path)
+    assert "has no key any more" in revoked.stdout
+    assert server.report("metal-mill").status == 200
+    asked = json.loads(here("readers", "list", "--json", *url, cwd=tmp_path).stdout)
+    assert asked["readers"][0]["key"] is None
+    for key in (given.stdout, rotated.stdout):
+        assert key.strip() not in listed + "".join(lines)

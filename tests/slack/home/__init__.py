@@ -1,0 +1,1 @@
+"""What is between one Slack user and the server."""
