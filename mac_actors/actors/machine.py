@@ -122,9 +122,10 @@ class MachineActor(MacActor):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory, before = directory, self._outputs
-                if config is not None:
-                    self._config = config
-                    self._outputs = outputs(config, self._state)
+                if config is None:
+                    return None
+                self._config = config
+                self._outputs = outputs(config, self._state)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
                     self._context.poker.poke(self._config.name)

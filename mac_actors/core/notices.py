@@ -64,7 +64,7 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
 
     ``state`` is the machine's after it: while it is oopsed or locked, all is posted in the thread that tells of that.
     """
-    within = _keys(outcome.machine, state.oops, state.lock) if state else ()
+    within = _keys(outcome.machine, state.oops, state.lock) if state and outcome.machine else ()
     match outcome:
         case o.OopsSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
@@ -74,6 +74,8 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
             return _both(outcome, closes=_keys(machine, oops, lock))
         case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
+        case o.UserChanged():
+            return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
 

@@ -54,7 +54,7 @@ _LOGINS = {
 def full_text(outcome: Outcome) -> str:
     """Say what happened, with names."""
     found, ended = outcome.origin, outcome.ended_session
-    by = origin(found.source, found.by) if found else ""
+    by = origin(found.source, _who_did(found)) if found else ""
     return _about(outcome, by, f" {_ended(ended, names=True)}." if ended else "", names=True)
 
 
@@ -83,6 +83,8 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
 
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
     sentence = _sentence(outcome, by, also, names)
+    if outcome.machine is None:
+        return sentence
     return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
 
 
@@ -109,10 +111,36 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return f"is locked out for maintenance{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
         case o.Cleared():
             return _cleared(outcome, by, names)
+        case o.UserChanged():
+            return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
+
+
+def _changed(outcome: o.UserChanged, names: bool) -> str:
+    who, fob = _who(outcome.user, names), ""
+    if outcome.fob and names:
+        fob = f" (ending in {outcome.fob[-4:]})"
+    match outcome:
+        case o.FobGiven():
+            return f"{who} was given a fob{fob}"
+        case o.FobTaken():
+            return f"{who}'s fob{fob} counts no more"
+        case o.AuthorizationGranted(authorization=authorization, until=until):
+            return f"{who} is authorized for {authorization}{f' until {until}' if until else ''}"
+        case o.AuthorizationWithdrawn(authorization=authorization, until=until):
+            return f"{who} is not authorized for {authorization} {f'until {until}' if until else 'any more'}"
+        case _:
+            return f"{who} was added to the users"
+
+
+def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
+    """Return who did something; the name that came along with the admins' token is in brackets."""
+    if not isinstance(found, o.UserChanged) or found.confirmed:
+        return found.by
+    return f"an admin ({found.by})" if found.by else "an admin"
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
@@ -142,8 +170,10 @@ def _in_reader(card: o.Person | None, names: bool) -> str:
     return f" {_who(card, names)}'s card is in the reader." if card and names else ""
 
 
-def _reason(origin: Flag | o.Cleared, names: bool) -> str:
-    reason = origin.reason if names else origin.public_reason or origin.reason
+def _reason(origin: Flag | o.Cleared | o.UserChanged, names: bool) -> str:
+    reason = origin.reason
+    if not names:
+        reason = None if isinstance(origin, o.UserChanged) else origin.public_reason or reason
     return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 

@@ -96,6 +96,6 @@ def _reason(error: Exception) -> str:
 
 def _retry_after(text: str | None) -> float | None:
     try:
-        return min(max(float(text or ""), 1.0), LONGEST_WAIT)
+        return min(max(int(text or ""), 1), LONGEST_WAIT)
     except ValueError:
         return None

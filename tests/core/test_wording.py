@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +16,16 @@ from mac_actors.core.inputs import Input
 from mac_actors.core.notices import Channel, Notice, ThreadKey, notices
 from mac_actors.core.outcomes import (
     KINDS,
+    AuthorizationGranted,
+    AuthorizationWithdrawn,
     CardSeen,
     Cleared,
     Ended,
     EndReason,
+    FobGiven,
+    FobTaken,
     LockSet,
+    MachineOutcome,
     OopsSet,
     Outcome,
     Person,
@@ -28,6 +34,8 @@ from mac_actors.core.outcomes import (
     SessionEnded,
     SessionRefused,
     SessionStarted,
+    UserAdded,
+    UserChanged,
 )
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, local_time
@@ -126,6 +134,19 @@ def cleared(
     )
 
 
+def changed(kind: type[UserChanged], *, confirmed: bool = True, by: str | None = WHO, **facts: Any) -> Outcome:
+    return kind(at=T0, user=ANNA_ADLER, source=Source.HTTP, by=by, reason="course.", confirmed=confirmed, **facts)
+
+
+USER_CHANGES = [
+    changed(UserAdded),
+    changed(FobGiven, fob=FOB),
+    changed(FobTaken, fob=FOB),
+    changed(AuthorizationGranted, authorization="laser"),
+    changed(AuthorizationWithdrawn, authorization="laser"),
+]
+
+
 def power(*, on: bool) -> PowerChanged:
     return PowerChanged(machine="metal-mill", display_name=NAME, at=T0, on=on)
 
@@ -137,6 +158,7 @@ EXAMPLES: list[Outcome] = [
     *(refused(refusal) for refusal in Refusal if refusal is not Refusal.UNKNOWN),
     refused(Refusal.UNKNOWN, None),
     *(session_ended(reason, kind) for reason, kind in product(EndReason, SessionKind)),
+    *USER_CHANGES,
     card_seen(ANNA_ADLER),
     card_seen(None),
     *(rebooted(cut, card_blocked=blocked) for cut, blocked in product((None, ended(EndReason.REBOOT)), (False, True))),
@@ -155,7 +177,7 @@ EXAMPLES: list[Outcome] = [
 @pytest.mark.parametrize("outcome", EXAMPLES, ids=repr)
 def test_every_outcome_has_both_wordings_in_one_line(outcome: Outcome) -> None:
     for text in (full_text(outcome), public_text(outcome)):
-        assert text.startswith((f"{NAME}: ", f"{NAME} is "))
+        assert text.startswith((f"{NAME}: ", f"{NAME} is ")) or (outcome.machine is None and NAME not in text)
         assert text.endswith(".")
         assert "\n" not in text
         assert ".." not in text
@@ -173,7 +195,22 @@ def test_a_public_wording_names_no_member_and_nobody_who_acted(outcome: Outcome)
 def test_there_is_an_example_of_every_kind_of_outcome() -> None:
     assert {outcomes.kind(outcome) for outcome in EXAMPLES} == KINDS
     kinds = {thing for thing in vars(outcomes).values() if isinstance(thing, type) and issubclass(thing, Outcome)}
-    assert {type(outcome) for outcome in EXAMPLES} == kinds - {Outcome}
+    assert {type(outcome) for outcome in EXAMPLES} == kinds - {Outcome, MachineOutcome, UserChanged}
+
+
+def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
+    until = date(2027, 3, 31)
+    assert full_text(changed(FobGiven, fob=FOB)) == (
+        "Anna Adler was given a fob (ending in 4711), by Ada Admin, from HTTP: course."
+    )
+    assert full_text(changed(AuthorizationGranted, confirmed=False, authorization="laser", until=until)) == (
+        "Anna Adler is authorized for laser until 2027-03-31, by an admin (Ada Admin), from HTTP: course."
+    )
+    assert full_text(changed(AuthorizationWithdrawn, confirmed=False, by=None, authorization="laser", until=until)) == (
+        "Anna Adler is not authorized for laser until 2027-03-31, by an admin, from HTTP: course."
+    )
+    assert public_text(changed(FobTaken, fob=FOB)) == "a member's fob counts no more."
+    assert full_text(changed(FobTaken, fob="")) == ("Anna Adler's fob counts no more, by Ada Admin, from HTTP: course.")
 
 
 @pytest.mark.parametrize(
@@ -358,6 +395,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     Rebooted: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
+    **dict.fromkeys(map(type, USER_CHANGES), CONTROL_ONLY),
 }
 
 

@@ -72,6 +72,14 @@ states = st.builds(
     always_enabled=st.booleans(),
 )
 common: dict[str, Any] = {"machine": text, "display_name": text, "at": moments}
+of_user: dict[str, Any] = {
+    "at": moments,
+    "user": persons,
+    "source": st.sampled_from(Source),
+    "by": maybe_text,
+    "reason": maybe_text,
+    "confirmed": st.booleans(),
+}
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(
         o.SessionStarted,
@@ -100,6 +108,11 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         **common,
     ),
     st.builds(o.PowerChanged, on=st.booleans(), **common),
+    st.builds(o.UserAdded, **of_user),
+    st.builds(o.FobGiven, fob=text, **of_user),
+    st.builds(o.FobTaken, fob=text, **of_user),
+    st.builds(o.AuthorizationGranted, authorization=text, until=st.none() | st.dates(), **of_user),
+    st.builds(o.AuthorizationWithdrawn, authorization=text, until=st.none() | st.dates(), **of_user),
 )
 
 
@@ -614,5 +627,5 @@ def test_a_failed_opening_lets_the_directory_go(tmp_path: Path) -> None:
 def test_every_outcome_of_the_core_is_tried_here() -> None:
     """A new outcome must be added to the strategy above."""
     made = {TYPES[kind_].__name__ for kind_ in KINDS}
-    ours = (outcome for outcome in Outcome.__subclasses__() if outcome.__module__ == Outcome.__module__)
-    assert made == {outcome.__name__ for outcome in ours}
+    ours = (*o.MachineOutcome.__subclasses__(), *o.UserChanged.__subclasses__())
+    assert made == {outcome.__name__ for outcome in ours if outcome.__module__ == Outcome.__module__}

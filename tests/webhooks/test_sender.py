@@ -47,7 +47,7 @@ def test_a_status_about_the_event_refuses_this_event(receiver: Receiver, status:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "waits"), [("7", 7.0), ("0", 1.0), ("99999", 300.0), ("tomorrow", None), (None, None)]
+    ("wanted", "waits"), [("7", 7.0), ("0", 1.0), ("99999", 300.0), ("tomorrow", None), ("nan", None), (None, None)]
 )
 def test_any_other_status_is_the_receivers_and_it_may_ask_to_wait(
     receiver: Receiver, wanted: str | None, waits: float | None

@@ -250,6 +250,8 @@ class _Replay:
                     values["oops"] = None  # the state could not be read, and was made anew
             case o.Cleared(still_oopsed=oopsed, still_locked=locked):
                 values = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
+        if outcome.machine is None:
+            return
         last = self.last.setdefault(outcome.machine, {})
         last.update({part: _Last(event, value) for part, value in values.items()})
 
