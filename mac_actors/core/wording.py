@@ -88,7 +88,7 @@ def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
     return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
+def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa: PLR0912 - one for each outcome
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
@@ -115,6 +115,8 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+        case o.Reported(text=text, by=who):
+            return _problem(text, who) if names else "a problem was reported."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
@@ -141,6 +143,11 @@ def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
     if not isinstance(found, o.UserChanged) or found.confirmed:
         return found.by
     return f"an admin ({found.by})" if found.by else "an admin"
+
+
+def _problem(text: str, by: str | None) -> str:
+    said = f": {one_line(text).rstrip('.')}" if text else ""
+    return f"a problem was reported{f', by {by}' if by else ''}{said}."
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:

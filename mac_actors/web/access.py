@@ -136,6 +136,10 @@ class Access:
             self.check_form(environ, csrf)
             self.logins.close(cookies(environ)[COOKIE])
 
+    def check_origin(self, environ: dict[str, Any]) -> None:
+        """Refuse a form that another site's page sent; raises :class:`RequestRefused` (403)."""
+        _check_origin(environ, local_only=False)
+
     def check_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
         """Let an admin's command pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
         viewer = self.viewer(environ)

@@ -17,7 +17,7 @@ from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, docs, history, login
+from mac_actors.web.pages import assets, board, docs, history, login, report, shop
 from mac_actors.web.pages.html import error_page
 from mac_actors.web.pages.notes import Notes
 
@@ -122,6 +122,8 @@ def create_app(
     live, said = board.live_board(fleet), Notes()
     board.routes(app, fleet, access, live, said)
     history.routes(app, fleet, access, past, live, said)
+    shop.routes(app, fleet, access, past)
+    report.routes(app, fleet, access, said)
     login.routes(app, access, app.refusals.add)
     docs.routes(app, access)
     assets.routes(app)

@@ -152,6 +152,18 @@ class UserUsageBody(Body):
     refusals: int
 
 
+class MonthUsageBody(Body):
+    """A user's sessions at a machine in a month (``YYYY-MM``)."""
+
+    month: str
+    account_id: str | None
+    name: str
+    machine: str
+    display_name: str
+    sessions: int
+    seconds: float
+
+
 class UsageBody(Body):
     """What was used from one day to another, both included, in the server's local time."""
 
@@ -159,6 +171,9 @@ class UsageBody(Body):
     last: date = Field(serialization_alias="to")
     machines: list[MachineUsageBody]
     users: list[UserUsageBody] | None = Field(description="null without the admins' token")
+    months: list[MonthUsageBody] | None = Field(
+        None, exclude_if=lambda months: months is None, description="with `?by=month` and the admins' token alone"
+    )
 
 
 class ForgottenBody(Body):
