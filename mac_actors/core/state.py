@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.readable import Readable
@@ -67,6 +68,13 @@ class SecondDecision(StrEnum):
     DENIED = "denied"
 
 
+class Severity(StrEnum):
+    """How bad it is, as whoever found it says."""
+
+    UNUSABLE = "unusable"
+    WITH_CARE = "usable with care"
+
+
 class Status(StrEnum):
     """A machine's state in one word."""
 
@@ -91,13 +99,25 @@ class Flag(Readable):
     public_reason: str | None = None
     incident: datetime | None = None
 
+    @property
+    def begins(self) -> datetime:
+        """When the machine went out of use."""
+        return self.incident or self.since
+
     def is_newer(self, given: datetime | None) -> bool:
         """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
         return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
 
-    def without_names(self) -> Flag:
+    def without_names(self) -> Self:
         """Return it without saying who."""
         return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Details(Flag):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity = Severity.UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -159,6 +179,7 @@ NO_TELEMETRY = Telemetry()
 class MachineState(Readable):
     """All that is remembered of one machine.
 
+    ``lock_pending`` is a lock that falls when the running session ends.
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
     said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
     last report came, on the clock of the process that heard it (:func:`resumed`).
@@ -167,6 +188,9 @@ class MachineState(Readable):
     status_since: datetime
     oops: Flag | None = None
     lock: Flag | None = None
+    lock_pending: Flag | None = None
+    details: Details | None = None
+    """The last that were given; until neither oops nor lock is left."""
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY
@@ -178,7 +202,7 @@ class MachineState(Readable):
     @property
     def what_people_did(self) -> tuple[object, ...]:
         """What only a card, a button or a command changes."""
-        return (self.oops, self.lock, self.card, self.session)
+        return (self.oops, self.lock, self.lock_pending, self.card, self.session)
 
     @property
     def durable(self) -> tuple[object, ...]:
@@ -189,6 +213,12 @@ class MachineState(Readable):
     def flagged(self) -> bool:
         """Oopsed or locked."""
         return self.oops is not None or self.lock is not None
+
+    def due_lock(self, at: datetime) -> Flag | None:
+        """Return the lock that falls ``at`` this moment: one that waited for the end of a session."""
+        if self.lock_pending is None or self.session is not None:
+            return None
+        return replace(self.lock_pending, since=at, incident=self.oops.begins if self.oops else None)
 
     @property
     def status(self) -> Status:

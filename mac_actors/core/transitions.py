@@ -8,6 +8,7 @@ The rules of a reader's report, in this order:
 4. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
 
+A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
 """
 
@@ -21,15 +22,30 @@ from typing import Any
 
 from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import (
+    AddDetails,
+    Clear,
+    Command,
+    Configured,
+    Input,
+    Lock,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
+    LockPending,
     LockSet,
     OopsSet,
     Outcome,
+    PendingCleared,
     Person,
     PowerChanged,
     Rebooted,
@@ -40,7 +56,7 @@ from mac_actors.core.outcomes import (
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
 from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.state import KEPT_REFUSALS, Card, Details, Flag, MachineState, Refusal, Session, Source
 
 
 class Already(StrEnum):
@@ -52,6 +68,9 @@ class Already(StrEnum):
     NOT_LOCKED_OUT = "not_locked_out"
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
+    LOCK_PENDING = "lock_pending"
+    OVER = "over"
+    """The oops or lock that the details belong to is over."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -139,6 +158,8 @@ class _Draft:
                 self.clear(given, oops=False, lock=True)
             case Clear():
                 self.clear(given, oops=True, lock=True)
+            case AddDetails():
+                self.add_details(given)
             case Configured():
                 self.configured()
             case Removed():
@@ -146,6 +167,7 @@ class _Draft:
                 self.block_card()
                 if ended:
                     self.emit(SessionEnded, ended=ended)
+                self.lock_if_due()
 
     # reports
 
@@ -154,6 +176,7 @@ class _Draft:
             ended = self.end_session(EndReason.REBOOT)
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
+            self.lock_if_due()
         if report.oops and self.state.oops is None:
             self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
@@ -172,6 +195,7 @@ class _Draft:
         self.change(card=None)
         if ended:
             self.emit(SessionEnded, ended=ended)
+        self.lock_if_due()
 
     def insert(self, fob: str, hold: Refusal | None) -> None:
         access = authorize(self.config, self.directory, self.state, fob, self.at, hold)
@@ -211,38 +235,71 @@ class _Draft:
         self.block_card()
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
+        self.lock_if_due()
 
-    def set_lock(self, command: Command) -> None:
+    def set_lock(self, command: Lock) -> None:
+        session = self.state.session
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
-            return
-        flag = _flag(command, self.state.oops)
+        elif session is None or not command.when_free:
+            self.lock(_flag(command, self.state.oops))
+        elif self.state.lock_pending is not None:
+            self.already.append(Already.LOCK_PENDING)
+        else:
+            flag = _flag(command, None)
+            self.change(lock_pending=flag)
+            self.emit(LockPending, flag=flag, user=Person(session.account_id, session.full_name))
+
+    def lock_if_due(self) -> None:
+        """Let the lock fall that waited for the end of the session."""
+        if flag := self.state.due_lock(self.at):
+            self.lock(flag)
+
+    def lock(self, flag: Flag) -> None:
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
-        self.change(lock=flag)
+        self.change(lock=flag, lock_pending=None)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
+
+    def add_details(self, command: AddDetails) -> None:
+        flags = [flag for flag in (self.state.oops, self.state.lock) if flag]
+        if not any(command.about in {None, flag.since} for flag in flags):
+            self.already.append(Already.OVER)
+            return
+        incident = min(flag.incident or flag.since for flag in flags)
+        origin = (command.source, command.by, command.reason, command.public_reason)
+        details = Details(command.at, *origin, incident, command.severity)
+        if details == self.state.details:  # the same once more
+            return
+        self.change(details=details)
+        self.emit(DetailsAdded, details=details)
 
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
-        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock) if flag):
+        pending = self.state.lock_pending if lock else None
+        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock, pending) if flag):
             self.already.append(Already.SET_SINCE)
             return
         if oops and lifted_oops is None:
             self.already.append(Already.NOT_OOPSED)
-        if lock and lifted_lock is None:
+        if lock and lifted_lock is None and pending is None:
             self.already.append(Already.NOT_LOCKED_OUT)
-        if lifted_oops is None and lifted_lock is None:
+        if lifted_oops is None and lifted_lock is None and pending is None:
             return
         had_power = relay_on(self.config, self.state)
         self.change(
             oops=None if lifted_oops else self.state.oops,
             lock=None if lifted_lock else self.state.lock,
+            lock_pending=None if pending else self.state.lock_pending,
         )
+        if not self.state.flagged:
+            self.change(details=None)
         self.emit(
-            Cleared,
+            Cleared if lifted_oops or lifted_lock else PendingCleared,
             oops=lifted_oops,
             lock=lifted_lock,
+            pending=pending,
             source=command.source,
             by=command.by,
             reason=command.reason,
@@ -290,7 +347,7 @@ class _Draft:
 
 
 def _flag(command: Command, other: Flag | None) -> Flag:
-    incident = (other.incident or other.since) if other else None
+    incident = other.begins if other else None
     return Flag(command.at, command.source, command.by, command.reason, command.public_reason, incident)
 
 

@@ -209,7 +209,7 @@ class MachineFleet(AnyFleet):
         self.supervisor.check_open()
         machine = self.configuration.machines[self.find(name_or_alias)]
         try:
-            return self.poker.try_out(machine.name)
+            return self.poker.try_out(machine)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +20,7 @@ from pydantic import (
 )
 
 from mac_actors.core.config import read_fob
-from mac_actors.core.inputs import Command
+from mac_actors.core.inputs import Command, Lock
 from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.core.text import one_line
@@ -171,6 +172,19 @@ class ProblemBody(Body):
 
     text: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_said)]
     by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_printable)] | None = None
+
+
+class LockBody(AdminBody):
+    """Beside who and why: whether a session that runs goes on, and the lock falls when it ends."""
+
+    when: Literal["free"] | None = Field(
+        None, description="`free`: a running session goes on, and the machine is locked out when it ends"
+    )
+
+    def command(self, kind: type[Command]) -> Command:
+        """Return the lock that is given with this, now."""
+        command = super().command(kind)
+        return replace(command, when_free=self.when == "free") if isinstance(command, Lock) else command
 
 
 class ForgetBody(Body):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import bottle
 from pydantic import BeforeValidator, Field
 
-from mac_actors.core.state import Session, Source, Status
+from mac_actors.core.state import Session, Severity, Source, Status
 from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
 
@@ -43,6 +43,12 @@ class FlagBody(Body):
     source: Source
     by: str | None
     reason: str | None
+
+
+class DetailsBody(FlagBody):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity
 
 
 class SessionBody(Body):
@@ -87,6 +93,11 @@ class MachineBody(Body):
     second_relay: bool
     oops: FlagBody | None
     lock: FlagBody | None
+    lock_pending: FlagBody | None = Field(
+        None,
+        exclude_if=lambda flag: flag is None,
+        description="only there while the machine is to be locked out when its session ends",
+    )
     session: Annotated[SessionBody | None, BeforeValidator(SessionBody.of)]
     telemetry: TelemetryBody
     last_checkin: datetime | None
@@ -94,6 +105,9 @@ class MachineBody(Body):
     area: Given = Field(None, description="where it stands; like the two below only there where machines.json has it")
     description: Given = None
     link: Given = Field(None, description="the address of its manual")
+    details: DetailsBody | None = Field(
+        None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+    )
     refused: str | None = Field(
         None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
     )

@@ -19,10 +19,11 @@ from mac_actors.core import wording
 from mac_actors.core.inputs import COMMANDS
 from mac_actors.core.state import Source
 from mac_actors.core.text import one_line
+from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
-from mac_actors.web.api.request_models import AdminBody
+from mac_actors.web.api.request_models import LockBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log, wants_page
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
@@ -154,12 +155,13 @@ def _carry_out(
     fleet: MachineFleet, name: str, action: str, form: Mapping[str, str], by: str | None
 ) -> tuple[str, bool]:
     """Carry the command out; returns what came of it in words, and whether it is all as it was wished."""
-    body = parse_fields(AdminBody, {"reason": form["reason"], "by": by})
+    body = parse_fields(LockBody, {"reason": form["reason"], "by": by, "when": form.get("when")})
     given = replace(body.command(COMMANDS[action]), source=Source.BOARD, until=_until(form.get("sent")))
     answer = fleet.ask(name, given)
     text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
     if not answer.outcomes:
-        return f"{fleet.snapshot(name).display_name} {BUTTONS[action].in_vain}: nothing was changed.", False
+        in_vain = "was to be locked out already" if Already.LOCK_PENDING in answer.already else BUTTONS[action].in_vain
+        return f"{fleet.snapshot(name).display_name} {in_vain}: nothing was changed.", False
     return (text, True) if answer.durable else (f"{text} {NOT_DURABLE}", False)
 
 

@@ -20,6 +20,7 @@
     go.textContent = about.dataset.label;
     error.textContent = said.textContent = '';
     form.reset();
+    by('command-when').hidden = command.action !== 'lock';
     dialog.showModal();
     form.elements.reason.focus();
   });
@@ -37,6 +38,7 @@
     const body = new URLSearchParams(new FormData(by('commands')));
     body.set('action', command.action);
     body.set('reason', form.elements.reason.value);
+    if (form.elements.when.checked) body.set('when', form.elements.when.value);
     body.set('sent', Math.round(window.shopClock.now()));
     const signal = AbortSignal.timeout(BOUND);
     const reply = await fetch(command.path, {method: 'POST', body, signal, headers: {Accept: 'application/json'}})

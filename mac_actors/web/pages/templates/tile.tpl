@@ -24,6 +24,13 @@
 <p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi>{{!f', {clock(flag.since)}' if page else ''}}</p>
 %   end
 % end
+% details = machine.details
+% if details:
+<p class="why"><b>{{details.severity.capitalize()}}{{': ' if details.reason else ''}}</b><bdi>{{details.reason or ''}}</bdi></p>
+%   if signed or page:
+<p class="by"><bdi>{{origin(details.source, details.by).lstrip(', ')}}</bdi>{{!f', {clock(details.since)}' if page else ''}}</p>
+%   end
+% end
 % if session and page:
 <p><bdi>{{session.full_name or 'A member'}}</bdi> {{'runs it by override, for repair,' if session.kind == 'override' else 'runs it'}} since {{!clock(session.since)}}</p>
 % elif session and (session.full_name or content.state != 'in_use'):
@@ -37,6 +44,16 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 <bdi>{{who or 'Someone'}}</bdi> runs it by override, for repair\\
 %   end
 </p>
+% end
+% if machine.lock_pending:
+<p class="note">To be locked out once it is free\\
+%   if machine.lock_pending.reason:
+: <bdi title="{{machine.lock_pending.reason}}">{{machine.lock_pending.reason}}</bdi>\\
+%   end
+</p>
+%   if page:
+<p class="by"><bdi>{{origin(machine.lock_pending.source, machine.lock_pending.by).lstrip(', ')}}</bdi>, {{!clock(machine.lock_pending.since)}}</p>
+%   end
 % end
 % if machine.relay and content.state == 'free':
 <p class="note">Always on{{'' if kind == 'kiosk' else ', no card needed'}}</p>
@@ -57,7 +74,7 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 % end
 % if kind.endswith('admin'):
 <p class="commands">
-%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.oops or machine.lock)):
+%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.clearable)):
 %     if possible:
 <button form="commands" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
 %     end
