@@ -75,7 +75,7 @@ def _options() -> list[tuple[str, str]]:
 
 def _calls() -> list[str]:
     return [
-        f"{method.upper()} {path.replace('{name}', 'NAME')}"
+        f"{method.upper()} {re.sub('{([a-z]+)}', lambda part: part[1].upper(), path)}"
         for path, methods in described()["paths"].items()
         for method in methods
     ]

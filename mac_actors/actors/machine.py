@@ -122,9 +122,10 @@ class MachineActor(MacActor):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory, before = directory, self._outputs
-                if config is not None:
-                    self._config = config
-                    self._outputs = outputs(config, self._state)
+                if config is None:
+                    return None
+                self._config = config
+                self._outputs = outputs(config, self._state)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
                     self._context.poker.poke(self._config.name)
@@ -162,8 +163,8 @@ class MachineActor(MacActor):
     def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Oops(_now(), Source.REPL, by, reason))
 
-    def lock(self, by: str | None = None, reason: str | None = None) -> Answer:
-        return self._command(Lock(_now(), Source.REPL, by, reason))
+    def lock(self, by: str | None = None, reason: str | None = None, *, when_free: bool = False) -> Answer:
+        return self._command(Lock(_now(), Source.REPL, by, reason, when_free=when_free))
 
     def clear(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Clear(_now(), Source.REPL, by, reason))

@@ -59,29 +59,29 @@ def authorize(
         if not user.oops_override:
             return Refused(Refusal.OOPSED if state.oops else Refusal.LOCKED_OUT, user)
         kind = SessionKind.OVERRIDE
-    elif user.authorizations & config.authorizations_or:
+    elif user.held(at) & config.authorizations_or:
         kind = SessionKind.AUTHORIZED
     elif config.unauthorized_warn_only:
         kind = SessionKind.WARN_ONLY
     else:
         return Refused(Refusal.UNAUTHORIZED, user)
-    return Granted(user, kind, authorize_second(config.second_relay, user))
+    return Granted(user, kind, authorize_second(config.second_relay, user, at))
 
 
 def may_use(config: MachineConfig, directory: Directory, user: User, at: datetime) -> bool:
     """Whether ``user`` could start a session on a machine that is neither oopsed nor locked out."""
     if config.always_enabled:
         return True
-    allowed = config.unauthorized_warn_only or bool(user.authorizations & config.authorizations_or)
+    allowed = config.unauthorized_warn_only or bool(user.held(at) & config.authorizations_or)
     return allowed and not directory.expired(user, at)
 
 
-def authorize_second(second: SecondRelay | None, user: User) -> SecondDecision:
+def authorize_second(second: SecondRelay | None, user: User, at: datetime) -> SecondDecision:
     """Decide what a session of ``user`` may do with the second relay."""
     if second is None:
         return SecondDecision.NONE
     if second.always_enabled:
         return SecondDecision.ALWAYS_ENABLED
-    if user.authorizations & second.authorizations_or:
+    if user.held(at) & second.authorizations_or:
         return SecondDecision.GRANTED
     return SecondDecision.WARN if second.unauthorized_warn_only else SecondDecision.DENIED

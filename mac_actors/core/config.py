@@ -84,6 +84,8 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    trainers_or: frozenset[str] = frozenset()
+    """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
 
@@ -92,13 +94,32 @@ class MachineConfig:
         """What people see: the alias where there is one, else the name."""
         return self.alias or self.name
 
+    @property
+    def teachable(self) -> frozenset[str]:
+        """The authorizations that it asks for, its second relay's too."""
+        return self.authorizations_or | (self.second_relay.authorizations_or if self.second_relay else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """From when, until when (not included) an authorization counts; ``None``: since ever, for ever."""
+
+    authorization: str
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def includes(self, at: datetime) -> bool:
+        """Whether it counts at this moment."""
+        return (self.begins is None or at >= self.begins) and (self.ends is None or at < self.ends)
+
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One person of users.json.
+    """One person of users.json, or one who was added at the server.
 
     ``lcd_name`` is the preferred name in characters that the readers' display can draw (the edge
-    transliterates it); ``expires_at`` is the first moment at which the membership is over.
+    transliterates it); ``expires_at`` is the first moment at which the membership is over. ``limits`` are of those
+    ``authorizations`` that do not count at all times.
     """
 
     account_id: str
@@ -112,22 +133,30 @@ class User:
     first_name: str = field(default="", repr=False)
     last_name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
+    limits: tuple[Limit, ...] = ()
+
+    def held(self, at: datetime) -> frozenset[str]:
+        """Return the authorizations that count at this moment."""
+        if not self.limits:
+            return self.authorizations
+        return self.authorizations - {limit.authorization for limit in self.limits if not limit.includes(at)}
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All users, found by fob. Build one with :meth:`of`."""
+    """All users, found by fob or by account. Build one with :meth:`of`."""
 
     users: tuple[User, ...] = ()
     by_fob: Mapping[str, User] = field(default_factory=dict, repr=False)
     enforce_expiration: bool = False
+    by_account: Mapping[str, User] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, users: Iterable[User], *, enforce_expiration: bool = False) -> Directory:
         """Index ``users`` by their (already padded and unique) fob codes."""
         everyone = tuple(users)
         by_fob = {code: user for user in everyone for code in user.fob_codes}
-        return cls(everyone, by_fob, enforce_expiration)
+        return cls(everyone, by_fob, enforce_expiration, {user.account_id: user for user in everyone})
 
     def find(self, fob: str) -> User | None:
         """Return the user who carries this fob, or ``None``."""

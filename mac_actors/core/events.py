@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mac_actors.core.outcomes import Cleared, Outcome, kind
-from mac_actors.core.state import Flag
+from mac_actors.core.outcomes import Outcome, kind
+from mac_actors.core.redaction import without_names
 from mac_actors.core.wording import full_text, public_text
 
 
 def event_fields(number: int, outcome: Outcome, *, names: bool) -> dict[str, Any]:
     """Return the fields of line ``number`` of the journal; without ``names`` nobody is named in them."""
-    origin, ended, user = outcome.origin, outcome.ended_session, outcome.person
+    origin, ended, user = (outcome if names else without_names(outcome)).origin, outcome.ended_session, outcome.person
     return {
         "id": number,
         "at": outcome.at,
@@ -21,11 +21,7 @@ def event_fields(number: int, outcome: Outcome, *, names: bool) -> dict[str, Any
         "text": full_text(outcome) if names else public_text(outcome),
         "source": origin.source if origin else None,
         "by": (origin.by or None) if origin and names else None,
-        "reason": _reason(origin, names) if origin else None,
+        "reason": (origin.reason or None) if origin else None,
         "user": (user.full_name or None) if user and names else None,
         "seconds": ended.seconds if ended else None,
     }
-
-
-def _reason(origin: Flag | Cleared, names: bool) -> str | None:
-    return origin.reason if names else origin.public_reason or origin.reason

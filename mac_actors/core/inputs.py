@@ -45,7 +45,9 @@ class Oops(Command):
 
 @dataclass(frozen=True, slots=True)
 class Lock(Command):
-    """Lock the machine out for maintenance."""
+    """Lock the machine out for maintenance; ``when_free``: once no session runs, which goes on until then."""
+
+    when_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

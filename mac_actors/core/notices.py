@@ -89,18 +89,20 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
 
     ``state`` is the machine's after it: while it is oopsed or locked, all is posted in the thread that tells of that.
     """
-    within = _keys(outcome.machine, state.oops, state.lock) if state else ()
+    within = _keys(outcome.machine, state.oops, state.lock) if state and outcome.machine else ()
     match outcome:
         case o.OopsSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
         case o.LockSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "lock", flag.since), within=within)
-        case o.DetailsAdded():
+        case o.DetailsAdded() | o.LockPending() | o.PendingCleared():
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)
         case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
+        case o.UserChanged():
+            return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
 

@@ -30,6 +30,7 @@ class Snapshot(Readable):
     second_relay: bool
     oops: Flag | None
     lock: Flag | None
+    lock_pending: Flag | None = field(kw_only=True, default=None)
     session: Session | None
     telemetry: Telemetry
     last_checkin: datetime | None
@@ -53,6 +54,7 @@ class Snapshot(Readable):
             oops=state.oops,
             lock=state.lock,
             details=state.details,
+            lock_pending=state.lock_pending,
             session=state.session,
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
@@ -60,15 +62,21 @@ class Snapshot(Readable):
             refused=refused,
         )
 
+    @property
+    def clearable(self) -> bool:
+        """Whether there is anything that a clear would lift."""
+        return bool(self.oops or self.lock or self.lock_pending)
+
     def without_names(self) -> Snapshot:
         """Return it without saying who: nobody in ``by``, and a session whose names are empty."""
-        if not (self.oops or self.lock or self.session):
+        if not (self.clearable or self.session):
             return self
         return replace(
             self,
             oops=self.oops and self.oops.without_names(),
             lock=self.lock and self.lock.without_names(),
             details=self.details and self.details.without_names(),
+            lock_pending=self.lock_pending and self.lock_pending.without_names(),
             session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 

@@ -97,6 +97,11 @@ class Flag(Readable):
     public_reason: str | None = None
     incident: datetime | None = None
 
+    @property
+    def begins(self) -> datetime:
+        """When the machine went out of use."""
+        return self.incident or self.since
+
     def is_newer(self, given: datetime | None) -> bool:
         """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
         return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
@@ -172,6 +177,7 @@ NO_TELEMETRY = Telemetry()
 class MachineState(Readable):
     """All that is remembered of one machine.
 
+    ``lock_pending`` is a lock that falls when the running session ends.
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
     said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
     last report came, on the clock of the process that heard it (:func:`resumed`).
@@ -182,6 +188,7 @@ class MachineState(Readable):
     lock: Flag | None = None
     details: Details | None = None
     """The last that were given; until neither oops nor lock is left."""
+    lock_pending: Flag | None = None
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY
@@ -193,7 +200,7 @@ class MachineState(Readable):
     @property
     def what_people_did(self) -> tuple[object, ...]:
         """What only a card, a button or a command changes."""
-        return (self.oops, self.lock, self.card, self.session)
+        return (self.oops, self.lock, self.lock_pending, self.card, self.session)
 
     @property
     def durable(self) -> tuple[object, ...]:
@@ -204,6 +211,12 @@ class MachineState(Readable):
     def flagged(self) -> bool:
         """Oopsed or locked."""
         return self.oops is not None or self.lock is not None
+
+    def due_lock(self, at: datetime) -> Flag | None:
+        """Return the lock that falls ``at`` this moment: one that waited for the end of a session."""
+        if self.lock_pending is None or self.session is not None:
+            return None
+        return replace(self.lock_pending, since=at, incident=self.oops.begins if self.oops else None)
 
     @property
     def status(self) -> Status:

@@ -8,6 +8,7 @@ The rules of a reader's report, in this order:
 4. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
 
+A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
 """
 
@@ -40,9 +41,11 @@ from mac_actors.core.outcomes import (
     DetailsAdded,
     Ended,
     EndReason,
+    LockPending,
     LockSet,
     OopsSet,
     Outcome,
+    PendingCleared,
     Person,
     PowerChanged,
     Rebooted,
@@ -67,6 +70,7 @@ class Already(StrEnum):
     """An oops or lock was set after the command that would lift it was given."""
     OVER = "over"
     """The oops or lock that the details belong to is over."""
+    LOCK_PENDING = "lock_pending"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -163,6 +167,7 @@ class _Draft:
                 self.block_card()
                 if ended:
                     self.emit(SessionEnded, ended=ended)
+                self.lock_if_due()
 
     # reports
 
@@ -171,6 +176,7 @@ class _Draft:
             ended = self.end_session(EndReason.REBOOT)
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
+            self.lock_if_due()
         if report.oops and self.state.oops is None:
             self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
@@ -189,6 +195,7 @@ class _Draft:
         self.change(card=None)
         if ended:
             self.emit(SessionEnded, ended=ended)
+        self.lock_if_due()
 
     def insert(self, fob: str, hold: Refusal | None) -> None:
         access = authorize(self.config, self.directory, self.state, fob, self.at, hold)
@@ -228,15 +235,30 @@ class _Draft:
         self.block_card()
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
+        self.lock_if_due()
 
-    def set_lock(self, command: Command) -> None:
+    def set_lock(self, command: Lock) -> None:
+        session = self.state.session
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
-            return
-        flag = _flag(command, self.state.oops)
+        elif session is None or not command.when_free:
+            self.lock(_flag(command, self.state.oops))
+        elif self.state.lock_pending is not None:
+            self.already.append(Already.LOCK_PENDING)
+        else:
+            flag = _flag(command, None)
+            self.change(lock_pending=flag)
+            self.emit(LockPending, flag=flag, user=Person(session.account_id, session.full_name))
+
+    def lock_if_due(self) -> None:
+        """Let the lock fall that waited for the end of the session."""
+        if flag := self.state.due_lock(self.at):
+            self.lock(flag)
+
+    def lock(self, flag: Flag) -> None:
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
-        self.change(lock=flag)
+        self.change(lock=flag, lock_pending=None)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
     def add_details(self, command: AddDetails) -> None:
@@ -255,26 +277,29 @@ class _Draft:
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
-        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock) if flag):
+        pending = self.state.lock_pending if lock else None
+        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock, pending) if flag):
             self.already.append(Already.SET_SINCE)
             return
         if oops and lifted_oops is None:
             self.already.append(Already.NOT_OOPSED)
-        if lock and lifted_lock is None:
+        if lock and lifted_lock is None and pending is None:
             self.already.append(Already.NOT_LOCKED_OUT)
-        if lifted_oops is None and lifted_lock is None:
+        if lifted_oops is None and lifted_lock is None and pending is None:
             return
         had_power = relay_on(self.config, self.state)
         self.change(
             oops=None if lifted_oops else self.state.oops,
             lock=None if lifted_lock else self.state.lock,
+            lock_pending=None if pending else self.state.lock_pending,
         )
         if not self.state.flagged:
             self.change(details=None)
         self.emit(
-            Cleared,
+            Cleared if lifted_oops or lifted_lock else PendingCleared,
             oops=lifted_oops,
             lock=lifted_lock,
+            pending=pending,
             source=command.source,
             by=command.by,
             reason=command.reason,
@@ -322,7 +347,7 @@ class _Draft:
 
 
 def _flag(command: Command, other: Flag | None) -> Flag:
-    incident = (other.incident or other.since) if other else None
+    incident = other.begins if other else None
     return Flag(command.at, command.source, command.by, command.reason, command.public_reason, incident)
 
 

@@ -53,7 +53,7 @@ _LOGINS = {
 def full_text(outcome: Outcome) -> str:
     """Say what happened, with names."""
     found, ended = outcome.origin, outcome.ended_session
-    by = origin(found.source, found.by) if found else ""
+    by = origin(found.source, _who_did(found)) if found else ""
     return _about(outcome, by, f" {_ended(ended, names=True)}." if ended else "", names=True)
 
 
@@ -63,12 +63,12 @@ def public_text(outcome: Outcome) -> str:
 
 
 def summary_text(cleared: o.Cleared, *, names: bool) -> str:
-    """Say for how long a machine was out of use, and why; empty while it still is."""
-    if cleared.still_oopsed or cleared.still_locked:
+    """Say for how long a machine was out of use, and why; empty while it still is, or if it was not."""
+    if cleared.still_oopsed or cleared.still_locked or isinstance(cleared, o.PendingCleared):
         return ""
     flags = sorted((flag.since, word, flag) for word, flag in _lifted(cleared))
     told = (f"{word}{origin(flag.source, flag.by) if names else ''}{_reason(flag, names)}" for _, word, flag in flags)
-    began = min(flag.incident or since for since, _, flag in flags)
+    began = min(flag.begins for _, _, flag in flags)
     return f"Out of use for {_lasted(began, cleared)}: {'; '.join(told)}."
 
 
@@ -82,7 +82,9 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
 
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
     sentence = _sentence(outcome, by, also, names)
-    return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
+    if outcome.machine is None:
+        return sentence
+    return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
 
 def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
@@ -102,21 +104,57 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
             return f"the reader restarted.{also}{hint}"
-        case o.OopsSet(flag=flag, card=card):
-            return f"is oopsed{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
-        case o.LockSet(flag=flag, card=card):
-            return f"is locked out for maintenance{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
-        case o.DetailsAdded(details=details):
-            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
+        case o.OopsSet() | o.LockSet() | o.LockPending() | o.DetailsAdded():
+            return _flagged(outcome, by, also, names)
         case o.Cleared():
             return _cleared(outcome, by, names)
+        case o.UserChanged():
+            return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
 
+def _changed(outcome: o.UserChanged, names: bool) -> str:
+    who, fob = _who(outcome.user, names), ""
+    if outcome.fob and names:
+        fob = f" (ending in {outcome.fob[-4:]})"
+    match outcome:
+        case o.FobGiven():
+            return f"{who} was given a fob{fob}"
+        case o.FobTaken():
+            return f"{who}'s fob{fob} counts no more"
+        case o.AuthorizationGranted(authorization=authorization, until=until):
+            return f"{who} is authorized for {authorization}{f' until {until}' if until else ''}"
+        case o.AuthorizationWithdrawn(authorization=authorization, until=until):
+            return f"{who} is not authorized for {authorization} {f'until {until}' if until else 'any more'}"
+        case _:
+            return f"{who} was added to the users"
+
+
+def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
+    """Return who did something; the name that came along with the admins' token is in brackets."""
+    if not isinstance(found, o.UserChanged) or found.confirmed:
+        return found.by
+    return f"an admin ({found.by})" if found.by else "an admin"
+
+
+def _flagged(outcome: o.OopsSet | o.LockSet | o.LockPending | o.DetailsAdded, by: str, also: str, names: bool) -> str:
+    match outcome:
+        case o.OopsSet(flag=flag, card=card) | o.LockSet(flag=flag, card=card):
+            what = "oopsed" if isinstance(outcome, o.OopsSet) else "locked out for maintenance"
+            return f"is {what}{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
+        case o.LockPending(flag=flag, user=user):
+            until = f" {_who(user, names)}'s session goes on." if names else ""
+            return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
+        case o.DetailsAdded(details=details):
+            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
+
+
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
+    if isinstance(outcome, o.PendingCleared):
+        return f"will not be locked out for maintenance after all{by}{_reason(outcome, names)}."
     lifted = " and ".join(word for word, _ in _lifted(outcome))
     rest = ""
     if outcome.still_oopsed:
@@ -125,7 +163,8 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
         rest = " It is still locked out."
     elif outcome.power_on:
         rest = " Power is on."
-    return f"is no longer {lifted}{by}{_reason(outcome, names)}.{rest}"
+    pending = ", nor will it be locked out once it is free" if outcome.pending else ""
+    return f"is no longer {lifted}{pending}{by}{_reason(outcome, names)}.{rest}"
 
 
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
@@ -159,8 +198,10 @@ def _in_reader(card: o.Person | None, names: bool) -> str:
     return f" {_who(card, names)}'s card is in the reader." if card and names else ""
 
 
-def _reason(origin: Flag | o.Cleared, names: bool) -> str:
-    reason = origin.reason if names else origin.public_reason or origin.reason
+def _reason(origin: Flag | o.Cleared | o.UserChanged, names: bool) -> str:
+    reason = origin.reason
+    if not names:
+        reason = None if isinstance(origin, o.UserChanged) else origin.public_reason or reason
     return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 

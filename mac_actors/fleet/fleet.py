@@ -42,6 +42,7 @@ from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.fleet.users import Users
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
 from mac_actors.storage.records import Record
@@ -96,6 +97,15 @@ class MachineFleet(AnyFleet):
         self.journal.on_commit = self._wake_outlets
         self.refused_readers = RefusedReaders(self.notify)
         self.reader_keys = ReaderKeyring(self.journal, self.notify)
+        self.users = Users(
+            configuration.directory,
+            self.journal,
+            commit_budget=commit_budget,
+            chat=chat is not None,
+            announce=self._announce,
+            notify=self.notify,
+        )
+        configuration = replace(configuration, directory=self.users.people.directory)
         context = MachineContext(
             self.journal,
             self.poker,
@@ -108,6 +118,7 @@ class MachineFleet(AnyFleet):
         )
         pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self.users.supervisor = self.supervisor
         self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
@@ -255,6 +266,7 @@ class MachineFleet(AnyFleet):
         return self.custom.start(actor_class, args, kwargs)
 
     def _announce(self, outcomes: tuple[Outcome, ...]) -> None:
+        self.users.unknown_fobs.take(outcomes)
         self.custom.feed(outcomes)
         self.publisher.announce(outcomes)
 
@@ -293,7 +305,7 @@ class MachineFleet(AnyFleet):
         would go, or a machine on which a session runs, unless ``force``.
         """
         self.supervisor.check_open()
-        summary = reload(self.supervisor, new, machines=machines, force=force)
+        summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
         if self.webhooks and machines:
             self.webhooks.configure(new.webhooks)
         return summary

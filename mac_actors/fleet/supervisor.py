@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
-from mac_actors.core.config import Configuration, MachineConfig
+from mac_actors.core.config import Configuration, Directory, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
@@ -139,6 +140,13 @@ class Supervisor:
             for outcome in self.settle(name, reply).outcomes
             if isinstance(outcome, PowerChanged) and outcome.on
         )
+
+    def change_users(self, directory: Directory) -> None:
+        """Have other users count from now on; every report that comes later finds them. For who holds :attr:`lock`."""
+        self.configuration = replace(self.configuration, directory=directory)
+        for ref in self.refs.values():
+            with contextlib.suppress(pykka.ActorDeadError):  # it is restarted with them
+                ref.tell(Reconfigure(directory, None, datetime.now(UTC)))
 
     def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Generic, TypeVar
 
 from anyascii import anyascii
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from mac_actors.core.config import MachineConfig, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
+from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
 
 _FOB = re.compile(r"(?!\d{4}-\d\d-\d\d$)[0-9A-Z:_-]+")
@@ -107,6 +108,11 @@ class MachineEntry(Strict):
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
     )
+    trainers_or: list[Authorization] = Field(
+        default=[],
+        description="A user with any one of them is a trainer: may give others this machine's ``authorizations_or``, "
+        "and its second relay's, on the board (:doc:`people`).",
+    )
 
     def config(self, name: str) -> MachineConfig:
         """Return the core's value for this entry."""
@@ -117,6 +123,7 @@ class MachineEntry(Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            trainers_or=frozenset(self.trainers_or),
         )
 
 
@@ -152,25 +159,20 @@ class UserEntry(Strict):
             account_id=self.account_id,
             full_name=self.full_name,
             preferred_name=self.preferred_name,
-            lcd_name=lcd_line(anyascii(self.preferred_name)) or lcd_line(anyascii(self.full_name)),
+            lcd_name=lcd_name(self.preferred_name, self.full_name),
             fob_codes=tuple(dict.fromkeys(self.fob_codes)),
             authorizations=frozenset(self.authorizations),
             oops_override=self.oops_override,
-            expires_at=_end_of(date.fromisoformat(self.expiration_ymd)),
+            expires_at=end_of(date.fromisoformat(self.expiration_ymd)),
             first_name=self.first_name,
             last_name=self.last_name,
             email=self.email,
         )
 
 
-def _end_of(day: date) -> datetime:
-    """Return the first moment after ``day``, local time."""
-    try:
-        return datetime.combine(day + timedelta(days=1), time()).astimezone(UTC)
-    except (OverflowError, OSError, ValueError):
-        # The first and the last days of the calendar have no local midnight in UTC.
-        edge = datetime.max if day.year > 1 else datetime.min
-        return edge.replace(tzinfo=UTC)
+def lcd_name(preferred_name: str, full_name: str) -> str:
+    """Return what the readers' display shows of a user, in the characters that it has."""
+    return lcd_line(anyascii(preferred_name)) or lcd_line(anyascii(full_name))
 
 
 def name_clashes(machines: Mapping[str, MachineEntry]) -> Iterable[str]:

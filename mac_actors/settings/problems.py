@@ -35,6 +35,8 @@ def explain(details: ErrorDetails) -> str:
     kind = details["type"]
     if kind == "value_error":
         message = "expected " + str(details.get("ctx", {}).get("error", details["msg"]))
+    elif kind == "literal_error":
+        message = f"expected {details['ctx']['expected']}"
     else:
         message = _EXPECTED.get(kind, details["msg"])
     hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}

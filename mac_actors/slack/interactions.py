@@ -57,7 +57,7 @@ class Interactions:
             command = ParsedCommand(Verb.CLEAR, argument)
             self._act(user, lambda person: self._clear(self._changes.resolve(command), person, now))
             return
-        flagged = [machine for machine in self._fleet.snapshots() if machine.oops or machine.lock]
+        flagged = [machine for machine in self._fleet.snapshots() if machine.clearable]
         if not flagged:
             self._replies.respond(body, "No machine is oopsed or locked out.")
             return

@@ -39,7 +39,7 @@ _FLAGGED, _SILENT, _USED, _IDLE = range(4)
 
 def _ranked_line(machine: Snapshot, now: datetime) -> tuple[int, str]:
     """Return the line of a machine, and its rank among those of the others."""
-    contact = _contact(machine, now) + _refused(machine)
+    contact = _pending(machine, now) + _contact(machine, now) + _refused(machine)
     if machine.oops or machine.lock:
         return _FLAGGED, _flagged_line(machine, now) + contact
     if machine.last_checkin and not machine.online:
@@ -91,7 +91,8 @@ def status_line(machine: Snapshot, now: datetime) -> str:
         line = _used_line(machine, machine.session, now)
     else:
         line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
-    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "") + _refused(machine)
+    offline = ", OFFLINE" if machine.last_checkin and not machine.online else ""
+    return line + _pending(machine, now) + offline + _refused(machine)
 
 
 def _flagged_line(machine: Snapshot, now: datetime) -> str:
@@ -102,6 +103,10 @@ def _flagged_line(machine: Snapshot, now: datetime) -> str:
     if machine.details:
         flags.append(escape(details_text(machine.details, names=True)))
     return f"{_label(machine)}: {'; '.join(flags)}{override}"
+
+
+def _pending(machine: Snapshot, now: datetime) -> str:
+    return f"; TO BE LOCKED OUT once it is free{_flag(machine.lock_pending, now)}" if machine.lock_pending else ""
 
 
 def _flag(flag: Flag, now: datetime) -> str:

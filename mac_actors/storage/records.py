@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -58,6 +58,8 @@ class Record:
     tables written anew, because copies of what was in them may be left in the unused parts of their pages.
 
     ``keys`` are rows of reader_key, ``None`` for one that is to go; they are in no log.
+    ``put`` are whole rows of tables by name, in the place of those with their key; ``drop`` the keys of rows that go.
+    ``moved`` are accounts whose additions are another one's from now on.
     """
 
     state: tuple[str, str] | None = None
@@ -73,6 +75,9 @@ class Record:
     notes: tuple[tuple[str, str], ...] = ()
     scrub: bool = False
     keys: tuple[tuple[str, dict[str, str | None] | None], ...] = field(default=(), repr=False)
+    put: tuple[tuple[str, Mapping[str, Any]], ...] = field(default=(), repr=False)
+    drop: tuple[tuple[str, str | int], ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
 
     def posts(self) -> Iterator[Notice]:
         """Iterate over all notices in it."""

@@ -110,6 +110,41 @@ note = Table(
 )
 """How far tasks are that go on over restarts: ``retention`` has the last row of the journal that it has seen to."""
 
+addition = Table(
+    "addition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("counts", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+)
+"""What was changed of users at the server: one row a change, as JSON in ``data``; ``counts``: it is in force. Nobody
+looks for an account in an index, where copies of its id would be left when it is forgotten.
+"""
+
+admin = Table(
+    "admin",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("by", Text),
+)
+"""Personal logins; ``token`` is the SHA-256 of it, in hexadecimal."""
+
+board_session = Table(
+    "board_session",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("name", Text),
+    Column("account_id", Text),
+    Column("at", Text, nullable=False),
+    Column("used_at", Text, nullable=False),
+)
+"""Who is logged in on the board; ``key`` is the SHA-256 of what the browser's cookie holds, in hexadecimal."""
+
 slack_user = Table(
     "slack_user",
     metadata,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Select, func, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
+from mac_actors.core.people.additions import Addition
 from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
@@ -24,7 +25,17 @@ from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import Due, Entry, Page, Record, Thread, Unreadable, Waiting, read_keys, read_state
-from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, reader_key, seen_event, thread
+from mac_actors.storage.schema import (
+    IS_OF_FLAGS,
+    addition,
+    journal,
+    machine_state,
+    note,
+    outbox,
+    reader_key,
+    seen_event,
+    thread,
+)
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -106,6 +117,17 @@ class Store:
         """Return the state of every machine that was ever seen, by name."""
         with self.reading("read the machines' states") as connection:
             return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
+
+    def load_additions(self, account_id: str | None = None) -> list[Addition]:
+        """Return the additions that are in force, or all that there ever were of one account, in their order."""
+        query = select(addition).order_by(addition.c.id)
+        query = query.where(addition.c.counts if account_id is None else addition.c.account_id == account_id)
+        with self.reading("read the additions to the users") as connection:
+            return [codec.load_addition(*row) for row in connection.execute(query)]
+
+    def last_addition(self) -> int:
+        """Return the number of the last addition; 0: there is none."""
+        return self._scalar("read the additions to the users", select(func.max(addition.c.id))) or 0
 
     def load_state(self, name: str) -> MachineState | Unreadable | None:
         """Return one machine's state, ``None`` if there is none yet."""

@@ -7,10 +7,10 @@ that breaks a rule; and by a walk through *all* abstract states, in which every 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pytest
 from hypothesis import settings
@@ -115,6 +115,8 @@ def check_state(config: MachineConfig, state: MachineState) -> None:
         assert OWNERS[card.fob].account_id == session.account_id, "a session runs on another one's card"
         assert not card.blocked
         assert card.refusal is None
+    # a lock that waits for the end of a session has one to wait for
+    assert state.lock_pending is None or (session is not None and state.lock is None)
     # 1
     assert not out.relay or config.always_enabled or session is not None
     # 2
@@ -163,7 +165,9 @@ def check_card_and_session(step: Step) -> None:
     rebooted = any(isinstance(outcome, Rebooted) for outcome in step.decision.outcomes)
     flagged_now = step.after.oops is not step.before.oops and step.after.oops is not None
     flagged_now |= step.after.lock is not step.before.lock and step.after.lock is not None
-    if rebooted or flagged_now:
+    if step.before.lock_pending and step.card_changed and new is not None:
+        assert new.kind is SessionKind.OVERRIDE, "nobody else starts: the lock has fallen before"
+    elif rebooted or flagged_now:
         assert new is None
         assert step.after.card is None or step.after.card.blocked
     if step.before.card and step.before.card.blocked and not step.card_changed:
@@ -182,7 +186,10 @@ def check_flags(step: Step) -> None:
     if isinstance(event, Oops) or (isinstance(event, Report) and event.oops):
         assert step.after.oops is not None
     if isinstance(event, Lock):
-        assert step.after.lock is not None
+        assert step.after.lock is not None or (event.when_free and step.after.lock_pending is not None)
+        assert not event.when_free or step.after.session is step.before.session
+    if step.before.lock_pending is not None and not isinstance(event, Unlock | Clear):
+        assert step.after.lock_pending is step.before.lock_pending or step.after.lock is not None
     if isinstance(event, Unoops | Clear):
         assert step.after.oops is None
     if isinstance(event, Unlock | Clear):
@@ -239,6 +246,7 @@ def abstract(state: MachineState) -> MachineState:
         status_since=T0,
         oops=flag(state.oops),
         lock=flag(state.lock),
+        lock_pending=flag(state.lock_pending),
         card=state.card and replace(state.card, since=T0),
         session=state.session and replace(state.session, since=T0, began=T0.timestamp()),
         telemetry=Telemetry(
@@ -288,6 +296,7 @@ Events = tuple[tuple[Input, Refusal | None], ...]
 COMMANDS: Events = (
     (Oops(LATER, Source.SLACK, "U1"), None),
     (Lock(LATER, Source.HTTP, "U2"), None),
+    (Lock(LATER, Source.HTTP, "U4", when_free=True), None),
     (Unoops(LATER, Source.CLI), None),
     (Unlock(LATER, Source.REPL), None),
     (Clear(LATER, Source.SLACK, "U3"), None),
@@ -356,6 +365,7 @@ def test_the_invariants_hold_in_all_states_that_can_be_reached(
             assert any(s.card and s.card.blocked for s in these)
             assert any(s.card is None for s in these)
     assert any(relay_on(config, state) and state.session is None for config, state in seen)
+    assert any(state.lock_pending for state in states)
 
 
 # histories
@@ -372,7 +382,9 @@ fobs = st.sampled_from(CARDS)
 since_it_came = st.sampled_from([0.0, 0.0, 0.0, 0.04, 3.0, 6.0, 1e4])
 seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
 uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
-admins: st.SearchStrategy[type[Command]] = st.sampled_from([Oops, Lock, Unoops, Unlock, Clear, AddDetails])
+admins: st.SearchStrategy[Callable[..., Command]] = st.sampled_from(
+    [Oops, Lock, partial(Lock, when_free=True), Unoops, Unlock, Clear, AddDetails]
+)
 
 
 class History(RuleBasedStateMachine):
@@ -453,7 +465,7 @@ class History(RuleBasedStateMachine):
         assert session_seconds(self.state) == session_seconds(before)
 
     @rule(kind=admins, by=st.sampled_from([None, "U1", "U2"]), source=st.sampled_from(Source), passed=seconds)
-    def admin(self, kind: type[Oops], by: str | None, source: Source, passed: float) -> None:
+    def admin(self, kind: Callable[..., Command], by: str | None, source: Source, passed: float) -> None:
         self.now += timedelta(seconds=passed)
         self.happens(kind(self.now, source, by))
 

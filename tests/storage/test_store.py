@@ -61,6 +61,7 @@ states = st.builds(
     oops=st.none() | flags,
     lock=st.none() | flags,
     details=st.none() | details,
+    lock_pending=st.none() | flags,
     card=st.none() | st.builds(Card, text, moments, st.booleans(), st.none() | st.sampled_from(Refusal)),
     session=st.none()
     | st.builds(Session, text, text, text, st.sampled_from(SessionKind), moments, st.sampled_from(SecondDecision)),
@@ -78,6 +79,14 @@ states = st.builds(
     always_enabled=st.booleans(),
 )
 common: dict[str, Any] = {"machine": text, "display_name": text, "at": moments}
+of_user: dict[str, Any] = {
+    "at": moments,
+    "user": persons,
+    "source": st.sampled_from(Source),
+    "by": maybe_text,
+    "reason": maybe_text,
+    "confirmed": st.booleans(),
+}
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(
         o.SessionStarted,
@@ -91,6 +100,20 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(o.CardSeen, user=st.none() | persons, fob=text, **common),
     st.builds(o.SessionEnded, ended=endings, **common),
     st.builds(o.Rebooted, ended=st.none() | endings, card_blocked=st.booleans(), **common),
+    st.builds(o.LockPending, flag=flags, user=persons, **common),
+    st.builds(
+        o.PendingCleared,
+        oops=st.none(),
+        lock=st.none(),
+        pending=flags,
+        source=st.sampled_from(Source),
+        by=maybe_text,
+        reason=maybe_text,
+        still_oopsed=st.booleans(),
+        still_locked=st.just(value=False),
+        power_on=st.just(value=False),
+        **common,
+    ),
     st.builds(o.OopsSet, flag=flags, ended=st.none() | endings, **common),
     st.builds(o.DetailsAdded, details=details, **common),
     st.builds(o.LockSet, flag=flags, ended=st.none() | endings, **common),
@@ -98,6 +121,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         o.Cleared,
         oops=st.none() | flags,
         lock=flags,
+        pending=st.none() | flags,
         source=st.sampled_from(Source),
         by=maybe_text,
         reason=maybe_text,
@@ -107,6 +131,11 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         **common,
     ),
     st.builds(o.PowerChanged, on=st.booleans(), **common),
+    st.builds(o.UserAdded, **of_user),
+    st.builds(o.FobGiven, fob=text, **of_user),
+    st.builds(o.FobTaken, fob=text, **of_user),
+    st.builds(o.AuthorizationGranted, authorization=text, until=st.none() | st.dates(), **of_user),
+    st.builds(o.AuthorizationWithdrawn, authorization=text, until=st.none() | st.dates(), **of_user),
 )
 
 
@@ -621,5 +650,5 @@ def test_a_failed_opening_lets_the_directory_go(tmp_path: Path) -> None:
 def test_every_outcome_of_the_core_is_tried_here() -> None:
     """A new outcome must be added to the strategy above."""
     made = {TYPES[kind_].__name__ for kind_ in KINDS}
-    ours = (outcome for outcome in Outcome.__subclasses__() if outcome.__module__ == Outcome.__module__)
-    assert made == {outcome.__name__ for outcome in ours}
+    kinds = (*o.MachineOutcome.__subclasses__(), *o.Cleared.__subclasses__(), *o.UserChanged.__subclasses__())
+    assert made == {outcome.__name__ for outcome in kinds if outcome.__module__ == Outcome.__module__}

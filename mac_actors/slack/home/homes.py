@@ -76,7 +76,7 @@ class Homes:
                 return
             machines, rules = self._fleet.snapshots(), self._fleet.configuration
             sessions = tuple((machine.name, machine.session) for machine in machines)
-            if self._changed((words.rows(machines), sessions, rules.loaded_at)):
+            if self._changed((words.rows(machines), sessions, id(rules))):
                 self._due |= dict.fromkeys(self._open)
             user = next(iter(self._due), None)
             if user is None:

@@ -53,6 +53,9 @@ def sentence(machine: Snapshot) -> tuple[str, str]:
         parts.append(f"in use since {local_time(machine.session.since)}" if heading == USED else "runs by override")
     elif heading == FREE and machine.relay:
         parts.append("always on")
+    if machine.lock_pending:
+        why = f": {machine.lock_pending.reason}" if machine.lock_pending.reason else ""
+        parts.append(f"to be locked out once it is free{why}")
     if machine.refused:
         parts.append("can't be stopped from here, its reader's reports are refused")
     return heading, one_line("; ".join(parts))

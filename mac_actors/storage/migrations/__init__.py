@@ -16,6 +16,7 @@ from mac_actors.storage.migrations import (
     m0004_incidents,
     m0005_slack_users,
     m0007_reader_keys,
+    m0009_people,
 )
 from mac_actors.storage.schema import migration
 
@@ -28,6 +29,7 @@ MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0004_incidents": m0004_incidents.upgrade,
     "0005_slack_users": m0005_slack_users.upgrade,
     "0007_reader_keys": m0007_reader_keys.upgrade,
+    "0009_people": m0009_people.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 

@@ -195,7 +195,13 @@ class _Last:
     value: Flag | Session | None
 
 
-_PARTS = {"oops": "oopsed", "lock": "locked out", "details": "with details", "session": "in use"}
+_PARTS = {
+    "oops": "oopsed",
+    "lock": "locked out",
+    "lock_pending": "to be locked out",
+    "details": "with details",
+    "session": "in use",
+}
 
 
 @dataclass(slots=True)
@@ -245,14 +251,20 @@ class _Replay:
             case o.OopsSet(flag=flag):
                 values = {"oops": flag, "session": None}
             case o.LockSet(flag=flag):
-                values = {"lock": flag, "session": None}
+                values = {"lock": flag, "lock_pending": None, "session": None}
                 if flag.source is Source.SERVER:
                     values |= {"oops": None, "details": None}  # the state could not be read, and was made anew
             case o.DetailsAdded(details=details):
-                values = {"details": details}
-            case o.Cleared(still_oopsed=oopsed, still_locked=locked):
-                parts = (("oops", oopsed), ("lock", locked), ("details", oopsed or locked))
-                values = {part: None for part, still in parts if not still}
+                values["details"] = details
+            case o.LockPending(flag=flag):
+                values["lock_pending"] = flag
+            case o.Cleared(still_oopsed=oopsed, still_locked=locked, pending=pending):
+                still = (("oops", oopsed), ("lock", locked), ("lock_pending", pending is None))
+                values = {part: None for part, is_set in still if not is_set}
+                if not (oopsed or locked):
+                    values["details"] = None
+        if outcome.machine is None:
+            return
         last = self.last.setdefault(outcome.machine, {})
         last.update({part: _Last(event, value) for part, value in values.items()})
 

@@ -82,6 +82,13 @@ def test_details_are_in_the_canvas(make_shop: MakeShop, workspace: Workspace) ->
     assert "eve" not in text
 
 
+def test_a_lock_that_is_pending_is_in_the_canvas(make_shop: MakeShop, workspace: Workspace) -> None:
+    shop = make_shop()
+    shop.report("wood-lathe", "1000001")
+    shop.say("lock wood-lathe when free: new belt")
+    wait_for_words(workspace, r"Wood Lathe\*\*: in use since [^;]+; to be locked out once it is free: new belt")
+
+
 def test_nothing_is_written_while_nothing_changes(make_shop: MakeShop, workspace: Workspace) -> None:
     shop = make_shop()
     canvas(workspace)

@@ -8,7 +8,7 @@
 <div class="two">
 <section class="tile {{content.state}} now" aria-label="State now">
 % include('state.tpl', content=content)
-% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):
+% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock), ('To be locked out once it is free', machine.lock_pending)):
 %   if flag:
   <p class="long"><b>{{word}}</b>\\
 %     if flag.reason:

@@ -47,6 +47,13 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 %   end
 </p>
 % end
+% if machine.lock_pending:
+<p class="note">To be locked out once it is free\\
+%   if machine.lock_pending.reason:
+: <bdi title="{{machine.lock_pending.reason}}">{{machine.lock_pending.reason}}</bdi>\\
+%   end
+</p>
+% end
 % if machine.relay and content.state == 'free':
 <p class="note">Always on{{'' if kind == 'kiosk' else ', no card needed'}}</p>
 % end
@@ -62,7 +69,7 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 % end
 % if kind == 'admin':
 <p class="commands">
-%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.oops or machine.lock)):
+%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.clearable)):
 %     if possible:
 <button form="commands" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
 %     end
