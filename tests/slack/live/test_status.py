@@ -218,7 +218,7 @@ def test_the_latest_state_is_written_when_slack_is_back(make_shop: MakeShop, wor
     text = wait_for_words(workspace, "the last")
     assert "Metal Mill**: oopsed" not in text
     shop.connected()
-    assert workspace.posts(CONTROL)
+    workspace.wait_for_posts(CONTROL)
 
 
 def test_the_message_has_what_is_wrong_and_says_what_is_left_out() -> None:
