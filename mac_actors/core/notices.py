@@ -95,7 +95,7 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
         case o.LockSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "lock", flag.since), within=within)
-        case o.DetailsAdded() | o.LockPending() | o.PendingCleared():
+        case o.LockPending() | o.PendingCleared() | o.DetailsAdded():
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)

@@ -26,6 +26,8 @@ class EndReason(StrEnum):
     MACHINE_REMOVED = "machine_removed"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
+    OFFLINE = "offline"
+    """At the reader alone, while the server was away."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,7 +144,10 @@ class CardSeen(MachineOutcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(MachineOutcome):
-    """A session ended because its card went, or its machine was removed from the configuration."""
+    """A session ended because its card went, or its machine was removed from the configuration.
+
+    One of kind ``offline`` is told of later: ``at`` is when it was over, and it says nothing of the machine's state.
+    """
 
     ended: Ended
 
@@ -300,9 +305,9 @@ _KINDS = (
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),
     _Kind("lock_set", LockSet),
-    _Kind("details", DetailsAdded),
     _Kind("lock_pending", LockPending),
     _Kind("lock_pending_cleared", PendingCleared),
+    _Kind("details", DetailsAdded),
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),

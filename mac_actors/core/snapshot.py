@@ -38,9 +38,18 @@ class Snapshot(Readable):
     details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
+    obeyed_after: float | None = field(default=None, compare=False)
+    """Seconds from the last command that its reader has learned of to the report by which it did."""
 
     @classmethod
-    def of(cls, config: MachineConfig, state: MachineState, now: datetime, refused: str | None = None) -> Snapshot:
+    def of(
+        cls,
+        config: MachineConfig,
+        state: MachineState,
+        now: datetime,
+        refused: str | None = None,
+        obeyed_after: float | None = None,
+    ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
             name=config.name,
@@ -53,13 +62,14 @@ class Snapshot(Readable):
             second_relay=second_relay_on(config, state),
             oops=state.oops,
             lock=state.lock,
-            details=state.details,
             lock_pending=state.lock_pending,
+            details=state.details,
             session=state.session,
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
             refused=refused,
+            obeyed_after=obeyed_after,
         )
 
     @property
@@ -75,8 +85,8 @@ class Snapshot(Readable):
             self,
             oops=self.oops and self.oops.without_names(),
             lock=self.lock and self.lock.without_names(),
-            details=self.details and self.details.without_names(),
             lock_pending=self.lock_pending and self.lock_pending.without_names(),
+            details=self.details and self.details.without_names(),
             session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 

@@ -32,6 +32,8 @@ class SessionKind(StrEnum):
     AUTHORIZED = "authorized"
     WARN_ONLY = "warn_only"
     OVERRIDE = "override"
+    OFFLINE = "offline"
+    """By the reader itself, from its list, while the server was away. It is told of afterwards."""
 
 
 class Refusal(StrEnum):
@@ -155,7 +157,7 @@ class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading".
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
-    every report of it, ``poke`` is the UDP port at which it takes pokes (:mod:`mac_actors.actors.poker`).
+    every report of it, ``poke`` is the UDP port at which it takes pokes (``actors/poker.py``).
     """
 
     uptime: float | None = None
@@ -168,6 +170,8 @@ class Telemetry(Readable):
     boot: int | None = None
     count: int | None = None
     poke: int | None = None
+    list_revision: int | None = None
+    """Of the list that the reader keeps for when the server is away."""
 
 
 NO_TELEMETRY = Telemetry()
@@ -180,15 +184,16 @@ class MachineState(Readable):
     ``lock_pending`` is a lock that falls when the running session ends.
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
     said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
-    last report came, on the clock of the process that heard it (:func:`resumed`).
+    last report came, on the clock of the process that heard it (:func:`resumed`). ``offline_taken`` are the latest
+    sessions of its reader's own that are in the journal, by boot and id, so that none gets there twice.
     """
 
     status_since: datetime
     oops: Flag | None = None
     lock: Flag | None = None
+    lock_pending: Flag | None = None
     details: Details | None = None
     """The last that were given; until neither oops nor lock is left."""
-    lock_pending: Flag | None = None
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY
@@ -196,6 +201,7 @@ class MachineState(Readable):
     last_update: datetime | None = None
     always_enabled: bool = False
     last_arrival: float | None = field(default=None, repr=False, compare=False)
+    offline_taken: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def what_people_did(self) -> tuple[object, ...]:
@@ -205,7 +211,7 @@ class MachineState(Readable):
     @property
     def durable(self) -> tuple[object, ...]:
         """What must be on disk before it counts."""
-        return (*self.what_people_did, self.always_enabled, self.status_since)
+        return (*self.what_people_did, self.always_enabled, self.status_since, self.offline_taken)
 
     @property
     def flagged(self) -> bool:

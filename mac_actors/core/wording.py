@@ -47,6 +47,7 @@ _LOGINS = {
     SessionKind.AUTHORIZED: "logged in",
     SessionKind.WARN_ONLY: "logged in WITHOUT authorization (warn only)",
     SessionKind.OVERRIDE: "logged in by OVERRIDE of the oops or lock-out",
+    SessionKind.OFFLINE: "logged in without the server",
 }
 
 
@@ -81,9 +82,9 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
 
 
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
+    if isinstance(outcome, o.UserChanged):
+        return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
     sentence = _sentence(outcome, by, also, names)
-    if outcome.machine is None:
-        return sentence
     return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
 
@@ -104,12 +105,16 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
             return f"the reader restarted.{also}{hint}"
-        case o.OopsSet() | o.LockSet() | o.LockPending() | o.DetailsAdded():
-            return _flagged(outcome, by, also, names)
+        case o.OopsSet(flag=flag, card=card) | o.LockSet(flag=flag, card=card):
+            what = "oopsed" if isinstance(outcome, o.OopsSet) else "locked out for maintenance"
+            return f"is {what}{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
+        case o.LockPending(flag=flag, user=user):
+            until = f" {_who(user, names)}'s session goes on." if names else ""
+            return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
+        case o.DetailsAdded(details=details):
+            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
         case o.Cleared():
             return _cleared(outcome, by, names)
-        case o.UserChanged():
-            return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
@@ -138,18 +143,6 @@ def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
     if not isinstance(found, o.UserChanged) or found.confirmed:
         return found.by
     return f"an admin ({found.by})" if found.by else "an admin"
-
-
-def _flagged(outcome: o.OopsSet | o.LockSet | o.LockPending | o.DetailsAdded, by: str, also: str, names: bool) -> str:
-    match outcome:
-        case o.OopsSet(flag=flag, card=card) | o.LockSet(flag=flag, card=card):
-            what = "oopsed" if isinstance(outcome, o.OopsSet) else "locked out for maintenance"
-            return f"is {what}{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
-        case o.LockPending(flag=flag, user=user):
-            until = f" {_who(user, names)}'s session goes on." if names else ""
-            return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
-        case o.DetailsAdded(details=details):
-            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
@@ -219,6 +212,8 @@ _END_REASONS = {
 
 
 def _ended(ended: o.Ended, names: bool) -> str:
-    override = " override" if ended.kind is SessionKind.OVERRIDE else ""
+    kind = f" {ended.kind}" if ended.kind in {SessionKind.OVERRIDE, SessionKind.OFFLINE} else ""
     why = _END_REASONS.get(ended.reason, "")
-    return f"{_who(ended.user, names)}'s{override} session ended after {duration(ended.seconds)}{why}"
+    if ended.reason is o.EndReason.OFFLINE:
+        why = f" (without the server, from {local_time(ended.since)})"
+    return f"{_who(ended.user, names)}'s{kind} session ended after {duration(ended.seconds)}{why}"

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from anyascii import anyascii
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from mac_actors.core.config import MachineConfig, SecondRelay, User, fold_name, read_fob
+from mac_actors.core.config import MachineConfig, Offline, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
@@ -48,6 +48,12 @@ def _fob(text: str) -> str:
     if not _FOB.fullmatch(code):
         raise ValueError("the whole number of a fob as its reader sends it: digits, or letters, and nothing between")
     return code
+
+
+def _while_away(seconds: float) -> float:
+    if not 10 <= seconds <= 3600:
+        raise ValueError("seconds, 10 to 3600")
+    return seconds
 
 
 def _not_empty(values: list[str]) -> list[str]:
@@ -89,6 +95,27 @@ class SecondRelayEntry(Strict):
         )
 
 
+class OfflineEntry(Strict):
+    """``offline`` of a machine in machines.json."""
+
+    after_seconds: Annotated[float, AfterValidator(_while_away)] = Field(
+        default=60,
+        description="10 to 3600: for so long nobody must have answered the reader, until the two below count.",
+    )
+    list: bool = Field(
+        default=False,
+        description="``true``: the reader keeps a list of the fobs that may run the machine, and lets them. It needs a "
+        "key of its own (``mac-actors readers add``).",
+    )
+    on_loss: Literal["keep", "off"] = Field(
+        default="keep", description="What becomes of a machine that runs by then: it goes on, or is switched off."
+    )
+
+    def offline(self) -> Offline:
+        """Return the core's value for this entry."""
+        return Offline(self.after_seconds, self.list, self.on_loss)
+
+
 class MachineEntry(Strict):
     """One machine of machines.json."""
 
@@ -108,6 +135,10 @@ class MachineEntry(Strict):
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
     )
+    offline: OfflineEntry | None = Field(
+        default=None,
+        description="What its reader does while the server does not answer. Its keys are below.",
+    )
     trainers_or: list[Authorization] = Field(
         default=[],
         description="A user with any one of them is a trainer: may give others this machine's ``authorizations_or``, "
@@ -123,6 +154,7 @@ class MachineEntry(Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            offline=self.offline.offline() if self.offline else Offline(),
             trainers_or=frozenset(self.trainers_or),
         )
 

@@ -77,7 +77,7 @@ def _collect(
     """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
     found: list[str] = []
     try:
-        return read(_read_json(source) if isinstance(source, Path) else source, found)
+        return read(read_json(source) if isinstance(source, Path) else source, found)
     except ConfigError as error:
         found += error.problems
         return {}
@@ -136,7 +136,8 @@ def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: li
     return entries
 
 
-def _read_json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Read a file of JSON. Raises :class:`ConfigError` with what is wrong, without the file's name."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -65,7 +65,8 @@ _COMMANDS = tuple(
     text(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
     for condition in (
         IS_OF_FLAGS,
-        is_any_of(DetailsAdded, LockPending, PendingCleared),
+        is_any_of(LockPending, PendingCleared),
+        is_any_of(DetailsAdded),
         is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))),
     )
 )
@@ -178,7 +179,7 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands_of(store: Store, redaction: Redaction) -> list[int]:
-    """Return the lines of what they did (to machines or users), or that name them in a reason or in details."""
+    """Return the lines of what they did (to machines, details, changes of users), or that name them in a reason."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
     with store.reading("look for commands in the journal") as connection:
         rows = [row for query in _COMMANDS for row in connection.execute(query)]

@@ -6,7 +6,7 @@ import pytest
 
 from mac_actors.core.access import may_use
 from mac_actors.core.config import Directory, MachineConfig, User
-from tests.core.examples import ANNA, BEN, EVE, LAMP, MILL, OLGA, PEOPLE, SAW, T0
+from tests.core.examples import ANNA, BEN, EVE, LAMP, MILL, OLGA, SAW, T0
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from tests.core.examples import ANNA, BEN, EVE, LAMP, MILL, OLGA, PEOPLE, SAW, T
     ],
 )
 def test_who_may_use_a_machine(config: MachineConfig, user: User, allowed: bool) -> None:
-    assert may_use(config, PEOPLE, user, T0) is allowed
+    assert may_use(config, Directory.of((user,), enforce_expiration=True), user, T0) is allowed
 
 
 def test_an_expired_membership_counts_where_it_is_enforced() -> None:

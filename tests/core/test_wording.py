@@ -137,11 +137,6 @@ def cleared(
     )
 
 
-def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
-    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
-    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
-
-
 def changed(kind: type[UserChanged], *, confirmed: bool = True, by: str | None = WHO, **facts: Any) -> Outcome:
     return kind(at=T0, user=ANNA_ADLER, source=Source.HTTP, by=by, reason="course.", confirmed=confirmed, **facts)
 
@@ -164,6 +159,11 @@ def pending_cleared() -> PendingCleared:
     return PendingCleared(**{f.name: getattr(lifted, f.name) for f in fields(lifted)} | {"pending": FLAGS[0]})
 
 
+def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
+    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
+    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
+
+
 def power(*, on: bool) -> PowerChanged:
     return PowerChanged(machine="metal-mill", display_name=NAME, at=T0, on=on)
 
@@ -181,10 +181,10 @@ EXAMPLES: list[Outcome] = [
     *(rebooted(cut, card_blocked=blocked) for cut, blocked in product((None, ended(EndReason.REBOOT)), (False, True))),
     *(oops_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.OOPS, SessionKind.OVERRIDE)))),
     *(lock_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.LOCK)))),
-    *(details(severity) for severity in Severity),
     *(lock_pending(flag) for flag in FLAGS),
     pending_cleared(),
     replace(cleared(oops=True, lock=False), pending=FLAGS[0]),
+    *(details(severity) for severity in Severity),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -245,9 +245,9 @@ def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
         (rebooted(None, card_blocked=False), "rebooted"),
         (oops_set(FLAGS[0]), "oops_set"),
         (lock_set(FLAGS[0]), "lock_set"),
-        (details(Severity.UNUSABLE), "details"),
         (lock_pending(FLAGS[0]), "lock_pending"),
         (pending_cleared(), "lock_pending_cleared"),
+        (details(Severity.UNUSABLE), "details"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),

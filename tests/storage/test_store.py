@@ -60,8 +60,8 @@ states = st.builds(
     status_since=moments,
     oops=st.none() | flags,
     lock=st.none() | flags,
-    details=st.none() | details,
     lock_pending=st.none() | flags,
+    details=st.none() | details,
     card=st.none() | st.builds(Card, text, moments, st.booleans(), st.none() | st.sampled_from(Refusal)),
     session=st.none()
     | st.builds(Session, text, text, text, st.sampled_from(SessionKind), moments, st.sampled_from(SecondDecision)),
