@@ -89,6 +89,19 @@ class Offline:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may be, in seconds, and for how long nothing may run in it: while less than ``amps`` flow.
+
+    ``None``: as long as it likes. A session ends by them with ``cut`` alone.
+    """
+
+    session_seconds: float | None = None
+    idle_seconds: float | None = None
+    amps: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """One machine as machines.json describes it."""
 
@@ -99,6 +112,11 @@ class MachineConfig:
     alias: str | None = None
     second_relay: SecondRelay | None = None
     offline: Offline = Offline()
+    limits: Limits | None = None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    """Of its manual: an address that begins with http:// or https://."""
     trainers_or: frozenset[str] = frozenset()
     """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS

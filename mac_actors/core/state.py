@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
-from mac_actors.core.config import normalize_fob
+from mac_actors.core.config import Limits, normalize_fob
 from mac_actors.core.readable import Readable
 
 
@@ -20,6 +20,8 @@ class Source(StrEnum):
     BUTTON = "button"
     SLACK = "slack"
     HTTP = "http"
+    BOARD = "board"
+    """The buttons of the web pages."""
     CLI = "cli"
     REPL = "repl"
     SERVER = "server"
@@ -56,6 +58,13 @@ class Refusal(StrEnum):
 
 KEPT_REFUSALS = frozenset({Refusal.UNKNOWN, Refusal.EXPIRED, Refusal.UNAUTHORIZED})
 """Refusals that the display goes on showing until the card is out; the others block the card instead."""
+
+
+class TimeLimit(StrEnum):
+    """How near a session is to the limit of its time."""
+
+    SOON = "soon"
+    OVER = "over"
 
 
 class SecondDecision(StrEnum):
@@ -136,6 +145,9 @@ class Session(Readable):
 
     ``since`` is for people: the wall clock may be set. Its length is counted: ``began`` is its start, or that of the
     server's process, on the process's clock, ``seen`` how many seconds processes before this one were there.
+
+    ``limits`` are those that the machine had when it began: a change of configuration cuts no session. ``idle_from`` is
+    since when nothing runs, on the process's clock.
     """
 
     account_id: str
@@ -146,6 +158,9 @@ class Session(Readable):
     second: SecondDecision = SecondDecision.NONE
     began: float | None = field(default=None, repr=False, compare=False)
     seen: float = field(default=0.0, repr=False, compare=False)
+    limits: Limits | None = field(default=None, repr=False)
+    time_limit: TimeLimit | None = None
+    idle_from: float | None = field(default=None, repr=False, compare=False)
 
     def seconds(self, now: float) -> float:
         """Return its length so far, at ``now`` on the process's clock."""
@@ -158,6 +173,7 @@ class Telemetry(Readable):
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
     every report of it, ``poke`` is the UDP port at which it takes pokes (``actors/poker.py``).
+    ``measures``: whether ``amps`` was measured; otherwise it is 0.
     """
 
     uptime: float | None = None
@@ -172,6 +188,7 @@ class Telemetry(Readable):
     poke: int | None = None
     list_revision: int | None = None
     """Of the list that the reader keeps for when the server is away."""
+    measures: bool = field(default=True, repr=False)
 
 
 NO_TELEMETRY = Telemetry()
@@ -250,5 +267,5 @@ def resumed(state: MachineState, now: float) -> MachineState:
     An earlier version kept zeroes and case of a fob: the card that is in the reader must not look like another one.
     """
     card = state.card and replace(state.card, fob=normalize_fob(state.card.fob) or state.card.fob)
-    session = state.session and replace(state.session, began=now, seen=session_seconds(state))
+    session = state.session and replace(state.session, began=now, seen=session_seconds(state), idle_from=None)
     return replace(state, card=card, session=session, last_arrival=None)

@@ -8,6 +8,7 @@ The rules of a reader's report, in this order:
 4. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
 5. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
+6. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
 A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
@@ -38,6 +39,7 @@ from mac_actors.core.inputs import (
     Unlock,
     Unoops,
 )
+from mac_actors.core.limits import cut_by, hold_to_limits
 from mac_actors.core.offline import TAKEN_KEPT, ended_offline
 from mac_actors.core.outcomes import (
     CardSeen,
@@ -49,6 +51,7 @@ from mac_actors.core.outcomes import (
     LockSet,
     OopsSet,
     Outcome,
+    OverTime,
     PendingCleared,
     Person,
     PowerChanged,
@@ -59,8 +62,19 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Details, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.reports import LATE_SECONDS, arrival, elapsed, has_rebooted, is_heartbeat, is_older, was_silent
+from mac_actors.core.state import (
+    KEPT_REFUSALS,
+    Card,
+    Details,
+    Flag,
+    MachineState,
+    Refusal,
+    Session,
+    SessionKind,
+    Source,
+    TimeLimit,
+)
 
 
 class Already(StrEnum):
@@ -114,7 +128,8 @@ def decide(
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
-        if is_heartbeat(state, given) and not (rebooted or given.offline):
+        is_limited = state.session is not None and state.session.limits is not None
+        if is_heartbeat(state, given) and not (rebooted or given.offline or is_limited):
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -122,6 +137,7 @@ def decide(
             hold = hold or Refusal.GAP
         draft = _Draft(config, directory, seen, given.at, last_arrival)
         draft.report(given, hold, rebooted=rebooted)
+        draft.limit(elapsed(state, given))
         return draft.decision(state)
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
@@ -231,7 +247,10 @@ class _Draft:
         match access:
             case Granted(user=holder, kind=kind, second=second):
                 name, lcd_name = holder.full_name, holder.lcd_name
-                session = Session(holder.account_id, name, lcd_name, kind, self.at, second, began=self.now)
+                limits = None if kind is SessionKind.OVERRIDE else self.config.limits
+                session = Session(
+                    holder.account_id, name, lcd_name, kind, self.at, second, began=self.now, limits=limits
+                )
                 self.change(card=Card(fob, self.at), session=session)
                 relay = self.config.second_relay
                 alias = relay.alias if relay else None
@@ -251,6 +270,22 @@ class _Draft:
             case _:  # Noted
                 self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
                 self.emit(CardSeen, user=user, fob=fob)
+
+    def limit(self, gap: float | None) -> None:
+        """Hold the running session to its limits; ``gap``: the seconds since the report before."""
+        session = self.state.session
+        if session is None or session.limits is None:
+            return
+        held = hold_to_limits(session, session.limits, self.state.telemetry, self.now, gap)
+        self.change(session=held)
+        if reason := cut_by(held, session.limits, self.now):
+            ended = self.end_session(reason)
+            self.block_card()
+            self.emit(SessionEnded, ended=ended)
+            self.lock_if_due()
+        elif held.time_limit is TimeLimit.OVER is not session.time_limit:
+            user = Person(session.account_id, session.full_name)
+            self.emit(OverTime, user=user, limit=session.limits.session_seconds)
 
     # oops, lock, clear
 

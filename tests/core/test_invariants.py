@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mac_actors.core.config import Directory, MachineConfig, User
+from mac_actors.core.config import Directory, Limits, MachineConfig, User
 from mac_actors.core.inputs import (
     AddDetails,
     Clear,
@@ -155,7 +155,11 @@ def check_card_and_session(step: Step) -> None:
     # 5
     if step.card_changed:
         assert new is None or (new is not old and new.since == event.at)
-    if new is not None and new is not old:
+    if new is not None and old is not None and new is not old and not step.card_changed:
+        assert isinstance(event, Report)
+        assert replace(new, time_limit=old.time_limit) == old, "it is told how long it may go on, and nothing else"
+        assert not starts
+    elif new is not None and new is not old:
         assert step.inserts
         assert isinstance(event, Report)
         assert not event.oops
@@ -347,11 +351,26 @@ def always(config: MachineConfig) -> MachineConfig:
     return replace(config, always_enabled=True)
 
 
+def limited(*, cut: bool) -> MachineConfig:
+    """A mill whose sessions may last 20 s, or as in the walk: until the report after the one at their start."""
+    return replace(MILL, limits=Limits(20.0, 20.0 if cut else None, 1.0, cut))
+
+
+HEARTBEATS: Events = tuple(
+    (Report(T0 + timedelta(seconds=after), card, telemetry=Telemetry(USUAL_UPTIME + after, amps=amps)), None)
+    for after in (10, 40)
+    for card in (ANNA.fob_codes[0], OTTO.fob_codes[0])
+    for amps in (0.0, 5.0)
+)
+
+
 WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory, Events]] = [
     ("plain", (MILL, always(MILL)), PEOPLE, EVENTS),
     ("firmware that says more", (MILL, always(MILL)), PEOPLE, SAYING_MORE),
     ("expiry enforced", (MILL, always(MILL)), ENFORCED, EVENTS),
     ("warn only", (SAW, always(SAW)), ENFORCED, EVENTS),
+    ("limits", (limited(cut=False), always(limited(cut=False))), PEOPLE, (*EVENTS, *HEARTBEATS)),
+    ("limits that cut", (limited(cut=True), always(limited(cut=True))), PEOPLE, (*EVENTS, *HEARTBEATS)),
     ("second relay", (laser(), always(laser())), PEOPLE, EVENTS),
     (
         "second relay, warn only",
@@ -383,6 +402,7 @@ def test_the_invariants_hold_in_all_states_that_can_be_reached(
 # histories
 
 CONFIGS = [replace(config, name="machine", alias=None) for config in (MILL, always(MILL), SAW)]
+LIMITED = [replace(limited(cut=cut), name="machine", alias=None) for cut in (False, True)]
 LASERS = [
     replace(laser(machine_always=machine_always, second_warn=second_warn, second_always=second_always), name="machine")
     for second_warn, second_always in ((False, False), (True, False), (False, True))
@@ -414,7 +434,7 @@ class History(RuleBasedStateMachine):
         self.boot, self.count = 1, 0
         self.used = 0.0
 
-    @initialize(family=st.sampled_from([CONFIGS, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
+    @initialize(family=st.sampled_from([CONFIGS, LIMITED, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
     def start(self, family: list[MachineConfig], data: st.DataObject) -> None:
         self.configs = family
         self.config = data.draw(st.sampled_from(family))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -66,8 +67,11 @@ def test_what_a_tile_says() -> None:
     assert "Its reader is offline</p>" in html(replace(SILENT, oops=FLAG, last_checkin=None))
     assert "bent &lt;b&gt;" in html(replace(IDLE, oops=FLAG))
     both = html(replace(IDLE, oops=FLAG, lock=replace(FLAG, reason=None)))
-    assert "<b>Oopsed: </b>" in both
-    assert "<b>Locked out</b>" in both
+    assert re.findall(r"#shape-(\w+).*?<strong>(.*?)</strong>", both) == [
+        ("oopsed", "Oopsed"),
+        ("locked", "Locked out"),
+    ]
+    assert both.count("bent &lt;b&gt;</bdi>") == 1
 
 
 def test_a_tile_says_what_is_wrong_and_how_bad_it_is() -> None:
