@@ -105,7 +105,7 @@ class MachineFleet(AnyFleet):
             configuration.directory,
             self.journal,
             commit_budget=commit_budget,
-            chat=chat is not None,
+            notices=self._notices,
             announce=self._announce,
             notify=self.notify,
         )
@@ -235,8 +235,7 @@ class MachineFleet(AnyFleet):
         """
         config, state = self.supervisor.published[self.find(name_or_alias)]
         said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
-        told = notices(said, state) if self.notifier else ()
-        self.journal.record(Record(rows=((journal_row(said), told),)))
+        self.journal.record(Record(rows=((journal_row(said), self._notices(said, state)),)))
         self._announce((said,))
 
     # seeing
@@ -314,6 +313,11 @@ class MachineFleet(AnyFleet):
         """Return who takes what is in the outbox to somebody outside, by channel."""
         chat = self.notifier.channels.items() if self.notifier else ()
         return {**dict(chat), **(self.webhooks.notifiers if self.webhooks else {})}
+
+    def _notices(self, outcome: Outcome, state: MachineState | None = None) -> tuple[Notice, ...]:
+        """Return what is written for the chat and for webhooks of an outcome that comes from no machine's actor."""
+        chat = notices(outcome, state) if self.notifier else ()
+        return chat + (self.webhooks.notices(outcome) if self.webhooks else ())
 
     def _wake_outlets(self) -> None:
         for outlet in self.outlets().values():
