@@ -29,7 +29,7 @@ from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
-from mac_actors.settings.files import load
+from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
@@ -188,7 +188,8 @@ def check() -> None:
     configuration = load(settings)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
-    click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    files = [settings.machines_config, settings.users_config, *slack_files(settings)]
+    click.echo(f"{' and '.join(map(str, files))} are fine: {_summary(configuration)}.")
     show_notes(warnings_of(configuration))
     for exposure in exposures(settings):
         click.secho(f"WARNING: {exposure}.", fg="yellow")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from unicodedata import category
 
+from mac_actors.core.routing import AT_ONCE, Routing
 from mac_actors.core.text import DASHES, INVISIBLE, one_line
 
 REPORT_SECONDS = 10.0
@@ -86,6 +87,8 @@ class MachineConfig:
     second_relay: SecondRelay | None = None
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
+    slack_channel: str | None = None
+    """The id of an oops channel of its own."""
 
     @property
     def display_name(self) -> str:
@@ -140,15 +143,25 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Both configuration files, valid, as one value: they are swapped together.
+    """All configuration files, valid, as one value: they are swapped together.
 
-    ``users_mtime`` is when the users file was last written, ``loaded_at`` when both were read.
+    ``users_mtime`` is when the users file was last written, ``loaded_at`` when all were read.
     """
 
     machines: Mapping[str, MachineConfig]
     directory: Directory
     loaded_at: datetime
     users_mtime: datetime | None = None
+    routing: Routing = AT_ONCE
+
+    @property
+    def slack_channels(self) -> dict[str, list[str]]:
+        """The oops channels that machines have of their own, with the machines that people see there."""
+        found: dict[str, list[str]] = {}
+        for machine in self.machines.values():
+            if machine.slack_channel:
+                found.setdefault(machine.slack_channel, []).append(machine.display_name)
+        return found
 
 
 SHRINK_FROM = 20

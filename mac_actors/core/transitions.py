@@ -56,6 +56,11 @@ class Already(StrEnum):
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
     LOCK_PENDING = "lock_pending"
+    FREE = "free"
+    """Somebody who wanted to be told when the machine is free finds that it is."""
+    WAITING = "waiting"
+    """They wait for it already."""
+    NOT_WAITING = "not_waiting"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

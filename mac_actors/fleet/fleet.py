@@ -15,19 +15,22 @@ import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy
-from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree
+from mac_actors.actors.notifier import Chat
+from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
+from mac_actors.actors.pump import Pump
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import ANSWER_SECONDS, Answer
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Command, Input, Report
-from mac_actors.core.notices import Channel, Notice
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.notices import Channel, Notice, notices, oops_channel, route
+from mac_actors.core.outcomes import Outcome, kind
 from mac_actors.core.outputs import Outputs, kept_outputs
+from mac_actors.core.routing import SERVER
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable
@@ -38,10 +41,12 @@ from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.fleet.reader_keys import ReaderKeyring
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
+from mac_actors.fleet.reminders import Reminders
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
+from mac_actors.storage.outbox import waiting_members
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 
@@ -49,6 +54,9 @@ log = logging.getLogger(__name__)
 
 READERS_SECONDS = 2.0
 """How often it is looked for readers that have fallen silent, and at their Wi-Fi."""
+
+REMINDERS_SECONDS = 60.0
+"""How often it is looked for oopses and lock-outs that are old."""
 
 FILES_SECONDS = 1.0
 """How often it is looked whether the files in the state directory are those that are open."""
@@ -86,22 +94,25 @@ class MachineFleet(AnyFleet):
         self.poker = Poker(restarter)
         self.custom = CustomActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
+        self._routing = configuration.routing
         if self.notifier:
             self.journal.on_commit = self.notifier.wake
+            self.notifier.configure(map(oops_channel, configuration.slack_channels))
         self.refused_readers = RefusedReaders(self.notify)
         self.reader_keys = ReaderKeyring(self.journal, self.notify)
         context = MachineContext(
             self.journal,
             self.poker,
             commit_budget,
-            chat is not None,
+            self._notices,
             self._announce,
             self.notify,
             self.refused_readers.why,
+            waiting_members(store),
         )
-        pumps = (self.publisher, self.poker, *(self.notifier.channels.values() if self.notifier else ()))
-        self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self.supervisor = Supervisor(configuration, context, self._pumps, self._restarts)
         self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
+        self._reminders = Reminders(self.journal)
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
         self._missing = MissingReaders(missing, self.started_at)
@@ -113,6 +124,7 @@ class MachineFleet(AnyFleet):
                 Chore("look at the chat", self._health.look_at_chat),
                 Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
                 Chore("save telemetry", self.supervisor.save_telemetry),
+                Chore("ask about old oopses", self._remind, REMINDERS_SECONDS),
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
@@ -181,6 +193,13 @@ class MachineFleet(AnyFleet):
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
         self.supervisor.find(name)
         return kept_outputs(*self.supervisor.published[name], report)
+
+    def tell_when_free(self, name: str, member: str, *, off: bool = False) -> Answer:
+        """Tell a member of the chat, once, when a machine is free (``off``: not, after all); says what was so already.
+
+        Raises as :meth:`ask`.
+        """
+        return self.supervisor.ask(name, TellWhenFree(member, datetime.now(UTC), off))
 
     def poke(self, name_or_alias: str) -> Poked:
         """Have a machine's reader report now, and wait for its report.
@@ -257,7 +276,18 @@ class MachineFleet(AnyFleet):
         if self.notifier and at_once:
             self.notifier.say_now(text)
         elif self.notifier:
-            self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
+            now = datetime.now(UTC)
+            if notice := route(Notice(Channel.CONTROL, text), SERVER, now, self._routing):
+                self.journal.record(Record(notices=((now, notice),)))
+
+    def _notices(self, outcome: Outcome, state: MachineState, config: MachineConfig) -> tuple[Notice, ...]:
+        """Return what is posted of an outcome, where, and when."""
+        found = notices(outcome, state, config) if self.notifier else ()
+        routed = (route(notice, kind(outcome), outcome.at, self._routing) for notice in found)
+        return tuple(notice for notice in routed if notice)
+
+    def _pumps(self) -> tuple[Pump, ...]:
+        return (self.publisher, self.poker, *(self.notifier.channels.values() if self.notifier else ()))
 
     def health(self) -> dict[str, str]:
         stopping = {"fleet": "stopping"} if self.supervisor.closed else {}
@@ -277,7 +307,14 @@ class MachineFleet(AnyFleet):
         would go, or a machine on which a session runs, unless ``force``.
         """
         self.supervisor.check_open()
-        return reload(self.supervisor, new, machines=machines, force=force)
+        channels = new.slack_channels | self.configuration.slack_channels
+        if self.notifier:
+            self.notifier.configure(map(oops_channel, channels))
+        summary = reload(self.supervisor, new, machines=machines, force=force)
+        self._routing = self.configuration.routing
+        if self.notifier:
+            self.notifier.configure(map(oops_channel, self.configuration.slack_channels))
+        return summary
 
     def _accounts(self) -> set[str]:
         return {user.account_id for user in self.configuration.directory.users}
@@ -295,6 +332,10 @@ class MachineFleet(AnyFleet):
         for sentence in (*self._missing.look(snapshots, now), *doubled):
             self.notify(sentence)
         self.wifi.look(snapshots, now)
+
+    def _remind(self) -> None:
+        if self.notifier:
+            self._reminders.look(self.snapshots(), self._routing, datetime.now(UTC))
 
     # the end
 

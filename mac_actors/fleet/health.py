@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mac_actors.actors.notifier import Notifier
+from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.restarts import Restarts
 from mac_actors.core.changed import Changed
-from mac_actors.core.notices import Channel
 from mac_actors.core.text import count
 from mac_actors.fleet.supervisor import Supervisor
 
@@ -31,13 +30,13 @@ class Health:
         self._journal = supervisor.journal
         self._supervisor = supervisor
         self._restarts = restarts
-        self._channels = notifier.channels if notifier else {}
+        self._notifier = notifier
         self._say = say
         self._lost = Changed(0)
         self._slow = Changed()
         self._displaced: str | None = None
         self._displaced_changed = Changed(None)
-        self._delayed = {channel: Changed() for channel in Channel}
+        self._delayed: dict[str, Changed] = {}
 
     def troubles(self) -> dict[str, str]:
         """Return what keeps the fleet from serving, by part, in a sentence each; empty when all is well."""
@@ -74,8 +73,8 @@ class Health:
 
     def look_at_chat(self) -> None:
         """Say that a channel's notices are delayed: in the control channel, when it is back if it is that one."""
-        for channel, notifier in self._channels.items():
+        for channel, notifier in (self._notifier.channels if self._notifier else {}).items():
             since = notifier.failing_since
             delayed = since is not None and time.monotonic() - since > DELAYED_SECONDS
-            if self._delayed[channel](delayed) and delayed:
+            if self._delayed.setdefault(channel, Changed())(delayed) and delayed:
                 self._say(f"Notices for the {channel} channel are delayed ({notifier.error}).")

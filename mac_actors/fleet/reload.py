@@ -69,7 +69,7 @@ def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force:
     """
     with supervisor.lock:
         old = supervisor.configuration
-        new = new if machines else replace(new, machines=old.machines)
+        new = new if machines else replace(new, machines=old.machines, routing=old.routing)
         summary = ReloadSummary(
             _compare_users(old.directory, new.directory),
             added=tuple(name for name in new.machines if name not in old.machines),

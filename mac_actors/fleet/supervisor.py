@@ -7,7 +7,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -37,7 +37,11 @@ class Supervisor:
     """All machines' actors, started from what is on disk. It also restarts those of the journal and of other pumps."""
 
     def __init__(
-        self, configuration: Configuration, context: MachineContext, pumps: Iterable[Pump], restarts: Restarts
+        self,
+        configuration: Configuration,
+        context: MachineContext,
+        pumps: Callable[[], Iterable[Pump]],
+        restarts: Restarts,
     ) -> None:
         self.configuration = configuration
         """The present rules."""
@@ -53,7 +57,7 @@ class Supervisor:
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
         self._context = context
-        self._pumps = (self.journal, *pumps)
+        self._other_pumps = pumps
         self._restarts = restarts
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
@@ -151,6 +155,10 @@ class Supervisor:
             if not pump.ref.is_alive() and self._restarts.allow(pump.name):
                 pump.restart()
                 self._restarted(pump.name, pump.name, f"The {pump.name} actor")
+
+    @property
+    def _pumps(self) -> tuple[Pump, ...]:
+        return (self.journal, *self._other_pumps())
 
     @property
     def kinds_of_actors(self) -> tuple[str, ...]:

@@ -49,6 +49,12 @@ def _fob(text: str) -> str:
     return code
 
 
+def _channel(text: str) -> str:
+    if not re.fullmatch(r"[CG][A-Z0-9]{2,}", text):
+        raise ValueError("the id of a channel, which is at the end of its details in Slack and begins with C, no name")
+    return text
+
+
 def _not_empty(values: list[str]) -> list[str]:
     if not values:
         raise ValueError("at least one authorization")
@@ -59,11 +65,13 @@ Label = Annotated[str, AfterValidator(_readable)]
 Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
 
 
-class _Strict(BaseModel):
+class StrictEntry(BaseModel):
+    """Base of all entries: a key that is not known is a mistake, and so is another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class SecondRelayEntry(_Strict):
+class SecondRelayEntry(StrictEntry):
     """``second_relay`` of a machine in machines.json."""
 
     authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)] = Field(
@@ -86,7 +94,7 @@ class SecondRelayEntry(_Strict):
         )
 
 
-class MachineEntry(_Strict):
+class MachineEntry(StrictEntry):
     """One machine of machines.json."""
 
     authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
@@ -106,6 +114,12 @@ class MachineEntry(_Strict):
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
     )
 
+    slack_channel: Annotated[str, AfterValidator(_channel)] | None = Field(
+        default=None,
+        description="The id of an oops channel of its own: oopses, lock-outs and clears are posted there, and not in "
+        "``SLACK_OOPS_CHANNEL_ID``. Several machines may have the same. The bot must be in it.",
+    )
+
     def config(self, name: str) -> MachineConfig:
         """Return the core's value for this entry."""
         return MachineConfig(
@@ -115,10 +129,11 @@ class MachineEntry(_Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            slack_channel=self.slack_channel,
         )
 
 
-class UserEntry(_Strict):
+class UserEntry(StrictEntry):
     """One user of users.json."""
 
     fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(

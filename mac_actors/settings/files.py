@@ -1,4 +1,4 @@
-"""machines.json and users.json: read, checked, and turned into the core's frozen values.
+"""machines.json, users.json and slack.json: read, checked, and turned into the core's frozen values.
 
 Every mistake of a file is reported at once, with the file, the path inside it and what is expected.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,14 +19,15 @@ from pydantic import BaseModel, ValidationError
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
-from mac_actors.settings.environment import Settings
+from mac_actors.settings.environment import SLACK_CONFIG, Settings
 from mac_actors.settings.problems import excerpt, printed, problem
+from mac_actors.settings.slack_file import read_slack
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
-    """Read both files (``machines=False``: the users alone).
+    """Read all files (``machines=False``: the users alone).
 
     Raises :class:`ConfigError` with all that is wrong in them.
     """
@@ -34,23 +36,32 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
         settings.users_config,
         enforce_expiration=settings.enforce_expiration,
         report_seconds=settings.report_seconds,
+        slack=next(iter(slack_files(settings)), {}) if machines else {},
     )
+
+
+def slack_files(settings: Settings) -> list[Path]:
+    """Return the file that says what is posted when, if there is one, or one was asked for."""
+    path = settings.slack_config
+    return [path] if str(path) != SLACK_CONFIG.default or path.exists() else []
 
 
 def parse(
     machines: Path | Mapping[str, Any],
     users: Path | Sequence[Any],
     *,
+    slack: Path | Mapping[str, Any] = MappingProxyType({}),
     enforce_expiration: bool = False,
     report_seconds: float = REPORT_SECONDS,
 ) -> Configuration:
-    """Check machines and users, given as paths, as parsed JSON or as models.
+    """Check machines, users and what is posted when, given as paths, as parsed JSON or as models.
 
     Raises :class:`ConfigError` with one line for each mistake: file, path in it, what is expected.
     """
     problems: list[str] = []
     machine_entries = _collect(_read_machines, machines, "machines", problems)
     user_entries = _collect(_read_users, users, "users", problems)
+    slack_entries = _collect(read_slack, slack, "slack", problems)
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -62,6 +73,7 @@ def parse(
         ),
         loaded_at=datetime.now(UTC),
         users_mtime=_mtime(users) if isinstance(users, Path) else None,
+        routing=slack_entries[""].routing(),
     )
 
 
@@ -126,7 +138,7 @@ def _read_json(path: Path) -> object:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         missing = (
-            "there is no such file; MACHINES_CONFIG and USERS_CONFIG say where the two files are "
+            "there is no such file; MACHINES_CONFIG, USERS_CONFIG and SLACK_CONFIG say where the files are "
             f"(looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
         )
         raise ConfigError([missing]) from None

@@ -120,7 +120,8 @@ class Interactions:
 
     def _show_locked(self, body: dict[str, Any], key: ThreadKey, person: SlackUser) -> None:
         begun, _ = self._fleet.store.story(key)
-        if begun:
+        thread = self._fleet.store.thread(key, Channel.CONTROL)
+        if begun and (thread is None or thread.post == body["message"]["ts"]):  # a reminder has another text
             call_quietly(
                 update_notice,
                 client=self._client,

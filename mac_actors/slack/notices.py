@@ -22,6 +22,9 @@ CLEAR_VIEW = "mac_clear_modal"
 LABELS = {"clear": ("Clear", "mac_clear"), "lock": ("Lock out", "mac_lock"), "unlock": ("Unlock", "mac_unlock")}
 """What the button for a command is called, and the id of its action."""
 
+ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
+"""The ids of the buttons by which something is done to all machines, or not."""
+
 BUTTONS = {"oops": ("clear", "lock"), "lock": ("clear", "unlock")}
 """The commands of the buttons of an oops and of a lock."""
 
@@ -41,12 +44,12 @@ def _line(notice: Waiting, now: datetime) -> str:
     return f"[{local_time(notice.at)}] {text}" if now - notice.at > LATE else text
 
 
-def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops or lock in the control channel: text and buttons; ``None`` for all else."""
-    opens = notices[0].opens if len(notices) == 1 else None
-    if channel is not Channel.CONTROL or opens is None:
+def notice_blocks(channel: str, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
+    """Return the blocks of an oops or lock in the control channel, and of a reminder of it: text and buttons."""
+    key = (notices[0].opens or notices[0].asks) if len(notices) == 1 else None
+    if channel != Channel.CONTROL or key is None:
         return None
-    return [section(text), buttons(opens, *BUTTONS[opens.flag])]
+    return [section(text), buttons(key, *BUTTONS[key.flag])]
 
 
 def section(text: str) -> dict[str, Any]:
@@ -66,14 +69,15 @@ def unescape(text: str) -> str:
 
 def buttons(key: ThreadKey, *commands: str) -> dict[str, Any]:
     """Return buttons for an oops or lock; ``key`` is its thread's, so that an old notice acts on nothing newer."""
-    return {"type": "actions", "elements": [_button(*LABELS[command], str(key)) for command in commands]}
+    return {"type": "actions", "elements": [button(*LABELS[command], str(key)) for command in commands]}
 
 
-def _button(label: str, action: str, value: str) -> dict[str, Any]:
+def button(label: str, action: str, value: str) -> dict[str, Any]:
+    """Return one button. Slack takes no empty value."""
     return {
         "type": "button",
         "action_id": action,
-        "value": value,
+        "value": value or action,
         "text": {"type": "plain_text", "text": label, "emoji": False},
     }
 

@@ -241,7 +241,7 @@ def _notices(shop: Shop, rows: list[Row]) -> Iterator[str]:
     wanted: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         for notice in notices(load_outcome(row.kind, row.text)):
-            wanted[notice.channel.value].append(_bare(notice.text))
+            wanted[notice.channel].append(_bare(notice.text))
     for channel, where in CHANNELS.items():
         posted = [_bare(line) for line in shop.posted(where)]
         there, expected = Counter(posted), Counter(wanted[channel])

@@ -47,6 +47,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "missing_readers": "seen",
         "retention_days": None,
         "slack": None,
+        "slack_config": Path("slack.json"),
     }
 
 

@@ -22,7 +22,6 @@ from prometheus_client import (
 from prometheus_client import metrics_core as core
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import KINDS, Outcome, SessionRefused, kind
 from mac_actors.core.state import Refusal, Status
 from mac_actors.errors import StorageError
@@ -176,9 +175,9 @@ class _Outbox:
     def __init__(self, fleet: MachineFleet) -> None:
         self._fleet = fleet
         self._reading = threading.Lock()
-        self._last: dict[Channel, tuple[int, datetime]] = {}
+        self._last: dict[str, tuple[int, datetime]] = {}
 
-    def look(self) -> dict[Channel, tuple[int, datetime]]:
+    def look(self) -> dict[str, tuple[int, datetime]]:
         """Return, by channel, how many notices wait and since when the oldest does."""
         if self._fleet.journal.oldest_age < DISK_SECONDS and self._reading.acquire(blocking=False):
             try:
