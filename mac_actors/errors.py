@@ -6,6 +6,9 @@
     ├── ConfigError          a file, a variable or an option is wrong: what, where, what is expected
     ├── UnknownMachine       no machine of this name or alias (also a LookupError)
     ├── UnknownPerson        nobody, or more than one, is called so (also a LookupError)
+    ├── UnknownUser          no user has this account id, e-mail address or name (also a LookupError)
+    ├── UnknownAuthorization no machine asks for it (also a LookupError)
+    ├── UserRefused          a change of a user that can't be: the fob is somebody else's
     ├── MachineUnavailable   a machine's actor did not answer; try again
     │   └── FleetClosed      the fleet was closed: open it anew
     ├── ReloadRefused        a reload that would do harm; ``force`` does it all the same
@@ -13,7 +16,8 @@
     │   └── DirectoryInUse   by another process
     ├── ServerError          the server that a command talks to refused or could not be reached
     │   └── NoServer         it could not be reached
-    └── ChatError            the chat refused a post
+    └── ChatError            the chat refused a post, or a receiver of webhooks an event
+        └── EventRefused     this event alone
 """
 
 from __future__ import annotations
@@ -63,6 +67,30 @@ class UnknownPerson(MacError, LookupError):  # noqa: N818 - like its neighbour
         self.several = several
 
 
+class UnknownUser(MacError, LookupError):  # noqa: N818 - like its neighbour
+    """No user is called so; ``candidates`` are those of whom several are."""
+
+    def __init__(self, name: str, candidates: Sequence[str] = ()) -> None:
+        hint = f". It may be {' or '.join(candidates)}: say which by account id" if candidates else ""
+        super().__init__(f"No such user: {_short(name)}{hint}")
+        self.name = name
+        self.candidates = tuple(candidates)
+
+
+class UnknownAuthorization(MacError, LookupError):  # noqa: N818 - like its neighbour
+    """No machine asks for this authorization; ``nearest`` is what may be meant."""
+
+    def __init__(self, name: str, nearest: str | None = None) -> None:
+        hint = f": did you mean {nearest!r}?" if nearest else ", and none that one asks for is like it"
+        super().__init__(f"no machine asks for the authorization {_short(name)!r}{hint}")
+        self.name = name
+        self.nearest = nearest
+
+
+class UserRefused(MacError):  # noqa: N818 - a state of affairs
+    """A change of a user that can't be made, and changed nothing: says why."""
+
+
 class MachineUnavailable(MacError):  # noqa: N818 - the contract's name
     """A machine's actor did not answer in time, or is being restarted. Trying again is safe."""
 
@@ -109,3 +137,7 @@ class ChatError(MacError):
         super().__init__(message)
         self.retry_after = retry_after
         self.lasting = lasting
+
+
+class EventRefused(ChatError):  # noqa: N818 - a state of affairs
+    """A receiver of webhooks can be reached, and refused this event: it may take others."""

@@ -272,16 +272,17 @@ ROWS: list[tuple[str, list[Any]]] = [
             bars("Actors restarted, per hour", [hourly(table.RESTARTS, "kind")]),
             lines(
                 "Notices in the outbox",
-                [query(table.NOTICES_WAITING.name, "{{channel}} channel")],
+                [query(table.NOTICES_WAITING.name, "{{channel}}")],
                 "short",
-                note="Empty where Slack is not set up.",
+                note="Empty without Slack and webhooks.",
             ),
-            lines("Age of the oldest notice", [query(table.NOTICES_AGE.name, "{{channel}} channel")], "s"),
+            lines("Age of the oldest notice", [query(table.NOTICES_AGE.name, "{{channel}}")], "s"),
             bars(
                 "Notices, per hour",
                 [
                     query(f"sum(increase({table.NOTICES_SENT.name}[1h]))", "sent"),
                     query(f"sum(increase({table.NOTICES_RETRIED.name}[1h]))", "tried again"),
+                    query(f"sum(increase({table.NOTICES_GIVEN_UP.name}[1h]))", "given up"),
                 ],
             ),
             lines(

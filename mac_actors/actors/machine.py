@@ -87,6 +87,8 @@ class MachineContext:
     """Seconds that an answer may wait for the disk."""
     notices: Callable[[Outcome, MachineState, MachineConfig], tuple[Notice, ...]]
     """Returns what is to be posted of an outcome."""
+    webhooks: Callable[[Outcome], tuple[Notice, ...]]
+    """Returns what is to be written for webhooks."""
     announce: Callable[[tuple[Outcome, ...]], None]
     notify: Callable[[str], None]
     """Says a line to the control channel and the log."""
@@ -132,12 +134,13 @@ class MachineActor(MacActor):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
                 self._directory, before = directory, self._outputs
-                if config is not None:
-                    self._config = config
-                    self._outputs = outputs(config, self._state)
+                if config is None:
+                    return None
+                self._config = config
+                self._outputs = outputs(config, self._state)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
-                    self._context.poker.poke(self._config.name)
+                    self._context.poker.poke(self._config)
                 return answer
             case TellWhenFree():
                 return self._tell_when_free(message)
@@ -213,7 +216,10 @@ class MachineActor(MacActor):
             new = outputs(self._config, decision.state)
             record = Record(
                 record_state(self._config.name, decision.state),
-                tuple((journal_row(outcome), self._notices(outcome, decision.state)) for outcome in decision.outcomes),
+                tuple(
+                    (journal_row(one), self._notices(one, decision.state) + self._context.webhooks(one))
+                    for one in decision.outcomes
+                ),
                 seen=seen,
             )
             self._written = journal.record(record)
@@ -228,9 +234,9 @@ class MachineActor(MacActor):
             self._tell_that_it_is_free(decision.outcomes, given.at)
         if isinstance(given, Command):
             stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
-            self._context.poker.poke(self._config.name, stops=stops and had_power)
+            self._context.poker.poke(self._config, stops=stops and had_power)
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
-            self._context.poker.poke(self._config.name)  # a report ended the session that a lock had waited for
+            self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
         answer = Answer(self._outputs, decision.outcomes, decision.already)
         if self._written is not None and (decision.changed or decision.already):
             # what is so already, too, counts as done only once it is on disk

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.pump import Pump
+from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.replies import Latch
 from mac_actors.core.backoff import Backoff
-from mac_actors.core.notices import Channel, ThreadKey, text_in
-from mac_actors.core.wording import end_text
+from mac_actors.core.notices import Channel, Standing, ThreadKey, standing, text_in
+from mac_actors.core.state import MachineState
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.outbox import due_notices, next_due
 from mac_actors.storage.records import Record, Thread, Waiting
@@ -62,8 +61,8 @@ class Chat(Protocol):
         Raises :class:`ChatError` when the post was not taken, or may not have been.
         """
 
-    def settle(self, channel: str, post: str, text: str, end: str) -> None:
-        """Have a post of one notice, whose ``text`` this is, say how the matter ended.
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
+        """Have a post of one notice, whose ``text`` this is, show how its matter stands.
 
         Raises :class:`ChatError` when it may be taken later.
         """
@@ -83,14 +82,15 @@ class PrintedChat:
         for notice in notices:
             self._write(f"{notice.at.astimezone():%H:%M:%S}  [{channel} channel]  {notice.text}")
 
-    def settle(self, channel: str, post: str, text: str, end: str) -> None:
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Do nothing: what is printed stays."""
 
 
-class ChannelNotifier(Pump):
+class ChannelNotifier(Outlet):
     """The way to one channel's actor, for any thread. What waits is in the outbox, on disk.
 
-    ``channel`` is the address of its notices. ``ended`` is called with the threads that it has ended.
+    ``channel`` is the address of its notices. ``stale`` is called with the threads whose first posts are to be looked
+    at, in other channels too.
     """
 
     def __init__(
@@ -98,41 +98,35 @@ class ChannelNotifier(Pump):
         channel: str,
         chat: Chat,
         journal: Journal,
-        ended: Callable[[ChannelNotifier, tuple[ThreadKey, ...]], None] = lambda channel, keys: None,
+        stale: Callable[[ChannelNotifier, tuple[ThreadKey, ...]], None] = lambda channel, keys: None,
     ) -> None:
         self.channel = channel
         self.retired = False
         """Whether no machine has this channel any more: if it refuses for good, the oops channel gets what waits."""
-        self.error: str | None = None
-        """Why the last post was refused; ``None`` while all is well."""
-        self.posted = 0
-        self.retried = 0
-        self.failing_since: float | None = None
-        """Since when (``time.monotonic()``) posts are refused; ``None`` while all is well."""
         self._chat = chat
         self._journal = journal
         self._taken = 0  # id of the last notice that the chat took; its row may still be in the outbox
         self._taken_late: set[int] = set()  # the same of held ones
-        self._tell_ended = ended
+        self._tell_stale = stale
         self._at: str = channel  # where it posts
-        self._timer: threading.Timer | None = None
         self._urgent: deque[Waiting] = deque(maxlen=100)
         self._threads: dict[ThreadKey, Thread] = {}
-        self._ended = journal.store.unsettled(channel)  # whose posts are to say so; some may not have ended at all
-        self._settle_at = 0.0
-        self._settling = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
+        self._stale = dict.fromkeys(journal.store.unsettled(channel))  # whose posts are to be looked at, in order
+        self._shown: dict[ThreadKey, Standing] = {}
+        self._show_at = 0.0
+        self._showing = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._update_limiter = RateLimiter(SLOWER * chat.seconds_per_post)
-        super().__init__(f"{channel} notifier")
+        super().__init__(f"{channel} notifier", f"{channel} channel")
 
     def say_now(self, text: str) -> None:
         """Post a text that is in no outbox; at most the last 100 are kept."""
         self._urgent.append(Waiting(self.channel, text, id=0, at=datetime.now(UTC)))
         self.wake()
 
-    def end(self, keys: tuple[ThreadKey, ...]) -> None:
-        """Have the posts of these threads, if there are any, say that their matter is over."""
-        self._ended += keys
+    def look_at(self, keys: tuple[ThreadKey, ...]) -> None:
+        """Have the posts of these threads, if there are any, show how their matter stands."""
+        self._stale |= dict.fromkeys(keys)
         self.wake()
 
     # for the actor alone
@@ -144,7 +138,7 @@ class ChannelNotifier(Pump):
             try:
                 waiting = self._next()
                 if not waiting:
-                    if not self._settle_one():
+                    if not self._show_one():
                         self._wake_when_due()
                         return
                     continue
@@ -158,45 +152,47 @@ class ChannelNotifier(Pump):
                 delay, wanted = backoff.next(), error.retry_after if isinstance(error, ChatError) else None
                 self._stopping.wait(delay if wanted is None else wanted)
                 continue
-            if self.error is not None:
-                log.warning("the %s channel takes notices again", self.channel)
-            self.error = self.failing_since = None
+            self._well()
             backoff.reset()
 
-    def _settle_one(self) -> bool:
-        """Have one post say how its matter ended, when no notice waits; whether there is more to do now."""
-        if not self._ended or time.monotonic() < self._settle_at:
+    def _show_one(self) -> bool:
+        """Have one post show how its matter stands, when no notice waits; whether there is more to do now."""
+        key = next(iter(self._stale), None)
+        if key is None or time.monotonic() < self._show_at:
             return False
-        thread = self._thread(self._ended[:1])
-        begun, cleared = self._journal.store.story(self._ended[0])
-        if not (thread and thread.unsettled and begun and cleared) or self._at != self.channel:
-            del self._ended[0]
+        store, thread = self._journal.store, self._thread((key,))
+        begun, cleared = store.story(key)
+        state = store.load_state(key.machine)
+        shown = standing(self.channel, key, state if isinstance(state, MachineState) else None, cleared)
+        nothing_new = not (thread and thread.unsettled and begun) or shown == self._shown.get(key, Standing())
+        if nothing_new or thread is None or begun is None or self._at != self.channel:
+            del self._stale[key]
             return True
-        end = end_text(thread.key.since, cleared, names=self.channel == Channel.CONTROL)
         try:
-            self._chat.settle(self.channel, thread.post, text_in(self.channel, begun), end)
+            self._chat.show(self.channel, thread.post, text_in(self.channel, begun), key, shown)
         except ChatError as error:
-            log.debug("a post in the %s channel can't say yet how its matter ended: %s", self.channel, error)
-            return self._settle_after(self._settling.next() if error.retry_after is None else error.retry_after)
-        self._remember([thread._replace(unsettled=False)])
-        self._settling.reset()
-        del self._ended[0]
-        return self._settle_after(self._update_limiter.delay())
+            log.debug("a post in the %s channel can't show yet how its matter stands: %s", self.channel, error)
+            return self._show_after(self._showing.next() if error.retry_after is None else error.retry_after)
+        self._shown[key] = shown
+        if shown.over:
+            del self._shown[key]
+            self._remember([thread._replace(unsettled=False)])
+        self._showing.reset()
+        del self._stale[key]
+        return self._show_after(self._update_limiter.delay())
 
-    def _settle_after(self, seconds: float) -> bool:
+    def _show_after(self, seconds: float) -> bool:
         """Go on in so many seconds; whether that is now. Notices don't wait for it."""
         if seconds <= 0:
             return True
-        self._settle_at = time.monotonic() + seconds
-        wake_later(self, seconds)
+        self._show_at = time.monotonic() + seconds
+        self.wake_after(seconds)
         return False
 
     def _wake_when_due(self) -> None:
         """Look again when the next held notice is due, within a minute: the clock may be set."""
         if due := next_due(self._journal.store, self.channel):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = wake_later(self, min(60.0, max(0.05, (due - datetime.now(UTC)).total_seconds())))
+            self.wake_after(min(60.0, max(0.05, (due - datetime.now(UTC)).total_seconds())))
 
     def _next(self) -> list[Waiting]:
         """Return what makes the next post."""
@@ -229,9 +225,9 @@ class ChannelNotifier(Pump):
             self._taken_late.update(sent)
         opened = [Thread(n.opens, self.channel, post, alone, root) for n in waiting if n.opens and post]
         self._remember(opened, sent).then(lambda: self._taken_late.difference_update(sent))
-        if ended := tuple(key for n in waiting for key in n.closes):
-            self._ended += ended
-            self._tell_ended(self, ended)
+        if stale := tuple(key for n in waiting for key in (*n.closes, *n.within)):
+            self._stale |= dict.fromkeys(stale)
+            self._tell_stale(self, stale)
 
     def _remember(self, threads: list[Thread], sent: tuple[int, ...] = ()) -> Latch:
         self._threads.update((thread.key, thread) for thread in threads)
@@ -246,13 +242,6 @@ class ChannelNotifier(Pump):
             if thread:
                 return thread
         return None
-
-    def _complain(self, error: ChatError | StorageError) -> None:
-        self.retried += 1
-        if str(error) != self.error:
-            log.error("notices for the %s channel wait: %s", self.channel, error)
-        self.error = str(error)
-        self.failing_since = self.failing_since or time.monotonic()
 
 
 def _bundle(waiting: list[Waiting]) -> list[Waiting]:
@@ -269,14 +258,6 @@ def _digest(waiting: list[Waiting]) -> list[Waiting]:
     """Return what makes one post of notices that were held: one that begins or ends a thread is alone."""
     plain = [*itertools.takewhile(lambda notice: not (notice.opens or notice.closes or notice.within), waiting)]
     return _bundle(plain) if plain else waiting[:1]
-
-
-def wake_later(pump: Pump, seconds: float) -> threading.Timer:
-    """Have a pump look at what waits in so many seconds."""
-    later = threading.Timer(seconds, pump.wake)
-    later.daemon = True
-    later.start()
-    return later
 
 
 class RateLimiter:

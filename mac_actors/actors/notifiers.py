@@ -14,12 +14,11 @@ from mac_actors.actors.notifier import (
     LAST_RETRY,
     ChannelNotifier,
     Chat,
-    wake_later,
 )
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.changed import Changed
-from mac_actors.core.notices import Channel, ThreadKey, channel_of, notifier_of
+from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.outbox import addresses, direct_messages
 from mac_actors.storage.records import Record, Waiting
@@ -44,7 +43,7 @@ class Notifier:
         self._journal = journal
         self.channels: dict[str, ChannelNotifier] = {
             Channel.CONTROL: ChannelNotifier(Channel.CONTROL, chat, journal),
-            Channel.OOPS: ChannelNotifier(Channel.OOPS, chat, journal, self._ended),
+            Channel.OOPS: ChannelNotifier(Channel.OOPS, chat, journal, self._stale),
             Channel.DIRECT: DirectNotifier(Channel.DIRECT, chat, journal),
         }
         self._add(addresses(journal.store))
@@ -58,16 +57,17 @@ class Notifier:
             channel_notifier.wake()
 
     def _add(self, found: Iterable[str]) -> None:
-        new = {notifier_of(address) for address in found} - self.channels.keys()
+        own = f"{Channel.OOPS}:"
+        new = {address for address in found if address.startswith(own)} - self.channels.keys()
         # a dict of its own: other threads look through it
-        made = {address: ChannelNotifier(address, self._chat, self._journal, self._ended) for address in sorted(new)}
+        made = {address: ChannelNotifier(address, self._chat, self._journal, self._stale) for address in sorted(new)}
         self.channels = self.channels | made
 
-    def _ended(self, channel: ChannelNotifier, keys: tuple[ThreadKey, ...]) -> None:
+    def _stale(self, channel: ChannelNotifier, keys: tuple[ThreadKey, ...]) -> None:
         """Tell the other oops channels: a machine may have had another one when its oops or lock began."""
         for address, other in self.channels.items():
-            if other is not channel and channel_of(address)[0] is Channel.OOPS:
-                other.end(keys)
+            if other is not channel and address.startswith(Channel.OOPS):
+                other.look_at(keys)
 
     def wake(self) -> None:
         """Have the actors look at the outbox. Never blocks."""
@@ -80,11 +80,7 @@ class Notifier:
 
     def troubles(self) -> dict[str, str]:
         """Return, by channel, why posts are refused at the moment."""
-        return {
-            f"{channel} channel": channel_notifier.error
-            for channel, channel_notifier in self.channels.items()
-            if channel_notifier.error
-        }
+        return {one.label: one.error for one in self.channels.values() if one.error}
 
     def close(self, timeout: float = 1.5) -> None:
         """Stop after the posts under way, which are waited for, ``timeout`` seconds at the most. What is still in the
@@ -116,8 +112,8 @@ class DirectNotifier(ChannelNotifier):
             self.failing_since = None
             if not waits:
                 self.error = None
-            elif self._timer is None or not self._timer.is_alive():
-                self._timer = wake_later(self, REFUSED_SECONDS)
+            else:
+                self.wake_after(REFUSED_SECONDS)
             return
 
     def _send_all(self) -> bool:

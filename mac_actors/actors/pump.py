@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pykka
@@ -23,6 +24,7 @@ class Pump:
         self.woken = False
         """Whether a message is on its way to the actor, so that no second one is needed."""
         self._stopping = threading.Event()
+        self._wakes_at = 0.0
         self.restart()
 
     def drain(self) -> None:
@@ -37,6 +39,16 @@ class Pump:
                 self.ref.tell(Wake())
             except pykka.ActorDeadError:
                 self.woken = False  # whatever comes next tries again, and so does the restart
+
+    def wake_after(self, seconds: float) -> None:
+        """Wake the actor in so many seconds, or before."""
+        now = time.monotonic()
+        if now < self._wakes_at <= now + seconds:
+            return
+        self._wakes_at = now + seconds
+        later = threading.Timer(seconds, self.wake)
+        later.daemon = True
+        later.start()
 
     def restart(self) -> None:
         """Start a new actor on what waits; for the fleet, when the old one is dead."""

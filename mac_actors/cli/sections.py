@@ -26,6 +26,7 @@ SECTIONS = {
         "restore": "storage",
         "verify": "storage",
         "slack": "slack",
+        "webhooks": "webhooks",
         "import-dm-mac": "migration",
     },
     "Develop": {"shell": "shell", "simulate": "simulate"},

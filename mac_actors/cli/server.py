@@ -28,6 +28,7 @@ from mac_actors.service.service import Service
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
+from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import warnings_of
@@ -186,6 +187,7 @@ def check() -> None:
     """
     settings = read_settings()
     configuration = load(settings)
+    load_api_keys(settings, configuration.machines)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     files = [settings.machines_config, settings.users_config, *slack_files(settings)]

@@ -59,21 +59,21 @@ def authorize(
         if not user.oops_override:
             return Refused(Refusal.OOPSED if state.oops else Refusal.LOCKED_OUT, user)
         kind = SessionKind.OVERRIDE
-    elif user.authorizations & config.authorizations_or:
+    elif user.held(at) & config.authorizations_or:
         kind = SessionKind.AUTHORIZED
     elif config.unauthorized_warn_only:
         kind = SessionKind.WARN_ONLY
     else:
         return Refused(Refusal.UNAUTHORIZED, user)
-    return Granted(user, kind, authorize_second(config.second_relay, user))
+    return Granted(user, kind, authorize_second(config.second_relay, user, at))
 
 
-def authorize_second(second: SecondRelay | None, user: User) -> SecondDecision:
+def authorize_second(second: SecondRelay | None, user: User, at: datetime) -> SecondDecision:
     """Decide what a session of ``user`` may do with the second relay."""
     if second is None:
         return SecondDecision.NONE
     if second.always_enabled:
         return SecondDecision.ALWAYS_ENABLED
-    if user.authorizations & second.authorizations_or:
+    if user.held(at) & second.authorizations_or:
         return SecondDecision.GRANTED
     return SecondDecision.WARN if second.unauthorized_warn_only else SecondDecision.DENIED

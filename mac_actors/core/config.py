@@ -85,6 +85,8 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    trainers_or: frozenset[str] = frozenset()
+    """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
     slack_channel: str | None = None
@@ -95,13 +97,32 @@ class MachineConfig:
         """What people see: the alias where there is one, else the name."""
         return self.alias or self.name
 
+    @property
+    def teachable(self) -> frozenset[str]:
+        """The authorizations that it asks for, its second relay's too."""
+        return self.authorizations_or | (self.second_relay.authorizations_or if self.second_relay else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """From when, until when (not included) an authorization counts; ``None``: since ever, for ever."""
+
+    authorization: str
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def includes(self, at: datetime) -> bool:
+        """Whether it counts at this moment."""
+        return (self.begins is None or at >= self.begins) and (self.ends is None or at < self.ends)
+
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One person of users.json.
+    """One person of users.json, or one who was added at the server.
 
     ``lcd_name`` is the preferred name in characters that the readers' display can draw (the edge
-    transliterates it); ``expires_at`` is the first moment at which the membership is over.
+    transliterates it); ``expires_at`` is the first moment at which the membership is over. ``limits`` are of those
+    ``authorizations`` that do not count at all times.
     """
 
     account_id: str
@@ -115,22 +136,30 @@ class User:
     first_name: str = field(default="", repr=False)
     last_name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
+    limits: tuple[Limit, ...] = ()
+
+    def held(self, at: datetime) -> frozenset[str]:
+        """Return the authorizations that count at this moment."""
+        if not self.limits:
+            return self.authorizations
+        return self.authorizations - {limit.authorization for limit in self.limits if not limit.includes(at)}
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All users, found by fob. Build one with :meth:`of`."""
+    """All users, found by fob or by account. Build one with :meth:`of`."""
 
     users: tuple[User, ...] = ()
     by_fob: Mapping[str, User] = field(default_factory=dict, repr=False)
     enforce_expiration: bool = False
+    by_account: Mapping[str, User] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, users: Iterable[User], *, enforce_expiration: bool = False) -> Directory:
         """Index ``users`` by their (already padded and unique) fob codes."""
         everyone = tuple(users)
         by_fob = {code: user for user in everyone for code in user.fob_codes}
-        return cls(everyone, by_fob, enforce_expiration)
+        return cls(everyone, by_fob, enforce_expiration, {user.account_id: user for user in everyone})
 
     def find(self, fob: str) -> User | None:
         """Return the user who carries this fob, or ``None``."""
@@ -142,16 +171,36 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """All configuration files, valid, as one value: they are swapped together.
+class WebhookConfig:
+    """Where outcomes of some ``kinds`` are sent, with or without names. The URL may be a secret too."""
 
-    ``users_mtime`` is when the users file was last written, ``loaded_at`` when all were read.
+    name: str
+    url: str = field(repr=False)
+    kinds: frozenset[str]
+    secret: str = field(repr=False)
+    names: bool = False
+
+    @property
+    def channel(self) -> str:
+        """By this the outbox knows what waits for it."""
+        return f"{WEBHOOK_CHANNEL}{self.name}"
+
+
+WEBHOOK_CHANNEL = "webhook "
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The configuration files, valid, as one value: they are swapped together.
+
+    ``users_mtime`` is when the users file was last written, ``loaded_at`` when they were read.
     """
 
     machines: Mapping[str, MachineConfig]
     directory: Directory
     loaded_at: datetime
     users_mtime: datetime | None = None
+    webhooks: Mapping[str, WebhookConfig] = field(default_factory=dict)
     routing: Routing = AT_ONCE
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mac_actors.core.state import NO_TELEMETRY, Source, Telemetry
+from mac_actors.core.state import NO_TELEMETRY, Severity, Source, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,17 @@ class Unlock(Command):
 @dataclass(frozen=True, slots=True)
 class Clear(Command):
     """Lift oops and lock-out, whichever are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddDetails(Command):
+    """Say what is wrong with a machine that is oopsed or locked out: in ``reason``. Changes neither.
+
+    ``about``: since when the oops or lock is that it belongs to; ``None``: whichever there is.
+    """
+
+    severity: Severity = Severity.UNUSABLE
+    about: datetime | None = None
 
 
 COMMANDS: dict[str, type[Command]] = {kind.__name__.lower(): kind for kind in (Oops, Lock, Unoops, Unlock, Clear)}

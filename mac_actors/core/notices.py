@@ -12,7 +12,7 @@ from mac_actors.core.config import MachineConfig
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.routing import Mode, Routing
 from mac_actors.core.state import Flag, MachineState, Refusal
-from mac_actors.core.wording import full_text, public_text, summary_text
+from mac_actors.core.wording import details_text, end_text, full_text, lock_text, public_text, summary_text
 
 
 class Channel(StrEnum):
@@ -49,7 +49,7 @@ def channel_of(address: str) -> tuple[Channel, str]:
 
 def notifier_of(address: str) -> str:
     """Return the address of whoever posts what goes to ``address``: all direct messages are sent by one."""
-    return Channel.DIRECT if channel_of(address)[0] is Channel.DIRECT else address
+    return Channel.DIRECT if address.startswith(f"{Channel.DIRECT}:") else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,10 @@ class ThreadKey:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One post to be made. ``channel`` is an address."""
+    """One post to be made, or one event to be sent: then ``channel`` is a webhook's, and there is no text.
+
+    Else ``channel`` is the address of a channel of the chat, or of a member.
+    """
 
     channel: str
     text: str
@@ -88,7 +91,9 @@ class Notice:
     closes: tuple[ThreadKey, ...] = ()
     """The threads that this notice ends, the older first."""
     within: tuple[ThreadKey, ...] = ()
-    """The threads of what goes on at the machine, the older first; the notice is posted in one of them."""
+    """The threads of what goes on at the machine, the older first: the notice is posted in one of them, and their first
+    posts show how it stands.
+    """
     asks: ThreadKey | None = None
     """The oops or lock that the notice is a reminder of: it has the buttons of that."""
     due: datetime | None = None
@@ -98,6 +103,29 @@ class Notice:
     def is_public(self) -> bool:
         """Whether it is for everybody."""
         return channel_of(self.channel)[0] is Channel.OOPS
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the post of an oops or a lock shows beneath its text; ``locked``: of an oops, that there is a lock, too."""
+
+    lines: tuple[str, ...] = ()
+    locked: bool = False
+    over: bool = False
+
+
+def standing(channel: str, key: ThreadKey, state: MachineState | None, cleared: o.Cleared | None) -> Standing:
+    """Return how an oops or a lock stands: what ended it, else what was said of it since."""
+    names = channel == Channel.CONTROL
+    if cleared:
+        return Standing((end_text(key.since, cleared, names=names),), over=True)
+    flag = (state.oops if key.flag == "oops" else state.lock) if state else None
+    if state is None or flag is None or flag.since != key.since:
+        return Standing()
+    lock = state.lock if key.flag == "oops" else None
+    details = details_text(state.details, names=names) if state.details else ""
+    lines = (f"{details[:1].upper()}{details[1:]}." if details else "", lock_text(lock, names=names) if lock else "")
+    return Standing(tuple(filter(None, lines)), locked=lock is not None)
 
 
 def notices(
@@ -151,18 +179,20 @@ def _to_the_refused(outcome: Outcome, config: MachineConfig) -> tuple[Notice, ..
 
 
 def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]:
-    within = _keys(outcome.machine, state.oops, state.lock) if state else ()
+    within = _keys(outcome.machine, state.oops, state.lock) if state and outcome.machine else ()
     match outcome:
         case o.OopsSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
         case o.LockSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "lock", flag.since), within=within)
-        case o.LockPending() | o.PendingCleared():
+        case o.LockPending() | o.PendingCleared() | o.DetailsAdded():
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
-            return _both(outcome, closes=_keys(machine, oops, lock))
+            return _both(outcome, closes=_keys(machine, oops, lock), within=within)
         case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.Rebooted():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
+        case o.UserChanged():
+            return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
 

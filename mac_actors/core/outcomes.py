@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 
 T = TypeVar("T")
 
@@ -53,10 +53,10 @@ class Ended(Readable):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Outcome(Readable):
-    """Base of all outcomes: which machine, when. Who was concerned is found by the types of the fields."""
+    """Base of all outcomes: which machine, if it is one's, when. Who was concerned is found by the fields' types."""
 
-    machine: str
-    display_name: str
+    machine: str | None = None
+    display_name: str = ""
     at: datetime
 
     def facts(self, *kinds: type) -> dict[str, Any]:
@@ -81,8 +81,8 @@ class Outcome(Readable):
         return ""
 
     @property
-    def origin(self) -> Flag | Cleared | None:
-        """What has the ``source``, ``by`` and ``reason`` of an oops, a lock or a clear."""
+    def origin(self) -> Flag | Cleared | UserChanged | None:
+        """What has the ``source``, ``by`` and ``reason`` of what somebody did."""
         return self._fact(Flag)
 
     def _fact(self, kind: type[T]) -> T | None:
@@ -102,7 +102,15 @@ def _fields(outcome: type, kinds: tuple[type, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class SessionStarted(Outcome):
+class MachineOutcome(Outcome):
+    """Base of what happens at a machine."""
+
+    machine: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SessionStarted(MachineOutcome):
     """A card opened a session."""
 
     user: Person
@@ -113,7 +121,7 @@ class SessionStarted(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class SessionRefused(Outcome):
+class SessionRefused(MachineOutcome):
     """A card was inserted and got no session. ``user`` is ``None`` for an unknown fob; ``also`` is what else stood in
     its way, of oops and lock.
     """
@@ -125,7 +133,7 @@ class SessionRefused(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class CardSeen(Outcome):
+class CardSeen(MachineOutcome):
     """A card was inserted on an always enabled machine: noted, nothing more."""
 
     user: Person | None
@@ -133,14 +141,14 @@ class CardSeen(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class SessionEnded(Outcome):
+class SessionEnded(MachineOutcome):
     """A session ended because its card went, or its machine was removed from the configuration."""
 
     ended: Ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Rebooted(Outcome):
+class Rebooted(MachineOutcome):
     """The reader restarted; ``ended`` is the session that this cut, ``card_blocked`` whether a card is in it."""
 
     ended: Ended | None
@@ -148,7 +156,7 @@ class Rebooted(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class OopsSet(Outcome):
+class OopsSet(MachineOutcome):
     """The machine was oopsed; ``ended`` is the session that this cut, ``card`` whose card was in it without one."""
 
     flag: Flag
@@ -157,7 +165,7 @@ class OopsSet(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LockSet(Outcome):
+class LockSet(MachineOutcome):
     """The machine was locked out; ``ended`` is the session that this cut, ``card`` whose card was in it without one."""
 
     flag: Flag
@@ -166,7 +174,19 @@ class LockSet(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LockPending(Outcome):
+class DetailsAdded(MachineOutcome):
+    """Somebody said what is wrong with a machine that is oopsed or locked out."""
+
+    details: Details
+
+    @property
+    def origin(self) -> Details:
+        """Who said it, from where, and what."""
+        return self.details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LockPending(MachineOutcome):
     """The machine will be locked out when the running session, which is ``user``'s, ends."""
 
     flag: Flag
@@ -174,7 +194,7 @@ class LockPending(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Cleared(Outcome):
+class Cleared(MachineOutcome):
     """Oops, lock or both were lifted, or a lock that was pending: the flags that were, and who did it.
 
     ``still_oopsed`` and ``still_locked`` say what remains; ``power_on`` that an always enabled
@@ -204,10 +224,64 @@ class PendingCleared(Cleared):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class PowerChanged(Outcome):
+class PowerChanged(MachineOutcome):
     """A change of configuration turned the machine's power on or off."""
 
     on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UserChanged(Outcome):
+    """Base of what is changed of a user at the server, by whom, from where, why.
+
+    ``confirmed``: it is certain who it was; else ``by`` is what somebody with the admins' token says.
+    """
+
+    user: Person
+    source: Source
+    by: str | None = None
+    reason: str | None = None
+    confirmed: bool = False
+
+    @property
+    def origin(self) -> UserChanged:
+        """The outcome itself."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UserAdded(UserChanged):
+    """Somebody was added who is not in users.json."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FobGiven(UserChanged):
+    """A fob was given to a user."""
+
+    fob: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FobTaken(UserChanged):
+    """A fob of a user counts no more."""
+
+    fob: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AuthorizationGranted(UserChanged):
+    """A user was authorized; ``until`` is the last day of it."""
+
+    authorization: str
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AuthorizationWithdrawn(UserChanged):
+    """A user is no longer authorized; ``until`` is the last day of that."""
+
+    authorization: str
+    until: date | None = None
 
 
 class _Kind(NamedTuple):
@@ -228,11 +302,17 @@ _KINDS = (
     _Kind("lock_set", LockSet),
     _Kind("lock_pending", LockPending),
     _Kind("lock_pending_cleared", PendingCleared),
+    _Kind("details", DetailsAdded),
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),
     _Kind("power_on", PowerChanged, lambda changed: changed.on),
     _Kind("power_off", PowerChanged),
+    _Kind("user_added", UserAdded),
+    _Kind("fob_given", FobGiven),
+    _Kind("fob_taken", FobTaken),
+    _Kind("authorization_granted", AuthorizationGranted),
+    _Kind("authorization_withdrawn", AuthorizationWithdrawn),
 )
 
 TYPES: Mapping[str, type[Outcome]] = {kind.word: kind.type for kind in _KINDS}

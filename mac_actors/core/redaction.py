@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mac_actors.core.config import normalize_fob
-from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted
-from mac_actors.core.state import Flag
+from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted, UserChanged
+from mac_actors.core.state import Details, Flag
 
 MEMBER = Person("", "a member")
 """Whoever it was, where names are hidden."""
@@ -77,7 +77,7 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
     if current and isinstance(outcome, SessionStarted):
         return outcome
     changes: dict[str, Any] = {}
-    for name, fact in outcome.facts(Person, Ended, Flag).items():
+    for name, fact in outcome.facts(Person, Ended, Flag, Details).items():
         match fact:
             case Person() if redaction.has(fact):
                 changes[name] = redaction.person
@@ -87,20 +87,26 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
                 changes[name] = replace(fact, **removed)
     if outcome.fob and (redaction.has_fob(outcome.fob) or redaction.has(outcome.person)):
         changes["fob"] = ""
-    if isinstance(outcome, Cleared):
+    if isinstance(outcome, Cleared | UserChanged):
         changes |= _origin(outcome, redaction)
     changes = {name: fact for name, fact in changes.items() if fact != getattr(outcome, name)}
     return replace(outcome, **changes) if changes else outcome
 
 
-def _origin(origin: Flag | Cleared, redaction: Redaction) -> dict[str, Any]:
+def _origin(origin: Flag | Cleared | UserChanged, redaction: Redaction) -> dict[str, Any]:
     """Return what changes in ``by`` and ``reason``."""
     changes: dict[str, Any] = {}
     if redaction.has_name(origin.by):
         changes["by"] = redaction.by
-    if redaction.everybody and origin.public_reason:
-        changes |= {"reason": origin.public_reason, "public_reason": ""}
-    for name in ("reason", "public_reason"):
+    reasons = ["reason"]
+    if isinstance(origin, UserChanged):
+        if redaction.everybody:
+            changes["reason"] = origin.reason and ""
+    else:
+        reasons.append("public_reason")
+        if redaction.everybody and origin.public_reason:
+            changes |= {"reason": origin.public_reason, "public_reason": ""}
+    for name in reasons:
         if redaction.names and (text := getattr(origin, name)):
             changes[name] = redaction.out_of(text)
     return {name: text for name, text in changes.items() if text != getattr(origin, name)}

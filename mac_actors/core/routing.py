@@ -16,7 +16,10 @@ SERVER = "server"
 LINES = ("session_started", "session_refused", "session_ended", "rebooted", SERVER)
 """Kinds of line that go to the control channel alone."""
 
-FLAGS = ("oops_set", "lock_set", "lock_pending", "lock_pending_cleared", "oops_cleared", "lock_cleared", "cleared")
+FLAGS = (
+    *("oops_set", "lock_set", "lock_pending", "lock_pending_cleared", "details"),
+    *("oops_cleared", "lock_cleared", "cleared"),
+)
 """Kinds of notice that go to both channels."""
 
 

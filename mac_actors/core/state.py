@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.readable import Readable
@@ -65,6 +66,13 @@ class SecondDecision(StrEnum):
     DENIED = "denied"
 
 
+class Severity(StrEnum):
+    """How bad it is, as whoever found it says."""
+
+    UNUSABLE = "unusable"
+    WITH_CARE = "usable with care"
+
+
 class Status(StrEnum):
     """A machine's state in one word."""
 
@@ -98,9 +106,16 @@ class Flag(Readable):
         """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
         return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
 
-    def without_names(self) -> Flag:
+    def without_names(self) -> Self:
         """Return it without saying who."""
         return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Details(Flag):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity = Severity.UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -172,6 +187,8 @@ class MachineState(Readable):
     oops: Flag | None = None
     lock: Flag | None = None
     lock_pending: Flag | None = None
+    details: Details | None = None
+    """The last that were given; until neither oops nor lock is left."""
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY

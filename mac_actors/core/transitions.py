@@ -22,10 +22,23 @@ from typing import Any
 
 from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import (
+    AddDetails,
+    Clear,
+    Command,
+    Configured,
+    Input,
+    Lock,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     LockPending,
@@ -43,7 +56,7 @@ from mac_actors.core.outcomes import (
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
 from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.state import KEPT_REFUSALS, Card, Details, Flag, MachineState, Refusal, Session, Source
 
 
 class Already(StrEnum):
@@ -56,6 +69,8 @@ class Already(StrEnum):
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
     LOCK_PENDING = "lock_pending"
+    OVER = "over"
+    """The oops or lock that the details belong to is over."""
     FREE = "free"
     """Somebody who wanted to be told when the machine is free finds that it is."""
     WAITING = "waiting"
@@ -148,6 +163,8 @@ class _Draft:
                 self.clear(given, oops=False, lock=True)
             case Clear():
                 self.clear(given, oops=True, lock=True)
+            case AddDetails():
+                self.add_details(given)
             case Configured():
                 self.configured()
             case Removed():
@@ -249,6 +266,19 @@ class _Draft:
         self.change(lock=flag, lock_pending=None)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
+    def add_details(self, command: AddDetails) -> None:
+        flags = [flag for flag in (self.state.oops, self.state.lock) if flag]
+        if not any(command.about in {None, flag.since} for flag in flags):
+            self.already.append(Already.OVER)
+            return
+        incident = min(flag.incident or flag.since for flag in flags)
+        origin = (command.source, command.by, command.reason, command.public_reason)
+        details = Details(command.at, *origin, incident, command.severity)
+        if details == self.state.details:  # the same once more
+            return
+        self.change(details=details)
+        self.emit(DetailsAdded, details=details)
+
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
@@ -268,6 +298,8 @@ class _Draft:
             lock=None if lifted_lock else self.state.lock,
             lock_pending=None if pending else self.state.lock_pending,
         )
+        if not self.state.flagged:
+            self.change(details=None)
         self.emit(
             Cleared if lifted_oops or lifted_lock else PendingCleared,
             oops=lifted_oops,

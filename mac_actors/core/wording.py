@@ -11,7 +11,7 @@ from datetime import datetime
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, local_time, one_line
 
 SOURCES = {
@@ -53,7 +53,7 @@ _LOGINS = {
 def full_text(outcome: Outcome) -> str:
     """Say what happened, with names."""
     found, ended = outcome.origin, outcome.ended_session
-    by = origin(found.source, found.by) if found else ""
+    by = origin(found.source, _who_did(found)) if found else ""
     return _about(outcome, by, f" {_ended(ended, names=True)}." if ended else "", names=True)
 
 
@@ -81,6 +81,8 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
 
 
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
+    if isinstance(outcome, o.UserChanged):
+        return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
     sentence = _sentence(outcome, by, also, names)
     return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
@@ -108,12 +110,38 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.LockPending(flag=flag, user=user):
             until = f" {_who(user, names)}'s session goes on." if names else ""
             return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
+        case o.DetailsAdded(details=details):
+            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
         case o.Cleared():
             return _cleared(outcome, by, names)
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
+
+
+def _changed(outcome: o.UserChanged, names: bool) -> str:
+    who, fob = _who(outcome.user, names), ""
+    if outcome.fob and names:
+        fob = f" (ending in {outcome.fob[-4:]})"
+    match outcome:
+        case o.FobGiven():
+            return f"{who} was given a fob{fob}"
+        case o.FobTaken():
+            return f"{who}'s fob{fob} counts no more"
+        case o.AuthorizationGranted(authorization=authorization, until=until):
+            return f"{who} is authorized for {authorization}{f' until {until}' if until else ''}"
+        case o.AuthorizationWithdrawn(authorization=authorization, until=until):
+            return f"{who} is not authorized for {authorization} {f'until {until}' if until else 'any more'}"
+        case _:
+            return f"{who} was added to the users"
+
+
+def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
+    """Return who did something; the name that came along with the admins' token is in brackets."""
+    if not isinstance(found, o.UserChanged) or found.confirmed:
+        return found.by
+    return f"an admin ({found.by})" if found.by else "an admin"
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
@@ -133,8 +161,24 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
 
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
     """Say in the notice of an oops or lock of ``since`` how it ended: who, after how long, when, why."""
-    who = (f" by {cleared.by}" if cleared.by else f" from {SOURCES[cleared.source]}") if names else ""
-    return f"Cleared{who} after {_lasted(since, cleared)}, {local_time(cleared.at)}{_reason(cleared, names)}."
+    when = f"after {_lasted(since, cleared)}, {local_time(cleared.at)}"
+    return f"Cleared{_by(cleared, names)} {when}{_reason(cleared, names)}."
+
+
+def lock_text(lock: Flag, *, names: bool) -> str:
+    """Say in the notice of an oops that the machine is locked out, too: ``Locked out by Ann.``"""
+    return f"Locked out{_by(lock, names)}."
+
+
+def details_text(details: Details, *, names: bool) -> str:
+    """Say what is wrong with a machine, and how bad it is: ``usable with care, by Ann: bearing is loud``."""
+    by = f", by {details.by}" if names and details.by else ""
+    return f"{details.severity}{by}{_reason(details, names)}"
+
+
+def _by(origin: Flag | o.Cleared, names: bool) -> str:
+    """Return by whom something was done, else from where; nothing where names are hidden."""
+    return (f" by {origin.by}" if origin.by else f" from {SOURCES[origin.source]}") if names else ""
 
 
 def origin(source: Source, by: str | None) -> str:
@@ -146,8 +190,10 @@ def _in_reader(card: o.Person | None, names: bool) -> str:
     return f" {_who(card, names)}'s card is in the reader." if card and names else ""
 
 
-def _reason(origin: Flag | o.Cleared, names: bool) -> str:
-    reason = origin.reason if names else origin.public_reason or origin.reason
+def _reason(origin: Flag | o.Cleared | o.UserChanged, names: bool) -> str:
+    reason = origin.reason
+    if not names:
+        reason = None if isinstance(origin, o.UserChanged) else origin.public_reason or reason
     return f": {one_line(reason).rstrip('.')}" if reason else ""
 
 

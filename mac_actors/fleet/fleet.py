@@ -18,13 +18,14 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.notifiers import Notifier
+from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
-from mac_actors.actors.pump import Pump
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import ANSWER_SECONDS, Answer
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
+from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.notices import Channel, Notice, notices, oops_channel, route
@@ -44,6 +45,7 @@ from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.reminders import Reminders
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.fleet.users import Users
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
 from mac_actors.storage.outbox import waiting_members
@@ -71,8 +73,9 @@ class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
-    are posted, ``None`` for nowhere; ``missing`` says whose silence is said; ``retention_days`` after how many days
-    names are removed from the journal, ``None`` for never; ``restarter`` stops machines whose firmware takes no pokes.
+    are posted, ``None`` for nowhere; ``send`` takes events to the webhooks, ``None``: nothing does; ``missing`` says
+    whose silence is said; ``retention_days`` after how many days names are removed from the journal, ``None``: never;
+    ``restarter`` stops machines whose firmware takes no pokes.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class MachineFleet(AnyFleet):
         *,
         commit_budget: float = 0.25,
         chat: Chat | None = None,
+        send: Send | None = None,
         missing: Watched = Watched.SEEN,
         retention_days: int | None = None,
         restarter: Restarter | None = None,
@@ -96,22 +100,37 @@ class MachineFleet(AnyFleet):
         self.notifier = Notifier(chat, self.journal) if chat else None
         self._routing = configuration.routing
         if self.notifier:
-            self.journal.on_commit = self.notifier.wake
             self.notifier.configure(map(oops_channel, configuration.slack_channels))
+        self.webhooks = Webhooks(send, self.journal, self.notify) if send else None
+        if self.webhooks:
+            self.webhooks.configure(configuration.webhooks)
+        self.journal.on_commit = self._wake_outlets
         self.refused_readers = RefusedReaders(self.notify)
         self.reader_keys = ReaderKeyring(self.journal, self.notify)
+        self.users = Users(
+            configuration.directory,
+            self.journal,
+            commit_budget=commit_budget,
+            chat=chat is not None,
+            announce=self._announce,
+            notify=self.notify,
+        )
+        configuration = replace(configuration, directory=self.users.people.directory)
         context = MachineContext(
             self.journal,
             self.poker,
             commit_budget,
             self._notices,
+            self.webhooks.notices if self.webhooks else lambda outcome: (),
             self._announce,
             self.notify,
             self.refused_readers.why,
             waiting_members(store),
         )
-        self.supervisor = Supervisor(configuration, context, self._pumps, self._restarts)
-        self._health = Health(self.supervisor, self._restarts, self.notifier, partial(self.notify, at_once=True))
+        pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
+        self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self.users.supervisor = self.supervisor
+        self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
         self._reminders = Reminders(self.journal)
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
@@ -121,7 +140,7 @@ class MachineFleet(AnyFleet):
                 "fleet-watch",
                 Chore("restart dead actors", self.restart_dead),
                 Chore("look at the disk", self._health.look_at_disk),
-                Chore("look at the chat", self._health.look_at_chat),
+                Chore("look at chat and webhooks", self._health.look_at_outlets),
                 Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
                 Chore("save telemetry", self.supervisor.save_telemetry),
                 Chore("ask about old oopses", self._remind, REMINDERS_SECONDS),
@@ -209,7 +228,7 @@ class MachineFleet(AnyFleet):
         self.supervisor.check_open()
         machine = self.configuration.machines[self.find(name_or_alias)]
         try:
-            return self.poker.try_out(machine.name)
+            return self.poker.try_out(machine)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
 
@@ -267,6 +286,7 @@ class MachineFleet(AnyFleet):
         return self.custom.start(actor_class, args, kwargs)
 
     def _announce(self, outcomes: tuple[Outcome, ...]) -> None:
+        self.users.unknown_fobs.take(outcomes)
         self.custom.feed(outcomes)
         self.publisher.announce(outcomes)
 
@@ -286,8 +306,14 @@ class MachineFleet(AnyFleet):
         routed = (route(notice, kind(outcome), outcome.at, self._routing) for notice in found)
         return tuple(notice for notice in routed if notice)
 
-    def _pumps(self) -> tuple[Pump, ...]:
-        return (self.publisher, self.poker, *(self.notifier.channels.values() if self.notifier else ()))
+    def outlets(self) -> dict[str, Outlet]:
+        """Return who takes what is in the outbox to somebody outside, by channel."""
+        chat = self.notifier.channels.items() if self.notifier else ()
+        return {**dict(chat), **(self.webhooks.notifiers if self.webhooks else {})}
+
+    def _wake_outlets(self) -> None:
+        for outlet in self.outlets().values():
+            outlet.wake()
 
     def health(self) -> dict[str, str]:
         stopping = {"fleet": "stopping"} if self.supervisor.closed else {}
@@ -301,7 +327,7 @@ class MachineFleet(AnyFleet):
     # changing
 
     def reload(self, new: Configuration, *, machines: bool = True, force: bool = False) -> ReloadSummary:
-        """Swap machines and users (``machines=False``: the users alone) for newly read ones.
+        """Swap all files (``machines=False``: the users alone) for newly read ones.
 
         Raises :class:`ReloadRefused`, having changed nothing, when more than half of 20 or more users
         would go, or a machine on which a session runs, unless ``force``.
@@ -310,10 +336,12 @@ class MachineFleet(AnyFleet):
         channels = new.slack_channels | self.configuration.slack_channels
         if self.notifier:
             self.notifier.configure(map(oops_channel, channels))
-        summary = reload(self.supervisor, new, machines=machines, force=force)
+        summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
         self._routing = self.configuration.routing
         if self.notifier:
             self.notifier.configure(map(oops_channel, self.configuration.slack_channels))
+        if self.webhooks and machines:
+            self.webhooks.configure(new.webhooks)
         return summary
 
     def _accounts(self) -> set[str]:
@@ -354,7 +382,8 @@ class MachineFleet(AnyFleet):
         self.custom.close()
         self.poker.close()
         self.publisher.close()
-        if self.notifier:
-            self.notifier.close()
+        for way_out in (self.notifier, self.webhooks):
+            if way_out:
+                way_out.close()
         self.journal.close()
         self.store.close()

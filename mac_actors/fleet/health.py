@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 
-from mac_actors.actors.notifiers import Notifier
+from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.restarts import Restarts
 from mac_actors.core.changed import Changed
 from mac_actors.core.text import count
@@ -25,18 +26,22 @@ class Health:
     """
 
     def __init__(
-        self, supervisor: Supervisor, restarts: Restarts, notifier: Notifier | None, say: Callable[[str], None]
+        self,
+        supervisor: Supervisor,
+        restarts: Restarts,
+        outlets: Callable[[], Mapping[str, Outlet]],
+        say: Callable[[str], None],
     ) -> None:
         self._journal = supervisor.journal
         self._supervisor = supervisor
         self._restarts = restarts
-        self._notifier = notifier
+        self._outlets = outlets
         self._say = say
         self._lost = Changed(0)
         self._slow = Changed()
         self._displaced: str | None = None
         self._displaced_changed = Changed(None)
-        self._delayed: dict[str, Changed] = {}
+        self._delayed: defaultdict[str, Changed] = defaultdict(Changed)
 
     def troubles(self) -> dict[str, str]:
         """Return what keeps the fleet from serving, by part, in a sentence each; empty when all is well."""
@@ -71,10 +76,10 @@ class Health:
         if self._displaced_changed(displaced):
             self._say(f"{displaced}." if displaced else "The state directory is whole again.")
 
-    def look_at_chat(self) -> None:
-        """Say that a channel's notices are delayed: in the control channel, when it is back if it is that one."""
-        for channel, notifier in (self._notifier.channels if self._notifier else {}).items():
-            since = notifier.failing_since
+    def look_at_outlets(self) -> None:
+        """Say that notices are delayed: in the control channel, when it is back if it is that one."""
+        for channel, outlet in self._outlets().items():
+            since = outlet.failing_since
             delayed = since is not None and time.monotonic() - since > DELAYED_SECONDS
-            if self._delayed.setdefault(channel, Changed())(delayed) and delayed:
-                self._say(f"Notices for the {channel} channel are delayed ({notifier.error}).")
+            if self._delayed[channel](delayed) and delayed:
+                self._say(f"Notices for the {outlet.label} are delayed ({outlet.error}).")

@@ -12,6 +12,7 @@ from mac_actors.core.inputs import Removed
 from mac_actors.errors import MachineUnavailable, ReloadRefused
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.fleet.users import Users
 from mac_actors.settings.warnings import warnings_of
 
 log = logging.getLogger(__name__)
@@ -62,25 +63,26 @@ def _compare_users(old: Directory, new: Directory) -> UsersChange:
     )
 
 
-def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force: bool) -> ReloadSummary:
+def reload(supervisor: Supervisor, users: Users, new: Configuration, *, machines: bool, force: bool) -> ReloadSummary:
     """Swap machines and users (``machines=False``: the users alone) for those of ``new``.
 
     Raises :class:`ReloadRefused`, having changed nothing, where it would do harm, unless ``force``.
     """
     with supervisor.lock:
         old = supervisor.configuration
-        new = new if machines else replace(new, machines=old.machines, routing=old.routing)
+        new = new if machines else replace(new, machines=old.machines, webhooks=old.webhooks, routing=old.routing)
         summary = ReloadSummary(
-            _compare_users(old.directory, new.directory),
+            _compare_users(users.people.file, new.directory),
             added=tuple(name for name in new.machines if name not in old.machines),
             changed=tuple(n for n, m in new.machines.items() if n in old.machines and m != old.machines[n]),
             removed=tuple(name for name in old.machines if name not in new.machines),
         )
         if not force:
             in_use = [name for name in summary.removed if supervisor.published[name][1].session]
-            _refuse_harm(len(old.directory.users), summary.users, in_use)
+            _refuse_harm(len(users.people.file.users), summary.users, in_use)
         stored = {name: supervisor.journal.store.load_state(name) for name in summary.added}
-        supervisor.configuration = new
+        conflicts = users.adopt(users.settle(new.directory))
+        supervisor.configuration = new = replace(new, directory=users.people.directory)
         if machines:
             supervisor.machines_loaded_at = new.loaded_at
         for name in summary.added:
@@ -90,7 +92,7 @@ def reload(supervisor: Supervisor, new: Configuration, *, machines: bool, force:
             with contextlib.suppress(MachineUnavailable):
                 supervisor.ask(name, Removed(datetime.now(UTC)))
             supervisor.stop(name)
-        summary = replace(summary, powered_on=supervisor.configure(), warnings=tuple(warnings_of(new)))
+        summary = replace(summary, powered_on=supervisor.configure(), warnings=(*conflicts, *warnings_of(new)))
     for line in summary.warnings:
         log.warning("%s", line)
     return summary

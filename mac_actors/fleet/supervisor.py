@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
-from mac_actors.core.config import Configuration, MachineConfig
+from mac_actors.core.config import Configuration, Directory, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
@@ -57,7 +58,7 @@ class Supervisor:
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
         self._context = context
-        self._other_pumps = pumps
+        self._pumps = pumps
         self._restarts = restarts
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
@@ -140,6 +141,13 @@ class Supervisor:
             if isinstance(outcome, PowerChanged) and outcome.on
         )
 
+    def change_users(self, directory: Directory) -> None:
+        """Have other users count from now on; every report that comes later finds them. For who holds :attr:`lock`."""
+        self.configuration = replace(self.configuration, directory=directory)
+        for ref in self.refs.values():
+            with contextlib.suppress(pykka.ActorDeadError):  # it is restarted with them
+                ref.tell(Reconfigure(directory, None, datetime.now(UTC)))
+
     def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
         self.refs.pop(name).stop(block=False)
@@ -151,19 +159,15 @@ class Supervisor:
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):
                     self._restart(name, ref)
-        for pump in self._pumps:
+        for pump in (self.journal, *self._pumps()):
             if not pump.ref.is_alive() and self._restarts.allow(pump.name):
                 pump.restart()
                 self._restarted(pump.name, pump.name, f"The {pump.name} actor")
 
     @property
-    def _pumps(self) -> tuple[Pump, ...]:
-        return (self.journal, *self._other_pumps())
-
-    @property
     def kinds_of_actors(self) -> tuple[str, ...]:
         """The words that restarts are counted by."""
-        return ("machine", *(pump.name for pump in self._pumps))
+        return ("machine", *(pump.name for pump in (self.journal, *self._pumps())))
 
     def _restart(self, name: str, dead: pykka.ActorRef[Any]) -> pykka.ActorRef[MachineActor]:
         """Start a dead machine's actor anew, from the last state that it adopted (which the journal has, or will)."""

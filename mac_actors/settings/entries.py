@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Generic, TypeVar
 
 from anyascii import anyascii
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from mac_actors.core.config import MachineConfig, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
+from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
 
 _FOB = re.compile(r"(?!\d{4}-\d\d-\d\d$)[0-9A-Z:_-]+")
@@ -65,13 +66,13 @@ Label = Annotated[str, AfterValidator(_readable)]
 Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
 
 
-class StrictEntry(BaseModel):
-    """Base of all entries: a key that is not known is a mistake, and so is another type."""
+class Strict(BaseModel):
+    """Base of all entries: no key that is not known, no type but the right one."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class SecondRelayEntry(StrictEntry):
+class SecondRelayEntry(Strict):
     """``second_relay`` of a machine in machines.json."""
 
     authorizations_or: Annotated[list[Authorization], AfterValidator(_not_empty)] = Field(
@@ -94,7 +95,7 @@ class SecondRelayEntry(StrictEntry):
         )
 
 
-class MachineEntry(StrictEntry):
+class MachineEntry(Strict):
     """One machine of machines.json."""
 
     authorizations_or: list[Authorization] = Field(description="A user with any one of them may run the machine.")
@@ -113,6 +114,11 @@ class MachineEntry(StrictEntry):
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
     )
+    trainers_or: list[Authorization] = Field(
+        default=[],
+        description="A user with any one of them is a trainer: may give others this machine's ``authorizations_or``, "
+        "and its second relay's, on the board (:doc:`people`).",
+    )
 
     slack_channel: Annotated[str, AfterValidator(_channel)] | None = Field(
         default=None,
@@ -130,10 +136,11 @@ class MachineEntry(StrictEntry):
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
             slack_channel=self.slack_channel,
+            trainers_or=frozenset(self.trainers_or),
         )
 
 
-class UserEntry(StrictEntry):
+class UserEntry(Strict):
     """One user of users.json."""
 
     fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
@@ -165,25 +172,20 @@ class UserEntry(StrictEntry):
             account_id=self.account_id,
             full_name=self.full_name,
             preferred_name=self.preferred_name,
-            lcd_name=lcd_line(anyascii(self.preferred_name)) or lcd_line(anyascii(self.full_name)),
+            lcd_name=lcd_name(self.preferred_name, self.full_name),
             fob_codes=tuple(dict.fromkeys(self.fob_codes)),
             authorizations=frozenset(self.authorizations),
             oops_override=self.oops_override,
-            expires_at=_end_of(date.fromisoformat(self.expiration_ymd)),
+            expires_at=end_of(date.fromisoformat(self.expiration_ymd)),
             first_name=self.first_name,
             last_name=self.last_name,
             email=self.email,
         )
 
 
-def _end_of(day: date) -> datetime:
-    """Return the first moment after ``day``, local time."""
-    try:
-        return datetime.combine(day + timedelta(days=1), time()).astimezone(UTC)
-    except (OverflowError, OSError, ValueError):
-        # The first and the last days of the calendar have no local midnight in UTC.
-        edge = datetime.max if day.year > 1 else datetime.min
-        return edge.replace(tzinfo=UTC)
+def lcd_name(preferred_name: str, full_name: str) -> str:
+    """Return what the readers' display shows of a user, in the characters that it has."""
+    return lcd_line(anyascii(preferred_name)) or lcd_line(anyascii(full_name))
 
 
 def name_clashes(machines: Mapping[str, MachineEntry]) -> Iterable[str]:

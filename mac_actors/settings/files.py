@@ -1,4 +1,4 @@
-"""machines.json, users.json and slack.json: read, checked, and turned into the core's frozen values.
+"""machines.json, users.json, slack.json and the webhooks: read, checked, and turned into the core's frozen values.
 
 Every mistake of a file is reported at once, with the file, the path inside it and what is expected.
 """
@@ -22,18 +22,20 @@ from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, nam
 from mac_actors.settings.environment import SLACK_CONFIG, Settings
 from mac_actors.settings.problems import excerpt, printed, problem
 from mac_actors.settings.slack_file import read_slack
+from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
-    """Read all files (``machines=False``: the users alone).
+    """Read the files (``machines=False``: the users alone).
 
     Raises :class:`ConfigError` with all that is wrong in them.
     """
     return parse(
         settings.machines_config if machines else {},
         settings.users_config,
+        settings.webhooks if machines and settings.webhooks else {},
         enforce_expiration=settings.enforce_expiration,
         report_seconds=settings.report_seconds,
         slack=next(iter(slack_files(settings)), {}) if machines else {},
@@ -49,12 +51,13 @@ def slack_files(settings: Settings) -> list[Path]:
 def parse(
     machines: Path | Mapping[str, Any],
     users: Path | Sequence[Any],
+    webhooks: Path | Mapping[str, Any] = MappingProxyType({}),
     *,
     slack: Path | Mapping[str, Any] = MappingProxyType({}),
     enforce_expiration: bool = False,
     report_seconds: float = REPORT_SECONDS,
 ) -> Configuration:
-    """Check machines, users and what is posted when, given as paths, as parsed JSON or as models.
+    """Check machines, users, webhooks and what is posted when, given as paths, as parsed JSON or as models.
 
     Raises :class:`ConfigError` with one line for each mistake: file, path in it, what is expected.
     """
@@ -62,6 +65,7 @@ def parse(
     machine_entries = _collect(_read_machines, machines, "machines", problems)
     user_entries = _collect(_read_users, users, "users", problems)
     slack_entries = _collect(read_slack, slack, "slack", problems)
+    webhook_entries = _collect(_read_webhooks, webhooks, "webhooks", problems)
     if problems:
         raise ConfigError(problems)
     return Configuration(
@@ -74,6 +78,7 @@ def parse(
         loaded_at=datetime.now(UTC),
         users_mtime=_mtime(users) if isinstance(users, Path) else None,
         routing=slack_entries[""].routing(),
+        webhooks={name: entry.config(name) for name, entry in webhook_entries.items()},
     )
 
 
@@ -83,7 +88,7 @@ def _collect(
     """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
     found: list[str] = []
     try:
-        return read(_read_json(source) if isinstance(source, Path) else source, found)
+        return read(read_json(source) if isinstance(source, Path) else source, found)
     except ConfigError as error:
         found += error.problems
         return {}
@@ -92,14 +97,23 @@ def _collect(
 
 
 def _read_machines(data: object, problems: list[str]) -> dict[str, MachineEntry]:
-    if not isinstance(data, Mapping):
-        raise ConfigError([f"expected an object: machine name → its settings, not {excerpt(data)}"])
-    for name in data:
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
-            problems.append(f"{name}: a machine's name has only the characters a-z, 0-9, _ and -")
-    entries = _validate(MachineEntry, data.items(), problems)
+    entries = _read_named(MachineEntry, "machine", data, problems)
     problems += name_clashes(entries)
     return entries
+
+
+def _read_webhooks(data: object, problems: list[str]) -> dict[str, WebhookEntry]:
+    return _read_named(WebhookEntry, "webhook", data, problems)
+
+
+def _read_named(model: type[Entry], what: str, data: object, problems: list[str]) -> dict[str, Entry]:
+    """Return the entries of a file that is an object: name → settings."""
+    if not isinstance(data, Mapping):
+        raise ConfigError([f"expected an object: {what} name → its settings, not {excerpt(data)}"])
+    for name in data:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
+            problems.append(f"{name}: a {what}'s name has only the characters a-z, 0-9, _ and -")
+    return _validate(model, data.items(), problems)
 
 
 def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
@@ -133,13 +147,14 @@ def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: li
     return entries
 
 
-def _read_json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Read a file of JSON. Raises :class:`ConfigError` with what is wrong, without the file's name."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         missing = (
-            "there is no such file; MACHINES_CONFIG, USERS_CONFIG and SLACK_CONFIG say where the files are "
-            f"(looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
+            "there is no such file; MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG and MAC_WEBHOOKS say where they are"
+            f" (looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
         )
         raise ConfigError([missing]) from None
     except OSError as error:

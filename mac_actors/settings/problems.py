@@ -20,7 +20,7 @@ _EXPECTED = {
 }
 
 
-_PRIVATE = {"fob_codes", "email"}
+_PRIVATE = {"fob_codes", "email", "url", "secret"}
 """What is wrong with these is said, but not what they are: errors go into replies, logs and terminals."""
 
 

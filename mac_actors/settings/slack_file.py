@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from mac_actors.core.routing import FLAGS, LINES, SERVER, Mode, QuietHours, Routing
 from mac_actors.errors import ConfigError
-from mac_actors.settings.entries import StrictEntry
+from mac_actors.settings.entries import Strict
 from mac_actors.settings.problems import excerpt, problem
 
 _DEFAULT_LINES = [kind for kind in LINES if kind != SERVER]
@@ -48,7 +48,7 @@ Time = Annotated[str, AfterValidator(_time)]
 Days = Annotated[float, Field(gt=0, le=3650, strict=False)]
 
 
-class QuietEntry(StrictEntry):
+class QuietEntry(Strict):
     """``quiet_hours`` of slack.json."""
 
     start: Time = Field(alias="from", description="When they begin, in the shop's time, for example ``22:00``.")
@@ -64,14 +64,14 @@ class QuietEntry(StrictEntry):
     )
 
 
-class ReminderEntry(StrictEntry):
+class ReminderEntry(Strict):
     """``remind_after_days`` of slack.json."""
 
     oops: Days | None = Field(default=None, description="Days after which it is asked whether an oops is to stay.")
     lock: Days | None = Field(default=None, description="The same for a lock-out.")
 
 
-class SlackEntry(StrictEntry):
+class SlackEntry(Strict):
     """slack.json."""
 
     lines: dict[Annotated[str, AfterValidator(_line)], Literal["now", "digest", "off"]] = Field(

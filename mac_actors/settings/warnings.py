@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from rapidfuzz import fuzz, process
 
-from mac_actors.core.config import Configuration, MachineConfig, fold_name
+from mac_actors.core.config import Configuration, fold_name
+from mac_actors.core.people.trainers import asked_for
 from mac_actors.core.text import count
 
 SHOWN = 10
@@ -19,7 +20,7 @@ def warnings_of(configuration: Configuration) -> list[str]:
     held = sorted({name for user in users for name in user.authorizations})
     asked: dict[str, list[str]] = {}
     for machine in configuration.machines.values():
-        for name in sorted(_asked(machine)):
+        for name in sorted(asked_for([machine])):
             asked.setdefault(name, []).append(machine.name)
     lacking = [name for name in asked if name not in held] if users else []
     lines = [
@@ -36,11 +37,12 @@ def warnings_of(configuration: Configuration) -> list[str]:
     return lines
 
 
-def _asked(machine: MachineConfig) -> frozenset[str]:
-    second = machine.second_relay
-    return machine.authorizations_or | (second.authorizations_or if second else frozenset())
-
-
 def _nearest(name: str, held: Iterable[str]) -> str:
-    found = process.extractOne(name, held, scorer=fuzz.WRatio, processor=fold_name, score_cutoff=70)
-    return f": did you mean {found[0]!r}?" if found else ""
+    found = nearest(name, held)
+    return f": did you mean {found!r}?" if found else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the authorizations that are known is most likely meant; ``None``: none is like it."""
+    found = process.extractOne(name, known, scorer=fuzz.WRatio, processor=fold_name, score_cutoff=70)
+    return found[0] if found else None

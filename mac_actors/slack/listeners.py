@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_bolt import App
 
-from mac_actors.slack import notices
+from mac_actors.slack import details, notices
 from mac_actors.slack.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,14 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         ack()
         dispatcher.interactions.clear_view(body)
 
+    @app.view(notices.DETAILS_VIEW)
+    def on_details_view(ack: Callable[..., None], body: dict[str, Any]) -> None:
+        if errors := details.mistakes(body["view"]):
+            ack(response_action="errors", errors=errors)
+            return
+        ack()
+        dispatcher.interactions.details_view(body)
+
     @app.error
     def on_error(error: Exception, body: dict[str, Any]) -> None:
         """Whatever the listeners here let through: said to whoever asked."""
@@ -43,7 +51,8 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         dispatcher.replies.apologize(body)
 
     for command, (_, action) in notices.LABELS.items():
-        _register_button(app, action, partial(dispatcher.interactions.button, command))
+        own = dispatcher.interactions.details_button if command == "details" else None
+        _register_button(app, action, own or partial(dispatcher.interactions.button, command))
     for action in (notices.ALL_ACTION, notices.CANCEL_ACTION):
         _register_button(app, action, dispatcher.bulk.press)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -19,14 +19,21 @@ LONGEST = 4000
 
 CLEAR_VIEW = "mac_clear_modal"
 
-LABELS = {"clear": ("Clear", "mac_clear"), "lock": ("Lock out", "mac_lock"), "unlock": ("Unlock", "mac_unlock")}
+DETAILS_VIEW = "mac_details_modal"
+
+LABELS = {
+    "clear": ("Clear", "mac_clear"),
+    "lock": ("Lock out", "mac_lock"),
+    "unlock": ("Unlock", "mac_unlock"),
+    "details": ("Add details", "mac_details"),
+}
 """What the button for a command is called, and the id of its action."""
 
 ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
 """The ids of the buttons by which something is done to all machines, or not."""
 
-BUTTONS = {"oops": ("clear", "lock"), "lock": ("clear", "unlock")}
-"""The commands of the buttons of an oops and of a lock."""
+BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details")}
+"""The commands of the buttons of an oops and of a lock, in the control channel."""
 
 
 def escape(text: str) -> str:
@@ -45,11 +52,9 @@ def _line(notice: Waiting, now: datetime) -> str:
 
 
 def notice_blocks(channel: str, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops or lock in the control channel, and of a reminder of it: text and buttons."""
+    """Return the blocks of an oops or lock that has a post of its own, or of a reminder: text and buttons."""
     key = (notices[0].opens or notices[0].asks) if len(notices) == 1 else None
-    if channel != Channel.CONTROL or key is None:
-        return None
-    return [section(text), buttons(key, *BUTTONS[key.flag])]
+    return standing_blocks(channel, text, key, Standing()) if key else None
 
 
 def section(text: str) -> dict[str, Any]:
@@ -82,7 +87,16 @@ def button(label: str, action: str, value: str) -> dict[str, Any]:
     }
 
 
-def pressed_blocks(text: str, done: str, key: ThreadKey | None) -> list[dict[str, Any]]:
-    """Return the blocks of a notice whose button was pressed: what was done by whom, and what is left to press."""
-    note = {"type": "context", "elements": [{"type": "plain_text", "text": done[:2000], "emoji": False}]}
-    return [section(text), note, *([buttons(key, "clear")] if key else [])]
+def standing_blocks(channel: str, text: str, key: ThreadKey, shown: Standing) -> list[dict[str, Any]]:
+    """Return the blocks of a notice that shows how its matter stands, and has what is left to press."""
+    lines = "\n".join(shown.lines)[:2000]
+    note = {"type": "context", "elements": [{"type": "plain_text", "text": lines, "emoji": False}]}
+    left = [] if shown.over else [buttons(key, *_commands(channel, key, locked=shown.locked))]
+    return [section(text), *([note] if lines else []), *left]
+
+
+def _commands(channel: str, key: ThreadKey, *, locked: bool = False) -> tuple[str, ...]:
+    """Return what can be pressed; in the oops channel by everybody."""
+    if channel_of(channel)[0] is Channel.OOPS:
+        return ("details",)
+    return tuple(command for command in BUTTONS[key.flag] if not (locked and command == "lock"))

@@ -11,7 +11,7 @@ from mac_actors.core.config import Configuration
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session, SessionKind
 from mac_actors.core.text import count, duration
-from mac_actors.core.wording import origin
+from mac_actors.core.wording import details_text, origin
 from mac_actors.slack.answers import split
 from mac_actors.slack.notices import CLEAR_VIEW, escape, unescape
 
@@ -100,6 +100,8 @@ def _flagged_line(machine: Snapshot, now: datetime) -> str:
         f"{word}{_flag(flag, now)}" for word, flag in (("OOPSED", machine.oops), ("LOCKED OUT", machine.lock)) if flag
     ]
     override = ", running by override" if machine.session else ""
+    if machine.details:
+        flags.append(escape(details_text(machine.details, names=True)))
     return f"{_label(machine)}: {'; '.join(flags)}{override}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from mac_actors.core.outcomes import TYPES, Outcome, kind
+from mac_actors.core.people.additions import Addition
 from mac_actors.core.state import MachineState
 
 _STATE: Final = TypeAdapter(MachineState)
@@ -43,12 +45,37 @@ def journal_row(outcome: Outcome) -> dict[str, Any]:
     person, ended = outcome.person, outcome.ended_session
     return {
         "at": timestamp(outcome.at),
-        "machine": outcome.machine,
+        "machine": outcome.machine or "",
         "kind": kind(outcome),
         "account_id": person.account_id if person else None,
         "seconds": ended.seconds if ended else None,
         "data": dump_outcome(outcome),
     }
+
+
+_ADDITION: Final = TypeAdapter(Addition)
+
+_IN_COLUMNS = {"id", "account_id", "counts"}
+
+
+def addition_row(addition: Addition) -> tuple[str, dict[str, Any]]:
+    """Return an addition as a row, with its table: for ``Record.put``."""
+    data = _ADDITION.dump_json(addition, exclude=_IN_COLUMNS).decode()
+    return "addition", {
+        "id": addition.id,
+        "account_id": addition.account_id,
+        "counts": int(addition.counts),
+        "data": data,
+    }
+
+
+def load_addition(number: int, account_id: str, counts: int, data: str) -> Addition:
+    """Read an addition back. Raises ``ValueError`` for what :func:`addition_row` did not make."""
+    document: dict[str, Any] = json.loads(data)
+    addition: Addition = _ADDITION.validate_python(
+        document | {"id": number, "account_id": account_id, "counts": bool(counts)}
+    )
+    return addition
 
 
 def timestamp(at: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -59,6 +59,8 @@ class Record:
     tables written anew, because copies of what was in them may be left in the unused parts of their pages.
 
     ``keys`` are rows of reader_key, ``None`` for one that is to go; they are in no log.
+    ``put`` are whole rows of tables by name, in the place of those with their key; ``drop`` the keys of rows that go.
+    ``moved`` are accounts whose additions are another one's from now on.
     """
 
     state: tuple[str, str] | None = None
@@ -76,6 +78,9 @@ class Record:
     notes: tuple[tuple[str, str], ...] = ()
     scrub: bool = False
     keys: tuple[tuple[str, dict[str, str | None] | None], ...] = field(default=(), repr=False)
+    put: tuple[tuple[str, Mapping[str, Any]], ...] = field(default=(), repr=False)
+    drop: tuple[tuple[str, str | int], ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
 
     def posts(self) -> Iterator[Notice]:
         """Iterate over all notices in it."""
@@ -133,6 +138,16 @@ def read_waiting(row: Any) -> Waiting:
 
 def _thread_keys(written: str | None) -> tuple[ThreadKey, ...]:
     return tuple(key for line in (written or "").splitlines() if (key := ThreadKey.parse(line)))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An event that waits for a webhook: its place in the outbox, its line of the journal (``None``: unreadable)."""
+
+    id: int
+    at: datetime
+    machine: str
+    entry: Entry | None
 
 
 def read_state(text: str) -> MachineState | Unreadable:

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, bindparam, func, select, text
 
 from mac_actors.core.outcomes import (
     FORGOTTEN,
+    TYPES,
     CardSeen,
+    DetailsAdded,
     LockPending,
     LockSet,
     OopsSet,
@@ -25,6 +27,7 @@ from mac_actors.core.outcomes import (
     PendingCleared,
     SessionRefused,
     SessionStarted,
+    UserChanged,
 )
 from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
@@ -58,12 +61,16 @@ _OF_ACCOUNT = text(
 _ACCOUNTS = text(
     "SELECT account_id, max(id) FROM journal WHERE account_id IS NOT NULL AND account_id <> '' GROUP BY account_id"
 )
-_FLAGS = text(
-    f"""
-    SELECT id, data FROM journal WHERE {IS_OF_FLAGS}
-    UNION ALL SELECT id, data FROM journal WHERE {is_any_of(LockPending, PendingCleared)}
-    """  # noqa: S608 - names of ours
+_COMMANDS = tuple(
+    text(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
+    for condition in (
+        IS_OF_FLAGS,
+        is_any_of(LockPending, PendingCleared),
+        is_any_of(DetailsAdded),
+        is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))),
+    )
 )
+"""What people did: one query for each index."""
 _UNKNOWN = text(
     f"""
     SELECT id, json_extract(data, '$.fob') FROM journal
@@ -172,22 +179,22 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands_of(store: Store, redaction: Redaction) -> list[int]:
-    """Return the lines of oops, lock and clear that they commanded, or that name them in a reason."""
+    """Return the lines of what they did (to machines, details, changes of users), or that name them in a reason."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
     with store.reading("look for commands in the journal") as connection:
-        rows = connection.execute(_FLAGS).all()
+        rows = [row for query in _COMMANDS for row in connection.execute(query)]
     return [int(number) for number, data in rows if any(needle in data.casefold() for needle in needles)]
 
 
 def commands_by(store: Store, name: str) -> bool:
     """Whether anybody of this name (folded) has given a command."""
     with store.reading("look for commands in the journal") as connection:
-        rows = connection.execute(_FLAGS).all()
+        rows = [row for query in _COMMANDS for row in connection.execute(query)]
     return any(
         str(part.get("by") or "").casefold() == name
         for _, data in rows
         for document in (json.loads(data),)
-        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock", "pending")))
+        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock", "pending", "details")))
     )
 
 
@@ -247,6 +254,7 @@ def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
                 "oops": state.oops,
                 "lock": state.lock,
                 "lock_pending": state.lock_pending,
+                "details": state.details,
                 "session": state.session,
             }
             found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
@@ -255,13 +263,15 @@ def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
 
 def _key(outcome: Outcome) -> tuple[str, str, datetime] | None:
     match outcome:
-        case OopsSet(flag=flag):
-            return outcome.machine, "oops", flag.since
-        case LockSet(flag=flag):
-            return outcome.machine, "lock", flag.since
-        case LockPending(flag=flag):
-            return outcome.machine, "lock_pending", flag.since
-        case SessionStarted():
-            return outcome.machine, "session", outcome.at
+        case OopsSet(machine=machine, flag=flag):
+            return machine, "oops", flag.since
+        case LockSet(machine=machine, flag=flag):
+            return machine, "lock", flag.since
+        case LockPending(machine=machine, flag=flag):
+            return machine, "lock_pending", flag.since
+        case DetailsAdded(machine=machine, details=details):
+            return machine, "details", details.since
+        case SessionStarted(machine=machine, at=at):
+            return machine, "session", at
         case _:
             return None

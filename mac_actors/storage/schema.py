@@ -67,8 +67,8 @@ outbox = Table(
     Column("due", Text),
     Index("outbox_channel", "channel", "id"),
 )
-"""Notices that the chat has not taken yet; a row is deleted when it has. ``closes`` and ``within``: a key a line.
-``due``: it is held until then.
+"""Notices that the chat has not taken yet, and events that webhooks have not: then ``journal_id`` says which. A row is
+deleted when it was taken. ``closes`` and ``within``: a key a line. ``due``: it is held until then.
 """
 
 waiting_member = Table(
@@ -120,6 +120,41 @@ note = Table(
     Column("value", Text, nullable=False),
 )
 """How far tasks are that go on over restarts: ``retention`` has the last row of the journal that it has seen to."""
+
+addition = Table(
+    "addition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("counts", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+)
+"""What was changed of users at the server: one row a change, as JSON in ``data``; ``counts``: it is in force. Nobody
+looks for an account in an index, where copies of its id would be left when it is forgotten.
+"""
+
+admin = Table(
+    "admin",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("by", Text),
+)
+"""Personal logins; ``token`` is the SHA-256 of it, in hexadecimal."""
+
+board_session = Table(
+    "board_session",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("name", Text),
+    Column("account_id", Text),
+    Column("at", Text, nullable=False),
+    Column("used_at", Text, nullable=False),
+)
+"""Who is logged in on the board; ``key`` is the SHA-256 of what the browser's cookie holds, in hexadecimal."""
 
 slack_user = Table(
     "slack_user",

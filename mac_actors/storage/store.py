@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Select, case, func, or_, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
+from mac_actors.core.people.additions import Addition
 from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
@@ -24,6 +25,7 @@ from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import (
+    Due,
     Entry,
     Page,
     Record,
@@ -34,7 +36,17 @@ from mac_actors.storage.records import (
     read_state,
     read_waiting,
 )
-from mac_actors.storage.schema import IS_OF_FLAGS, journal, machine_state, note, outbox, reader_key, seen_event, thread
+from mac_actors.storage.schema import (
+    IS_OF_FLAGS,
+    addition,
+    journal,
+    machine_state,
+    note,
+    outbox,
+    reader_key,
+    seen_event,
+    thread,
+)
 from mac_actors.storage.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -117,6 +129,17 @@ class Store:
         with self.reading("read the machines' states") as connection:
             return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
 
+    def load_additions(self, account_id: str | None = None) -> list[Addition]:
+        """Return the additions that are in force, or all that there ever were of one account, in their order."""
+        query = select(addition).order_by(addition.c.id)
+        query = query.where(addition.c.counts if account_id is None else addition.c.account_id == account_id)
+        with self.reading("read the additions to the users") as connection:
+            return [codec.load_addition(*row) for row in connection.execute(query)]
+
+    def last_addition(self) -> int:
+        """Return the number of the last addition; 0: there is none."""
+        return self._scalar("read the additions to the users", select(func.max(addition.c.id))) or 0
+
     def load_state(self, name: str) -> MachineState | Unreadable | None:
         """Return one machine's state, ``None`` if there is none yet."""
         query = select(machine_state.c.state).where(machine_state.c.name == name)
@@ -158,6 +181,26 @@ class Store:
         with self.reading("read the outbox") as connection:
             rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
         return [read_waiting(row) for row in rows]
+
+    def due(self, channel: str, after: int, without: Collection[str], limit: int = 50) -> list[Due]:
+        """Return the oldest events that wait for a webhook, with ids above ``after``, ``without`` some machines'."""
+        columns = (outbox.c.id, outbox.c.at, outbox.c.journal_id, journal.c.machine, journal.c.kind, journal.c.data)
+        query = (
+            select(*columns)
+            .join(journal, journal.c.id == outbox.c.journal_id)
+            .where(outbox.c.channel == channel, outbox.c.id > after, journal.c.machine.not_in(without))
+        )
+        with self.reading("read the outbox") as connection:
+            rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
+        return [Due(r.id, datetime.fromisoformat(r.at), r.machine, _entry(r.journal_id, r.kind, r.data)) for r in rows]
+
+    def waiting_ids(self, channel: str, before: datetime | None = None) -> tuple[int, ...]:
+        """Return the places in the outbox of all that waits for a channel; ``before``: since before then."""
+        query = select(outbox.c.id).where(outbox.c.channel == channel)
+        if before is not None:
+            query = query.where(outbox.c.at < codec.timestamp(before))
+        with self.reading("read the outbox") as connection:
+            return tuple(connection.scalars(query))
 
     def thread(self, key: ThreadKey, channel: str) -> Thread | None:
         """Return the post that began this thread in this channel, if it is known."""

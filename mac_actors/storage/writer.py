@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, Select, bindparam, delete, func, select, update
+from sqlalchemy import Dialect, Engine, Select, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import PoolProxiedConnection
@@ -25,6 +25,9 @@ from mac_actors.storage import codec
 from mac_actors.storage.engine import as_storage_error
 from mac_actors.storage.records import Record, SlackLink
 from mac_actors.storage.schema import (
+    addition,
+    admin,
+    board_session,
     journal,
     machine_state,
     note,
@@ -113,10 +116,19 @@ class _Statements:
             .values(account_id=bindparam("account"), data=bindparam("text"))
         )
         self.reword = made(update(outbox).where(outbox.c.id == bindparam("row")).values(text=bindparam("words")))
+        self.move = made(
+            update(addition).where(addition.c.account_id == bindparam("old")).values(account_id=bindparam("new"))
+        )
+        small = (addition, admin, board_session)
+        self.put = {table.name: made(_put(table), *table.columns.keys()) for table in small}
+        self.drop = {
+            table.name: made(delete(table).where(next(iter(table.primary_key)) == bindparam("row"))) for table in small
+        }
         self.scrubbed = (
             (made(select(machine_state)), made(delete(machine_state)), self.put_state),
             (made(select(outbox)), made(delete(outbox)), self.put_outbox),
             (made(select(slack_user)), made(delete(slack_user)), self.put_link),
+            *((made(select(table)), made(delete(table)), self.put[table.name]) for table in small),
         )
 
 
@@ -227,6 +239,12 @@ class Writer:
         do.rewrite.run(cursor, [{"row": i, "account": a, "text": d} for r in records for i, a, d in r.rewrites])
         do.reword.run(cursor, [{"row": i, "words": text} for r in records for i, text in r.reworded])
         do.put_note.run(cursor, [{"name": n, "value": v} for r in records for n, v in r.notes])
+        for record in records:
+            do.move.run(cursor, [{"old": old, "new": new} for old, new in record.moved])
+            for table, key in record.drop:
+                do.drop[table].run(cursor, [{"row": key}])
+            for table, row in record.put:
+                do.put[table].run(cursor, [row])
         if any(record.scrub for record in records):
             for read, clear, put in do.scrubbed:
                 rows = read.fetch(cursor)
@@ -259,6 +277,14 @@ class Writer:
             last_journal = connection.scalar(select(func.max(journal.c.id))) or 0
             last_outbox = connection.scalar(select(func.max(outbox.c.id))) or 0
         return last_journal, last_outbox
+
+
+def _put(table: Table) -> UpdateBase:
+    """Return the statement that puts a row in the place of the one with its key, if there is one."""
+    put = upsert(table)
+    keys = [column.name for column in table.primary_key]
+    values = {column.name: put.excluded[column.name] for column in table.columns if column.name not in keys}
+    return put.on_conflict_do_update(index_elements=keys, set_=values)
 
 
 def _fetch(raw: PoolProxiedConnection, text: str) -> Sequence[Any]:

@@ -21,6 +21,18 @@ _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls what is not for everybody. ``name`` is theirs for certain; ``None``: whoever has the admins' token.
+
+    A trainer is no ``admin``; ``account_id`` is theirs.
+    """
+
+    name: str | None = None
+    admin: bool = True
+    account_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Who looks at a page.
 
@@ -49,8 +61,8 @@ class Access:
         self._tries = Tries()
         self._reading_tries = Tries(per_address=READING_TRIES_PER_ADDRESS, in_all=READING_TRIES_IN_ALL)
 
-    def check_admin(self, environ: dict[str, Any]) -> None:
-        """Let an admin pass; raises :class:`RequestRefused` (401 or 403) with what to do."""
+    def check_admin(self, environ: dict[str, Any]) -> Caller:
+        """Let an admin pass, and return who it is; raises :class:`RequestRefused` (401 or 403) with what to do."""
         if self._admin is None:
             if not _from_loopback(environ):
                 raise RequestRefused(
@@ -61,6 +73,7 @@ class Access:
         elif not _bears(environ, self._admin):
             raise RequestRefused(401, "admin calls need the header 'Authorization: Bearer TOKEN' with MAC_ADMIN_TOKEN")
         _check_origin(environ, local_only=self._admin is None)
+        return Caller()
 
     def reader_may_report(self, environ: dict[str, Any]) -> bool:
         """Whether a report may come in: always, unless a reader token is set and another or none was sent."""

@@ -12,7 +12,7 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access, TooMany
-from mac_actors.web.api import admin, erasure, events, health, machines, openapi, reader_keys, readers, usage
+from mac_actors.web.api import admin, erasure, events, health, machines, openapi, reader_keys, readers, usage, users
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
@@ -106,6 +106,7 @@ def create_app(
     readers.routes(app, fleet, access, app.metrics.observe_report)
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
+    users.routes(app, fleet, access)
     reader_keys.routes(app, fleet, access)
     health.routes(app, fleet, notes)
     events.routes(app, fleet, access)

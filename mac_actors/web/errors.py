@@ -10,15 +10,27 @@ from typing import Any
 
 import bottle
 
-from mac_actors.errors import ConfigError, MachineUnavailable, ReloadRefused, StorageError, UnknownMachine
+from mac_actors.errors import (
+    ConfigError,
+    MachineUnavailable,
+    ReloadRefused,
+    StorageError,
+    UnknownAuthorization,
+    UnknownMachine,
+    UnknownUser,
+    UserRefused,
+)
 from mac_actors.web.json_line import json_line
 
 log = logging.getLogger(__name__)
 
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownMachine, 404),
+    (UnknownUser, 404),
     (ReloadRefused, 409),
+    (UserRefused, 409),
     (ConfigError, 422),
+    (UnknownAuthorization, 422),
     (MachineUnavailable, 503),
     (StorageError, 503),
 )

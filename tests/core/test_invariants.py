@@ -18,7 +18,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import (
+    AddDetails,
+    Clear,
+    Command,
+    Configured,
+    Input,
+    Lock,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
 from mac_actors.core.outcomes import Cleared, PowerChanged, Rebooted, SessionStarted
 from mac_actors.core.outputs import outputs, relay_on, second_relay_on
 from mac_actors.core.reports import is_older, was_silent
@@ -371,7 +383,7 @@ since_it_came = st.sampled_from([0.0, 0.0, 0.0, 0.04, 3.0, 6.0, 1e4])
 seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
 uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
 admins: st.SearchStrategy[Callable[..., Command]] = st.sampled_from(
-    [Oops, Lock, partial(Lock, when_free=True), Unoops, Unlock, Clear]
+    [Oops, Lock, partial(Lock, when_free=True), Unoops, Unlock, Clear, AddDetails]
 )
 
 

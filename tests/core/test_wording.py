@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,18 @@ from mac_actors.core.inputs import Input
 from mac_actors.core.notices import Channel, Notice, ThreadKey, notices
 from mac_actors.core.outcomes import (
     KINDS,
+    AuthorizationGranted,
+    AuthorizationWithdrawn,
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
+    FobGiven,
+    FobTaken,
     LockPending,
     LockSet,
+    MachineOutcome,
     OopsSet,
     Outcome,
     PendingCleared,
@@ -30,8 +37,10 @@ from mac_actors.core.outcomes import (
     SessionEnded,
     SessionRefused,
     SessionStarted,
+    UserAdded,
+    UserChanged,
 )
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.core.wording import end_text, full_text, public_text
@@ -128,6 +137,19 @@ def cleared(
     )
 
 
+def changed(kind: type[UserChanged], *, confirmed: bool = True, by: str | None = WHO, **facts: Any) -> Outcome:
+    return kind(at=T0, user=ANNA_ADLER, source=Source.HTTP, by=by, reason="course.", confirmed=confirmed, **facts)
+
+
+USER_CHANGES = [
+    changed(UserAdded),
+    changed(FobGiven, fob=FOB),
+    changed(FobTaken, fob=FOB),
+    changed(AuthorizationGranted, authorization="laser"),
+    changed(AuthorizationWithdrawn, authorization="laser"),
+]
+
+
 def lock_pending(flag: Flag) -> LockPending:
     return LockPending(machine="metal-mill", display_name=NAME, at=T0, flag=flag, user=ANNA_ADLER)
 
@@ -135,6 +157,11 @@ def lock_pending(flag: Flag) -> LockPending:
 def pending_cleared() -> PendingCleared:
     lifted = cleared(oops=False, lock=False)
     return PendingCleared(**{f.name: getattr(lifted, f.name) for f in fields(lifted)} | {"pending": FLAGS[0]})
+
+
+def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
+    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
+    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
 
 
 def power(*, on: bool) -> PowerChanged:
@@ -148,6 +175,7 @@ EXAMPLES: list[Outcome] = [
     *(refused(refusal) for refusal in Refusal if refusal is not Refusal.UNKNOWN),
     refused(Refusal.UNKNOWN, None),
     *(session_ended(reason, kind) for reason, kind in product(EndReason, SessionKind)),
+    *USER_CHANGES,
     card_seen(ANNA_ADLER),
     card_seen(None),
     *(rebooted(cut, card_blocked=blocked) for cut, blocked in product((None, ended(EndReason.REBOOT)), (False, True))),
@@ -156,6 +184,7 @@ EXAMPLES: list[Outcome] = [
     *(lock_pending(flag) for flag in FLAGS),
     pending_cleared(),
     replace(cleared(oops=True, lock=False), pending=FLAGS[0]),
+    *(details(severity) for severity in Severity),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -169,7 +198,8 @@ EXAMPLES: list[Outcome] = [
 @pytest.mark.parametrize("outcome", EXAMPLES, ids=repr)
 def test_every_outcome_has_both_wordings_in_one_line(outcome: Outcome) -> None:
     for text in (full_text(outcome), public_text(outcome)):
-        assert text.startswith((f"{NAME}: ", f"{NAME} is ", f"{NAME} will "))
+        starts = text.startswith((f"{NAME}: ", f"{NAME} is ", f"{NAME} will "))
+        assert starts or (outcome.machine is None and NAME not in text)
         assert text.endswith(".")
         assert "\n" not in text
         assert ".." not in text
@@ -187,7 +217,22 @@ def test_a_public_wording_names_no_member_and_nobody_who_acted(outcome: Outcome)
 def test_there_is_an_example_of_every_kind_of_outcome() -> None:
     assert {outcomes.kind(outcome) for outcome in EXAMPLES} == KINDS
     kinds = {thing for thing in vars(outcomes).values() if isinstance(thing, type) and issubclass(thing, Outcome)}
-    assert {type(outcome) for outcome in EXAMPLES} == kinds - {Outcome}
+    assert {type(outcome) for outcome in EXAMPLES} == kinds - {Outcome, MachineOutcome, UserChanged}
+
+
+def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
+    until = date(2027, 3, 31)
+    assert full_text(changed(FobGiven, fob=FOB)) == (
+        "Anna Adler was given a fob (ending in 4711), by Ada Admin, from HTTP: course."
+    )
+    assert full_text(changed(AuthorizationGranted, confirmed=False, authorization="laser", until=until)) == (
+        "Anna Adler is authorized for laser until 2027-03-31, by an admin (Ada Admin), from HTTP: course."
+    )
+    assert full_text(changed(AuthorizationWithdrawn, confirmed=False, by=None, authorization="laser", until=until)) == (
+        "Anna Adler is not authorized for laser until 2027-03-31, by an admin, from HTTP: course."
+    )
+    assert public_text(changed(FobTaken, fob=FOB)) == "a member's fob counts no more."
+    assert full_text(changed(FobTaken, fob="")) == ("Anna Adler's fob counts no more, by Ada Admin, from HTTP: course.")
 
 
 @pytest.mark.parametrize(
@@ -202,6 +247,7 @@ def test_there_is_an_example_of_every_kind_of_outcome() -> None:
         (lock_set(FLAGS[0]), "lock_set"),
         (lock_pending(FLAGS[0]), "lock_pending"),
         (pending_cleared(), "lock_pending_cleared"),
+        (details(Severity.UNUSABLE), "details"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),
@@ -217,6 +263,16 @@ BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")
 ASK_BOB = Flag(T0, Source.SLACK, WHO, "ask Bob", "ask a member")
 
 SENTENCES: list[tuple[Outcome, str, str]] = [
+    (
+        details(Severity.WITH_CARE),
+        "Metal Mill: details, by Ada Admin, from Slack: bearing is loud. Usable with care.",
+        "Metal Mill: details: bearing is loud. Usable with care.",
+    ),
+    (
+        details(Severity.UNUSABLE, "ask Bob", "ask a member"),
+        "Metal Mill: details, by Ada Admin, from Slack: ask Bob. Unusable.",
+        "Metal Mill: details: ask a member. Unusable.",
+    ),
     (
         started(SessionKind.AUTHORIZED, SecondDecision.NONE),
         "Metal Mill: Anna Adler logged in.",
@@ -391,12 +447,14 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     LockPending: BOTH_CHANNELS,
     PendingCleared: BOTH_CHANNELS,
     Cleared: BOTH_CHANNELS,
+    DetailsAdded: BOTH_CHANNELS,
     SessionStarted: CONTROL_ONLY,
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
     Rebooted: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
+    **dict.fromkeys(map(type, USER_CHANGES), CONTROL_ONLY),
 }
 
 

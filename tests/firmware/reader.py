@@ -47,6 +47,7 @@ class Reader(Talking):
         timeout_ms: int | None = PATIENT_MS,
         at_boot: str = "",
         token: str | None = None,
+        key: str = "",
         resolver_hangs: bool = False,
     ) -> None:
         home = directory / f"reader-{time.monotonic_ns()}"
@@ -58,6 +59,7 @@ class Reader(Talking):
         self.resolver_hangs(resolver_hangs)
         self._bench = (home / "bench").open("w", buffering=1)
         self.machine = machine
+        self.key = key
         self.poke_port = free_port()
         self._expected_from = 0
         variables = {"TIMEOUT_MS": str(timeout_ms)} if timeout_ms else {}
@@ -75,6 +77,7 @@ class Reader(Talking):
             REPORT_URL=f"{url}/api/machine/update",
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),
+            READER_KEY=key,
             **variables,
         )
 

@@ -37,7 +37,8 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "state_dir": Path("machine_state"),
         "host": "0.0.0.0",
         "port": 5000,
-        "tokens": {"admin": None, "reader": None},
+        "tokens": {"admin": None, "reader": None, "reader_api": None},
+        "reader_api_keys": None,
         "public_names": False,
         "tls_cert": None,
         "tls_key": None,
@@ -46,6 +47,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "commit_budget": 0.25,
         "missing_readers": "seen",
         "retention_days": None,
+        "webhooks": None,
         "slack": None,
         "slack_config": Path("slack.json"),
     }

@@ -59,7 +59,7 @@ def test_what_is_left_out_is_as_without_the_file() -> None:
     [
         (
             [],
-            "slack: expected an object with some of the keys lines, digest_minutes, quiet_hours, remind_after_days, not []",
+            f"slack: expected an object with some of the keys {', '.join(ALL)}, not []",
         ),
         ({"line": {}}, "slack: line: is not a known key; look for a typing error"),
         ({"lines": {"rebooted": "of"}}, "slack: lines.rebooted: expected 'now', 'digest' or 'off', not \"of\""),

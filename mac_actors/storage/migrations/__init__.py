@@ -17,6 +17,7 @@ from mac_actors.storage.migrations import (
     m0005_slack_users,
     m0006_direct_messages,
     m0007_reader_keys,
+    m0009_people,
 )
 from mac_actors.storage.schema import migration
 
@@ -30,6 +31,7 @@ MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0005_slack_users": m0005_slack_users.upgrade,
     "0006_direct_messages": m0006_direct_messages.upgrade,
     "0007_reader_keys": m0007_reader_keys.upgrade,
+    "0009_people": m0009_people.upgrade,
 }
 """All steps in their order. A step that was released is never changed: add another."""
 

@@ -195,7 +195,13 @@ class _Last:
     value: Flag | Session | None
 
 
-_PARTS = {"oops": "oopsed", "lock": "locked out", "lock_pending": "to be locked out", "session": "in use"}
+_PARTS = {
+    "oops": "oopsed",
+    "lock": "locked out",
+    "lock_pending": "to be locked out",
+    "details": "with details",
+    "session": "in use",
+}
 
 
 @dataclass(slots=True)
@@ -247,12 +253,16 @@ class _Replay:
             case o.LockSet(flag=flag):
                 values = {"lock": flag, "lock_pending": None, "session": None}
                 if flag.source is Source.SERVER:
-                    values["oops"] = None  # the state could not be read, and was made anew
+                    values |= {"oops": None, "details": None}  # the state could not be read, and was made anew
             case o.LockPending(flag=flag):
                 values["lock_pending"] = flag
+            case o.DetailsAdded(details=details):
+                values["details"] = details
             case o.Cleared(still_oopsed=oopsed, still_locked=locked, pending=pending):
-                still = (("oops", oopsed), ("lock", locked), ("lock_pending", pending is None))
-                values = {part: None for part, is_set in still if not is_set}
+                parts = {"oops": oopsed, "lock": locked, "lock_pending": pending is None, "details": oopsed or locked}
+                values = {part: None for part, still in parts.items() if not still}
+        if outcome.machine is None:
+            return
         last = self.last.setdefault(outcome.machine, {})
         last.update({part: _Last(event, value) for part, value in values.items()})
 

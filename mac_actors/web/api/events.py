@@ -9,10 +9,10 @@ from typing import Any
 import bottle
 
 from mac_actors.core import outcomes
+from mac_actors.core.events import event_fields
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.core.state import Refusal
-from mac_actors.core.wording import full_text, public_text
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage import codec
@@ -89,19 +89,8 @@ def event_body(entry: Entry, *, names: bool, details: bool = False, fobs: bool =
     whole code, so that it can be given to somebody.
     """
     outcome, redact = entry.outcome, without_fob if names else without_names
-    origin, ended, user = outcome.origin, outcome.ended_session, outcome.person
     return EventBody(
-        id=entry.id,
-        at=outcome.at,
-        machine=outcome.machine,
-        display_name=outcome.display_name,
-        kind=outcomes.kind(outcome),
-        text=full_text(outcome) if names else public_text(outcome),
-        source=origin.source if origin else None,
-        by=(origin.by or None) if origin and names else None,
-        reason=origin.reason if origin else None,
-        user=(user.full_name or None) if user and names else None,
-        seconds=ended.seconds if ended else None,
+        **event_fields(entry.id, outcome, names=names),
         fob=_unknown_fob(outcome) if fobs else None,
         outcome=outcome_details(redact(outcome)) if details else None,
     )

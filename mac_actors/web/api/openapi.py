@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -20,8 +21,8 @@ MEANINGS = {
     400: "Not JSON",
     401: "No or a wrong token, or signature",
     403: "Not from this address or origin",
-    404: "No such machine or person",
-    409: "Refused as unsafe, says what `?force=1` would do; several may be meant; the key is there already, or not",
+    404: "No such machine, user or person",
+    409: "Refused as unsafe (says what `?force=1` would do); several may be meant; there already; not there; another's",
     413: "The body is too long",
     422: "A field or a file is wrong; says which and what was expected",
     429: "Too many wrong tokens; says when to try again",
@@ -32,13 +33,12 @@ _TAGS = {"reader": "Readers", "admin": "Admins"}
 _TOKEN_ERRORS = {"": (429,), "reader": (401,), "admin": (401, 403)}
 _BODY_ERRORS = (400, 413, 422)
 
-_IN_PATH = "<name:path>"
-_NAME = {
-    "name": "name",
-    "in": "path",
-    "required": True,
-    "description": "name or alias of a machine, without regard to case",
-    "schema": {"type": "string"},
+_IN_PATH = re.compile("<([a-z]+):path>")
+_PARTS = {
+    "name": "name or alias of a machine, without regard to case",
+    "account": "account id of a user",
+    "code": "number of a fob; zeroes at the left, separators and case do not count",
+    "authorization": "an authorization, exactly",
 }
 
 
@@ -46,9 +46,9 @@ _NAME = {
 class Operation:
     """What a call is for, what it takes and what it answers. It stands beside its handler: ``app.get(…, api=…)``.
 
-    ``result`` is the JSON of a good answer, ``security`` whose token is asked for (``reader`` or ``admin``). ``errors``
-    are the statuses beside those that come with a token, with a body and with a machine in the path. ``responses`` are
-    answers that are described in another way than by these.
+    ``result`` is the JSON of a good answer, ``created`` of one with status 201, ``security`` whose token is asked for
+    (``reader`` or ``admin``). ``errors`` are the statuses beside those that come with a token, with a body and with
+    something in the path. ``responses`` are answers that are described in another way than by these.
     """
 
     summary: str
@@ -58,15 +58,17 @@ class Operation:
     query: tuple[dict[str, Any], ...] = ()
     security: str = ""
     responses: dict[int, dict[str, Any]] | None = None
+    created: type[Body] | None = None
 
     def described(self, rule: str) -> dict[str, Any]:
         """Return this operation, at this path, as OpenAPI has it."""
         described: dict[str, Any] = {"tags": [_TAGS.get(self.security, "Reading")], "summary": self.summary}
         errors = {*self.errors, *_TOKEN_ERRORS[self.security]}
         parameters = list(self.query)
-        if _IN_PATH in rule:
+        in_path = _IN_PATH.findall(rule)
+        if in_path:
             errors.add(404)
-            parameters.insert(0, _NAME)
+            parameters[:0] = [_in_path(name) for name in in_path]
         if parameters:
             described["parameters"] = parameters
         if self.body:
@@ -76,9 +78,15 @@ class Operation:
         if self.security:
             described["security"] = [{self.security: []}, {}]
         responses = {200: response("Done", self.result)} if self.result else {}
+        responses |= {201: response("Made", self.created)} if self.created else {}
         responses |= {status: response(MEANINGS[status], ErrorBody) for status in sorted(errors)}
         responses |= self.responses or {}
         return described | {"responses": {str(status): one for status, one in responses.items()}}
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    described = {"description": _PARTS[name], "schema": {"type": "string"}}
+    return {"name": name, "in": "path", "required": True, **described}
 
 
 def query(name: str, description: str | None = None, **schema: Any) -> dict[str, Any]:
@@ -115,10 +123,10 @@ def description(routes: Iterable[bottle.Route]) -> dict[str, Any]:
     made: list[type[Body]] = [ErrorBody]
     for route in routes:
         if operation := route.config.get("api"):
-            path = paths.setdefault(route.rule.replace(_IN_PATH, "{name}"), {})
+            path = paths.setdefault(_IN_PATH.sub(r"{\1}", route.rule), {})
             path[route.method.lower()] = operation.described(route.rule)
             checked += [operation.body] if operation.body else []
-            made += [operation.result] if operation.result else []
+            made += [model for model in (operation.result, operation.created) if model]
     _, schemas = models_json_schema(
         [*((model, "validation") for model in checked), *((model, "serialization") for model in made)],
         ref_template="#/components/schemas/{model}",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -20,8 +21,10 @@ from pydantic import (
 
 from mac_actors.core.config import read_fob
 from mac_actors.core.inputs import Command, Lock
+from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.core.text import one_line
+from mac_actors.web.access import Caller
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -97,6 +100,64 @@ class AdminBody(Body):
     def command(self, kind: type[Command]) -> Command:
         """Return the command that is given with this, now."""
         return kind(datetime.now(UTC), self.source, self.by, self.reason)
+
+    def author(self, caller: Caller) -> Author:
+        """Return who changes something with this, now: the caller, where it is certain who that is."""
+        by = self.by if caller.name is None else caller.name
+        return Author(datetime.now(UTC), self.source, by, self.reason, confirmed=caller.name is not None)
+
+
+def _name(text: str) -> str:
+    name = _printable(text)
+    if name is None:
+        raise ValueError("a name that people can read")
+    return name
+
+
+def _day(text: object) -> date:
+    try:
+        if isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError("a day as YYYY-MM-DD, for example 2027-03-31")
+
+
+def _present_fob(text: str) -> str:
+    code = read_fob(text)
+    if code is None:
+        raise ValueError("the number of a fob, not empty, and not zeroes alone")
+    return code
+
+
+Short = Annotated[str, StringConstraints(strict=True, max_length=200)]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_present_fob)]
+
+
+class NewUserBody(AdminBody):
+    """A user who is not in users.json. Of the optional fields, null is as left out."""
+
+    full_name: Annotated[Short, AfterValidator(_name)]
+    preferred_name: Annotated[Short, AfterValidator(_printable)] | None = Field(
+        None, description="what the reader's display shows; the full name, unless given"
+    )
+    email: Annotated[Short, AfterValidator(_printable)] | None = None
+    expiration_ymd: Day | None = Field(None, description="the last day of the membership; without it, it has none")
+    fob: Fob | None = None
+
+
+class FobBody(AdminBody):
+    """Which fob: its number in ``code``, or with ``seen_at`` the unknown one that was last held to that machine."""
+
+    code: Fob | None = None
+    seen_at: Short | None = Field(None, description="name or alias of a machine; within the last 10 minutes")
+
+
+class UntilBody(AdminBody):
+    """Until the end of which day, if not for good; who does it and why."""
+
+    until: Day | None = None
 
 
 class LockBody(AdminBody):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import bottle
 from pydantic import BeforeValidator, Field
 
-from mac_actors.core.state import Session, Source, Status
+from mac_actors.core.state import Session, Severity, Source, Status
 from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
 
@@ -43,6 +43,12 @@ class FlagBody(Body):
     source: Source
     by: str | None
     reason: str | None
+
+
+class DetailsBody(FlagBody):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity
 
 
 class SessionBody(Body):
@@ -93,6 +99,9 @@ class MachineBody(Body):
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    details: DetailsBody | None = Field(
+        None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+    )
     refused: str | None = Field(
         None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
     )
@@ -109,11 +118,11 @@ class EventBody(Body):
 
     id: int
     at: datetime
-    machine: str
+    machine: str | None = Field(description="null where a user was changed")
     display_name: str
     kind: str
     text: str
-    source: Source | None = Field(description="of an oops, a lock or a clear")
+    source: Source | None = Field(description="of an oops, a lock, a clear, or a change of a user")
     by: str | None
     reason: str | None
     user: str | None = Field(description="whose session or card it was")
@@ -228,6 +237,72 @@ class SuccessBody(Body):
     durable: bool | None = None
     outcomes: list[OutcomeBody] | None = None
     outputs: OutputsBody | None = None
+
+
+class ItemBody(Body):
+    """Where it comes from, and of an addition by whom, when, and until which day."""
+
+    source: str = Field(description="`file` or `addition`")
+    by: str | None
+    at: datetime | None
+    until: date | None
+
+
+class UserFobBody(ItemBody):
+    """A fob of a user. Trainers are shown its last four characters."""
+
+    code: str = Field(validation_alias="value")
+
+
+class UserAuthorizationBody(ItemBody):
+    """An authorization of a user."""
+
+    name: str = Field(validation_alias="value")
+
+
+class UserBody(Body):
+    """A user: what users.json says, with the additions over it. Trainers are shown no e-mail address."""
+
+    account_id: str
+    full_name: str
+    preferred_name: str
+    email: str
+    expiration_ymd: date | None = Field(validation_alias="expires")
+    fobs: list[UserFobBody]
+    authorizations: list[UserAuthorizationBody]
+    fobs_taken: list[UserFobBody] = Field(description="they count no more, whatever users.json says")
+    withdrawn: list[UserAuthorizationBody] = Field(description="likewise")
+    added: bool = Field(description="they are not in users.json")
+
+
+class UsersBody(Body):
+    """A page of users, by name."""
+
+    users: list[UserBody]
+    next: str | None = Field(description="`?cursor=` of the next page; null on the last one")
+
+
+class ChangedUserBody(UserBody):
+    """The user as they are now. ``durable`` is there, false, when the change is not on disk yet."""
+
+    success: bool = True
+    already: list[str] = Field(description="what was so already: then nothing was changed")
+    durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
+
+
+class UnknownFobBody(Body):
+    """An unknown fob, and where and when it was seen last."""
+
+    code: str
+    machine: str
+    display_name: str
+    at: datetime
+
+
+class UnknownFobsBody(Body):
+    """The last 100 of the last 24 hours, the newest first."""
+
+    fobs: list[UnknownFobBody]
 
 
 class UsersChangeBody(Body):

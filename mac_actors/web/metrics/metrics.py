@@ -149,8 +149,8 @@ class Metrics:
         yield core.InfoMetricFamily(table.BUILD.name.removesuffix("_info"), table.BUILD.help, {"version": VERSION})
 
     def _notices(self) -> Iterator[core.Metric]:
-        """What happens to notices; without a chat there are none."""
-        channels = self._fleet.notifier.channels if self._fleet.notifier else {}
+        """What happens to notices and to webhooks' events; without chat and webhooks there are none."""
+        channels = self._fleet.outlets()
         queued = self._fleet.journal.queued
         now = datetime.now(UTC)
         waiting = self._outbox.look() if channels else {}
@@ -158,6 +158,7 @@ class Metrics:
         yield _several(table.NOTICES_QUEUED, [((channel,), queued[channel]) for channel in channels])
         yield _several(table.NOTICES_SENT, [((channel,), one.posted) for channel, one in channels.items()])
         yield _several(table.NOTICES_RETRIED, [((channel,), one.retried) for channel, one in channels.items()])
+        yield _several(table.NOTICES_GIVEN_UP, [((channel,), one.given_up) for channel, one in channels.items()])
         yield _several(table.NOTICES_WAITING, [((c,), waiting[c][0] if c in waiting else 0) for c in channels])
         yield _several(table.NOTICES_AGE, [((channel,), ages.get(channel, 0.0)) for channel in channels])
 

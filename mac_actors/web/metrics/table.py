@@ -224,16 +224,25 @@ REFUSED_REQUESTS = Metric(
     ("status", "reason"),
 )
 NOTICES_QUEUED = Metric(
-    "mac_notices_queued_total", Kind.COUNTER, "Notices that were put into the outbox.", ("channel",)
+    "mac_notices_queued_total",
+    Kind.COUNTER,
+    "Notices for the chat's channels and events for webhooks that were put into the outbox.",
+    ("channel",),
 )
 NOTICES_SENT = Metric(
     "mac_notices_sent_total",
     Kind.COUNTER,
-    "Notices that Slack has taken; also those said at once, which were in no outbox.",
+    "Notices that Slack has taken, also those said at once, which were in no outbox; events that webhooks have.",
     ("channel",),
 )
 NOTICES_RETRIED = Metric(
-    "mac_notices_retried_total", Kind.COUNTER, "Posts that Slack did not take and that were tried again.", ("channel",)
+    "mac_notices_retried_total", Kind.COUNTER, "Posts that were not taken and that were tried again.", ("channel",)
+)
+NOTICES_GIVEN_UP = Metric(
+    "mac_notices_given_up_total",
+    Kind.COUNTER,
+    "Events that a webhook has not taken for three days; Slack's notices are never given up.",
+    ("channel",),
 )
 NOTICES_WAITING = Metric("mac_notices_waiting", Kind.GAUGE, "Notices in the outbox now.", ("channel",))
 NOTICES_AGE = Metric(
@@ -286,6 +295,7 @@ TABLE: tuple[Metric, ...] = (
     NOTICES_QUEUED,
     NOTICES_SENT,
     NOTICES_RETRIED,
+    NOTICES_GIVEN_UP,
     NOTICES_WAITING,
     NOTICES_AGE,
     COMMITS,

@@ -166,7 +166,7 @@ def test_an_old_oops_is_asked_about_in_its_thread_with_its_buttons_once_each_tim
     assert asked == "Metal Mill has been oopsed for 26 h 24 min, by ada, from Slack: belt slips. Keep it?"
     post = shop.posts(CONTROL)[-1]
     assert (post.thread_ts, post.broadcast) == (notice.ts, False)
-    assert [element["text"]["text"] for _, element in elements(post.blocks)] == ["Clear", "Lock out"]
+    assert [element["text"]["text"] for _, element in elements(post.blocks)] == ["Clear", "Lock out", "Add details"]
     shop.stop()
     shop = make_routed(slack)
     remind(shop, days=1.5)

@@ -17,6 +17,13 @@
 <br><span class="by">{{!clock(flag.since)}}<bdi>{{origin(flag.source, flag.by)}}</bdi></span></p>
 %   end
 % end
+% if machine.details:
+  <p class="long"><b>{{machine.details.severity.capitalize()}}</b>\\
+%   if machine.details.reason:
+: <bdi>{{machine.details.reason}}</bdi>\\
+%   end
+<br><span class="by">{{!clock(machine.details.since)}}<bdi>{{origin(machine.details.source, machine.details.by)}}</bdi></span></p>
+% end
 % if machine.session:
 %   who = machine.session.full_name or 'A member'
   <p><bdi>{{who}}</bdi> {{'runs it by override, for repair,' if machine.session.kind == 'override' else 'runs it'}} since {{!clock(machine.session.since)}}</p>

@@ -25,6 +25,16 @@
 <p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></p>
 %   end
 % end
+% if machine.details:
+<p class="why"><b>{{machine.details.severity.capitalize()}}\\
+%   if machine.details.reason:
+: \\
+%   end
+</b><bdi title="{{machine.details.reason or ''}}">{{machine.details.reason or ''}}</bdi></p>
+%   if signed:
+<p class="by"><bdi>{{origin(machine.details.source, machine.details.by).lstrip(', ')}}</bdi></p>
+%   end
+% end
 % if machine.session and (machine.session.full_name or content.state != 'in_use'):
 <p class="runs">\\
 %   who = machine.session.full_name

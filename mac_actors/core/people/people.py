@@ -1,0 +1,161 @@
+"""All users: what the users file says, with the additions over it. Computed once per change, then never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from mac_actors.core.config import Directory, User
+from mac_actors.core.people.additions import Addition, Kind, authorizations
+
+
+class Conflict(NamedTuple):
+    """A fob that the file gives to somebody else than an addition does: the file's word counts."""
+
+    addition: Addition
+    owner: User
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """``file`` is the users file, ``directory`` what counts; of the additions in force ``by_account`` has all, and
+    ``fobs`` the one for each fob. Build it with :meth:`of`.
+    """
+
+    file: Directory
+    directory: Directory
+    by_account: Mapping[str, tuple[Addition, ...]]
+    fobs: Mapping[str, Addition]
+
+    @classmethod
+    def of(cls, file: Directory, additions: Iterable[Addition] = ()) -> People:
+        """Put additions that are in force, in their order, over the file."""
+        return cls(file, file, {}, {}).changed(additions)
+
+    def changed(self, new: Iterable[Addition] = (), ended: Iterable[Addition] = ()) -> People:
+        """Return the same with new additions in force, and without others."""
+        by_account, fobs = dict(self.by_account), dict(self.fobs)
+        affected: dict[str, None] = {}
+
+        def touch(addition: Addition) -> None:
+            affected[addition.account_id] = None
+            if addition.kind is Kind.FOB and (owner := self.file.by_fob.get(addition.value)):
+                affected[owner.account_id] = None
+
+        for addition in ended:
+            touch(addition)
+            left = tuple(one for one in by_account.get(addition.account_id, ()) if one.id != addition.id)
+            by_account[addition.account_id] = left
+            if not left:
+                del by_account[addition.account_id]
+            if addition.kind is Kind.FOB and fobs[addition.value].id == addition.id:
+                del fobs[addition.value]
+        for addition in new:
+            touch(addition)
+            by_account[addition.account_id] = (*by_account.get(addition.account_id, ()), addition)
+            if addition.kind is Kind.FOB:
+                fobs[addition.value] = addition
+        found = {account: _user(account, self.file, by_account.get(account, ()), fobs) for account in affected}
+        return People(self.file, _with(self.directory, found), by_account, fobs)
+
+    def additions(self) -> list[Addition]:
+        """Return all that are in force, in their order."""
+        return sorted((one for ones in self.by_account.values() for one in ones), key=lambda one: one.id)
+
+    def of_user(self, account_id: str, kind: Kind, value: str = "") -> list[Addition]:
+        """Return a user's additions of a kind, about a fob or an authorization."""
+        found = self.by_account.get(account_id, ())
+        return [one for one in found if one.kind is kind and (not value or one.value == value)]
+
+    def conflicts(self) -> list[Conflict]:
+        """Return the fobs that the file gives to somebody else than an addition does."""
+        given = (addition for addition in self.fobs.values() if addition.given)
+        owners = ((one, self.file.by_fob.get(one.value)) for one in given)
+        return [Conflict(one, owner) for one, owner in owners if owner and owner.account_id != one.account_id]
+
+
+def _user(
+    account_id: str, file: Directory, additions: tuple[Addition, ...], fobs: Mapping[str, Addition]
+) -> User | None:
+    """Return a user as they are with their additions; ``None``: there is nobody (any more) to add anything to."""
+    base = file.by_account.get(account_id)
+    if base is None:
+        added = next((one.user for one in additions if one.user), None)
+        if added is None:
+            return None
+        base = added.user(account_id)
+    kept = [code for code in base.fob_codes if code not in fobs or fobs[code].given]
+    of_fobs = [one for one in additions if one.kind is Kind.FOB]
+    more = [one.value for one in of_fobs if one.given and fobs[one.value] is one and one.value not in file.by_fob]
+    held, limits = authorizations(base.authorizations, (one for one in additions if one.kind is Kind.AUTHORIZATION))
+    return replace(base, fob_codes=(*kept, *more), authorizations=held, limits=limits)
+
+
+def _with(directory: Directory, changed: Mapping[str, User | None]) -> Directory:
+    """Return the directory with these users as they are now."""
+    by_fob, by_account = dict(directory.by_fob), dict(directory.by_account)
+    for account, user in changed.items():
+        before = by_account.pop(account, None) if user is None else by_account.get(account)
+        for code in before.fob_codes if before else ():
+            by_fob.pop(code, None)
+        if user is not None:
+            by_account[account] = user
+    for user in filter(None, changed.values()):
+        by_fob.update(dict.fromkeys(user.fob_codes, user))
+    return Directory(tuple(by_account.values()), by_fob, directory.enforce_expiration, by_account)
+
+
+class Settled(NamedTuple):
+    """What becomes of additions under a newly read file: who counts, which of them are over, and which added users
+    have turned up in the file (what added them, and who they are).
+    """
+
+    people: People
+    ended: tuple[Addition, ...]
+    found: tuple[tuple[Addition, User], ...]
+
+
+def settle(file: Directory, additions: Iterable[Addition], now: datetime) -> Settled:
+    """Put the additions in force over a file that was newly read. What the file says itself by now is over, and an
+    added user whom it has becomes that one.
+    """
+    in_force = list(additions)
+    found = tuple(_found(file, in_force)) if any(one.user for one in in_force) else ()
+    accounts = {one.account_id: user.account_id for one, user in found}
+    moved = [replace(one, account_id=accounts.get(one.account_id, one.account_id)) for one in in_force]
+    withdrawn = {(one.account_id, one.value) for one in moved if not one.given and one.until is None}
+    over = {one.id for one, _ in found} | {one.id for one in moved if _is_over(one, file, withdrawn, now)}
+    people = People.of(file, [one for one in moved if one.id not in over])
+    return Settled(people, tuple(replace(one, counts=False) for one in moved if one.id in over), found)
+
+
+def _found(file: Directory, additions: list[Addition]) -> Iterator[tuple[Addition, User]]:
+    """Find added users in the file: by account, by fob, or by an e-mail address that only one user there has."""
+    by_email: dict[str, User | None] = {}
+    for user in file.users:
+        email = user.email.casefold()
+        by_email[email] = None if email in by_email else user
+    fobs = {one.account_id: one.value for one in additions if one.kind is Kind.FOB and one.given}
+    for one in additions:
+        if one.user:
+            account, email = one.account_id, one.user.email.casefold()
+            user_now = file.by_account.get(account) or file.by_fob.get(fobs.get(account, ""))
+            if user_now := user_now or (by_email.get(email) if email else None):
+                yield one, user_now
+
+
+def _is_over(addition: Addition, file: Directory, withdrawn: Set[tuple[str, str]], now: datetime) -> bool:
+    """Whether its last day has passed, or the file has come to say the same; but one that lies over a withdrawal
+    stays until its day.
+    """
+    ends = addition.ends()
+    if ends is not None and now >= ends:
+        return True
+    user = file.by_account.get(addition.account_id)
+    if user is None or not addition.given:
+        return False
+    if addition.kind is Kind.FOB:
+        return addition.value in user.fob_codes
+    return addition.value in user.authorizations and (addition.account_id, addition.value) not in withdrawn

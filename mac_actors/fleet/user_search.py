@@ -1,0 +1,53 @@
+"""Finds users by parts of their names, e-mail address or account id, without regard to case and accents."""
+
+from __future__ import annotations
+
+import threading
+
+from anyascii import anyascii
+
+from mac_actors.core.config import Directory, User
+
+
+def fold_text(text: str) -> str:
+    """Return text as it is searched: plain letters, without case. ``ß`` is ``ss``, ``é`` is ``e``, ``ø`` is ``o``."""
+    return (text if text.isascii() else anyascii(text)).casefold()
+
+
+class UserSearch:
+    """Keeps what is searched in, for the users who are the same as before."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._directory = Directory()
+        self._folded: dict[str, tuple[User, str, str]] = {}
+        self._sorted: list[tuple[User, str, str]] = []
+
+    def find(self, directory: Directory, query: str) -> list[User]:
+        """Return the users who have all words of ``query`` in them, by name; first those with a name that begins so."""
+        entries = self._entries(directory)
+        words = fold_text(query).split()
+        found = [(user, name) for user, name, text in entries if all(word in text for word in words)]
+        begins = f" {words[0]}" if words else ""
+        found.sort(key=lambda entry: begins not in f" {entry[1]}")
+        return [user for user, _ in found]
+
+    def _entries(self, directory: Directory) -> list[tuple[User, str, str]]:
+        with self._lock:
+            if directory is not self._directory:
+                before = self._folded
+                self._folded = {user.account_id: _entry(user, before.get(user.account_id)) for user in directory.users}
+                self._sorted = sorted(self._folded.values(), key=lambda entry: entry[1])
+                self._directory = directory
+            return self._sorted
+
+
+def _entry(user: User, before: tuple[User, str, str] | None) -> tuple[User, str, str]:
+    if before is not None and before[0] is user:
+        return before
+    name = fold_text(user.full_name)
+    return (
+        user,
+        name,
+        "\n".join((name, fold_text(user.preferred_name), fold_text(user.email), fold_text(user.account_id))),
+    )

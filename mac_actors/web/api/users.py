@@ -1,0 +1,176 @@
+"""The users for programs: found, and changed over what users.json says; and the unknown fobs."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+import bottle
+
+from mac_actors.core.config import read_fob
+from mac_actors.core.people.additions import end_of
+from mac_actors.core.people.view import UserView
+from mac_actors.errors import UnknownUser
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.users import UserAnswer
+from mac_actors.web.access import Access, Caller
+from mac_actors.web.api.events import DEFAULT_LIMIT, HIGHEST_LIMIT
+from mac_actors.web.api.openapi import Operation, query
+from mac_actors.web.api.request_models import AdminBody, FobBody, NewUserBody, UntilBody
+from mac_actors.web.api.response_models import (
+    ChangedUserBody,
+    UnknownFobBody,
+    UnknownFobsBody,
+    UserBody,
+    UsersBody,
+    json_of,
+)
+from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.limiter import JOURNAL
+from mac_actors.web.requests import number, parse_body, read_body, read_query
+
+_FINDING = (
+    query("q", "words, of which each is part of a name, the e-mail address or the account id", type="string"),
+    query("cursor", "`next` of the page before", type="integer", minimum=1),
+    query(
+        "limit",
+        f"users a page; more than {HIGHEST_LIMIT} counts as {HIGHEST_LIMIT}",
+        type="integer",
+        minimum=1,
+        default=DEFAULT_LIMIT,
+    ),
+)
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
+    """Add the routes."""
+    users = fleet.users
+
+    def caller() -> Caller:
+        with refusals_in_log():
+            return access.check_admin(bottle.request.environ)
+
+    def changing(summary: str, body: Any, *errors: int) -> Operation:
+        return Operation(summary, ChangedUserBody, errors=(*errors, 503), body=body, security="admin")
+
+    @app.get(
+        "/api/users",
+        limit=JOURNAL,
+        api=Operation("Users, by name", UsersBody, errors=(422, 503), query=_FINDING, security="admin"),
+    )
+    def find() -> bytes:
+        caller()
+        asked = read_query()
+        found = users.find(asked.get("q", ""))
+        first = number("cursor", asked.get("cursor")) or 0
+        last = first + min(number("limit", asked.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT)
+        now = datetime.now(UTC)
+        page = [UserBody.model_validate(UserView.of(users.people, user, now)) for user in found[first:last]]
+        return json_of(UsersBody(users=page, next=str(last) if len(found) > last else None))
+
+    @app.post(
+        "/api/users",
+        api=Operation(
+            "Add a user who is not in users.json",
+            ChangedUserBody,
+            errors=(409, 503),
+            body=NewUserBody,
+            security="admin",
+            created=ChangedUserBody,
+        ),
+    )
+    def add() -> bytes:
+        who = caller()
+        body = parse_body(NewUserBody, read_body(bottle.request.environ) or b"{}")
+        answer = users.add(
+            body.full_name,
+            preferred_name=body.preferred_name or "",
+            email=body.email or "",
+            expires=body.expiration_ymd,
+            fob=body.fob,
+            author=body.author(who),
+        )
+        bottle.response.status = 200 if answer.already else 201
+        return changed(answer)
+
+    @app.post("/api/users/<account:path>/fobs", api=changing("Give a user a fob", FobBody, 409))
+    def give_fob(account: str) -> bytes:
+        who = caller()
+        body = parse_body(FobBody, read_body(bottle.request.environ) or b"{}")
+        if (body.code is None) == (body.seen_at is None):
+            raise RequestRefused(422, "expected either code, the number of a fob, or seen_at, a machine")
+        return changed(users.give_fob(known(account), body.code, seen_at=body.seen_at, author=body.author(who)))
+
+    @app.delete(
+        "/api/users/<account:path>/fobs/<code:path>", api=changing("Have a user's fob count no more", AdminBody)
+    )
+    def take_fob(account: str, code: str) -> bytes:
+        who = caller()
+        body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
+        return changed(users.take_fob(known(account), fob(code), author=body.author(who)))
+
+    @app.put(
+        "/api/users/<account:path>/authorizations/<authorization:path>", api=changing("Authorize a user", UntilBody)
+    )
+    def grant(account: str, authorization: str) -> bytes:
+        who = caller()
+        body = parse_body(UntilBody, read_body(bottle.request.environ) or b"{}")
+        return changed(
+            users.authorize(known(account), authorization, until=future(body.until), author=body.author(who))
+        )
+
+    @app.delete(
+        "/api/users/<account:path>/authorizations/<authorization:path>",
+        api=changing("Have a user's authorization count no more", UntilBody),
+    )
+    def withdraw(account: str, authorization: str) -> bytes:
+        who = caller()
+        body = parse_body(UntilBody, read_body(bottle.request.environ) or b"{}")
+        return changed(users.withdraw(known(account), authorization, until=future(body.until), author=body.author(who)))
+
+    @app.get("/api/users/<account:path>", api=Operation("One user", UserBody, errors=(503,), security="admin"))
+    def show(account: str) -> bytes:
+        caller()
+        return json_of(UserBody.model_validate(users.show(known(account))))
+
+    @app.get(
+        "/api/fobs/unknown",
+        api=Operation(
+            "Unknown fobs that were held to readers lately", UnknownFobsBody, errors=(503,), security="admin"
+        ),
+    )
+    def unknown() -> bytes:
+        caller()
+        return json_of(UnknownFobsBody(fobs=[UnknownFobBody.model_validate(one) for one in users.unknown()]))
+
+    def known(account_id: str) -> Any:
+        user = users.people.directory.by_account.get(account_id)
+        if user is None:
+            raise UnknownUser(account_id)
+        return user
+
+
+def changed(answer: UserAnswer) -> bytes:
+    """Answer with what came of a change."""
+    if answer.already:
+        bottle.response.set_header("Mac-Already", " ".join(answer.already))
+    view = {field.name: getattr(answer.user, field.name) for field in fields(answer.user)}
+    return json_of(ChangedUserBody.model_validate(view | {"already": answer.already, "durable": answer.durable}))
+
+
+def fob(code: str) -> str:
+    """Understand the number of a fob in a path; raises :class:`RequestRefused` (422)."""
+    try:
+        if found := read_fob(code):
+            return found
+    except ValueError:
+        pass
+    raise RequestRefused(422, "expected the number of a fob in the path")
+
+
+def future(until: date | None) -> date | None:
+    """Let a last day pass that is not over; raises :class:`RequestRefused` (422)."""
+    if until is not None and end_of(until) <= datetime.now(UTC):
+        raise RequestRefused(422, f"until: expected a day from today on, not {until}")
+    return until

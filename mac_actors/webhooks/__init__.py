@@ -1,0 +1,1 @@
+"""Webhooks: how an event gets to its receiver."""

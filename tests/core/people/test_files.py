@@ -1,0 +1,179 @@
+"""The users file is read again: who wins, and what falls away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
+from mac_actors.core.people.changes import AlreadySo
+from mac_actors.core.people.trainers import asked_for, teachable, trained_by
+from tests.core.examples import T0, someone
+from tests.core.people.shop import AFTER, ANN, BOB, DAY, ZOE, Shop
+
+NEW = "0000000077"
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+def with_fobs(user: User, *fobs: str) -> User:
+    return replace(user, fob_codes=(*user.fob_codes, *fobs))
+
+
+def can(user: User, *names: str) -> User:
+    return replace(user, authorizations=user.authorizations | set(names))
+
+
+def test_a_file_that_knows_nothing_of_it_removes_no_addition(shop: Shop) -> None:
+    shop.do("give_fob", BOB, NEW)
+    shop.do("grant", BOB, "laser", None)
+    shop.add()
+    shop.reload(BOB, ANN)
+    assert shop.held(BOB) == {"laser"}
+    assert shop.people.directory.find(NEW) == shop.user(BOB.account_id)
+    assert [user.account_id for user in shop.people.directory.users] == [BOB.account_id, ANN.account_id, "added"]
+    assert len(shop.people.additions()) == 3
+
+
+def test_what_the_file_has_come_to_say_falls_away(shop: Shop) -> None:
+    shop.do("give_fob", BOB, NEW)
+    shop.do("grant", BOB, "laser", None)
+    shop.reload(ANN, can(with_fobs(BOB, NEW), "laser"))
+    assert not shop.people.additions()
+    assert {one.counts for one in shop.kept.values()} == {False}
+    shop.reload(ANN, BOB)
+    assert shop.user(BOB.account_id) == BOB
+
+
+def test_what_is_over_falls_away(shop: Shop) -> None:
+    shop.do("grant", BOB, "laser", DAY)
+    shop.do("withdraw", ANN, "mill", DAY)
+    shop.reload(ANN, BOB, at=AFTER)
+    assert not shop.people.additions()
+
+
+def test_a_withdrawal_for_a_while_outlives_what_it_withdraws(shop: Shop) -> None:
+    shop.do("withdraw", ANN, "mill", DAY)
+    shop.reload(replace(ANN, authorizations=frozenset()), BOB)
+    assert (shop.held(ANN), shop.held(ANN, AFTER)) == (set(), set())
+
+
+def test_a_withdrawal_holds_whatever_the_file_says(shop: Shop) -> None:
+    shop.do("withdraw", ANN, "mill", None)
+    shop.do("take_fob", ANN, "0000000001")
+    for file in ((ANN, BOB), (BOB,), (can(ANN, "mill"), with_fobs(BOB))):
+        shop.reload(*file)
+        assert shop.people.directory.find("0000000001") is None
+    assert shop.held(ANN) == set()
+
+
+def test_a_fob_that_was_taken_away_counts_for_nobody_to_whom_the_file_gives_it(shop: Shop) -> None:
+    shop.do("take_fob", ANN, "0000000001")
+    shop.reload(replace(ANN, fob_codes=()), with_fobs(BOB, "0000000001"))
+    assert shop.people.directory.find("0000000001") is None
+    assert shop.user(BOB.account_id).fob_codes == ("0000000002",)
+
+
+def test_the_file_wins_where_it_gives_a_fob_to_somebody_else(shop: Shop) -> None:
+    shop.do("give_fob", BOB, NEW)
+    ann = with_fobs(ANN, NEW)
+    shop.reload(ann, BOB)
+    assert shop.people.directory.find(NEW) == ann
+    assert shop.user(BOB.account_id) == BOB
+    (conflict,) = shop.people.conflicts()
+    assert (conflict.addition.account_id, conflict.owner) == (BOB.account_id, ann)
+    shop.reload(ANN, BOB)
+    assert shop.people.conflicts() == []
+    assert shop.people.directory.find(NEW) == shop.user(BOB.account_id)
+
+
+def test_a_fob_that_the_file_gives_to_somebody_else_is_taken_from_one_and_stays_the_others(shop: Shop) -> None:
+    shop.do("give_fob", BOB, NEW)
+    shop.reload(with_fobs(ANN, NEW), BOB)
+    assert shop.do("take_fob", BOB, NEW).outcomes
+    assert shop.people.conflicts() == []
+    assert shop.people.directory.find(NEW) == with_fobs(ANN, NEW)
+    assert shop.do("take_fob", BOB, NEW).already == (AlreadySo.FOB_TAKEN,)
+
+
+def test_somebody_who_vanishes_from_the_file_and_comes_back_has_what_was_added(shop: Shop) -> None:
+    shop.do("give_fob", BOB, NEW)
+    shop.do("grant", BOB, "laser", None)
+    shop.reload(ANN)
+    assert shop.people.directory.find(NEW) is None
+    assert shop.people.directory.users == (ANN,)
+    shop.reload(ANN, BOB)
+    assert shop.people.directory.find(NEW) == shop.user(BOB.account_id)
+    assert shop.held(BOB) == {"laser"}
+
+
+def test_a_fob_of_somebody_who_has_vanished_can_be_given_to_another(shop: Shop) -> None:
+    shop.do("give_fob", BOB, NEW)
+    shop.reload(ANN)
+    shop.do("give_fob", ANN, NEW)
+    shop.reload(ANN, BOB)
+    assert shop.people.directory.find(NEW) == shop.user(ANN.account_id)
+    assert shop.user(BOB.account_id) == BOB
+
+
+@pytest.mark.parametrize(
+    "zoe",
+    [
+        replace(someone("Zoë", "Zimmer"), email="ZOE@example.org"),
+        someone("Zoe", "Other", NEW),
+        replace(someone("Zoe", "Zimmer"), account_id="added"),
+    ],
+    ids=["e-mail", "fob", "account"],
+)
+def test_an_added_user_who_turns_up_in_the_file_becomes_that_one(shop: Shop, zoe: User) -> None:
+    shop.add()
+    shop.do("give_fob", "added", NEW)
+    shop.do("grant", "added", "mill", None)
+    shop.reload(ANN, BOB, zoe)
+    ((addition, user),) = shop.said
+    assert (addition.user, user) == (ZOE, zoe)
+    assert shop.held(zoe) == {"mill"}
+    assert shop.people.directory.find(NEW) == shop.user(zoe.account_id)
+    assert len(shop.people.directory.users) == 3
+    assert not [one for one in shop.people.additions() if one.user]
+    shop.reload(ANN, BOB, zoe)
+    assert shop.said == ()
+
+
+def test_an_address_that_two_users_of_the_file_share_tells_nothing(shop: Shop) -> None:
+    shop.add()
+    shop.reload(*(replace(user, email=ZOE.email) for user in (ANN, BOB)))
+    assert shop.said == ()
+    assert len(shop.people.directory.users) == 3
+
+
+def test_an_added_user_without_address_and_fob_stays(shop: Shop) -> None:
+    shop.add(new=replace(ZOE, email=""))
+    shop.reload(replace(ANN, email=""), BOB)
+    assert shop.said == ()
+
+
+TRAINER = someone("Tina", "Trainer", can={"teach laser"})
+LASER = MachineConfig(
+    "laser", frozenset({"laser"}), second_relay=SecondRelay(frozenset({"tube"})), trainers_or=frozenset({"teach laser"})
+)
+MILL = MachineConfig("mill", frozenset({"mill"}))
+
+
+def test_trainers_teach_what_their_machine_and_its_second_relay_ask_for() -> None:
+    directory = Directory.of([TRAINER, ANN])
+    assert trained_by(TRAINER, directory, [LASER, MILL], T0) == [LASER]
+    assert teachable([LASER]) == {"laser", "tube"}
+    assert asked_for([LASER, MILL]) == {"laser", "tube", "mill", "teach laser"}
+    assert trained_by(ANN, directory, [LASER, MILL], T0) == []
+    assert trained_by(None, directory, [LASER, MILL], T0) == []
+    assert asked_for([]) == set()
+
+
+def test_a_trainer_whose_membership_is_over_teaches_nothing() -> None:
+    over = replace(TRAINER, expires_at=T0)
+    assert trained_by(over, Directory.of([over], enforce_expiration=True), [LASER], T0) == []
