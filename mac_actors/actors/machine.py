@@ -190,7 +190,8 @@ class MachineActor(MacActor):
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot.of(self._config, self._state, _now(), self._context.refused.get(self._config.name))
+        context, name = self._context, self._config.name
+        return Snapshot.of(self._config, self._state, _now(), context.refused.get(name), context.poker.took.get(name))
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
@@ -232,13 +233,15 @@ class MachineActor(MacActor):
             self._context.announce(decision.outcomes)
         if decision.state.status is Status.IDLE and not isinstance(given, Removed):
             self._tell_that_it_is_free(decision.outcomes, given.at)
+        for refused in decision.refused:
+            self._context.notify(f"{self._config.display_name}: {refused}.")
         if isinstance(given, Command):
             stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
             self._context.poker.poke(self._config, stops=stops and had_power)
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
             self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
-        answer = Answer(self._outputs, decision.outcomes, decision.already)
-        if self._written is not None and (decision.changed or decision.already):
+        answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
+        if self._written is not None and (decision.changed or decision.already or decision.offline):
             # what is so already, too, counts as done only once it is on disk
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer

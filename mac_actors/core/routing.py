@@ -13,7 +13,10 @@ from enum import StrEnum
 SERVER = "server"
 """The kind of a line of the server's own: readers that fall silent, actors that are restarted, and the like."""
 
-LINES = ("session_started", "session_refused", "session_ended", "rebooted", SERVER)
+USUAL = ("session_started", "session_refused", "session_ended", "rebooted")
+"""Kinds of line of the control channel that are no news: unless it is said otherwise, quiet hours hold these."""
+
+LINES = (*USUAL, "over_time", SERVER)
 """Kinds of line that go to the control channel alone."""
 
 FLAGS = (
@@ -37,7 +40,7 @@ class QuietHours:
 
     start: time
     until: time
-    control: frozenset[str] = frozenset(LINES) - {SERVER}
+    control: frozenset[str] = frozenset(USUAL)
     oops: frozenset[str] = frozenset()
 
     def period(self, at: datetime) -> tuple[datetime, datetime] | None:

@@ -38,9 +38,18 @@ class Snapshot(Readable):
     details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
+    obeyed_after: float | None = field(default=None, compare=False)
+    """Seconds from the last command that its reader has learned of to the report by which it did."""
 
     @classmethod
-    def of(cls, config: MachineConfig, state: MachineState, now: datetime, refused: str | None = None) -> Snapshot:
+    def of(
+        cls,
+        config: MachineConfig,
+        state: MachineState,
+        now: datetime,
+        refused: str | None = None,
+        obeyed_after: float | None = None,
+    ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
             name=config.name,
@@ -60,6 +69,7 @@ class Snapshot(Readable):
             last_checkin=state.last_checkin,
             last_update=state.last_update,
             refused=refused,
+            obeyed_after=obeyed_after,
         )
 
     @property

@@ -8,12 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from mac_actors.core.routing import FLAGS, LINES, SERVER, Mode, QuietHours, Routing
+from mac_actors.core.routing import FLAGS, LINES, USUAL, Mode, QuietHours, Routing
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Strict
 from mac_actors.settings.problems import excerpt, problem
-
-_DEFAULT_LINES = [kind for kind in LINES if kind != SERVER]
 
 
 def _line(kind: str) -> str:
@@ -54,8 +52,8 @@ class QuietEntry(Strict):
     start: Time = Field(alias="from", description="When they begin, in the shop's time, for example ``22:00``.")
     until: Time = Field(alias="to", description="When they end; an earlier time is on the next day.")
     control_channel: list[Annotated[str, AfterValidator(_any_kind)]] = Field(
-        default=_DEFAULT_LINES,
-        description="The kinds that are held in the control channel; else all of ``lines`` but ``server``.",
+        default=list(USUAL),
+        description=f"The kinds that are held in the control channel; else {', '.join(f'``{kind}``' for kind in USUAL)}.",
     )
     oops_channel: list[Annotated[str, AfterValidator(_flag)]] = Field(
         default=[],

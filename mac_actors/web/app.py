@@ -12,7 +12,19 @@ from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access, TooMany
-from mac_actors.web.api import admin, erasure, events, health, machines, openapi, reader_keys, readers, usage, users
+from mac_actors.web.api import (
+    admin,
+    erasure,
+    events,
+    health,
+    logins,
+    machines,
+    openapi,
+    reader_keys,
+    readers,
+    usage,
+    users,
+)
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
@@ -107,6 +119,7 @@ def create_app(
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
     users.routes(app, fleet, access)
+    logins.routes(app, fleet, access)
     reader_keys.routes(app, fleet, access)
     health.routes(app, fleet, notes)
     events.routes(app, fleet, access)

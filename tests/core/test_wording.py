@@ -170,6 +170,10 @@ def power(*, on: bool) -> PowerChanged:
 
 FLAGS = [Flag(T0, source, by, reason) for source in Source for by in (None, WHO) for reason in (None, "belt slips.")]
 
+OVER = outcomes.OverTime(
+    machine="metal-mill", display_name=NAME, at=T0, user=Person("id-anna", "Anna Adler"), limit=3600.0
+)
+
 EXAMPLES: list[Outcome] = [
     *(started(kind, second) for kind, second in product(SessionKind, SecondDecision)),
     *(refused(refusal) for refusal in Refusal if refusal is not Refusal.UNKNOWN),
@@ -192,6 +196,7 @@ EXAMPLES: list[Outcome] = [
     cleared(oops=False, lock=True, by=None, reason=None),
     power(on=True),
     power(on=False),
+    OVER,
 ]
 
 
@@ -452,6 +457,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
     Rebooted: CONTROL_ONLY,
+    outcomes.OverTime: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
     **dict.fromkeys(map(type, USER_CHANGES), CONTROL_ONLY),
