@@ -53,7 +53,7 @@ class QuietEntry(Strict):
     until: Time = Field(alias="to", description="When they end; an earlier time is on the next day.")
     control_channel: list[Annotated[str, AfterValidator(_any_kind)]] = Field(
         default=list(USUAL),
-        description=f"The kinds that are held in the control channel; else {', '.join(f'``{kind}``' for kind in USUAL)}.",
+        description=f"The kinds that are held in the control channel; else {', '.join(f'``{k}``' for k in USUAL)}.",
     )
     oops_channel: list[Annotated[str, AfterValidator(_flag)]] = Field(
         default=[],
