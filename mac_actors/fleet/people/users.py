@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from mac_actors.core.config import Directory, MachineConfig, User, fold_name, re
 from mac_actors.core.notices import notices
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people import changes
-from mac_actors.core.people.additions import Addition, Author, NewUser
+from mac_actors.core.people.additions import Author, NewUser
 from mac_actors.core.people.changes import AlreadySo, Change
 from mac_actors.core.people.people import People, Settled, settle
 from mac_actors.core.people.trainers import asked_for, trained_by
 from mac_actors.core.people.view import UserView
 from mac_actors.core.readable import Readable
+from mac_actors.core.redaction import Redaction, without_author
 from mac_actors.core.state import Source
 from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.people.search import UserSearch
@@ -101,15 +102,7 @@ class Users:
                 f"{user.full_name}, who was added at the server, is in users.json now: "
                 "what was added counts on for them."
             )
-        return [self._sentence(conflict.addition, conflict.owner) for conflict in self.people.conflicts()]
-
-    def _sentence(self, addition: Addition, owner: User) -> str:
-        given = self.people.directory.by_account.get(addition.account_id)
-        who = given.full_name if given else addition.account_id
-        return (
-            f"users.json gives the fob ending in {addition.value[-4:]!r} to {owner.full_name}, to whom it opens the "
-            f"machines now; at the server it was given to {who}: take it away from one of them"
-        )
+        return list(map(str, self.people.conflicts()))
 
     # looking
 
@@ -308,6 +301,27 @@ class Users:
         if code is not None:
             _refuse_owner(people, code, None)
         return None
+
+    def forget(self, person: Redaction) -> None:
+        """Remove a person's additions, their unknown fobs, and their name from what they have done to others.
+
+        What was withdrawn or taken from somebody who is still in the users file stays: a lost fob must open nothing.
+        For :mod:`mac_actors.fleet.erasure`, once all is on disk that was changed before.
+        """
+        with self._alone():
+            gone, renamed = [], []
+            for one in self._journal.store.load_additions(everything=True):
+                kept = one.counts and not one.given and one.account_id in self.people.file.by_account
+                if one.account_id in person.accounts and not kept:
+                    gone.append(one)
+                elif (author := without_author(one.author, person)) != one.author:
+                    renamed.append(replace(one, author=author))
+            ended = [one for one in (*gone, *renamed) if one.counts]
+            self.people = self.people.changed([one for one in renamed if one.counts], ended)
+            self.supervisor.change_users(self.people.directory)
+            self.unknown_fobs.forget(person.fobs)
+            drop = tuple(("addition", one.id) for one in gone)
+            self._written = self._journal.record(Record(drop=drop, put=tuple(map(addition_row, renamed))))
 
     def _change(self, decide: Callable[[People, int], tuple[User, Change]]) -> UserAnswer:
         with self._alone():
