@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from mac_actors.core.outcomes import kind
+from mac_actors.core.people.view import UserAnswer
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.fleet.people.users import UserAnswer
 from mac_actors.settings.files import parse
 from mac_actors.storage.engine import open_engine
 from mac_actors.storage.store import Store

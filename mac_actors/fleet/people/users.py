@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,11 @@ from mac_actors.core.people.additions import Author, NewUser
 from mac_actors.core.people.changes import AlreadySo, Change
 from mac_actors.core.people.people import People, Settled, settle
 from mac_actors.core.people.trainers import asked_for, trained_by
-from mac_actors.core.people.view import UserView
-from mac_actors.core.readable import Readable
+from mac_actors.core.people.view import UserAnswer, UserView
 from mac_actors.core.redaction import Redaction, without_author
 from mac_actors.core.state import Source
 from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
+from mac_actors.fleet.people.protocol import AnyUsers
 from mac_actors.fleet.people.search import UserSearch
 from mac_actors.fleet.people.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
 from mac_actors.settings.entries import lcd_name
@@ -39,17 +39,7 @@ AT_START = 1000
 """Lines of the journal in which unknown fobs are looked for at the start."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class UserAnswer(Readable):
-    """What came of a change: the user as they are now, outcomes, what was so already, and whether it is on disk."""
-
-    user: UserView
-    outcomes: tuple[Outcome, ...] = ()
-    already: tuple[AlreadySo, ...] = ()
-    durable: bool = True
-
-
-class Users:
+class Users(AnyUsers):
     """Of a change, ``by`` and ``reason`` are for journal and notices; ``author`` says more than these, for edges.
 
     A change counts at the next insertion of a fob; a running session goes on. Each raises :class:`UnknownUser`, and
@@ -106,12 +96,16 @@ class Users:
 
     # looking
 
-    def find(self, query: str = "") -> list[User]:
-        """Return the users who have all words of ``query`` in name, e-mail address or account id, by name.
-
-        Parts of words are enough; case and accents do not count.
+    def search(self, query: str = "") -> list[User]:
+        """Return the users who have all words of ``query`` in name, e-mail address or account id, by name; first those
+        with a name that begins so. Parts of words are enough; case and accents do not count.
         """
         return self._search.find(self.people.directory, query)
+
+    def find(self, query: str = "") -> list[UserView]:
+        """Return the users who are found by :meth:`search`, with what they have."""
+        people, now = self.people, datetime.now(UTC)
+        return [UserView.of(people, user, now) for user in self.search(query)]
 
     def user(self, who: str | User) -> User:
         """Return a user by account id, e-mail address or full name; raises :class:`UnknownUser`."""
