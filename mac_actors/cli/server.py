@@ -32,9 +32,10 @@ from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
 from mac_actors.settings import Settings
+from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load
-from mac_actors.settings.warnings import warnings_of
+from mac_actors.settings.warnings import offline_summary, warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.upkeep.verify import additions, reading
@@ -193,9 +194,12 @@ def check() -> None:
     """
     settings = read_settings()
     configuration = load(settings)
+    load_api_keys(settings, configuration.machines)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    if offline := offline_summary(configuration):
+        click.echo(f"While the server does not answer: {offline}.")
     show_notes((*warnings_of(configuration), *_conflicts(settings, configuration.directory)))
     for exposure in exposures(settings):
         click.secho(f"WARNING: {exposure}.", fg="yellow")

@@ -103,14 +103,22 @@ class Client:
             raise ConfigError([f"{parameter} {error}"]) from None
 
     def command(
-        self, command: str, name: str, reason: str | None, by: str | None, source: str = "cli", *, details: bool = False
+        self,
+        command: str,
+        name: str,
+        reason: str | None,
+        by: str | None,
+        source: str = "cli",
+        *,
+        details: bool = False,
+        when_free: bool = False,
     ) -> tuple[dict[str, Any], list[str]]:
-        """Carry out ``oops``, ``unoops``, ``lock``, ``unlock`` or ``clear``.
+        """Carry out ``oops``, ``unoops``, ``lock`` (``when_free``: after the running session), ``unlock`` or ``clear``.
 
         Returns the answer (with ``details`` the outcomes and the outputs too), and what was so already.
         """
         method, path = PATHS[command]
-        body = {"reason": reason, "by": by, "source": source}
+        body = {"reason": reason, "by": by, "source": source} | ({"when": "free"} if when_free else {})
         parameters = {"details": "1"} if details else {}
         url = f"/api/machine/{path}/{quote(name, safe='')}"
         answer, headers = self._call(method, url, parameters, body, COMMAND_SECONDS)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 
 T = TypeVar("T")
 
@@ -24,8 +24,12 @@ class EndReason(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     MACHINE_REMOVED = "machine_removed"
+    TIME_LIMIT = "time_limit"
+    IDLE = "idle"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
+    OFFLINE = "offline"
+    """At the reader alone, while the server was away."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,9 +146,20 @@ class CardSeen(MachineOutcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(MachineOutcome):
-    """A session ended because its card went, or its machine was removed from the configuration."""
+    """A session ended because its card went, or its machine was removed from the configuration.
+
+    One of kind ``offline`` is told of later: ``at`` is when it was over, and it says nothing of the machine's state.
+    """
 
     ended: Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OverTime(MachineOutcome):
+    """A session has become longer than it may be: ``limit`` seconds. It goes on."""
+
+    user: Person
+    limit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -174,8 +189,28 @@ class LockSet(MachineOutcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DetailsAdded(MachineOutcome):
+    """Somebody said what is wrong with a machine that is oopsed or locked out."""
+
+    details: Details
+
+    @property
+    def origin(self) -> Details:
+        """Who said it, from where, and what."""
+        return self.details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LockPending(MachineOutcome):
+    """The machine will be locked out when the running session, which is ``user``'s, ends."""
+
+    flag: Flag
+    user: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cleared(MachineOutcome):
-    """Oops, lock or both were lifted: the flags that were, and who did it.
+    """Oops, lock or both were lifted, or a lock that was pending: the flags that were, and who did it.
 
     ``still_oopsed`` and ``still_locked`` say what remains; ``power_on`` that an always enabled
     machine is live again.
@@ -183,6 +218,7 @@ class Cleared(MachineOutcome):
 
     oops: Flag | None
     lock: Flag | None
+    pending: Flag | None = None
     source: Source
     by: str | None
     reason: str | None
@@ -195,6 +231,11 @@ class Cleared(MachineOutcome):
     def origin(self) -> Cleared:
         """The outcome itself: the flags' origins are those of what was lifted."""
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PendingCleared(Cleared):
+    """Nothing but a pending lock was lifted: the machine had never been out of use by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -270,10 +311,14 @@ _KINDS = (
     _Kind("session_started", SessionStarted),
     _Kind("session_refused", SessionRefused),
     _Kind("session_ended", SessionEnded),
+    _Kind("over_time", OverTime),
     _Kind("card_seen", CardSeen),
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),
     _Kind("lock_set", LockSet),
+    _Kind("lock_pending", LockPending),
+    _Kind("lock_pending_cleared", PendingCleared),
+    _Kind("details", DetailsAdded),
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),

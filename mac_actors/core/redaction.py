@@ -15,7 +15,7 @@ from typing import Any
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted, UserChanged
 from mac_actors.core.people.additions import Author
-from mac_actors.core.state import Flag
+from mac_actors.core.state import Details, Flag
 
 MEMBER = Person("", "a member")
 """Whoever it was, where names are hidden."""
@@ -78,7 +78,7 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
     if current and isinstance(outcome, SessionStarted):
         return outcome
     changes: dict[str, Any] = {}
-    for name, fact in outcome.facts(Person, Ended, Flag).items():
+    for name, fact in outcome.facts(Person, Ended, Flag, Details).items():
         match fact:
             case Person() if redaction.has(fact):
                 changes[name] = redaction.person

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
-from mac_actors.core.config import normalize_fob
+from mac_actors.core.config import Limits, normalize_fob
 from mac_actors.core.readable import Readable
 
 
@@ -31,6 +32,8 @@ class SessionKind(StrEnum):
     AUTHORIZED = "authorized"
     WARN_ONLY = "warn_only"
     OVERRIDE = "override"
+    OFFLINE = "offline"
+    """By the reader itself, from its list, while the server was away. It is told of afterwards."""
 
 
 class Refusal(StrEnum):
@@ -55,6 +58,13 @@ KEPT_REFUSALS = frozenset({Refusal.UNKNOWN, Refusal.EXPIRED, Refusal.UNAUTHORIZE
 """Refusals that the display goes on showing until the card is out; the others block the card instead."""
 
 
+class TimeLimit(StrEnum):
+    """How near a session is to the limit of its time."""
+
+    SOON = "soon"
+    OVER = "over"
+
+
 class SecondDecision(StrEnum):
     """What a session may do with the machine's second relay."""
 
@@ -63,6 +73,13 @@ class SecondDecision(StrEnum):
     WARN = "warn"
     ALWAYS_ENABLED = "always_enabled"
     DENIED = "denied"
+
+
+class Severity(StrEnum):
+    """How bad it is, as whoever found it says."""
+
+    UNUSABLE = "unusable"
+    WITH_CARE = "usable with care"
 
 
 class Status(StrEnum):
@@ -89,13 +106,25 @@ class Flag(Readable):
     public_reason: str | None = None
     incident: datetime | None = None
 
+    @property
+    def begins(self) -> datetime:
+        """When the machine went out of use."""
+        return self.incident or self.since
+
     def is_newer(self, given: datetime | None) -> bool:
         """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
         return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
 
-    def without_names(self) -> Flag:
+    def without_names(self) -> Self:
         """Return it without saying who."""
         return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Details(Flag):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity = Severity.UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,6 +143,9 @@ class Session(Readable):
 
     ``since`` is for people: the wall clock may be set. Its length is counted: ``began`` is its start, or that of the
     server's process, on the process's clock, ``seen`` how many seconds processes before this one were there.
+
+    ``limits`` are those that the machine had when it began: a change of configuration cuts no session. ``idle_from`` is
+    since when nothing runs, on the process's clock.
     """
 
     account_id: str
@@ -124,6 +156,9 @@ class Session(Readable):
     second: SecondDecision = SecondDecision.NONE
     began: float | None = field(default=None, repr=False, compare=False)
     seen: float = field(default=0.0, repr=False, compare=False)
+    limits: Limits | None = field(default=None, repr=False)
+    time_limit: TimeLimit | None = None
+    idle_from: float | None = field(default=None, repr=False, compare=False)
 
     def seconds(self, now: float) -> float:
         """Return its length so far, at ``now`` on the process's clock."""
@@ -135,7 +170,8 @@ class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading".
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
-    every report of it, ``poke`` is the UDP port at which it takes pokes (:mod:`mac_actors.actors.poker`).
+    every report of it, ``poke`` is the UDP port at which it takes pokes (``actors/poker.py``).
+    ``measures``: whether ``amps`` was measured; otherwise it is 0.
     """
 
     uptime: float | None = None
@@ -148,6 +184,9 @@ class Telemetry(Readable):
     boot: int | None = None
     count: int | None = None
     poke: int | None = None
+    list_revision: int | None = None
+    """Of the list that the reader keeps for when the server is away."""
+    measures: bool = field(default=True, repr=False)
 
 
 NO_TELEMETRY = Telemetry()
@@ -157,14 +196,19 @@ NO_TELEMETRY = Telemetry()
 class MachineState(Readable):
     """All that is remembered of one machine.
 
+    ``lock_pending`` is a lock that falls when the running session ends.
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
     said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
-    last report came, on the clock of the process that heard it (:func:`resumed`).
+    last report came, on the clock of the process that heard it (:func:`resumed`). ``offline_taken`` are the latest
+    sessions of its reader's own that are in the journal, by boot and id, so that none gets there twice.
     """
 
     status_since: datetime
     oops: Flag | None = None
     lock: Flag | None = None
+    lock_pending: Flag | None = None
+    details: Details | None = None
+    """The last that were given; until neither oops nor lock is left."""
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY
@@ -172,21 +216,28 @@ class MachineState(Readable):
     last_update: datetime | None = None
     always_enabled: bool = False
     last_arrival: float | None = field(default=None, repr=False, compare=False)
+    offline_taken: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def what_people_did(self) -> tuple[object, ...]:
         """What only a card, a button or a command changes."""
-        return (self.oops, self.lock, self.card, self.session)
+        return (self.oops, self.lock, self.lock_pending, self.card, self.session)
 
     @property
     def durable(self) -> tuple[object, ...]:
         """What must be on disk before it counts."""
-        return (*self.what_people_did, self.always_enabled, self.status_since)
+        return (*self.what_people_did, self.always_enabled, self.status_since, self.offline_taken)
 
     @property
     def flagged(self) -> bool:
         """Oopsed or locked."""
         return self.oops is not None or self.lock is not None
+
+    def due_lock(self, at: datetime) -> Flag | None:
+        """Return the lock that falls ``at`` this moment: one that waited for the end of a session."""
+        if self.lock_pending is None or self.session is not None:
+            return None
+        return replace(self.lock_pending, since=at, incident=self.oops.begins if self.oops else None)
 
     @property
     def status(self) -> Status:
@@ -214,5 +265,5 @@ def resumed(state: MachineState, now: float) -> MachineState:
     An earlier version kept zeroes and case of a fob: the card that is in the reader must not look like another one.
     """
     card = state.card and replace(state.card, fob=normalize_fob(state.card.fob) or state.card.fob)
-    session = state.session and replace(state.session, began=now, seen=session_seconds(state))
+    session = state.session and replace(state.session, began=now, seen=session_seconds(state), idle_from=None)
     return replace(state, card=card, session=session, last_arrival=None)

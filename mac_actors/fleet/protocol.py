@@ -26,8 +26,12 @@ class Machine(Protocol):
     def oops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         """Mark the machine as broken: relay off at once, session over."""
 
-    def lock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Lock the machine out for maintenance: relay off at once, session over."""
+    def lock(
+        self, by: str | None = None, reason: str | None = None, *, when_free: bool = False
+    ) -> pykka.Future[Answer]:
+        """Lock the machine out for maintenance: relay off at once, session over. ``when_free``: a running session goes
+        on, and the machine is locked out when it ends.
+        """
 
     def clear(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         """Lift oops and lock-out, whichever are set."""

@@ -11,6 +11,7 @@ _EXPECTED = {
     "extra_forbidden": "is not a known key; look for a typing error",
     "string_type": "expected a string",
     "bool_type": "expected true or false",
+    "float_type": "expected a number",
     "list_type": "expected a list",
     "model_type": "expected an object",
     "model_attributes_type": "expected an object",
@@ -35,6 +36,8 @@ def explain(details: ErrorDetails) -> str:
     kind = details["type"]
     if kind == "value_error":
         message = "expected " + str(details.get("ctx", {}).get("error", details["msg"]))
+    elif kind == "literal_error":
+        message = f"expected {details['ctx']['expected']}"
     else:
         message = _EXPECTED.get(kind, details["msg"])
     hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}

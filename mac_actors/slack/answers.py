@@ -26,6 +26,7 @@ HELP = """\
 status (or list) – all machines; status NAME – one in detail (these two work in any channel that I am in)
 oops NAME – mark a machine as broken: its power goes off at once
 lock NAME – lock it out for maintenance: its power goes off at once
+lock NAME when free – the same once its session has ended; until then nobody is disturbed
 clear NAME – lift oops and lock-out
 history NAME – what happened to it
 link @MEMBER ACCOUNT – say who a member of Slack is: account id, e-mail address or full name in users.json
@@ -47,6 +48,7 @@ _NEITHER = "is neither oopsed nor locked out"
 _ALREADY = {
     Already.OOPSED: "is oopsed already",
     Already.LOCKED_OUT: "is locked out already",
+    Already.LOCK_PENDING: "is to be locked out already, once it is free",
     Already.NOT_OOPSED: "is not oopsed",
     Already.NOT_LOCKED_OUT: "is not locked out",
 }

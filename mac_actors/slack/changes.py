@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mac_actors.actors.replies import Answer
@@ -43,7 +44,10 @@ class Changes:
         if kind not in {Oops, Lock} and not person.active:
             raise ChatError(UNKNOWN_ASKER)
         now, reasons = datetime.now(UTC), (target.reason, target.public_reason)
-        return self._fleet.ask(target.name, kind(now, Source.SLACK, person.name, *reasons, given), event_id)
+        order = kind(now, Source.SLACK, person.name, *reasons, given)
+        if isinstance(order, Lock):
+            order = replace(order, when_free=target.when_free)
+        return self._fleet.ask(target.name, order, event_id)
 
     def remarks(self, name: str, answer: Answer) -> list[str]:
         """Return what is to be said beside the notice: that nothing was changed, or that the disk is slow."""

@@ -62,7 +62,11 @@ class Target:
     name: str
     reason: str | None = None
     public_reason: str | None = None
+    when_free: bool = False
+    """Whether a lock is to fall when the running session ends."""
 
+
+_WHEN_FREE = re.compile(r"(.*?)[\s,]+when\s+free[\s.!]*$", re.IGNORECASE)
 
 _QUOTES = "\"'“”„‟‘’‚‛«»"
 _AROUND = f"*_~`{_QUOTES}{INVISIBLE}"  # what people and their keyboards put around a command or a name
@@ -118,21 +122,24 @@ def resolve(command: ParsedCommand, find: Callable[[str], str], name_of: Callabl
     """Find the machine that a command names, and the reason after a colon, a dash or on further lines.
 
     The whole argument is tried as a name first, then what stands before each colon and dash from the last to the
-    first, so that a name with a colon in it works. ``find`` is the fleet's, and raises :class:`UnknownMachine`; so
-    does this, for what stands before the first. ``name_of`` says what the member with an id is called.
+    first, so that a name with a colon in it works; of a lock's, each also without "when free". ``find`` is the
+    fleet's, and raises :class:`UnknownMachine`; so does this, for what stands before the first. ``name_of`` says what
+    the member with an id is called.
     """
     argument = command.argument
     cuts = [match for match in _CUT.finditer(argument) if match["cut"]][:MOST_CUTS]
     for name, reason in [(argument, "")] + [(argument[: cut.start()], argument[cut.end() :]) for cut in reversed(cuts)]:
-        try:
-            machine = find_quoted(plain(name), find)
-        except UnknownMachine as error:
-            unknown = error
-        else:
-            marks = re.match(r"[*_~`]*", name.lstrip())
-            why = f"{_without_end(marks[0] if marks else '', reason.strip())}\n{command.more}"
-            said, public = (_reason(why, who) for who in (name_of, lambda _: MEMBER.full_name))
-            return Target(machine, said, public if public != said else None)
+        later = _WHEN_FREE.match(name) if command.verb is Verb.LOCK else None
+        for called in (name, later[1]) if later else (name,):
+            try:
+                machine = find_quoted(plain(called), find)
+            except UnknownMachine as error:
+                unknown = error
+            else:
+                marks = re.match(r"[*_~`]*", name.lstrip())
+                why = f"{_without_end(marks[0] if marks else '', reason.strip())}\n{command.more}"
+                said, public = (_reason(why, who) for who in (name_of, lambda _: MEMBER.full_name))
+                return Target(machine, said, public if public != said else None, called is not name)
     raise unknown
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from slack_bolt import App
 
-from mac_actors.slack import notices
+from mac_actors.slack import details, notices
 from mac_actors.slack.dispatcher import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,14 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         ack()
         dispatcher.interactions.clear_view(body)
 
+    @app.view(notices.DETAILS_VIEW)
+    def on_details_view(ack: Callable[..., None], body: dict[str, Any]) -> None:
+        if errors := details.mistakes(body["view"]):
+            ack(response_action="errors", errors=errors)
+            return
+        ack()
+        dispatcher.interactions.details_view(body)
+
     @app.error
     def on_error(error: Exception, body: dict[str, Any]) -> None:
         """Whatever the listeners here let through: said to whoever asked."""
@@ -49,4 +57,7 @@ def _register_button(app: App, dispatcher: Dispatcher, action: str, command: str
     @app.action(action)
     def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
         ack()
-        dispatcher.interactions.button(command, body, action)
+        if command == "details":
+            dispatcher.interactions.details_button(body, action)
+        else:
+            dispatcher.interactions.button(command, body, action)

@@ -54,6 +54,19 @@ def test_a_name_with_spaces_needs_no_quotes(make_server: MakeServer, tmp_path: P
     assert here("lock", "metal", "mill", "laser", *url, cwd=tmp_path).returncode == 1
 
 
+def test_a_lock_that_waits_for_a_session_says_so(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    server = make_server()
+    url = ["--url", server.url]
+    server.outputs("metal-mill", ANN)
+    lock = ("lock", "metal mill", "--when-free", "--reason", "belt", *url)
+    later = "Metal Mill will be locked out when its session ends"
+    assert output(here, *lock, cwd=tmp_path) == f"{later}.\n"
+    assert output(here, *lock, cwd=tmp_path) == f"{later}; nothing was changed.\n"
+    assert "then locked out" in " ".join(output(here, "status", "metal mill", *url, cwd=tmp_path).split())
+    server.outputs("metal-mill")
+    assert output(here, *lock, cwd=tmp_path) == "Metal Mill is locked out; nothing was changed.\n"
+
+
 # others' files
 
 

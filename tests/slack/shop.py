@@ -118,7 +118,7 @@ class Shop:
         for machine in self.fleet.snapshots():
             if machine.session:
                 self.report(machine.name)
-            if machine.oops or machine.lock:
+            if machine.clearable:
                 self.fleet.ask(machine.name, Clear(datetime.now(UTC), Source.REPL))
         self.settle()
         self.begin()

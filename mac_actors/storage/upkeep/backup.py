@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mac_actors.core.outcomes import Ended, EndReason, Person, SessionEnded
+from mac_actors.core.outcomes import Ended, EndReason, LockSet, Outcome, Person, SessionEnded
 from mac_actors.core.people.additions import Addition, Kind
 from mac_actors.core.state import MachineState, session_seconds
 from mac_actors.errors import StorageError
@@ -215,10 +215,14 @@ def _end_session(name: str, state: MachineState, display_name: str, now: datetim
         return Record(record_state(name, replace(state, card=card)))
     person = Person(session.account_id, session.full_name)
     ended = Ended(person, session.kind, session.since, session_seconds(state), EndReason.RESTORED)
-    outcome = SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)
-    since = state.status_since if state.flagged else now
-    after = replace(state, card=card, session=None, last_update=now, status_since=since)
-    return Record(record_state(name, after), ((journal_row(outcome), ()),))
+    outcomes: list[Outcome] = [SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)]
+    after = replace(state, card=card, session=None, last_update=now)
+    if flag := after.due_lock(now):
+        after = replace(after, lock=flag, lock_pending=None)
+        outcomes.append(LockSet(machine=name, display_name=display_name, at=now, flag=flag, ended=None))
+    if after.status is not state.status:
+        after = replace(after, status_since=now)
+    return Record(record_state(name, after), tuple((journal_row(outcome), ()) for outcome in outcomes))
 
 
 def _keep_keys(former: Path, stage: Path) -> int:

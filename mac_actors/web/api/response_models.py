@@ -8,9 +8,31 @@ from typing import Annotated, Any
 import bottle
 from pydantic import BeforeValidator, Field
 
-from mac_actors.core.state import Session, Source, Status
+from mac_actors.core.state import Session, Severity, Source, Status
 from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
+
+
+class OfflineRulesBody(Body):
+    """What a reader does once nobody has answered it for ``after_seconds``."""
+
+    after_seconds: float
+    on_loss: str = Field(description="`keep` or `off`: what becomes of a machine that runs by then")
+    taken: list[int] = Field(default=[], description="the report's `offline` sessions that need not be told again")
+
+
+class FobListBody(Body):
+    """Whose fobs may start a machine while the server does not answer."""
+
+    machine: str
+    revision: int = Field(description="another one for another content; it rises")
+    lifetime_seconds: float = Field(description="for how long it is good")
+    oops: bool
+    lock: bool
+    fobs: list[str] = Field(
+        description="of each fob in its normal form the first 6 bytes of its HMAC-SHA256 with the reader's key, as "
+        "hexadecimal digits; none while the machine is oopsed or locked out; at most 500, or none"
+    )
 
 
 class OutputsBody(Body):
@@ -34,6 +56,17 @@ class OutputsBody(Body):
         description="only there, false, where the report's nonce was an old one or missing: the report does not count, "
         "nothing is to start by this reply, and the reader reports again at once",
     )
+    list_revision: int | None = Field(
+        None,
+        serialization_alias="list",
+        exclude_if=lambda revision: revision is None,
+        description="for a reader with a key and `offline.list` alone: the revision of its list as it is now",
+    )
+    offline: OfflineRulesBody | None = Field(
+        None,
+        exclude_if=lambda rules: rules is None,
+        description="for firmware that says what it is alone, where machines.json has `offline`",
+    )
 
 
 class FlagBody(Body):
@@ -43,6 +76,12 @@ class FlagBody(Body):
     source: Source
     by: str | None
     reason: str | None
+
+
+class DetailsBody(FlagBody):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity
 
 
 class SessionBody(Body):
@@ -60,6 +99,10 @@ class SessionBody(Body):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TelemetryBody(Body):
     """What the reader last said of itself."""
 
@@ -69,6 +112,8 @@ class TelemetryBody(Body):
     internal_temperature_c: float | None
     amps: float
     second_relay_state: bool | None
+    firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
+    poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
 
 
 class MachineBody(Body):
@@ -84,12 +129,23 @@ class MachineBody(Body):
     second_relay: bool
     oops: FlagBody | None
     lock: FlagBody | None
+    lock_pending: FlagBody | None = Field(
+        None,
+        exclude_if=lambda flag: flag is None,
+        description="only there while the machine is to be locked out when its session ends",
+    )
     session: Annotated[SessionBody | None, BeforeValidator(SessionBody.of)]
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    details: DetailsBody | None = Field(
+        None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+    )
     refused: str | None = Field(
-        None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
+        None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"
+    )
+    obeyed_after: float | None = Field(
+        None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
     )
 
 

@@ -85,6 +85,11 @@ MACHINE_GAUGES: tuple[MachineGauge, ...] = (
         lambda m: m.state.lock is not None,
     ),
     _gauge(
+        "mac_machine_lock_pending",
+        "Whether the machine is to be locked out when its session ends.",
+        lambda m: m.state.lock_pending is not None,
+    ),
+    _gauge(
         "machine_override_login_state",
         "Whether an override session runs: somebody repairs an oopsed or locked machine.",
         lambda m: m.state.session is not None and m.state.session.kind is SessionKind.OVERRIDE,

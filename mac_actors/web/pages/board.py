@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +18,11 @@ import bottle
 from mac_actors.core import wording
 from mac_actors.core.inputs import COMMANDS
 from mac_actors.core.text import one_line
+from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
-from mac_actors.web.api.request_models import AdminBody
+from mac_actors.web.api.request_models import LockBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log, wants_page
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
@@ -101,7 +103,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             raise RequestRefused(422, f"action: expected one of {', '.join(BUTTONS)}")
         if "reason" not in form:  # the button of a tile, without the script that asks for the reason
             return render("command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action])
-        text, good = _carry_out(fleet, name, action, form["reason"], viewer.by)
+        text, good = _carry_out(fleet, name, action, form, viewer.by)
         board.refresh()
         if wants_page(bottle.request.environ):
             return see_other(f"/?said={notes.keep(text)}")
@@ -121,13 +123,16 @@ def _cursor(board: Board, view: BoardView) -> str:
     return f"{board.epoch}-{view.version}"
 
 
-def _carry_out(fleet: MachineFleet, name: str, action: str, reason: str, by: str | None) -> tuple[str, bool]:
+def _carry_out(
+    fleet: MachineFleet, name: str, action: str, form: Mapping[str, str], by: str | None
+) -> tuple[str, bool]:
     """Carry the command out; returns what came of it in words, and whether it is all as it was wished."""
-    body = parse_fields(AdminBody, {"reason": reason, "by": by})
+    body = parse_fields(LockBody, {"reason": form["reason"], "by": by, "when": form.get("when")})
     answer = fleet.ask(name, body.command(COMMANDS[action]))
     text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
     if not answer.outcomes:
-        text = f"{fleet.snapshot(name).display_name} {BUTTONS[action].in_vain}: nothing was changed."
+        in_vain = "was to be locked out already" if Already.LOCK_PENDING in answer.already else BUTTONS[action].in_vain
+        text = f"{fleet.snapshot(name).display_name} {in_vain}: nothing was changed."
     return (text, True) if answer.durable else (f"{text} {NOT_DURABLE}", False)
 
 

@@ -159,6 +159,18 @@ def test_commands_are_carried_out_and_said(guarded: Running) -> None:
     assert guarded.fleet.snapshot("laser").status == "idle"
 
 
+def test_a_lock_may_wait_for_the_end_of_a_session(guarded: Running) -> None:
+    admin = Admin(guarded)
+    guarded.outputs("laser", ANN)
+    reply = admin.command("laser", "lock", reason="lens", when="free")
+    assert "will be locked out for maintenance once it is free" in reply.json["said"]
+    assert "To be locked out once it is free: <bdi" in guarded.request("GET", "/").body.decode()
+    again = admin.command("laser", "lock", reason="lens", when="free")
+    assert "was to be locked out already: nothing was changed." in again.json["said"]
+    assert "will not be locked out" in admin.command("laser", "clear").json["said"]
+    guarded.outputs("laser", "")
+
+
 def test_a_command_of_a_browser_without_the_script_leads_back_and_is_said_once(guarded: Running) -> None:
     admin = Admin(guarded)
     asked = post_form(guarded, "/board/machines/laser", {**admin.headers, **BROWSER}, csrf=admin.csrf, action="lock")

@@ -283,6 +283,7 @@
     go.textContent = about.dataset.label;
     error.textContent = said.textContent = '';
     form.reset();
+    by('command-when').hidden = command.action !== 'lock';
     dialog.showModal();
     form.elements.reason.focus();
   });
@@ -305,6 +306,7 @@
       const body = new URLSearchParams(new FormData(by('commands')));
       body.set('action', command.action);
       body.set('reason', form.elements.reason.value);
+      if (form.elements.when.checked) body.set('when', form.elements.when.value);
       const reply = await fetch(command.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
         .catch(() => { throw new Error('The server does not answer: look at the board before you try again.'); });
       const answer = await reply.json()

@@ -47,6 +47,7 @@ No machines are configured: <code>machines.json</code> is empty.\\
     <h2 id="command-title"></h2>
     <p id="command-effect" class="muted"></p>
     <p class="field"><label>Reason (everybody sees it) <input name="reason" maxlength="1000" autocomplete="off"></label></p>
+    <p id="command-when" class="field"><label><input type="checkbox" name="when" value="free"> Only once it is free: a running session goes on</label></p>
     <p id="command-error" class="say bad" role="alert"></p>
     <p class="buttons"><button class="main" value="go"></button> <button value="cancel" formnovalidate>Cancel</button></p>
   </form>

@@ -8,7 +8,7 @@
 <div class="two">
 <section class="tile {{content.state}} now" aria-label="State now">
 % include('state.tpl', content=content)
-% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):
+% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock), ('To be locked out once it is free', machine.lock_pending)):
 %   if flag:
   <p class="long"><b>{{word}}</b>\\
 %     if flag.reason:
@@ -16,6 +16,13 @@
 %     end
 <br><span class="by">{{!clock(flag.since)}}<bdi>{{origin(flag.source, flag.by)}}</bdi></span></p>
 %   end
+% end
+% if machine.details:
+  <p class="long"><b>{{machine.details.severity.capitalize()}}</b>\\
+%   if machine.details.reason:
+: <bdi>{{machine.details.reason}}</bdi>\\
+%   end
+<br><span class="by">{{!clock(machine.details.since)}}<bdi>{{origin(machine.details.source, machine.details.by)}}</bdi></span></p>
 % end
 % if machine.session:
 %   who = machine.session.full_name or 'A member'
@@ -51,6 +58,11 @@ none yet
 % end
 % if t.uptime is not None:
     <div><dt>Running for</dt><dd>{{duration(t.uptime)}}</dd></div>
+% end
+% from mac_actors.core.text import reader_text
+% told = reader_text(t.firmware, t.poke, machine.obeyed_after) if viewer.admin else None
+% if told:
+    <div><dt>Firmware</dt><dd><bdi>{{told}}</bdi></dd></div>
 % end
   </dl>
 </section>

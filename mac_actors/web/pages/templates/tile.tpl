@@ -25,6 +25,16 @@
 <p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></p>
 %   end
 % end
+% if machine.details:
+<p class="why"><b>{{machine.details.severity.capitalize()}}\\
+%   if machine.details.reason:
+: \\
+%   end
+</b><bdi title="{{machine.details.reason or ''}}">{{machine.details.reason or ''}}</bdi></p>
+%   if signed:
+<p class="by"><bdi>{{origin(machine.details.source, machine.details.by).lstrip(', ')}}</bdi></p>
+%   end
+% end
 % if machine.session and (machine.session.full_name or content.state != 'in_use'):
 <p class="runs">\\
 %   who = machine.session.full_name
@@ -34,6 +44,13 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 <bdi>{{who}}</bdi>\\
 %   else:
 <bdi>{{who or 'Someone'}}</bdi> runs it by override, for repair\\
+%   end
+</p>
+% end
+% if machine.lock_pending:
+<p class="note">To be locked out once it is free\\
+%   if machine.lock_pending.reason:
+: <bdi title="{{machine.lock_pending.reason}}">{{machine.lock_pending.reason}}</bdi>\\
 %   end
 </p>
 % end
@@ -52,7 +69,7 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 % end
 % if kind == 'admin':
 <p class="commands">
-%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.oops or machine.lock)):
+%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.clearable)):
 %     if possible:
 <button form="commands" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
 %     end
