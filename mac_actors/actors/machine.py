@@ -200,6 +200,8 @@ class MachineActor(MacActor):
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
+        if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
+            raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:

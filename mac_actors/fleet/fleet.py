@@ -27,8 +27,8 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
-from mac_actors.core.notices import Channel, Notice
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.notices import Channel, Notice, notices
+from mac_actors.core.outcomes import Outcome, Reported
 from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
@@ -47,6 +47,7 @@ from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
+from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 
@@ -226,6 +227,17 @@ class MachineFleet(AnyFleet):
         """Return what the reader of the machine with exactly this name does then."""
         machine = self.configuration.machines.get(name)
         return machine.offline if machine else Offline()
+
+    def report_problem(self, name_or_alias: str, text: str, by: str | None = None) -> None:
+        """Write in the journal, and tell the admins, that somebody says that something is wrong with a machine.
+
+        Nothing changes by it. Raises :class:`UnknownMachine`.
+        """
+        config, state = self.supervisor.published[self.find(name_or_alias)]
+        said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
+        told = notices(said, state) if self.notifier else ()
+        self.journal.record(Record(rows=((journal_row(said), told),)))
+        self._announce((said,))
 
     # seeing
 
