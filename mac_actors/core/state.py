@@ -21,6 +21,7 @@ class Source(StrEnum):
     HTTP = "http"
     CLI = "cli"
     REPL = "repl"
+    MQTT = "mqtt"
     SERVER = "server"
     """The server itself, which locks a machine whose stored state it can't read."""
 

@@ -20,6 +20,7 @@ SOURCES = {
     Source.HTTP: "HTTP",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
+    Source.MQTT: "MQTT",
     Source.SERVER: "the server itself",
 }
 
