@@ -128,7 +128,7 @@ class MachineActor(MacActor):
                 self._outputs = outputs(config, self._state)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
-                    self._context.poker.poke(self._config.name)
+                    self._context.poker.poke(self._config)
                 return answer
             case SaveTelemetry():
                 if self._state.last_checkin != self._saved_checkin:
@@ -176,7 +176,8 @@ class MachineActor(MacActor):
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot.of(self._config, self._state, _now(), self._context.refused.get(self._config.name))
+        context, name = self._context, self._config.name
+        return Snapshot.of(self._config, self._state, _now(), context.refused.get(name), context.poker.took.get(name))
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
@@ -196,6 +197,8 @@ class MachineActor(MacActor):
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
+        if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
+            raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:
@@ -216,13 +219,15 @@ class MachineActor(MacActor):
         self._context.published[self._config.name] = (self._config, decision.state)
         if decision.outcomes:
             self._context.announce(decision.outcomes)
+        for refused in decision.refused:
+            self._context.notify(f"{self._config.display_name}: {refused}.")
         if isinstance(given, Command):
             stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
-            self._context.poker.poke(self._config.name, stops=stops and had_power)
+            self._context.poker.poke(self._config, stops=stops and had_power)
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
-            self._context.poker.poke(self._config.name)  # a report ended the session that a lock had waited for
-        answer = Answer(self._outputs, decision.outcomes, decision.already)
-        if self._written is not None and (decision.changed or decision.already):
+            self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
+        answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
+        if self._written is not None and (decision.changed or decision.already or decision.offline):
             # what is so already, too, counts as done only once it is on disk
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer

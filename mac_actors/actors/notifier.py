@@ -18,8 +18,8 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
-from mac_actors.core.notices import Channel, ThreadKey, text_in
-from mac_actors.core.wording import end_text
+from mac_actors.core.notices import Channel, Standing, ThreadKey, standing, text_in
+from mac_actors.core.state import MachineState
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.records import Record, Thread, Waiting
 
@@ -56,8 +56,8 @@ class Chat(Protocol):
         Raises :class:`ChatError` when the post was not taken, or may not have been.
         """
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
-        """Have a post of one notice, whose ``text`` this is, say how the matter ended.
+    def show(self, channel: Channel, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
+        """Have a post of one notice, whose ``text`` this is, show how its matter stands.
 
         Raises :class:`ChatError` when it may be taken later.
         """
@@ -77,7 +77,7 @@ class PrintedChat:
         for notice in notices:
             self._write(f"{notice.at.astimezone():%H:%M:%S}  [{channel} channel]  {notice.text}")
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+    def show(self, channel: Channel, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Do nothing: what is printed stays."""
 
 
@@ -117,9 +117,10 @@ class ChannelNotifier(Outlet):
         self._taken = 0  # id of the last notice that the chat took; its row may still be in the outbox
         self._urgent: deque[Waiting] = deque(maxlen=100)
         self._threads: dict[ThreadKey, Thread] = {}
-        self._ended = journal.store.unsettled(channel)  # whose posts are to say so; some may not have ended at all
-        self._settle_at = 0.0
-        self._settling = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
+        self._stale = dict.fromkeys(journal.store.unsettled(channel))  # whose posts are to be looked at, in order
+        self._shown: dict[ThreadKey, Standing] = {}
+        self._show_at = 0.0
+        self._showing = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._update_limiter = RateLimiter(SLOWER * chat.seconds_per_post)
         super().__init__(f"{channel} notifier", f"{channel} channel")
@@ -138,7 +139,7 @@ class ChannelNotifier(Outlet):
             try:
                 waiting = self._next()
                 if not waiting:
-                    if not self._settle_one():
+                    if not self._show_one():
                         return
                     continue
                 if self._stopping.wait(self._rate_limiter.delay()):
@@ -152,31 +153,36 @@ class ChannelNotifier(Outlet):
             self._well()
             backoff.reset()
 
-    def _settle_one(self) -> bool:
-        """Have one post say how its matter ended, when no notice waits; whether there is more to do now."""
-        if not self._ended or time.monotonic() < self._settle_at:
+    def _show_one(self) -> bool:
+        """Have one post show how its matter stands, when no notice waits; whether there is more to do now."""
+        key = next(iter(self._stale), None)
+        if key is None or time.monotonic() < self._show_at:
             return False
-        thread = self._thread(self._ended[:1])
-        begun, cleared = self._journal.store.story(self._ended[0])
-        if not (thread and thread.unsettled and begun and cleared):
-            del self._ended[0]
+        store, thread = self._journal.store, self._thread((key,))
+        begun, cleared = store.story(key)
+        state = store.load_state(key.machine)
+        shown = standing(self.channel, key, state if isinstance(state, MachineState) else None, cleared)
+        if not (thread and thread.unsettled and begun) or shown == self._shown.get(key, Standing()):
+            del self._stale[key]
             return True
-        end = end_text(thread.key.since, cleared, names=self.channel is Channel.CONTROL)
         try:
-            self._chat.settle(self.channel, thread.post, text_in(self.channel, begun), end)
+            self._chat.show(self.channel, thread.post, text_in(self.channel, begun), key, shown)
         except ChatError as error:
-            log.debug("a post in the %s channel can't say yet how its matter ended: %s", self.channel, error)
-            return self._settle_after(self._settling.next() if error.retry_after is None else error.retry_after)
-        self._remember([thread._replace(unsettled=False)])
-        self._settling.reset()
-        del self._ended[0]
-        return self._settle_after(self._update_limiter.delay())
+            log.debug("a post in the %s channel can't show yet how its matter stands: %s", self.channel, error)
+            return self._show_after(self._showing.next() if error.retry_after is None else error.retry_after)
+        self._shown[key] = shown
+        if shown.over:
+            del self._shown[key]
+            self._remember([thread._replace(unsettled=False)])
+        self._showing.reset()
+        del self._stale[key]
+        return self._show_after(self._update_limiter.delay())
 
-    def _settle_after(self, seconds: float) -> bool:
+    def _show_after(self, seconds: float) -> bool:
         """Go on in so many seconds; whether that is now. Notices don't wait for it."""
         if seconds <= 0:
             return True
-        self._settle_at = time.monotonic() + seconds
+        self._show_at = time.monotonic() + seconds
         self.wake_after(seconds)
         return False
 
@@ -209,7 +215,7 @@ class ChannelNotifier(Outlet):
         self._taken = waiting[-1].id
         opened = [Thread(n.opens, self.channel, post, alone, root) for n in waiting if n.opens and post]
         self._remember(opened, sent=tuple(n.id for n in waiting))
-        self._ended += (key for n in waiting for key in n.closes)
+        self._stale |= dict.fromkeys(key for n in waiting for key in (*n.closes, *n.within))
 
     def _remember(self, threads: list[Thread], sent: tuple[int, ...] = ()) -> None:
         self._threads.update((thread.key, thread) for thread in threads)

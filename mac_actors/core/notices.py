@@ -10,7 +10,7 @@ from typing import Self
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import Flag, MachineState
-from mac_actors.core.wording import full_text, public_text, summary_text
+from mac_actors.core.wording import details_text, end_text, full_text, lock_text, public_text, summary_text
 
 
 class Channel(StrEnum):
@@ -56,7 +56,32 @@ class Notice:
     closes: tuple[ThreadKey, ...] = ()
     """The threads that this notice ends, the older first."""
     within: tuple[ThreadKey, ...] = ()
-    """The threads of what goes on at the machine, the older first; the notice is posted in one of them."""
+    """The threads of what goes on at the machine, the older first: the notice is posted in one of them, and their first
+    posts show how it stands.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the post of an oops or a lock shows beneath its text; ``locked``: of an oops, that there is a lock, too."""
+
+    lines: tuple[str, ...] = ()
+    locked: bool = False
+    over: bool = False
+
+
+def standing(channel: Channel, key: ThreadKey, state: MachineState | None, cleared: o.Cleared | None) -> Standing:
+    """Return how an oops or a lock stands: what ended it, else what was said of it since."""
+    names = channel is Channel.CONTROL
+    if cleared:
+        return Standing((end_text(key.since, cleared, names=names),), over=True)
+    flag = (state.oops if key.flag == "oops" else state.lock) if state else None
+    if state is None or flag is None or flag.since != key.since:
+        return Standing()
+    lock = state.lock if key.flag == "oops" else None
+    details = details_text(state.details, names=names) if state.details else ""
+    lines = (f"{details[:1].upper()}{details[1:]}." if details else "", lock_text(lock, names=names) if lock else "")
+    return Standing(tuple(filter(None, lines)), locked=lock is not None)
 
 
 def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice, ...]:
@@ -70,11 +95,11 @@ def notices(outcome: Outcome, state: MachineState | None = None) -> tuple[Notice
             return _both(outcome, ThreadKey(machine, "oops", flag.since), within=within)
         case o.LockSet(machine=machine, flag=flag):
             return _both(outcome, ThreadKey(machine, "lock", flag.since), within=within)
-        case o.LockPending() | o.PendingCleared():
+        case o.LockPending() | o.PendingCleared() | o.DetailsAdded():
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
-            return _both(outcome, closes=_keys(machine, oops, lock))
-        case o.SessionStarted() | o.SessionRefused() | o.OverTime() | o.SessionEnded() | o.Rebooted():
+            return _both(outcome, closes=_keys(machine, oops, lock), within=within)
+        case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.OverTime() | o.Rebooted() | o.Reported():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
         case o.UserChanged():
             return (Notice(Channel.CONTROL, full_text(outcome)),)

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ class EndReason(StrEnum):
     IDLE = "idle"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
+    OFFLINE = "offline"
+    """At the reader alone, while the server was away."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -144,7 +146,10 @@ class CardSeen(MachineOutcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(MachineOutcome):
-    """A session ended because its card went, or its machine was removed from the configuration."""
+    """A session ended because its card went, or its machine was removed from the configuration.
+
+    One of kind ``offline`` is told of later: ``at`` is when it was over, and it says nothing of the machine's state.
+    """
 
     ended: Ended
 
@@ -181,6 +186,18 @@ class LockSet(MachineOutcome):
     flag: Flag
     ended: Ended | None
     card: Person | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DetailsAdded(MachineOutcome):
+    """Somebody said what is wrong with a machine that is oopsed or locked out."""
+
+    details: Details
+
+    @property
+    def origin(self) -> Details:
+        """Who said it, from where, and what."""
+        return self.details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -282,6 +299,16 @@ class AuthorizationWithdrawn(UserChanged):
     until: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Reported(MachineOutcome):
+    """Somebody said on the machine's page that something is wrong with it; ``by`` as they called themselves. Nothing
+    changes by it.
+    """
+
+    text: str
+    by: str | None = None
+
+
 class _Kind(NamedTuple):
     """A word for outcomes of a type; where the type has several words, the first that ``fits``."""
 
@@ -301,9 +328,11 @@ _KINDS = (
     _Kind("lock_set", LockSet),
     _Kind("lock_pending", LockPending),
     _Kind("lock_pending_cleared", PendingCleared),
+    _Kind("details", DetailsAdded),
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),
+    _Kind("reported", Reported),
     _Kind("power_on", PowerChanged, lambda changed: changed.on),
     _Kind("power_off", PowerChanged),
     _Kind("user_added", UserAdded),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.outputs import relay_on, second_relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, MachineState, Session, Status, Telemetry
+from mac_actors.core.state import Details, Flag, MachineState, Session, Status, Telemetry
 
 ONLINE_WITHIN = timedelta(seconds=60)
 """A machine is online while its reader's last report is no older than this."""
@@ -35,11 +35,24 @@ class Snapshot(Readable):
     telemetry: Telemetry
     last_checkin: datetime | None
     last_update: datetime | None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
+    obeyed_after: float | None = field(default=None, compare=False)
+    """Seconds from the last command that its reader has learned of to the report by which it did."""
 
     @classmethod
-    def of(cls, config: MachineConfig, state: MachineState, now: datetime, refused: str | None = None) -> Snapshot:
+    def of(
+        cls,
+        config: MachineConfig,
+        state: MachineState,
+        now: datetime,
+        refused: str | None = None,
+        obeyed_after: float | None = None,
+    ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
             name=config.name,
@@ -53,11 +66,16 @@ class Snapshot(Readable):
             oops=state.oops,
             lock=state.lock,
             lock_pending=state.lock_pending,
+            details=state.details,
             session=state.session,
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
+            area=config.area,
+            description=config.description,
+            link=config.link,
             refused=refused,
+            obeyed_after=obeyed_after,
         )
 
     @property
@@ -74,6 +92,7 @@ class Snapshot(Readable):
             oops=self.oops and self.oops.without_names(),
             lock=self.lock and self.lock.without_names(),
             lock_pending=self.lock_pending and self.lock_pending.without_names(),
+            details=self.details and self.details.without_names(),
             session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from mac_actors.core.config import Limits, normalize_fob
 from mac_actors.core.readable import Readable
@@ -19,6 +20,8 @@ class Source(StrEnum):
     BUTTON = "button"
     SLACK = "slack"
     HTTP = "http"
+    BOARD = "board"
+    """The buttons of the web pages."""
     CLI = "cli"
     REPL = "repl"
     MQTT = "mqtt"
@@ -32,6 +35,8 @@ class SessionKind(StrEnum):
     AUTHORIZED = "authorized"
     WARN_ONLY = "warn_only"
     OVERRIDE = "override"
+    OFFLINE = "offline"
+    """By the reader itself, from its list, while the server was away. It is told of afterwards."""
 
 
 class Refusal(StrEnum):
@@ -73,6 +78,13 @@ class SecondDecision(StrEnum):
     DENIED = "denied"
 
 
+class Severity(StrEnum):
+    """How bad it is, as whoever found it says."""
+
+    UNUSABLE = "unusable"
+    WITH_CARE = "usable with care"
+
+
 class Status(StrEnum):
     """A machine's state in one word."""
 
@@ -106,9 +118,16 @@ class Flag(Readable):
         """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
         return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
 
-    def without_names(self) -> Flag:
+    def without_names(self) -> Self:
         """Return it without saying who."""
         return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Details(Flag):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity = Severity.UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -154,7 +173,7 @@ class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading".
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
-    every report of it, ``poke`` is the UDP port at which it takes pokes (:mod:`mac_actors.actors.poker`).
+    every report of it, ``poke`` is the UDP port at which it takes pokes (``actors/poker.py``).
     ``measures``: whether ``amps`` was measured; otherwise it is 0.
     """
 
@@ -168,6 +187,8 @@ class Telemetry(Readable):
     boot: int | None = None
     count: int | None = None
     poke: int | None = None
+    list_revision: int | None = None
+    """Of the list that the reader keeps for when the server is away."""
     measures: bool = field(default=True, repr=False)
 
 
@@ -181,13 +202,16 @@ class MachineState(Readable):
     ``lock_pending`` is a lock that falls when the running session ends.
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
     said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
-    last report came, on the clock of the process that heard it (:func:`resumed`).
+    last report came, on the clock of the process that heard it (:func:`resumed`). ``offline_taken`` are the latest
+    sessions of its reader's own that are in the journal, by boot and id, so that none gets there twice.
     """
 
     status_since: datetime
     oops: Flag | None = None
     lock: Flag | None = None
     lock_pending: Flag | None = None
+    details: Details | None = None
+    """The last that were given; until neither oops nor lock is left."""
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY
@@ -195,6 +219,7 @@ class MachineState(Readable):
     last_update: datetime | None = None
     always_enabled: bool = False
     last_arrival: float | None = field(default=None, repr=False, compare=False)
+    offline_taken: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def what_people_did(self) -> tuple[object, ...]:
@@ -204,7 +229,7 @@ class MachineState(Readable):
     @property
     def durable(self) -> tuple[object, ...]:
         """What must be on disk before it counts."""
-        return (*self.what_people_did, self.always_enabled, self.status_since)
+        return (*self.what_people_did, self.always_enabled, self.status_since, self.offline_taken)
 
     @property
     def flagged(self) -> bool:

@@ -4,10 +4,11 @@ The rules of a reader's report, in this order:
 
 1. *Order*: one that was sent before the last one changes nothing.
 2. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
-3. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
-4. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
+3. *Offline sessions*, which the reader had by itself: each is told of once. Whose session ran before is over.
+4. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
+5. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
-5. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
+6. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
 A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
@@ -17,17 +18,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import (
+    AddDetails,
+    Clear,
+    Command,
+    Configured,
+    Input,
+    Lock,
+    OfflineSession,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
 from mac_actors.core.limits import cut_by, hold_to_limits
+from mac_actors.core.offline import TAKEN_KEPT, ended_offline
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     LockPending,
@@ -49,6 +66,7 @@ from mac_actors.core.reports import LATE_SECONDS, arrival, elapsed, has_rebooted
 from mac_actors.core.state import (
     KEPT_REFUSALS,
     Card,
+    Details,
     Flag,
     MachineState,
     Refusal,
@@ -69,6 +87,8 @@ class Already(StrEnum):
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
     LOCK_PENDING = "lock_pending"
+    OVER = "over"
+    """The oops or lock that the details belong to is over."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,13 +96,16 @@ class Decision(Readable):
     """The new state, what came of the input, and what was already so.
 
     ``changed`` is whether there is an outcome, or anything but telemetry and the time of the last check-in
-    moved: what must be on disk before it counts.
+    moved: what must be on disk before it counts. ``offline`` are the ids of a report's offline sessions that need not
+    be told again, ``refused`` says of which there is nothing in the journal, and why.
     """
 
     state: MachineState
     outcomes: tuple[Outcome, ...] = ()
     already: tuple[Already, ...] = ()
     changed: bool = False
+    offline: tuple[int, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def decide(
@@ -106,7 +129,7 @@ def decide(
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
         is_limited = state.session is not None and state.session.limits is not None
-        if is_heartbeat(state, given) and not rebooted and not is_limited:
+        if is_heartbeat(state, given) and not (rebooted or given.offline or is_limited):
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -134,6 +157,8 @@ class _Draft:
         self.now = now
         self.outcomes: list[Outcome] = []
         self.already: list[Already] = []
+        self.offline: list[int] = []
+        self.refused: list[str] = []
         self._common = {"machine": config.name, "display_name": config.display_name, "at": at}
 
     def decision(self, before: MachineState) -> Decision:
@@ -144,7 +169,9 @@ class _Draft:
         if now.status is not before.status:
             now = replace(now, status_since=self.at)
         changed = bool(self.outcomes) or now.durable != before.durable
-        return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
+        return Decision(
+            now, tuple(self.outcomes), tuple(self.already), changed, tuple(self.offline), tuple(self.refused)
+        )
 
     def apply(self, given: Input) -> None:
         match given:
@@ -158,6 +185,8 @@ class _Draft:
                 self.clear(given, oops=False, lock=True)
             case Clear():
                 self.clear(given, oops=True, lock=True)
+            case AddDetails():
+                self.add_details(given)
             case Configured():
                 self.configured()
             case Removed():
@@ -175,6 +204,8 @@ class _Draft:
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
             self.lock_if_due()
+        for session in report.offline:
+            self.offline_session(report, session)
         if report.oops and self.state.oops is None:
             self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
@@ -188,8 +219,23 @@ class _Draft:
         else:
             self.insert(report.fob, Refusal.OOPSED if report.oops else hold)
 
-    def take_out(self, reason: EndReason) -> None:
-        ended = self.end_session(reason)
+    def offline_session(self, report: Report, session: OfflineSession) -> None:
+        self.offline.append(session.id)
+        key = (report.telemetry.boot or 0, session.id)
+        if key in self.state.offline_taken:
+            return
+        self.change(offline_taken=(*self.state.offline_taken, key)[-TAKEN_KEPT:])
+        ended = ended_offline(self.directory, report, session)
+        if isinstance(ended, str):
+            self.refused.append(ended)
+            return
+        running = self.state.session
+        if running is not None and running.since < ended.since:  # its card was taken out before
+            self.take_out(EndReason.CARD_REMOVED, (ended.since - running.since).total_seconds())
+        self.emit(SessionEnded, at=ended.since + timedelta(seconds=ended.seconds), ended=ended)
+
+    def take_out(self, reason: EndReason, most: float = inf) -> None:
+        ended = self.end_session(reason, most)
         self.change(card=None)
         if ended:
             self.emit(SessionEnded, ended=ended)
@@ -278,6 +324,19 @@ class _Draft:
         self.change(lock=flag, lock_pending=None)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
 
+    def add_details(self, command: AddDetails) -> None:
+        flags = [flag for flag in (self.state.oops, self.state.lock) if flag]
+        if not any(command.about in {None, flag.since} for flag in flags):
+            self.already.append(Already.OVER)
+            return
+        incident = min(flag.incident or flag.since for flag in flags)
+        origin = (command.source, command.by, command.reason, command.public_reason)
+        details = Details(command.at, *origin, incident, command.severity)
+        if details == self.state.details:  # the same once more
+            return
+        self.change(details=details)
+        self.emit(DetailsAdded, details=details)
+
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
@@ -297,6 +356,8 @@ class _Draft:
             lock=None if lifted_lock else self.state.lock,
             lock_pending=None if pending else self.state.lock_pending,
         )
+        if not self.state.flagged:
+            self.change(details=None)
         self.emit(
             Cleared if lifted_oops or lifted_lock else PendingCleared,
             oops=lifted_oops,
@@ -330,15 +391,15 @@ class _Draft:
         self.state = replace(self.state, **parts)
 
     def emit(self, kind: Callable[..., Outcome], **facts: object) -> None:
-        self.outcomes.append(kind(**self._common, **facts))
+        self.outcomes.append(kind(**{**self._common, **facts}))
 
-    def end_session(self, reason: EndReason) -> Ended | None:
+    def end_session(self, reason: EndReason, most: float = inf) -> Ended | None:
         session = self.state.session
         if session is None:
             return None
         self.change(session=None)
         person = Person(session.account_id, session.full_name)
-        return Ended(person, session.kind, session.since, session.seconds(self.now), reason)
+        return Ended(person, session.kind, session.since, min(session.seconds(self.now), most), reason)
 
     def card_holder(self) -> Person | None:
         return _person(self.directory.find(self.state.card.fob)) if self.state.card else None

@@ -11,13 +11,14 @@ from datetime import datetime
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, local_time, one_line
 
 SOURCES = {
     Source.BUTTON: "the button at the machine",
     Source.SLACK: "Slack",
     Source.HTTP: "HTTP",
+    Source.BOARD: "the board",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
     Source.MQTT: "MQTT",
@@ -48,6 +49,7 @@ _LOGINS = {
     SessionKind.AUTHORIZED: "logged in",
     SessionKind.WARN_ONLY: "logged in WITHOUT authorization (warn only)",
     SessionKind.OVERRIDE: "logged in by OVERRIDE of the oops or lock-out",
+    SessionKind.OFFLINE: "logged in without the server",
 }
 
 
@@ -82,13 +84,13 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
 
 
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
+    if isinstance(outcome, o.UserChanged):
+        return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
     sentence = _sentence(outcome, by, also, names)
-    if outcome.machine is None:
-        return sentence
     return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
+def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa: PLR0912 - one for each outcome
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
@@ -111,12 +113,14 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.LockPending(flag=flag, user=user):
             until = f" {_who(user, names)}'s session goes on." if names else ""
             return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
+        case o.DetailsAdded(details=details):
+            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
         case o.Cleared():
             return _cleared(outcome, by, names)
-        case o.UserChanged():
-            return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+        case o.Reported(text=text, by=who):
+            return _problem(text, who) if names else "a problem was reported."
         case _:
             return _more(outcome, names)
 
@@ -154,6 +158,11 @@ def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
     return f"an admin ({found.by})" if found.by else "an admin"
 
 
+def _problem(text: str, by: str | None) -> str:
+    said = f": {one_line(text).rstrip('.')}" if text else ""
+    return f"a problem was reported{f', by {by}' if by else ''}{said}."
+
+
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
     if isinstance(outcome, o.PendingCleared):
         return f"will not be locked out for maintenance after all{by}{_reason(outcome, names)}."
@@ -171,8 +180,24 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
 
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
     """Say in the notice of an oops or lock of ``since`` how it ended: who, after how long, when, why."""
-    who = (f" by {cleared.by}" if cleared.by else f" from {SOURCES[cleared.source]}") if names else ""
-    return f"Cleared{who} after {_lasted(since, cleared)}, {local_time(cleared.at)}{_reason(cleared, names)}."
+    when = f"after {_lasted(since, cleared)}, {local_time(cleared.at)}"
+    return f"Cleared{_by(cleared, names)} {when}{_reason(cleared, names)}."
+
+
+def lock_text(lock: Flag, *, names: bool) -> str:
+    """Say in the notice of an oops that the machine is locked out, too: ``Locked out by Ann.``"""
+    return f"Locked out{_by(lock, names)}."
+
+
+def details_text(details: Details, *, names: bool) -> str:
+    """Say what is wrong with a machine, and how bad it is: ``usable with care, by Ann: bearing is loud``."""
+    by = f", by {details.by}" if names and details.by else ""
+    return f"{details.severity}{by}{_reason(details, names)}"
+
+
+def _by(origin: Flag | o.Cleared, names: bool) -> str:
+    """Return by whom something was done, else from where; nothing where names are hidden."""
+    return (f" by {origin.by}" if origin.by else f" from {SOURCES[origin.source]}") if names else ""
 
 
 def origin(source: Source, by: str | None) -> str:
@@ -207,6 +232,8 @@ _END_REASONS = {
 
 
 def _ended(ended: o.Ended, names: bool) -> str:
-    override = " override" if ended.kind is SessionKind.OVERRIDE else ""
+    kind = f" {ended.kind}" if ended.kind in {SessionKind.OVERRIDE, SessionKind.OFFLINE} else ""
     why = _END_REASONS.get(ended.reason, "")
-    return f"{_who(ended.user, names)}'s{override} session ended after {duration(ended.seconds)}{why}"
+    if ended.reason is o.EndReason.OFFLINE:
+        why = f" (without the server, from {local_time(ended.since)})"
+    return f"{_who(ended.user, names)}'s{kind} session ended after {duration(ended.seconds)}{why}"

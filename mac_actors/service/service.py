@@ -13,6 +13,7 @@ from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.service.logs import lines_left_out
 from mac_actors.settings import Settings
+from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.files import load
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
@@ -22,6 +23,7 @@ from mac_actors.web.server.tls import Tls
 from mac_actors.webhooks.sender import send
 
 if TYPE_CHECKING:
+    from mac_actors.esphome.native_api import NativeApi
     from mac_actors.mqtt.bridge import MqttBridge
     from mac_actors.slack.connection import SlackConnection
 
@@ -49,6 +51,15 @@ def _mqtt_bridge(settings: Settings, fleet: Fleet) -> MqttBridge | None:
     return MqttBridge(settings.mqtt, fleet, names=settings.public_names)
 
 
+def _native_api(settings: Settings, configuration: Configuration) -> NativeApi | None:
+    keys = load_api_keys(settings, configuration.machines)
+    if keys is None:
+        return None
+    from mac_actors.esphome.native_api import NativeApi  # it has asyncio
+
+    return NativeApi(keys)
+
+
 class Service:
     """A running server: :meth:`start` brings everything up, in order; :meth:`stop` down again, the other way round."""
 
@@ -56,6 +67,7 @@ class Service:
         self.settings = settings
         self.configuration = load(settings)
         check_mqtt(settings)
+        self.native_api = _native_api(settings, self.configuration)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.slack = _slack_connection(settings)
         self.mqtt: MqttBridge | None = None
@@ -66,9 +78,12 @@ class Service:
             missing=Watched(settings.missing_readers),
             retention_days=settings.retention_days,
             chat=self.slack.chat if self.slack else chat,
+            restarter=self.native_api,
             send=send,
         )
-        access = Access(settings.tokens, public_names=settings.public_names)
+        if self.native_api:
+            self.native_api.notify = self.fleet.notify
+        access = Access(settings.tokens, self.fleet, public_names=settings.public_names)
         self.app = create_app(self.fleet, access, self.load, self.notes)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
         self.app.metrics.refusals.append(self.server.refusals)
@@ -82,7 +97,10 @@ class Service:
 
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the configuration files anew; ``machines=False``: the users file alone."""
-        return load(self.settings, machines=machines)
+        configuration = load(self.settings, machines=machines)
+        if self.native_api and machines:
+            self.native_api.keys = load_api_keys(self.settings, configuration.machines) or self.native_api.keys
+        return configuration
 
     def reload(self) -> ReloadSummary:
         """Read the files anew and use them, as ``POST /api/reload`` does.
@@ -116,3 +134,5 @@ class Service:
             self.slack.stop()
         self.server.stop()
         self.fleet.close()
+        if self.native_api:
+            self.native_api.close()

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from anyascii import anyascii
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from mac_actors.core.config import Limits, MachineConfig, SecondRelay, User, fold_name, read_fob
+from mac_actors.core.config import Limits, MachineConfig, Offline, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
@@ -50,6 +51,12 @@ def _fob(text: str) -> str:
     return code
 
 
+def _while_away(seconds: float) -> float:
+    if not 10 <= seconds <= 3600:
+        raise ValueError("seconds, 10 to 3600")
+    return seconds
+
+
 def _not_empty(values: list[str]) -> list[str]:
     if not values:
         raise ValueError("at least one authorization")
@@ -66,6 +73,22 @@ def _amps(value: float) -> float:
     if not 0 < value <= 1000:
         raise ValueError("a current in A, more than 0 and no more than 1000")
     return value
+
+
+def _text(text: str) -> str:
+    _readable(text.replace("\n", " "))
+    return text
+
+
+def _link(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and visible(text) == text and " " not in text
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("an address that begins with http:// or https://")
+    return text
 
 
 Label = Annotated[str, AfterValidator(_readable)]
@@ -102,6 +125,27 @@ class SecondRelayEntry(Strict):
         )
 
 
+class OfflineEntry(Strict):
+    """``offline`` of a machine in machines.json."""
+
+    after_seconds: Annotated[float, AfterValidator(_while_away)] = Field(
+        default=60,
+        description="10 to 3600: for so long nobody must have answered the reader, until the two below count.",
+    )
+    list: bool = Field(
+        default=False,
+        description="``true``: the reader keeps a list of the fobs that may run the machine, and lets them. It needs a "
+        "key of its own (``mac-actors readers add``).",
+    )
+    on_loss: Literal["keep", "off"] = Field(
+        default="keep", description="What becomes of a machine that runs by then: it goes on, or is switched off."
+    )
+
+    def offline(self) -> Offline:
+        """Return the core's value for this entry."""
+        return Offline(self.after_seconds, self.list, self.on_loss)
+
+
 class MachineEntry(Strict):
     """One machine of machines.json."""
 
@@ -135,9 +179,22 @@ class MachineEntry(Strict):
         default=False,
         description="``true``: at these limits the session ends and the power goes off, under a running tool too.",
     )
+    area: Annotated[str, StringConstraints(max_length=60), AfterValidator(_readable)] | None = Field(
+        default=None, description="Where it stands, for example ``Woodshop``: a heading and a filter on the board."
+    )
+    description: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_text)] | None = Field(
+        default=None, description="What it is, for its page. Plain text; ``\\n`` begins a new line."
+    )
+    link: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_link)] | None = Field(
+        default=None, description="The address of its manual, ``http://`` or ``https://``, for its page."
+    )
     second_relay: SecondRelayEntry | None = Field(
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
+    )
+    offline: OfflineEntry | None = Field(
+        default=None,
+        description="What its reader does while the server does not answer. Its keys are below.",
     )
     trainers_or: list[Authorization] = Field(
         default=[],
@@ -175,7 +232,11 @@ class MachineEntry(Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            offline=self.offline.offline() if self.offline else Offline(),
             limits=self.limits(),
+            area=self.area,
+            description=self.description,
+            link=self.link,
             trainers_or=frozenset(self.trainers_or),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from mac_actors.settings.variables import (
     Reader,
     Variable,
+    api_key,
+    base_url,
     flag,
     mqtt_broker,
     readable_file,
@@ -75,11 +77,30 @@ MAC_READER_TOKEN = Variable(
     secret,
     "The secret of the readers. While it is not set, reports are open. No spaces, plain ASCII.",
 )
+MAC_READER_API_KEY = Variable(
+    "MAC_READER_API_KEY",
+    api_key,
+    "The key of the native API (``api``, ``encryption``) of all readers whose firmware takes no pokes: an oops or a "
+    "lock-out of a machine that has power restarts its reader (:doc:`readers`). Not set: it stops with the next "
+    "report. Needs ``pip install 'mac-actors[esphome]'``.",
+)
+MAC_READER_API_KEYS = Variable(
+    "MAC_READER_API_KEYS",
+    readable_file,
+    "The same with a key for each reader: a JSON file, machine name → key. A machine that is not in it has that of "
+    "``MAC_READER_API_KEY``, or none.",
+)
 MAC_PUBLIC_NAMES = Variable(
     "MAC_PUBLIC_NAMES",
     flag,
     "``1``: everybody who can reach the server sees users' names. ``0``: only callers with the admins' token do.",
     "0",
+)
+MAC_BASE_URL = Variable(
+    "MAC_BASE_URL",
+    base_url,
+    "The address of the board as people reach it, for example ``https://machines.example.org``. The links that log "
+    "somebody in begin with it (:doc:`people`). Not set: there are none.",
 )
 MAC_TLS_CERT = Variable(
     "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
@@ -155,7 +176,8 @@ MAC_MQTT_COMMANDS = Variable(
 
 FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
-    *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
+    *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
+    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
 )
 SLACK = (
@@ -182,10 +204,14 @@ class Tokens:
 
     admin: str | None = MAC_ADMIN_TOKEN.setting
     reader: str | None = MAC_READER_TOKEN.setting
+    reader_api: str | None = MAC_READER_API_KEY.setting
 
     def __repr__(self) -> str:
         """Say which are set, not what they are."""
-        return f"Tokens(admin={'set' if self.admin else None}, reader={'set' if self.reader else None})"
+        return f"Tokens({', '.join(f'{one.name}={self._shown(one.name)}' for one in fields(self))})"
+
+    def _shown(self, name: str) -> str | None:
+        return "set" if getattr(self, name) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +254,9 @@ class Settings:
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
+    reader_api_keys: Path | None = MAC_READER_API_KEYS.setting
     public_names: bool = MAC_PUBLIC_NAMES.setting
+    base_url: str | None = MAC_BASE_URL.setting
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting

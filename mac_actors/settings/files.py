@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
+from mac_actors.core.signing import read_secret
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
 from mac_actors.settings.environment import Settings
@@ -24,6 +25,7 @@ from mac_actors.settings.problems import excerpt, printed, problem
 from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
@@ -72,12 +74,12 @@ def parse(
 
 
 def _collect(
-    read: Callable[[object, list[str]], dict[Key, Entry]], source: object, label: str, problems: list[str]
-) -> dict[Key, Entry]:
+    read: Callable[[object, list[str]], dict[Key, Value]], source: object, label: str, problems: list[str]
+) -> dict[Key, Value]:
     """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
     found: list[str] = []
     try:
-        return read(_read_json(source) if isinstance(source, Path) else source, found)
+        return read(read_json(source) if isinstance(source, Path) else source, found)
     except ConfigError as error:
         found += error.problems
         return {}
@@ -117,6 +119,30 @@ def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
     return list(entries.values())
 
 
+def reader_keys_of(path: Path) -> dict[str, bytes]:
+    """Return the readers' keys in a file, by machine, as ``{"table-saw": "4f0c2d…"}`` has them.
+
+    Raises :class:`ConfigError` with one line for each mistake; none repeats a key.
+    """
+    problems: list[str] = []
+    keys = _collect(_read_keys, path, "keys", problems)
+    if problems:
+        raise ConfigError(problems)
+    return keys
+
+
+def _read_keys(data: object, problems: list[str]) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    if not isinstance(data, Mapping):
+        raise ConfigError(["expected an object of machines and their keys"])
+    for machine, text in data.items():
+        try:
+            keys[machine] = read_secret(str(text))
+        except ValueError as error:
+            problems.append(f"{machine}: {error}")
+    return keys
+
+
 def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         raise ConfigError([f"expected a list of users, not {excerpt(data)}"])
@@ -136,7 +162,8 @@ def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: li
     return entries
 
 
-def _read_json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Read a file of JSON. Raises :class:`ConfigError` with what is wrong, without the file's name."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -56,6 +57,17 @@ def secret(text: str) -> str:
     """Take a secret, which goes into an HTTP header; an error does not show it."""
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError("has a space or a character that is not plain ASCII: allowed is neither")
+    return text
+
+
+def api_key(text: str) -> str:
+    """Take a key of ESPHome's native API; an error does not show it."""
+    try:
+        good = len(b64decode(text, validate=True)) == 32
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is no key of ESPHome's native API: allowed are 32 bytes in base64, as under api, encryption")
     return text
 
 
@@ -131,6 +143,14 @@ def mqtt_broker(text: str) -> str:
     if not good:
         raise ValueError("is no broker's address: allowed is mqtt://HOST or mqtts://USER:PASSWORD@HOST:PORT")
     return text
+
+
+def base_url(text: str) -> str:
+    """Take the address that paths of the server are put behind."""
+    address = server_address(text).rstrip("/")
+    if "?" in address or "#" in address:
+        raise refused(text, "an address like https://machines.example.org, without ? and #")
+    return address
 
 
 class Reader:

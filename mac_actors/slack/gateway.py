@@ -14,11 +14,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, Standing, ThreadKey
 from mac_actors.core.text import one_line
 from mac_actors.errors import ChatError
 from mac_actors.settings import SlackSettings
-from mac_actors.slack.notices import escape, notice_blocks, notice_text, pressed_blocks, shorten
+from mac_actors.slack.notices import escape, notice_blocks, notice_text, shorten, standing_blocks
 from mac_actors.storage.records import Waiting
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,13 @@ _NO_THREAD = frozenset(
 _TOO_MUCH = frozenset({"msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text", "msg_blocks_too_long"})
 _AS_IT_IS = _TOO_MUCH | {"message_not_found", "edit_window_closed", "cant_update_message"}
 
-PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+PLAIN: dict[str, Any] = {
+    "mrkdwn": False,
+    "parse": "none",
+    "link_names": False,
+    "unfurl_links": False,
+    "unfurl_media": False,
+}
 """How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
@@ -175,38 +181,31 @@ class SlackChat:
         except (SlackApiError, OSError, ValueError) as error:
             raise explain(error) from error
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
-        """Say in a notice's post how the matter ended, in the place of its buttons. Raises :class:`ChatError`."""
+    def show(self, channel: Channel, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
+        """Show in a notice's post how its matter stands; its buttons go when it is over. Raises :class:`ChatError`.
+
+        ``text`` is that of the notice: what Slack gives back is not what was posted.
+        """
+        text = escape(one_line(text))
         try:
-            update_notice(self._client, self._ids[channel], post, text, end)
+            self._client.chat_update(
+                channel=self._ids[channel],
+                ts=post,
+                text=shorten("\n".join((text, *map(escape, shown.lines)))),
+                blocks=standing_blocks(channel, text, key, shown),
+                parse="none",
+                link_names=False,
+            )
         except (SlackApiError, OSError, ValueError) as error:
             if error_code(error) not in _AS_IT_IS:
                 raise explain(error) from error
-            log.info("Slack answered %s: a notice stays as it is, though its matter is over", error_code(error))
+            log.info("Slack answered %s: a notice stays as it is, though there is news", error_code(error))
 
     def _post(self, channel: Channel, text: str, **arguments: Any) -> str | None:
         call: Callable[..., SlackResponse] = self._client.chat_postMessage
         response = call(channel=self._ids[channel], text=text, **PLAIN, **arguments)
         posted: str | None = response.get("ts")
         return posted
-
-
-def update_notice(
-    client: WebClient, channel: str, post: str, text: str, done: str, key: ThreadKey | None = None
-) -> SlackResponse:
-    """Have a notice's post say what was done, and leave of its buttons *Clear* for ``key``, if any.
-
-    ``text`` is that of the notice: what Slack gives back is not what was posted. Raises what the SDK raises.
-    """
-    text, done = escape(one_line(text)), one_line(done)
-    return client.chat_update(
-        channel=channel,
-        ts=post,
-        text=shorten(f"{text}\n{escape(done)}"),
-        blocks=pressed_blocks(text, done, key),
-        parse="none",
-        link_names=False,
-    )
 
 
 def call_quietly(

@@ -8,8 +8,9 @@ from typing import Any
 
 from slack_bolt import App
 
-from mac_actors.slack import notices
+from mac_actors.slack import details, notices
 from mac_actors.slack.dispatcher import Dispatcher
+from mac_actors.slack.home.view import SWITCHES
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,16 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     def on_message() -> None:
         """Nothing: only mentions are commands. (An app may be subscribed to more than it needs.)"""
 
+    @app.event("app_home_opened")
+    def on_home_opened(event: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            dispatcher.homes.opened(str(event["user"]))
+
+    @app.action(SWITCHES)
+    def on_switch(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
+        ack()
+        dispatcher.homes.switched(str(body["user"]["id"]), action)
+
     @app.command("/oops-clear")
     def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
@@ -34,6 +45,14 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
         dispatcher.interactions.clear_view(body)
+
+    @app.view(notices.DETAILS_VIEW)
+    def on_details_view(ack: Callable[..., None], body: dict[str, Any]) -> None:
+        if errors := details.mistakes(body["view"]):
+            ack(response_action="errors", errors=errors)
+            return
+        ack()
+        dispatcher.interactions.details_view(body)
 
     @app.error
     def on_error(error: Exception, body: dict[str, Any]) -> None:
@@ -49,4 +68,7 @@ def _register_button(app: App, dispatcher: Dispatcher, action: str, command: str
     @app.action(action)
     def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
         ack()
-        dispatcher.interactions.button(command, body, action)
+        if command == "details":
+            dispatcher.interactions.details_button(body, action)
+        else:
+            dispatcher.interactions.button(command, body, action)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, Standing, ThreadKey
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -19,11 +19,18 @@ LONGEST = 4000
 
 CLEAR_VIEW = "mac_clear_modal"
 
-LABELS = {"clear": ("Clear", "mac_clear"), "lock": ("Lock out", "mac_lock"), "unlock": ("Unlock", "mac_unlock")}
+DETAILS_VIEW = "mac_details_modal"
+
+LABELS = {
+    "clear": ("Clear", "mac_clear"),
+    "lock": ("Lock out", "mac_lock"),
+    "unlock": ("Unlock", "mac_unlock"),
+    "details": ("Add details", "mac_details"),
+}
 """What the button for a command is called, and the id of its action."""
 
-BUTTONS = {"oops": ("clear", "lock"), "lock": ("clear", "unlock")}
-"""The commands of the buttons of an oops and of a lock."""
+BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details")}
+"""The commands of the buttons of an oops and of a lock, in the control channel."""
 
 
 def escape(text: str) -> str:
@@ -42,11 +49,9 @@ def _line(notice: Waiting, now: datetime) -> str:
 
 
 def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops or lock in the control channel: text and buttons; ``None`` for all else."""
+    """Return the blocks of an oops or lock that has a post of its own: text and buttons; ``None`` for all else."""
     opens = notices[0].opens if len(notices) == 1 else None
-    if channel is not Channel.CONTROL or opens is None:
-        return None
-    return [section(text), buttons(opens, *BUTTONS[opens.flag])]
+    return standing_blocks(channel, text, opens, Standing()) if opens else None
 
 
 def section(text: str) -> dict[str, Any]:
@@ -78,7 +83,16 @@ def _button(label: str, action: str, value: str) -> dict[str, Any]:
     }
 
 
-def pressed_blocks(text: str, done: str, key: ThreadKey | None) -> list[dict[str, Any]]:
-    """Return the blocks of a notice whose button was pressed: what was done by whom, and what is left to press."""
-    note = {"type": "context", "elements": [{"type": "plain_text", "text": done[:2000], "emoji": False}]}
-    return [section(text), note, *([buttons(key, "clear")] if key else [])]
+def standing_blocks(channel: Channel, text: str, key: ThreadKey, shown: Standing) -> list[dict[str, Any]]:
+    """Return the blocks of a notice that shows how its matter stands, and has what is left to press."""
+    lines = "\n".join(shown.lines)[:2000]
+    note = {"type": "context", "elements": [{"type": "plain_text", "text": lines, "emoji": False}]}
+    left = [] if shown.over else [buttons(key, *_commands(channel, key, locked=shown.locked))]
+    return [section(text), *([note] if lines else []), *left]
+
+
+def _commands(channel: Channel, key: ThreadKey, *, locked: bool = False) -> tuple[str, ...]:
+    """Return what can be pressed; in the oops channel by everybody."""
+    if channel is Channel.OOPS:
+        return ("details",)
+    return tuple(command for command in BUTTONS[key.flag] if not (locked and command == "lock"))

@@ -11,7 +11,7 @@ from mac_actors.actors.notifier import (
     ChannelNotifier,
     Notifier,
 )
-from mac_actors.core.notices import Channel, Notice, ThreadKey
+from mac_actors.core.notices import Channel, Notice, Standing, ThreadKey
 from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store
 from tests.fakes import PATIENCE, wait_until
@@ -53,7 +53,7 @@ class FakeChat:
             self.posts.append((channel, tuple(notice.text for notice in notices), thread))
             return f"{channel} post {len(self.posts)}"
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+    def show(self, channel: Channel, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Keep nothing: posts stay as they were taken."""
 
     def texts(self, channel: Channel = CONTROL) -> list[str]:

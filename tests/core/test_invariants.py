@@ -18,7 +18,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mac_actors.core.config import Directory, Limits, MachineConfig, User
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import (
+    AddDetails,
+    Clear,
+    Command,
+    Configured,
+    Input,
+    Lock,
+    OfflineSession,
+    Oops,
+    Removed,
+    Report,
+    Unlock,
+    Unoops,
+)
 from mac_actors.core.outcomes import Cleared, PowerChanged, Rebooted, SessionStarted
 from mac_actors.core.outputs import outputs, relay_on, second_relay_on
 from mac_actors.core.reports import is_older, was_silent
@@ -61,9 +74,15 @@ class Step:
 
     @property
     def card_changed(self) -> bool:
-        """Whether the event is a report with another card, or none, than the one in the reader."""
-        card = self.before.card
-        return isinstance(self.event, Report) and not self.older and self.event.fob != (card.fob if card else None)
+        """Whether the event is a report with another card, or none, than the one in the reader; or with the same one,
+        which was out meanwhile: the reader has had another session, by itself.
+        """
+        card, running = self.before.card, self.before.session
+        if not isinstance(self.event, Report) or self.older:
+            return False
+        alone = [ended for outcome in self.decision.outcomes if (ended := outcome.ended_session)]
+        was_out = any(running and one.kind is SessionKind.OFFLINE and one.since > running.since for one in alone)
+        return was_out or self.event.fob != (card.fob if card else None)
 
     @property
     def inserts(self) -> bool:
@@ -250,6 +269,7 @@ def abstract(state: MachineState) -> MachineState:
         last_checkin=state.last_checkin and T0,
         last_update=None,
         last_arrival=state.last_arrival and T0.timestamp(),
+        offline_taken=(),
     )
 
 
@@ -282,6 +302,10 @@ def reports_that_say_more() -> Iterable[tuple[Report, Refusal | None]]:
     for fob in CARDS:
         for boot, count in ((1, USUAL_COUNT - 1), (1, USUAL_COUNT + 1), (2, 0)):
             yield Report(LATER, fob, telemetry=Telemetry(None, firmware="f", boot=boot, count=count)), None
+        says = Telemetry(USUAL_UPTIME + 10, firmware="f", boot=1, count=USUAL_COUNT + 1)
+        for user in (ANNA, EMIL):
+            alone = OfflineSession(1, user.fob_codes[0], USUAL_UPTIME + 2, USUAL_UPTIME + 8)
+            yield Report(LATER, fob, telemetry=says, offline=(alone,)), None
 
 
 Events = tuple[tuple[Input, Refusal | None], ...]
@@ -391,7 +415,7 @@ since_it_came = st.sampled_from([0.0, 0.0, 0.0, 0.04, 3.0, 6.0, 1e4])
 seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
 uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
 admins: st.SearchStrategy[Callable[..., Command]] = st.sampled_from(
-    [Oops, Lock, partial(Lock, when_free=True), Unoops, Unlock, Clear]
+    [Oops, Lock, partial(Lock, when_free=True), Unoops, Unlock, Clear, AddDetails]
 )
 
 
@@ -455,6 +479,18 @@ class History(RuleBasedStateMachine):
             self.count += 1
             telemetry = replace(telemetry, firmware="f", boot=self.boot, count=max(0, self.count - older))
         self.happens(Report(self.now + self.wrong, fob, oops, telemetry, arrived=came))
+
+    @rule(fob=fobs, who=fobs, passed=seconds, share=st.floats(0, 1), number=st.integers(1, 3))
+    def was_alone(self, fob: str | None, who: str | None, passed: float, share: float, number: int) -> None:
+        """The reader had a session by itself, in some part of the time since the last report, and tells of it."""
+        self.now += timedelta(seconds=passed)
+        self.count += 1
+        up = (self.now - self.booted).total_seconds()
+        over = up - passed * share / 2
+        alone = OfflineSession(number, who, max(0.0, up - passed, over - passed / 2), max(0.0, over))
+        telemetry = Telemetry(up, firmware="f", boot=self.boot, count=self.count)
+        came = self.now.timestamp()
+        self.happens(Report(self.now, fob, telemetry=telemetry, arrived=came, offline=(alone,)))
 
     @rule(days=st.sampled_from([0, -20_000, -1, 1, 20_000]))
     def wall_clock_is_set(self, days: int) -> None:

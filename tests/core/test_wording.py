@@ -20,6 +20,7 @@ from mac_actors.core.outcomes import (
     AuthorizationWithdrawn,
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     FobGiven,
@@ -33,13 +34,15 @@ from mac_actors.core.outcomes import (
     Person,
     PowerChanged,
     Rebooted,
+    Reported,
     SessionEnded,
     SessionRefused,
     SessionStarted,
     UserAdded,
     UserChanged,
 )
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.redaction import EVERYBODY, Redaction, without, without_names
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.core.wording import end_text, full_text, public_text
@@ -149,6 +152,10 @@ USER_CHANGES = [
 ]
 
 
+def reported(by: str | None, text: str = "the fence is loose. ") -> Reported:
+    return Reported(machine="metal-mill", display_name=NAME, at=T0, text=text, by=by)
+
+
 def lock_pending(flag: Flag) -> LockPending:
     return LockPending(machine="metal-mill", display_name=NAME, at=T0, flag=flag, user=ANNA_ADLER)
 
@@ -156,6 +163,11 @@ def lock_pending(flag: Flag) -> LockPending:
 def pending_cleared() -> PendingCleared:
     lifted = cleared(oops=False, lock=False)
     return PendingCleared(**{f.name: getattr(lifted, f.name) for f in fields(lifted)} | {"pending": FLAGS[0]})
+
+
+def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
+    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
+    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
 
 
 def power(*, on: bool) -> PowerChanged:
@@ -182,6 +194,7 @@ EXAMPLES: list[Outcome] = [
     *(lock_pending(flag) for flag in FLAGS),
     pending_cleared(),
     replace(cleared(oops=True, lock=False), pending=FLAGS[0]),
+    *(details(severity) for severity in Severity),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -190,6 +203,9 @@ EXAMPLES: list[Outcome] = [
     power(on=True),
     power(on=False),
     OVER,
+    reported("Ada Admin"),
+    reported(None),
+    reported(None, ""),
 ]
 
 
@@ -210,6 +226,17 @@ def test_a_public_wording_names_no_member_and_nobody_who_acted(outcome: Outcome)
     text = public_text(outcome)
     for hidden in ("Anna", "Adler", "id-anna", "Ada", "Admin", FOB, FOB[-4:], ", by "):
         assert hidden not in text
+
+
+def test_a_problem_that_was_reported_is_for_admins_alone_and_loses_the_names_that_are_forgotten() -> None:
+    problem = reported("Ada Admin", "the fence is loose, says Anna Adler")
+    assert full_text(problem) == (f"{NAME}: a problem was reported, by Ada Admin: the fence is loose, says Anna Adler.")
+    assert public_text(problem) == f"{NAME}: a problem was reported."
+    assert without_names(problem) == reported(None, "")
+    assert without(problem, EVERYBODY) == reported("", "the fence is loose, says Anna Adler")
+    assert without(problem, Redaction(names=frozenset({"Anna Adler"}))) == reported(
+        "Ada Admin", "the fence is loose, says someone"
+    )
 
 
 def test_there_is_an_example_of_every_kind_of_outcome() -> None:
@@ -245,6 +272,7 @@ def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
         (lock_set(FLAGS[0]), "lock_set"),
         (lock_pending(FLAGS[0]), "lock_pending"),
         (pending_cleared(), "lock_pending_cleared"),
+        (details(Severity.UNUSABLE), "details"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),
@@ -260,6 +288,16 @@ BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")
 ASK_BOB = Flag(T0, Source.SLACK, WHO, "ask Bob", "ask a member")
 
 SENTENCES: list[tuple[Outcome, str, str]] = [
+    (
+        details(Severity.WITH_CARE),
+        "Metal Mill: details, by Ada Admin, from Slack: bearing is loud. Usable with care.",
+        "Metal Mill: details: bearing is loud. Usable with care.",
+    ),
+    (
+        details(Severity.UNUSABLE, "ask Bob", "ask a member"),
+        "Metal Mill: details, by Ada Admin, from Slack: ask Bob. Unusable.",
+        "Metal Mill: details: ask a member. Unusable.",
+    ),
     (
         started(SessionKind.AUTHORIZED, SecondDecision.NONE),
         "Metal Mill: Anna Adler logged in.",
@@ -434,6 +472,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     LockPending: BOTH_CHANNELS,
     PendingCleared: BOTH_CHANNELS,
     Cleared: BOTH_CHANNELS,
+    DetailsAdded: BOTH_CHANNELS,
     SessionStarted: CONTROL_ONLY,
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
@@ -441,6 +480,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     outcomes.OverTime: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
+    Reported: CONTROL_ONLY,
     **dict.fromkeys(map(type, USER_CHANGES), CONTROL_ONLY),
 }
 

@@ -23,12 +23,14 @@ from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import KINDS, TYPES, Ended, EndReason, Outcome, Person, kind
 from mac_actors.core.state import (
     Card,
+    Details,
     Flag,
     MachineState,
     Refusal,
     SecondDecision,
     Session,
     SessionKind,
+    Severity,
     Source,
     Telemetry,
 )
@@ -47,6 +49,9 @@ moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 maybe_text = st.none() | text
 flags = st.builds(Flag, moments, st.sampled_from(Source), maybe_text, maybe_text)
+details = st.builds(
+    Details, moments, st.sampled_from(Source), maybe_text, maybe_text, severity=st.sampled_from(Severity)
+)
 persons = st.builds(Person, text, text)
 seconds = st.floats(0, 1e9)
 endings = st.builds(Ended, persons, st.sampled_from(SessionKind), moments, seconds, st.sampled_from(EndReason))
@@ -56,6 +61,7 @@ states = st.builds(
     oops=st.none() | flags,
     lock=st.none() | flags,
     lock_pending=st.none() | flags,
+    details=st.none() | details,
     card=st.none() | st.builds(Card, text, moments, st.booleans(), st.none() | st.sampled_from(Refusal)),
     session=st.none()
     | st.builds(Session, text, text, text, st.sampled_from(SessionKind), moments, st.sampled_from(SecondDecision)),
@@ -109,6 +115,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         **common,
     ),
     st.builds(o.OopsSet, flag=flags, ended=st.none() | endings, **common),
+    st.builds(o.DetailsAdded, details=details, **common),
     st.builds(o.LockSet, flag=flags, ended=st.none() | endings, **common),
     st.builds(
         o.Cleared,
@@ -124,6 +131,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         **common,
     ),
     st.builds(o.PowerChanged, on=st.booleans(), **common),
+    st.builds(o.Reported, text=st.text(), by=maybe_text, **common),
     st.builds(o.UserAdded, **of_user),
     st.builds(o.FobGiven, fob=text, **of_user),
     st.builds(o.FobTaken, fob=text, **of_user),
