@@ -6,7 +6,7 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,8 @@ class MachineContext:
     """Says a line to the control channel and the log."""
     refused: Mapping[str, str]
     """Why reports of readers are refused, by machine."""
+    keyed: Container[str]
+    """Machines whose readers have keys."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
 
@@ -177,7 +179,8 @@ class MachineActor(MacActor):
 
     def snapshot(self) -> Snapshot:
         context, name = self._context, self._config.name
-        return Snapshot.of(self._config, self._state, _now(), context.refused.get(name), context.poker.took.get(name))
+        refused, took = context.refused.get(name), context.poker.took.get(name)
+        return Snapshot.of(self._config, self._state, _now(), refused, took, keyed=name in context.keyed)
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.

@@ -120,6 +120,7 @@ class MachineFleet(AnyFleet):
             self._announce,
             self.notify,
             self.refused_readers.why,
+            self.reader_keys,
         )
         pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
@@ -253,8 +254,9 @@ class MachineFleet(AnyFleet):
         return [self._seen(config, state, now) for config, state in self.published()]
 
     def _seen(self, config: MachineConfig, state: MachineState, now: datetime) -> Snapshot:
-        name = config.name
-        return Snapshot.of(config, state, now, self.refused_readers.why.get(name), self.poker.took.get(name))
+        name, keyed = config.name, config.name in self.reader_keys
+        refused = self.refused_readers.why.get(name)
+        return Snapshot.of(config, state, now, refused, self.poker.took.get(name), keyed=keyed)
 
     def published(self) -> list[tuple[MachineConfig, MachineState]]:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them

@@ -153,6 +153,9 @@ class MachineBody(Body):
     obeyed_after: float | None = Field(
         None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
     )
+    keyed: bool = Field(
+        False, exclude_if=lambda keyed: not keyed, description="only there, true, where its reader has a key, and signs"
+    )
 
 
 class MachinesBody(Body):
