@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
+from mac_actors.settings import space
+from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
     Variable,
@@ -160,7 +162,7 @@ SLACK = (
 )
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
-VARIABLES = (*FILES, *SERVER, *SLACK)
+VARIABLES = (*FILES, *SERVER, *space.VARIABLES, *SLACK)
 
 
 def use_time_zone() -> None:
@@ -210,6 +212,7 @@ class Settings:
     users_config: Path = USERS_CONFIG.setting
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
+    space: Space = field(default_factory=Space)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
@@ -231,7 +234,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`ConfigError` with a line for each bad variable: its name, its value, what is allowed.
     """
     reader = Reader(environ)
-    settings = Settings(**reader.read_fields(Settings), tokens=Tokens(**reader.read_fields(Tokens)))
+    settings = Settings(
+        **reader.read_fields(Settings),
+        tokens=Tokens(**reader.read_fields(Tokens)),
+        space=Space(**reader.read_fields(Space)),
+    )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")

@@ -48,6 +48,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "missing_readers": "seen",
         "retention_days": None,
         "webhooks": None,
+        "space": {"name": None, "logo": None, "embed_origins": None, "space_api": None},
         "slack": None,
     }
 
