@@ -8,7 +8,6 @@ import bottle
 
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.space import Space
-from mac_actors.web.api.openapi import Operation
 from mac_actors.web.json_line import json_line
 
 VERSION = "15"
@@ -17,14 +16,7 @@ VERSION = "15"
 def routes(app: bottle.Bottle, fleet: MachineFleet, space: Space) -> None:
     """Add the route."""
 
-    @app.get(
-        "/spaceapi.json",
-        api=Operation(
-            "The space in SpaceAPI's format, where MAC_SPACEAPI is set",
-            errors=(404,),
-            responses={200: {"description": "SpaceAPI 15, with `sensors.ext_machines`: name, area, status"}},
-        ),
-    )
+    @app.get("/spaceapi.json")
     def space_api() -> bytes:
         if space.space_api is None:
             raise bottle.HTTPError(404)
