@@ -79,6 +79,8 @@ class Poker(Pump):
         """Pokes that a report followed within :data:`ANSWER_WITHIN`."""
         self.observe: Callable[[float], None] = lambda seconds: None
         """Takes the seconds from each decision to the reader's next report, of readers that take no pokes too."""
+        self.took: dict[str, float] = {}
+        """The last of these, by machine."""
         self._restarter = restarter
         self._readers: dict[str, _Reader] = {}
         self._open: dict[str, _Poke] = {}
@@ -105,6 +107,7 @@ class Poker(Pump):
                 del self._open[machine]
                 seconds = arrived - poke.first
                 self.answered += poke.sent and seconds <= ANSWER_WITHIN
+            self.took[machine] = seconds
             poke.answered_at = arrived
             poke.answered.open()
             self.observe(seconds)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from unicodedata import category
 
+from mac_actors.core.routing import AT_ONCE, Routing
 from mac_actors.core.text import DASHES, INVISIBLE, one_line
 
 REPORT_SECONDS = 10.0
@@ -75,6 +77,32 @@ class SecondRelay:
 
 
 @dataclass(frozen=True, slots=True)
+class Offline:
+    """What a machine's reader does once nobody has answered it for ``after_seconds``.
+
+    ``list``: the fobs of a list that it keeps may start the machine; ``on_loss``: what becomes of one that runs by
+    then.
+    """
+
+    after_seconds: float = 60.0
+    list: bool = False
+    on_loss: Literal["keep", "off"] = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may be, in seconds, and for how long nothing may run in it: while less than ``amps`` flow.
+
+    ``None``: as long as it likes. A session ends by them with ``cut`` alone.
+    """
+
+    session_seconds: float | None = None
+    idle_seconds: float | None = None
+    amps: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """One machine as machines.json describes it."""
 
@@ -84,6 +112,8 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    offline: Offline = Offline()
+    limits: Limits | None = None
     area: str | None = None
     description: str | None = None
     link: str | None = None
@@ -92,6 +122,8 @@ class MachineConfig:
     """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
+    slack_channel: str | None = None
+    """The id of an oops channel of its own."""
 
     @property
     def display_name(self) -> str:
@@ -202,6 +234,16 @@ class Configuration:
     loaded_at: datetime
     users_mtime: datetime | None = None
     webhooks: Mapping[str, WebhookConfig] = field(default_factory=dict)
+    routing: Routing = AT_ONCE
+
+    @property
+    def slack_channels(self) -> dict[str, list[str]]:
+        """The oops channels that machines have of their own, with the machines that people see there."""
+        found: dict[str, list[str]] = {}
+        for machine in self.machines.values():
+            if machine.slack_channel:
+                found.setdefault(machine.slack_channel, []).append(machine.display_name)
+        return found
 
 
 SHRINK_FROM = 20

@@ -24,8 +24,12 @@ class EndReason(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     MACHINE_REMOVED = "machine_removed"
+    TIME_LIMIT = "time_limit"
+    IDLE = "idle"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
+    OFFLINE = "offline"
+    """At the reader alone, while the server was away."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,9 +146,20 @@ class CardSeen(MachineOutcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(MachineOutcome):
-    """A session ended because its card went, or its machine was removed from the configuration."""
+    """A session ended because its card went, or its machine was removed from the configuration.
+
+    One of kind ``offline`` is told of later: ``at`` is when it was over, and it says nothing of the machine's state.
+    """
 
     ended: Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OverTime(MachineOutcome):
+    """A session has become longer than it may be: ``limit`` seconds. It goes on."""
+
+    user: Person
+    limit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -306,6 +321,7 @@ _KINDS = (
     _Kind("session_started", SessionStarted),
     _Kind("session_refused", SessionRefused),
     _Kind("session_ended", SessionEnded),
+    _Kind("over_time", OverTime),
     _Kind("card_seen", CardSeen),
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),

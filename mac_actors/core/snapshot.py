@@ -41,9 +41,22 @@ class Snapshot(Readable):
     details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
+    obeyed_after: float | None = field(default=None, compare=False)
+    """Seconds from the last command that its reader has learned of to the report by which it did."""
+    keyed: bool = field(default=False, compare=False)
+    """Whether its reader has a key, and so signs its reports."""
 
     @classmethod
-    def of(cls, config: MachineConfig, state: MachineState, now: datetime, refused: str | None = None) -> Snapshot:
+    def of(
+        cls,
+        config: MachineConfig,
+        state: MachineState,
+        now: datetime,
+        refused: str | None = None,
+        obeyed_after: float | None = None,
+        *,
+        keyed: bool = False,
+    ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
             name=config.name,
@@ -66,6 +79,8 @@ class Snapshot(Readable):
             description=config.description,
             link=config.link,
             refused=refused,
+            obeyed_after=obeyed_after,
+            keyed=keyed,
         )
 
     @property

@@ -15,6 +15,7 @@ from mac_actors.settings.variables import (
     Reader,
     Variable,
     api_key,
+    base_url,
     flag,
     readable_file,
     refused,
@@ -36,6 +37,12 @@ def _whose_silence(text: str) -> str:
 MACHINES_CONFIG = Variable("MACHINES_CONFIG", Path, "The file of the machines.", "machines.json")
 USERS_CONFIG = Variable(
     "USERS_CONFIG", Path, "The file of the users. ``mac-actors simulate`` takes fobs from it too.", "users.json"
+)
+SLACK_CONFIG = Variable(
+    "SLACK_CONFIG",
+    Path,
+    "The file that says what is posted in Slack when. It may be missing, unless you name another one than the default.",
+    "slack.json",
 )
 MACHINE_STATE_DIR = Variable(
     "MACHINE_STATE_DIR",
@@ -95,6 +102,12 @@ MAC_PUBLIC_NAMES = Variable(
     "``1``: everybody who can reach the server sees users' names. ``0``: only callers with the admins' token do.",
     "0",
 )
+MAC_BASE_URL = Variable(
+    "MAC_BASE_URL",
+    base_url,
+    "The address of the board as people reach it, for example ``https://machines.example.org``. The links that log "
+    "somebody in begin with it (:doc:`people`). Not set: there are none.",
+)
 MAC_TLS_CERT = Variable(
     "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
 )
@@ -150,10 +163,10 @@ SLACK_API_URL = Variable(
     "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
-FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
+FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
-    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
+    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
     *space.VARIABLES,
 )
@@ -219,6 +232,7 @@ class Settings:
     tokens: Tokens = Tokens()
     reader_api_keys: Path | None = MAC_READER_API_KEYS.setting
     public_names: bool = MAC_PUBLIC_NAMES.setting
+    base_url: str | None = MAC_BASE_URL.setting
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting
@@ -227,6 +241,7 @@ class Settings:
     missing_readers: str = MAC_MISSING_READERS.setting
     retention_days: int | None = MAC_RETENTION_DAYS.setting
     slack: SlackSettings | None = None
+    slack_config: Path = SLACK_CONFIG.setting
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:

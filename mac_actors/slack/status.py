@@ -10,7 +10,7 @@ from typing import Any
 from mac_actors.core.config import Configuration
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session, SessionKind
-from mac_actors.core.text import count, duration
+from mac_actors.core.text import count, duration, reader_text
 from mac_actors.core.wording import details_text, origin
 from mac_actors.slack.answers import split
 from mac_actors.slack.notices import CLEAR_VIEW, escape, unescape
@@ -78,8 +78,9 @@ def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
         "current": f"{telemetry.amps:g} A" if telemetry.amps else None,
     }
     known = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+    reader = reader_text(telemetry.firmware, telemetry.poke, machine.obeyed_after, keyed=machine.keyed)
     seen = f"last report {_ago(machine.last_checkin, now)} ago" if machine.last_checkin else "never seen"
-    lines.append("reader: " + ", ".join(filter(None, (seen, known))))
+    lines.append("reader: " + ", ".join(filter(None, (seen, known, escape(reader or "")))))
     return lines
 
 

@@ -18,6 +18,7 @@ from mac_actors.web.api import (
     erasure,
     events,
     health,
+    logins,
     machines,
     openapi,
     reader_keys,
@@ -129,6 +130,7 @@ def create_app(
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
     users.routes(app, fleet, access)
+    logins.routes(app, fleet, access)
     reader_keys.routes(app, fleet, access)
     health.routes(app, fleet, notes)
     events.routes(app, fleet, access)

@@ -176,6 +176,10 @@ def power(*, on: bool) -> PowerChanged:
 
 FLAGS = [Flag(T0, source, by, reason) for source in Source for by in (None, WHO) for reason in (None, "belt slips.")]
 
+OVER = outcomes.OverTime(
+    machine="metal-mill", display_name=NAME, at=T0, user=Person("id-anna", "Anna Adler"), limit=3600.0
+)
+
 EXAMPLES: list[Outcome] = [
     *(started(kind, second) for kind, second in product(SessionKind, SecondDecision)),
     *(refused(refusal) for refusal in Refusal if refusal is not Refusal.UNKNOWN),
@@ -198,6 +202,7 @@ EXAMPLES: list[Outcome] = [
     cleared(oops=False, lock=True, by=None, reason=None),
     power(on=True),
     power(on=False),
+    OVER,
     reported("Ada Admin"),
     reported(None),
     reported(None, ""),
@@ -472,6 +477,7 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
     Rebooted: CONTROL_ONLY,
+    outcomes.OverTime: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
     Reported: CONTROL_ONLY,
@@ -491,7 +497,7 @@ def test_each_channel_is_told_what_the_table_says(outcome: Outcome) -> None:
     assert [notice.text.partition(" Out of use")[0] for notice in posted] == [texts[n.channel] for n in posted]
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", BOTH_CHANNELS)
 @pytest.mark.parametrize(
     "setting",
     [[oops(10)], [lock(10)], [oops(10), lock(20)], [lock(10), oops(20)], [report(None, 10, oops=True), lock(20)]],
@@ -627,7 +633,7 @@ def told(seconds: float, *events: Input, channel: Channel = Channel.CONTROL) -> 
 OOPS_KEY, LOCK_KEY = ThreadKey("metal-mill", "oops", after(10)), ThreadKey("metal-mill", "lock", after(20))
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", BOTH_CHANNELS)
 def test_a_lock_on_top_of_an_oops_is_told_within_its_thread(channel: Channel) -> None:
     [notice] = told(20, oops(10), lock(20), channel=channel)
     assert (notice.opens, notice.within) == (LOCK_KEY, (OOPS_KEY,))

@@ -29,8 +29,8 @@ BUILT := $(OUT)/objects/$(PROGRAM)
 
 all: $(OUT)/$(PROGRAM) $(OUT)/shim.so
 
-FLAGS := -O0 $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
-FLAGS += -I$(GENERATED)/src -I$(HERE)
+GIVEN := $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
+FLAGS := -O0 $(filter-out -l%,$(GIVEN)) -I$(GENERATED)/src -I$(HERE)
 SOURCES := $(shell find $(GENERATED)/src -name '*.cpp')
 OBJECTS := $(SOURCES:$(GENERATED)/src/%.cpp=$(BUILT)/%.o)
 COMMON := $(BUILT)/common.h
@@ -48,8 +48,8 @@ $(COMMON):
 $(COMMON).gch: $(COMMON)
 	$(CXX) $(FLAGS) -MMD -MP -x c++-header $< -o $@
 
-# The packages and the component are ours: a warning is an error there.
-$(BUILT)/esphome/components/async_post/%.o: FLAGS += -Wall -Wextra -Werror
+# The packages and the components are ours: a warning is an error there.
+$(BUILT)/esphome/components/async_post/%.o $(BUILT)/esphome/components/offline_list/%.o: FLAGS += -Wall -Wextra -Werror
 
 $(BUILT)/%.o: $(GENERATED)/src/%.cpp $(COMMON).gch
 	@mkdir -p $(@D)

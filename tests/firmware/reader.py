@@ -35,7 +35,8 @@ class Fact(NamedTuple):
 class Reader(Talking):
     """The firmware of ``machine``, which reports to ``url``. ``facts`` is all that it did.
 
-    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held).
+    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). The ``program`` ``field`` is what readers
+    in the field have: its native API is at ``api_port``, a restart ends it, and its machine is always ``table-saw``.
     """
 
     def __init__(
@@ -47,7 +48,11 @@ class Reader(Talking):
         timeout_ms: int | None = PATIENT_MS,
         at_boot: str = "",
         token: str | None = None,
+        key: str = "",
         resolver_hangs: bool = False,
+        program: str = "reader",
+        takes_pokes: bool = True,
+        api_port: int = 0,
     ) -> None:
         home = directory / f"reader-{time.monotonic_ns()}"
         home.mkdir()
@@ -58,7 +63,8 @@ class Reader(Talking):
         self.resolver_hangs(resolver_hangs)
         self._bench = (home / "bench").open("w", buffering=1)
         self.machine = machine
-        self.poke_port = free_port()
+        self.key = key
+        self.poke_port = free_port() if takes_pokes else 0
         self._expected_from = 0
         variables = {"TIMEOUT_MS": str(timeout_ms)} if timeout_ms else {}
         if at_boot:
@@ -67,7 +73,7 @@ class Reader(Talking):
             variables["AUTHORIZATION"] = f"Bearer {token}"
         super().__init__(
             cwd=home,
-            command=[str(BUILT / "reader")],
+            command=[str(BUILT / program)],
             LD_PRELOAD=str(BUILT / "shim.so"),
             CONTROL=str(control),
             BENCH=self._bench.name,
@@ -75,6 +81,8 @@ class Reader(Talking):
             REPORT_URL=f"{url}/api/machine/update",
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),
+            READER_KEY=key,
+            API_PORT=str(api_port),
             **variables,
         )
 

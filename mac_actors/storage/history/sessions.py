@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, text
 
-from mac_actors.core.outcomes import FORGOTTEN
+from mac_actors.core.outcomes import FORGOTTEN, Outcome
+from mac_actors.storage import codec
 from mac_actors.storage.history.instants import EPOCH, stamp
 from mac_actors.storage.history.values import Running, Usage, UserUsage
 
@@ -55,6 +56,12 @@ _BY_USER_AND_MACHINE = text(
 _REFUSALS = text(_refusals("count(*)"))
 _REFUSALS_BY_MACHINE = text(f"{_refusals('machine, count(*)')} GROUP BY machine")
 _REFUSALS_BY_USER = text(f"{_refusals('account_id, count(*), max(id)')} GROUP BY account_id")
+_LAST = text(
+    """
+    SELECT kind, data FROM journal INDEXED BY journal_use
+    WHERE seconds IS NOT NULL AND at >= :since AND account_id = :account ORDER BY at DESC LIMIT :limit
+    """
+)
 _NAMES = text(
     """
     SELECT id, coalesce(json_extract(data, '$.ended.user.full_name'), json_extract(data, '$.user.full_name'), '')
@@ -104,6 +111,12 @@ def by_user(connection: Connection, start: float, end: float, running: Iterable[
             usage[one.account_id] += still
             names[one.account_id] = one.full_name
     return [UserUsage(account, names.get(account, ""), part) for account, part in usage.items()]
+
+
+def last_of(connection: Connection, account_id: str, since: float, limit: int) -> list[Outcome]:
+    """Return what ended the last sessions of a user that ended after ``since``, the newest first."""
+    given = {"account": account_id, "since": stamp(since), "limit": limit}
+    return [codec.load_outcome(kind, data) for kind, data in connection.execute(_LAST, given)]
 
 
 def by_user_and_machine(

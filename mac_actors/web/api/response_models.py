@@ -13,6 +13,28 @@ from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
 
 
+class OfflineRulesBody(Body):
+    """What a reader does once nobody has answered it for ``after_seconds``."""
+
+    after_seconds: float
+    on_loss: str = Field(description="`keep` or `off`: what becomes of a machine that runs by then")
+    taken: list[int] = Field(default=[], description="the report's `offline` sessions that need not be told again")
+
+
+class FobListBody(Body):
+    """Whose fobs may start a machine while the server does not answer."""
+
+    machine: str
+    revision: int = Field(description="another one for another content; it rises")
+    lifetime_seconds: float = Field(description="for how long it is good")
+    oops: bool
+    lock: bool
+    fobs: list[str] = Field(
+        description="of each fob in its normal form the first 6 bytes of its HMAC-SHA256 with the reader's key, as "
+        "hexadecimal digits; none while the machine is oopsed or locked out; at most 500, or none"
+    )
+
+
 class OutputsBody(Body):
     """The reply to a report: what the reader is to do."""
 
@@ -33,6 +55,17 @@ class OutputsBody(Body):
         exclude_if=bool,
         description="only there, false, where the report's nonce was an old one or missing: the report does not count, "
         "nothing is to start by this reply, and the reader reports again at once",
+    )
+    list_revision: int | None = Field(
+        None,
+        serialization_alias="list",
+        exclude_if=lambda revision: revision is None,
+        description="for a reader with a key and `offline.list` alone: the revision of its list as it is now",
+    )
+    offline: OfflineRulesBody | None = Field(
+        None,
+        exclude_if=lambda rules: rules is None,
+        description="for firmware that says what it is alone, where machines.json has `offline`",
     )
 
 
@@ -66,6 +99,10 @@ class SessionBody(Body):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TelemetryBody(Body):
     """What the reader last said of itself."""
 
@@ -75,6 +112,8 @@ class TelemetryBody(Body):
     internal_temperature_c: float | None
     amps: float
     second_relay_state: bool | None
+    firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
+    poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
 
 
 Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
@@ -109,7 +148,13 @@ class MachineBody(Body):
         None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
     )
     refused: str | None = Field(
-        None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
+        None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"
+    )
+    obeyed_after: float | None = Field(
+        None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
+    )
+    keyed: bool = Field(
+        False, exclude_if=lambda keyed: not keyed, description="only there, true, where its reader has a key, and signs"
     )
 
 
@@ -210,6 +255,18 @@ class PokedBody(Body):
     native_api: bool = Field(description="its firmware takes no pokes, and its native API was looked at instead")
 
 
+class SuccessBody(Body):
+    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
+
+    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
+    """
+
+    success: bool = True
+    durable: bool | None = None
+    outcomes: list[OutcomeBody] | None = None
+    outputs: OutputsBody | None = None
+
+
 class OutcomeBody(Body):
     """What came of a command: its kind, and the rest as an event's ``outcome``."""
 
@@ -246,18 +303,6 @@ class ReadersBody(Body):
     """All readers, in the order of machines.json."""
 
     readers: list[ReaderBody]
-
-
-class SuccessBody(Body):
-    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
-
-    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
-    """
-
-    success: bool = True
-    durable: bool | None = None
-    outcomes: list[OutcomeBody] | None = None
-    outputs: OutputsBody | None = None
 
 
 class ItemBody(Body):
@@ -309,6 +354,47 @@ class ChangedUserBody(UserBody):
     success: bool = True
     already: list[str] = Field(description="what was so already: then nothing was changed")
     durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
+    outcomes: list[OutcomeBody] | None = Field(
+        None, exclude_if=lambda outcomes: outcomes is None, description="with `?details=1` alone: what came of it"
+    )
+
+
+class PersonalLoginBody(Body):
+    """A personal login, and who made it when."""
+
+    name: str
+    at: datetime
+    by: str | None
+
+
+class AdminsBody(Body):
+    """All personal logins, by name."""
+
+    admins: list[PersonalLoginBody]
+
+
+class NewTokenBody(Body):
+    """A new personal login. Its token is nowhere else. ``durable`` is there, false, when it is not on disk yet."""
+
+    name: str
+    token: str
+    durable: bool | None = None
+
+
+class LoginSessionBody(Body):
+    """A session of the board. Of one by MAC_ADMIN_TOKEN the name is what its admin says."""
+
+    id: str
+    role: str = Field(description="`token` (MAC_ADMIN_TOKEN), `admin` or `trainer`")
+    name: str | None
+    at: datetime = Field(description="since when")
+    used_at: datetime = Field(description="when it was used last, to within an hour")
+
+
+class SessionsBody(Body):
+    """All sessions of the board, the newest first."""
+
+    sessions: list[LoginSessionBody]
 
 
 class UnknownFobBody(Body):

@@ -10,10 +10,10 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.request_models import ProblemBody
 from mac_actors.web.errors import RequestRefused, wants_page
-from mac_actors.web.logins import Tries
 from mac_actors.web.pages.html import see_other, url
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.requests import parse_fields, read_form
+from mac_actors.web.tries import Tries
 
 PER_ADDRESS, IN_ALL = 3, 20
 """Reports that are taken in a minute, from one address and from all together: each is a post in a channel."""

@@ -96,9 +96,7 @@ def test_other_sites_that_are_allowed_may_show_tiles_and_nothing_else(named: Run
     assert shared_server.get("/embed?machine=nope").status == 404
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/machines", "/api/machines/laser", "/api/events", "/api/usage"]
-)
+@pytest.mark.parametrize("path", ["/api/machines", "/api/machines/laser", "/api/events", "/api/usage"])
 def test_other_sites_that_are_allowed_may_read_what_is_public(named: Running, path: str) -> None:
     allowed = named.get(path, headers={"Origin": OTHER})
     assert (allowed.headers["Access-Control-Allow-Origin"], allowed.headers["Vary"]) == (OTHER, "Origin")

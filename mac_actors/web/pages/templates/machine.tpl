@@ -175,6 +175,11 @@ none yet
 % if t.uptime is not None:
     <div><dt>Running for</dt><dd>{{duration(t.uptime)}}</dd></div>
 % end
+% from mac_actors.core.text import reader_text
+% told = reader_text(t.firmware, t.poke, machine.obeyed_after, keyed=machine.keyed) if viewer.admin else None
+% if told:
+    <div><dt>Firmware</dt><dd><bdi>{{told}}</bdi></dd></div>
+% end
   </dl>
 </div>
 <h2 id="wifi">Wi-Fi of its reader</h2>
