@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mac_actors.settings import space
+from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
     Variable,
@@ -185,6 +187,7 @@ SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
     *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    *space.VARIABLES,
 )
 SLACK = (
     *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
@@ -257,6 +260,7 @@ class Settings:
     users_config: Path = USERS_CONFIG.setting
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
+    space: Space = field(default_factory=Space)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
@@ -281,7 +285,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`ConfigError` with a line for each bad variable: its name, its value, what is allowed.
     """
     reader = Reader(environ)
-    settings = Settings(**reader.read_fields(Settings), tokens=Tokens(**reader.read_fields(Tokens)))
+    settings = Settings(
+        **reader.read_fields(Settings),
+        tokens=Tokens(**reader.read_fields(Tokens)),
+        space=Space(**reader.read_fields(Space)),
+    )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
