@@ -34,7 +34,7 @@ from mac_actors.service.watchdog import Watchdog
 from mac_actors.settings import Settings
 from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
-from mac_actors.settings.files import load
+from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import offline_summary, warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.storage.engine import DATABASE
@@ -197,7 +197,8 @@ def check() -> None:
     load_api_keys(settings, configuration.machines)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
-    click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    files = [settings.machines_config, settings.users_config, *slack_files(settings)]
+    click.echo(f"{' and '.join(map(str, files))} are fine: {_summary(configuration)}.")
     if offline := offline_summary(configuration):
         click.echo(f"While the server does not answer: {offline}.")
     show_notes((*warnings_of(configuration), *_conflicts(settings, configuration.directory)))

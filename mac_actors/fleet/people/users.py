@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.replies import ANSWER_SECONDS, Latch
 from mac_actors.core.config import Directory, MachineConfig, User, fold_name, read_fob
-from mac_actors.core.notices import notices
+from mac_actors.core.notices import Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people import changes
 from mac_actors.core.people.additions import Author, NewUser
@@ -52,13 +52,13 @@ class Users(AnyUsers):
         journal: Journal,
         *,
         commit_budget: float,
-        chat: bool,
+        notices: Callable[[Outcome], tuple[Notice, ...]],
         announce: Callable[[tuple[Outcome, ...]], None],
         notify: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._budget = commit_budget
-        self._chat = chat
+        self._notices = notices
         self._announce = announce
         self._notify = notify
         self._search = UserSearch()
@@ -321,9 +321,7 @@ class Users(AnyUsers):
         with self._alone():
             user, change = decide(self.people, self._number + 1)
             if change.new:
-                rows = tuple(
-                    (journal_row(outcome), notices(outcome) if self._chat else ()) for outcome in change.outcomes
-                )
+                rows = tuple((journal_row(outcome), self._notices(outcome)) for outcome in change.outcomes)
                 put = tuple(map(addition_row, (*change.ended, *change.new)))
                 self._written = self._journal.record(Record(rows=rows, put=put))
                 self._number += len(change.new)
