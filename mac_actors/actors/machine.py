@@ -6,7 +6,7 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,8 @@ class MachineContext:
     """Says a line to the control channel and the log."""
     refused: Mapping[str, str]
     """Why reports of readers are refused, by machine."""
+    keyed: Container[str]
+    """Machines whose readers have keys."""
     waiting: dict[str, list[str]]
     """Members of the chat who want to be told when a machine is free, by machine; its actor alone changes them."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
@@ -191,7 +193,8 @@ class MachineActor(MacActor):
 
     def snapshot(self) -> Snapshot:
         context, name = self._context, self._config.name
-        return Snapshot.of(self._config, self._state, _now(), context.refused.get(name), context.poker.took.get(name))
+        refused, took = context.refused.get(name), context.poker.took.get(name)
+        return Snapshot.of(self._config, self._state, _now(), refused, took, keyed=name in context.keyed)
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
@@ -211,6 +214,8 @@ class MachineActor(MacActor):
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
+        if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
+            raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:

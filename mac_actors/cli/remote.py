@@ -42,7 +42,8 @@ def status(name: str | None, as_json: bool, url: str | None) -> None:
     out.print(rows)
     if name is not None:
         told = machines[0]["telemetry"]
-        reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"))
+        keyed = machines[0].get("keyed", False)
+        reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"), keyed=keyed)
         if reader:
             out.print(f"Reader: {plain(reader)}")
 

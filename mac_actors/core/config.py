@@ -114,6 +114,10 @@ class MachineConfig:
     second_relay: SecondRelay | None = None
     offline: Offline = Offline()
     limits: Limits | None = None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    """Of its manual: an address that begins with http:// or https://."""
     trainers_or: frozenset[str] = frozenset()
     """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS

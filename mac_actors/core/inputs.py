@@ -44,6 +44,7 @@ class Command:
 
     ``public_reason`` is the reason without the names of members that are known to be in it, where there are such.
     ``given`` is when the command was given, where it may have come late: it then lifts nothing that was set since.
+    ``until`` is when it is no longer to be carried out, in seconds on a clock that nobody sets.
     """
 
     at: datetime
@@ -52,6 +53,7 @@ class Command:
     reason: str | None = None
     public_reason: str | None = None
     given: datetime | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

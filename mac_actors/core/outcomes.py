@@ -299,6 +299,16 @@ class AuthorizationWithdrawn(UserChanged):
     until: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Reported(MachineOutcome):
+    """Somebody said on the machine's page that something is wrong with it; ``by`` as they called themselves. Nothing
+    changes by it.
+    """
+
+    text: str
+    by: str | None = None
+
+
 class _Kind(NamedTuple):
     """A word for outcomes of a type; where the type has several words, the first that ``fits``."""
 
@@ -322,6 +332,7 @@ _KINDS = (
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),
+    _Kind("reported", Reported),
     _Kind("power_on", PowerChanged, lambda changed: changed.on),
     _Kind("power_off", PowerChanged),
     _Kind("user_added", UserAdded),

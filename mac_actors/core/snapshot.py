@@ -35,11 +35,16 @@ class Snapshot(Readable):
     telemetry: Telemetry
     last_checkin: datetime | None
     last_update: datetime | None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
     details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
     obeyed_after: float | None = field(default=None, compare=False)
     """Seconds from the last command that its reader has learned of to the report by which it did."""
+    keyed: bool = field(default=False, compare=False)
+    """Whether its reader has a key, and so signs its reports."""
 
     @classmethod
     def of(
@@ -49,6 +54,8 @@ class Snapshot(Readable):
         now: datetime,
         refused: str | None = None,
         obeyed_after: float | None = None,
+        *,
+        keyed: bool = False,
     ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
@@ -68,8 +75,12 @@ class Snapshot(Readable):
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
+            area=config.area,
+            description=config.description,
+            link=config.link,
             refused=refused,
             obeyed_after=obeyed_after,
+            keyed=keyed,
         )
 
     @property

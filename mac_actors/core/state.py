@@ -20,6 +20,8 @@ class Source(StrEnum):
     BUTTON = "button"
     SLACK = "slack"
     HTTP = "http"
+    BOARD = "board"
+    """The buttons of the web pages."""
     CLI = "cli"
     REPL = "repl"
     SERVER = "server"

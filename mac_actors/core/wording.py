@@ -18,6 +18,7 @@ SOURCES = {
     Source.BUTTON: "the button at the machine",
     Source.SLACK: "Slack",
     Source.HTTP: "HTTP",
+    Source.BOARD: "the board",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
     Source.SERVER: "the server itself",
@@ -88,7 +89,7 @@ def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
     return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
+def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa: PLR0912 - one for each outcome
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
@@ -117,6 +118,8 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return _cleared(outcome, by, names)
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+        case o.Reported(text=text, by=who):
+            return _problem(text, who) if names else "a problem was reported."
         case _:
             return _more(outcome, names)
 
@@ -152,6 +155,11 @@ def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
     if not isinstance(found, o.UserChanged) or found.confirmed:
         return found.by
     return f"an admin ({found.by})" if found.by else "an admin"
+
+
+def _problem(text: str, by: str | None) -> str:
+    said = f": {one_line(text).rstrip('.')}" if text else ""
+    return f"a problem was reported{f', by {by}' if by else ''}{said}."
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:

@@ -29,7 +29,7 @@ from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.notices import Channel, Notice, notices, oops_channel, route
-from mac_actors.core.outcomes import Outcome, kind
+from mac_actors.core.outcomes import Outcome, Reported, kind
 from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.routing import SERVER
 from mac_actors.core.snapshot import Snapshot, tally
@@ -50,6 +50,7 @@ from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
+from mac_actors.storage.codec import journal_row
 from mac_actors.storage.outbox import waiting_members
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
@@ -129,6 +130,7 @@ class MachineFleet(AnyFleet):
             self._announce,
             self.notify,
             self.refused_readers.why,
+            self.reader_keys,
             waiting_members(store),
         )
         pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
@@ -246,6 +248,17 @@ class MachineFleet(AnyFleet):
         machine = self.configuration.machines.get(name)
         return machine.offline if machine else Offline()
 
+    def report_problem(self, name_or_alias: str, text: str, by: str | None = None) -> None:
+        """Write in the journal, and tell the admins, that somebody says that something is wrong with a machine.
+
+        Nothing changes by it. Raises :class:`UnknownMachine`.
+        """
+        config, state = self.supervisor.published[self.find(name_or_alias)]
+        said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
+        told = notices(said, state) if self.notifier else ()
+        self.journal.record(Record(rows=((journal_row(said), told),)))
+        self._announce((said,))
+
     # seeing
 
     def snapshot(self, name_or_alias: str) -> Snapshot:
@@ -261,8 +274,9 @@ class MachineFleet(AnyFleet):
         return [self._seen(config, state, now) for config, state in self.published()]
 
     def _seen(self, config: MachineConfig, state: MachineState, now: datetime) -> Snapshot:
-        name = config.name
-        return Snapshot.of(config, state, now, self.refused_readers.why.get(name), self.poker.took.get(name))
+        name, keyed = config.name, config.name in self.reader_keys
+        refused = self.refused_readers.why.get(name)
+        return Snapshot.of(config, state, now, refused, self.poker.took.get(name), keyed=keyed)
 
     def published(self) -> list[tuple[MachineConfig, MachineState]]:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them

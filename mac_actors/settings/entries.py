@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Generic, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from anyascii import anyascii
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -78,6 +79,22 @@ def _amps(value: float) -> float:
     if not 0 < value <= 1000:
         raise ValueError("a current in A, more than 0 and no more than 1000")
     return value
+
+
+def _text(text: str) -> str:
+    _readable(text.replace("\n", " "))
+    return text
+
+
+def _link(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and visible(text) == text and " " not in text
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("an address that begins with http:// or https://")
+    return text
 
 
 Label = Annotated[str, AfterValidator(_readable)]
@@ -168,6 +185,15 @@ class MachineEntry(Strict):
         default=False,
         description="``true``: at these limits the session ends and the power goes off, under a running tool too.",
     )
+    area: Annotated[str, StringConstraints(max_length=60), AfterValidator(_readable)] | None = Field(
+        default=None, description="Where it stands, for example ``Woodshop``: a heading and a filter on the board."
+    )
+    description: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_text)] | None = Field(
+        default=None, description="What it is, for its page. Plain text; ``\\n`` begins a new line."
+    )
+    link: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_link)] | None = Field(
+        default=None, description="The address of its manual, ``http://`` or ``https://``, for its page."
+    )
     second_relay: SecondRelayEntry | None = Field(
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
@@ -221,6 +247,9 @@ class MachineEntry(Strict):
             slack_channel=self.slack_channel,
             offline=self.offline.offline() if self.offline else Offline(),
             limits=self.limits(),
+            area=self.area,
+            description=self.description,
+            link=self.link,
             trainers_or=frozenset(self.trainers_or),
         )
 

@@ -29,6 +29,7 @@ from mac_actors.slack.commands import (
     parse,
     plain,
 )
+from mac_actors.slack.home.homes import Homes
 from mac_actors.slack.home.links import Links, find_users, parse_link
 from mac_actors.slack.interactions import Interactions
 from mac_actors.slack.once import Once
@@ -61,6 +62,7 @@ class Dispatcher:
         self._once = Once(fleet)
         self._changes = Changes(fleet, self.people)
         self.links = Links(fleet, client)
+        self.homes = Homes(fleet, client, self.links)
         self.replies = Replies(client, self._control, stopping)
         self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
         self.bulk = Bulk(fleet, client, self._control, self.people, self._changes, self.replies, self._once)

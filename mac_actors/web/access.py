@@ -222,6 +222,10 @@ class Access:
             if self._fleet and session:
                 self._fleet.logins.end(session.id)
 
+    def check_origin(self, environ: dict[str, Any]) -> None:
+        """Refuse a form that another site's page sent; raises :class:`RequestRefused` (403)."""
+        _check_origin(environ, local_only=False)
+
     def check_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
         """Let an admin's command pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
         viewer = self.check_people_form(environ, csrf)

@@ -29,8 +29,9 @@ from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, docs, history, login
+from mac_actors.web.pages import assets, board, docs, history, login, report, shop
 from mac_actors.web.pages.html import error_page
+from mac_actors.web.pages.notes import Notes
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Application(bottle.Bottle):
         self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
+        self._fleet = fleet
         self.install(Errors(self.answer_error))
         self.install(_WrongTokens(access, self.refusals))
         self.install(Limiter())
@@ -71,7 +73,9 @@ class Application(bottle.Bottle):
             return error_body(message), {"Content-Type": "application/json"}
         viewer = self._access.viewer(environ)
         if isinstance(error, UnknownMachine):  # its suggestions become links
-            return error_page(status, str(UnknownMachine(error.name)), viewer, error.suggestions)
+            machines, named = self._fleet.configuration.machines, map(self._fleet.find, error.suggestions)
+            nearest = [(name, machines[name].display_name) for name in named]
+            return error_page(status, str(UnknownMachine(error.name)), viewer, nearest)
         return error_page(status, message, viewer)
 
 
@@ -128,9 +132,12 @@ def create_app(
     usage.routes(app, fleet, access, past)
     metrics.routes(app, app.metrics)
     openapi.routes(app)
-    board.routes(app, fleet, access)
-    history.routes(app, fleet, access, past)
+    live, said = board.live_board(fleet), Notes()
+    board.routes(app, fleet, access, live, said)
+    history.routes(app, fleet, access, past, live, said)
+    shop.routes(app, fleet, access, past)
+    report.routes(app, fleet, access, said)
     login.routes(app, access, app.refusals.add)
-    docs.routes(app)
+    docs.routes(app, access)
     assets.routes(app)
     return app

@@ -36,6 +36,13 @@ def _printable(text: str) -> str | None:
     return one_line("".join(c if c.isprintable() else " " for c in text)) or None
 
 
+def _said(text: str) -> str:
+    said = _printable(text)
+    if said is None:
+        raise ValueError("a few words that say what is wrong")
+    return said
+
+
 class Body(BaseModel):
     """Base of all models, also of the answers': each is described under its name here without ``Body``."""
 
@@ -207,6 +214,13 @@ class UntilBody(AdminBody):
     """Until the end of which day, if not for good; who does it and why."""
 
     until: Day | None = None
+
+
+class ProblemBody(Body):
+    """What somebody says is wrong with a machine. White space and control characters are folded."""
+
+    text: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_said)]
+    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_printable)] | None = None
 
 
 class LockBody(AdminBody):

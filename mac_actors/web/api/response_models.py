@@ -116,6 +116,9 @@ class TelemetryBody(Body):
     poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
 
 
+Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+
+
 class MachineBody(Body):
     """One machine, as it is now."""
 
@@ -138,6 +141,9 @@ class MachineBody(Body):
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    area: Given = Field(None, description="where it stands; like the two below only there where machines.json has it")
+    description: Given = None
+    link: Given = Field(None, description="the address of its manual")
     details: DetailsBody | None = Field(
         None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
     )
@@ -146,6 +152,9 @@ class MachineBody(Body):
     )
     obeyed_after: float | None = Field(
         None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
+    )
+    keyed: bool = Field(
+        False, exclude_if=lambda keyed: not keyed, description="only there, true, where its reader has a key, and signs"
     )
 
 
@@ -202,6 +211,18 @@ class UserUsageBody(Body):
     refusals: int
 
 
+class MonthUsageBody(Body):
+    """A user's sessions at a machine in a month (``YYYY-MM``)."""
+
+    month: str
+    account_id: str | None
+    name: str
+    machine: str
+    display_name: str
+    sessions: int
+    seconds: float
+
+
 class UsageBody(Body):
     """What was used from one day to another, both included, in the server's local time."""
 
@@ -209,6 +230,9 @@ class UsageBody(Body):
     last: date = Field(serialization_alias="to")
     machines: list[MachineUsageBody]
     users: list[UserUsageBody] | None = Field(description="null without the admins' token")
+    months: list[MonthUsageBody] | None = Field(
+        None, exclude_if=lambda months: months is None, description="with `?by=month` and the admins' token alone"
+    )
 
 
 class ForgottenBody(Body):

@@ -37,7 +37,7 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
 
     @app.get("/login")
     def show() -> Any:
-        after = _here(read_query().get("next", "/"))
+        after = own_path(read_query().get("next", "/"))
         if access.viewer(bottle.request.environ).login == "in":
             return see_other(after)
         return form_page(after)
@@ -46,7 +46,7 @@ def routes(app: bottle.Bottle, access: Access, count: Callable[[str], None]) -> 
     def log_in() -> Any:
         environ = bottle.request.environ
         form = read_form(environ)
-        after = _here(form.get("next", "/"))
+        after = own_path(form.get("next", "/"))
         try:
             key = access.log_in(
                 environ, form.get("token", "").strip(), parse_fields(AdminBody, {"by": form.get("by", "")}).by
@@ -103,5 +103,6 @@ def drop_login_cookie() -> None:
     bottle.response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
-def _here(path: str) -> str:
+def own_path(path: str) -> str:
+    """Return a path of this server, to which a form may lead; the board's instead of anything else."""
     return path if _HERE.fullmatch(path) else "/"
