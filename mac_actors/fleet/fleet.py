@@ -255,7 +255,7 @@ class MachineFleet(AnyFleet):
         """
         config, state = self.supervisor.published[self.find(name_or_alias)]
         said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
-        told = notices(said, state) if self.notifier else ()
+        told = self._notices(said, state, config)
         self.journal.record(Record(rows=((journal_row(said), told),)))
         self._announce((said,))
 
