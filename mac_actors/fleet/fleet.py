@@ -81,6 +81,8 @@ class MachineFleet(AnyFleet):
     ``restarter`` stops machines whose firmware takes no pokes.
     """
 
+    users: Users
+
     def __init__(
         self,
         configuration: Configuration,
@@ -115,7 +117,7 @@ class MachineFleet(AnyFleet):
             configuration.directory,
             self.journal,
             commit_budget=commit_budget,
-            chat=chat is not None,
+            notices=self._all_notices,
             announce=self._announce,
             notify=self.notify,
         )
@@ -255,8 +257,7 @@ class MachineFleet(AnyFleet):
         """
         config, state = self.supervisor.published[self.find(name_or_alias)]
         said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
-        told = self._notices(said, state, config)
-        self.journal.record(Record(rows=((journal_row(said), told),)))
+        self.journal.record(Record(rows=((journal_row(said), self._all_notices(said, state, config)),)))
         self._announce((said,))
 
     # seeing
@@ -332,7 +333,9 @@ class MachineFleet(AnyFleet):
             if notice := route(Notice(Channel.CONTROL, text), SERVER, now, self._routing):
                 self.journal.record(Record(notices=((now, notice),)))
 
-    def _notices(self, outcome: Outcome, state: MachineState, config: MachineConfig) -> tuple[Notice, ...]:
+    def _notices(
+        self, outcome: Outcome, state: MachineState | None, config: MachineConfig | None
+    ) -> tuple[Notice, ...]:
         """Return what is posted of an outcome, where, and when."""
         found = notices(outcome, state, config) if self.notifier else ()
         routed = (route(notice, kind(outcome), outcome.at, self._routing) for notice in found)
@@ -342,6 +345,12 @@ class MachineFleet(AnyFleet):
         """Return who takes what is in the outbox to somebody outside, by channel."""
         chat = self.notifier.channels.items() if self.notifier else ()
         return {**dict(chat), **(self.webhooks.notifiers if self.webhooks else {})}
+
+    def _all_notices(
+        self, outcome: Outcome, state: MachineState | None = None, config: MachineConfig | None = None
+    ) -> tuple[Notice, ...]:
+        """Return what is written for the chat and for webhooks of an outcome that comes from no machine's actor."""
+        return self._notices(outcome, state, config) + (self.webhooks.notices(outcome) if self.webhooks else ())
 
     def _wake_outlets(self) -> None:
         for outlet in self.outlets().values():

@@ -39,8 +39,8 @@ class WebApi:
         self.scopes: tuple[str, ...] = SCOPES
         self.trigger_life = 3.0
         self.page = 100
-        self.messages_tab = True
         self.home_enabled = True
+        self.messages_tab = True
         self.canvases = Canvases(state)
         self._methods: dict[str, tuple[str | None, Callable[[Mapping[str, Any]], Json]]] = {
             "auth.test": (None, self._auth_test),
