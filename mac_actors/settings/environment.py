@@ -36,6 +36,12 @@ MACHINES_CONFIG = Variable("MACHINES_CONFIG", Path, "The file of the machines.",
 USERS_CONFIG = Variable(
     "USERS_CONFIG", Path, "The file of the users. ``mac-actors simulate`` takes fobs from it too.", "users.json"
 )
+SLACK_CONFIG = Variable(
+    "SLACK_CONFIG",
+    Path,
+    "The file that says what is posted in Slack when. It may be missing, unless you name another one than the default.",
+    "slack.json",
+)
 MACHINE_STATE_DIR = Variable(
     "MACHINE_STATE_DIR",
     Path,
@@ -155,7 +161,7 @@ SLACK_API_URL = Variable(
     "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
-FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
+FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
     *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
@@ -231,6 +237,7 @@ class Settings:
     missing_readers: str = MAC_MISSING_READERS.setting
     retention_days: int | None = MAC_RETENTION_DAYS.setting
     slack: SlackSettings | None = None
+    slack_config: Path = SLACK_CONFIG.setting
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:

@@ -50,6 +50,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "retention_days": None,
         "webhooks": None,
         "slack": None,
+        "slack_config": Path("slack.json"),
     }
 
 
