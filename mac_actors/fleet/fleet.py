@@ -81,6 +81,8 @@ class MachineFleet(AnyFleet):
     ``restarter`` stops machines whose firmware takes no pokes.
     """
 
+    users: Users
+
     def __init__(
         self,
         configuration: Configuration,

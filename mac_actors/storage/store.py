@@ -129,10 +129,13 @@ class Store:
         with self.reading("read the machines' states") as connection:
             return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
 
-    def load_additions(self, account_id: str | None = None) -> list[Addition]:
-        """Return the additions that are in force, or all that there ever were of one account, in their order."""
+    def load_additions(self, account_id: str | None = None, *, everything: bool = False) -> list[Addition]:
+        """Return the additions that are in force, or all that there ever were (of one account), in their order."""
         query = select(addition).order_by(addition.c.id)
-        query = query.where(addition.c.counts if account_id is None else addition.c.account_id == account_id)
+        if account_id is not None:
+            query = query.where(addition.c.account_id == account_id)
+        elif not everything:
+            query = query.where(addition.c.counts)
         with self.reading("read the additions to the users") as connection:
             return [codec.load_addition(*row) for row in connection.execute(query)]
 
