@@ -12,6 +12,8 @@ from pathlib import Path
 
 from mac_actors.storage.upkeep.verify import verify
 from tests.e2e.processes import SAMPLES, ServerProcess, run
+from tests.web.client import report_body
+from tests.web.signed import headers
 
 
 def test_every_acknowledged_change_is_there_after_kill_9_at_random_moments(tmp_path: Path) -> None:
@@ -154,3 +156,14 @@ def test_200_readers_at_once_are_all_answered(tmp_path: Path) -> None:
         events = server.call("GET", "/api/events?kind=session_ended&limit=1000")[1]["events"]
         assert sorted(event["machine"] for event in events) == sorted(machines)
         assert server.terminate() == 0
+
+
+def test_a_key_that_was_shown_outlasts_kill_9(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        key = server.call("POST", "/api/reader/table-saw/key")[1]["key"]
+        server.kill()
+    body = report_body("table-saw", firmware="1")
+    with ServerProcess(tmp_path) as server:
+        assert server.call("POST", "/api/machine/update", body)[0] == 401
+        status, answer = server.call("POST", "/api/machine/update", body, headers(key, json.dumps(body).encode()))
+        assert (status, answer["applied"]) == (200, False)
