@@ -8,6 +8,7 @@
     ├── UnknownPerson        nobody, or more than one, is called so (also a LookupError)
     ├── UnknownUser          no user has this account id, e-mail address or name (also a LookupError)
     ├── UnknownAuthorization no machine asks for it (also a LookupError)
+    ├── NotAllowed           a trainer may not do this
     ├── UserRefused          a change of a user that can't be: the fob is somebody else's
     ├── MachineUnavailable   a machine's actor did not answer; try again
     │   └── FleetClosed      the fleet was closed: open it anew
@@ -85,6 +86,10 @@ class UnknownAuthorization(MacError, LookupError):  # noqa: N818 - like its neig
         super().__init__(f"no machine asks for the authorization {_short(name)!r}{hint}")
         self.name = name
         self.nearest = nearest
+
+
+class NotAllowed(MacError):  # noqa: N818 - a state of affairs
+    """What a trainer may not do: says whom to ask."""
 
 
 class UserRefused(MacError):  # noqa: N818 - a state of affairs

@@ -8,17 +8,18 @@ import typing
 from pydantic import BaseModel
 
 from mac_actors.settings import environment
-from mac_actors.settings.entries import MachineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.entries import MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.webhooks import WebhookEntry
 
 MODELS: dict[str, type[BaseModel]] = {
     "machine": MachineEntry,
     "second_relay": SecondRelayEntry,
+    "offline": OfflineEntry,
     "user": UserEntry,
     "webhook": WebhookEntry,
 }
 
-_TYPES = {str: "string", bool: "true or false", list: "list of strings"}
+_TYPES = {str: "string", bool: "true or false", list: "list of strings", float: "number"}
 
 
 def variables(group: str) -> list[str]:
@@ -32,7 +33,7 @@ def variables(group: str) -> list[str]:
 
 
 def keys(which: str) -> list[str]:
-    """The keys of a machine, a second relay or a user."""
+    """The keys of a machine, a second relay, what a reader does offline, or a user."""
     lines = []
     for name, field in MODELS[which].model_fields.items():
         kind = _kind(field.annotation)
@@ -49,5 +50,7 @@ def _kind(annotation: object) -> str:
         annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
     if typing.get_origin(annotation) is typing.Annotated:
         annotation = typing.get_args(annotation)[0]
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(f"``{word}``" for word in typing.get_args(annotation))
     annotation = typing.get_origin(annotation) or annotation
     return _TYPES.get(annotation, "object")

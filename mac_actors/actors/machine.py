@@ -197,6 +197,8 @@ class MachineActor(MacActor):
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
+        if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
+            raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:
@@ -217,13 +219,15 @@ class MachineActor(MacActor):
         self._context.published[self._config.name] = (self._config, decision.state)
         if decision.outcomes:
             self._context.announce(decision.outcomes)
+        for refused in decision.refused:
+            self._context.notify(f"{self._config.display_name}: {refused}.")
         if isinstance(given, Command):
             stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
             self._context.poker.poke(self._config, stops=stops and had_power)
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
             self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
-        answer = Answer(self._outputs, decision.outcomes, decision.already)
-        if self._written is not None and (decision.changed or decision.already):
+        answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
+        if self._written is not None and (decision.changed or decision.already or decision.offline):
             # what is so already, too, counts as done only once it is on disk
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer

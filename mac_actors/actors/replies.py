@@ -63,12 +63,16 @@ class Latch:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer(Readable):
-    """What came of an input: outcomes, what was already so, the outputs for the reader, and whether it is on disk."""
+    """What came of an input: outcomes, what was already so, the outputs for the reader, and whether it is on disk.
+
+    ``offline``: the ids of a report's offline sessions that need not be told again once all is on disk.
+    """
 
     outputs: Outputs
     outcomes: tuple[Outcome, ...] = ()
     already: tuple[Already, ...] = ()
     durable: bool = True
+    offline: tuple[int, ...] = ()
 
 
 class PendingAnswer:

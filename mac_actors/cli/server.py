@@ -31,7 +31,7 @@ from mac_actors.service.watchdog import Watchdog
 from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load
-from mac_actors.settings.warnings import warnings_of
+from mac_actors.settings.warnings import offline_summary, warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
@@ -191,6 +191,8 @@ def check() -> None:
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
     click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    if offline := offline_summary(configuration):
+        click.echo(f"While the server does not answer: {offline}.")
     show_notes(warnings_of(configuration))
     for exposure in exposures(settings):
         click.secho(f"WARNING: {exposure}.", fg="yellow")

@@ -170,9 +170,10 @@ class Client:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
         return self._get("updated", "POST", "/api/reload-users", {"force": "1"} if force else {})
 
-    def usage(self, first: date | None, last: date | None) -> dict[str, Any]:
+    def usage(self, first: date | None, last: date | None, *, by_month: bool = False) -> dict[str, Any]:
         """Return the usage from one day to another, both included."""
-        parameters = {name: str(day) for name, day in (("from", first), ("to", last)) if day}
+        given = (("from", first), ("to", last), ("by", "month" if by_month else None))
+        parameters = {name: str(value) for name, value in given if value}
         return self._get("machines", "GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)
 
     def forget(self, user: str, *, only_look: bool = False) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from unicodedata import category
 
 from mac_actors.core.text import DASHES, INVISIBLE, one_line
@@ -75,6 +76,32 @@ class SecondRelay:
 
 
 @dataclass(frozen=True, slots=True)
+class Offline:
+    """What a machine's reader does once nobody has answered it for ``after_seconds``.
+
+    ``list``: the fobs of a list that it keeps may start the machine; ``on_loss``: what becomes of one that runs by
+    then.
+    """
+
+    after_seconds: float = 60.0
+    list: bool = False
+    on_loss: Literal["keep", "off"] = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may be, in seconds, and for how long nothing may run in it: while less than ``amps`` flow.
+
+    ``None``: as long as it likes. A session ends by them with ``cut`` alone.
+    """
+
+    session_seconds: float | None = None
+    idle_seconds: float | None = None
+    amps: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """One machine as machines.json describes it."""
 
@@ -84,6 +111,12 @@ class MachineConfig:
     always_enabled: bool = False
     alias: str | None = None
     second_relay: SecondRelay | None = None
+    offline: Offline = Offline()
+    limits: Limits | None = None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    """Of its manual: an address that begins with http:// or https://."""
     trainers_or: frozenset[str] = frozenset()
     """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS

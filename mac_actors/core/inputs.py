@@ -9,10 +9,25 @@ from mac_actors.core.state import NO_TELEMETRY, Severity, Source, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
+class OfflineSession:
+    """A session that a reader had by itself, without the server. Its times are seconds since the reader's boot.
+
+    ``id`` is its own among those of that boot. ``wrong`` is what the edge found in it that can't be.
+    """
+
+    id: int
+    fob: str | None = field(default=None, repr=False)
+    started: float = 0.0
+    ended: float = 0.0
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A reader's report. ``fob`` is normalized, ``None`` without a card.
 
     ``arrived`` is when it reached the computer, in seconds on a clock that nobody sets; ``None``: at ``at``.
+    ``offline`` is what went on without the server; only from a reader that says its ``boot`` and its uptime.
     """
 
     at: datetime
@@ -20,6 +35,7 @@ class Report:
     oops: bool = False
     telemetry: Telemetry = NO_TELEMETRY
     arrived: float | None = None
+    offline: tuple[OfflineSession, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,7 @@ class Command:
 
     ``public_reason`` is the reason without the names of members that are known to be in it, where there are such.
     ``given`` is when the command was given, where it may have come late: it then lifts nothing that was set since.
+    ``until`` is when it is no longer to be carried out, in seconds on a clock that nobody sets.
     """
 
     at: datetime
@@ -36,6 +53,7 @@ class Command:
     reason: str | None = None
     public_reason: str | None = None
     given: datetime | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

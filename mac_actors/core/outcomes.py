@@ -24,8 +24,12 @@ class EndReason(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     MACHINE_REMOVED = "machine_removed"
+    TIME_LIMIT = "time_limit"
+    IDLE = "idle"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
+    OFFLINE = "offline"
+    """At the reader alone, while the server was away."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,9 +146,20 @@ class CardSeen(MachineOutcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionEnded(MachineOutcome):
-    """A session ended because its card went, or its machine was removed from the configuration."""
+    """A session ended because its card went, or its machine was removed from the configuration.
+
+    One of kind ``offline`` is told of later: ``at`` is when it was over, and it says nothing of the machine's state.
+    """
 
     ended: Ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OverTime(MachineOutcome):
+    """A session has become longer than it may be: ``limit`` seconds. It goes on."""
+
+    user: Person
+    limit: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -284,6 +299,16 @@ class AuthorizationWithdrawn(UserChanged):
     until: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Reported(MachineOutcome):
+    """Somebody said on the machine's page that something is wrong with it; ``by`` as they called themselves. Nothing
+    changes by it.
+    """
+
+    text: str
+    by: str | None = None
+
+
 class _Kind(NamedTuple):
     """A word for outcomes of a type; where the type has several words, the first that ``fits``."""
 
@@ -296,6 +321,7 @@ _KINDS = (
     _Kind("session_started", SessionStarted),
     _Kind("session_refused", SessionRefused),
     _Kind("session_ended", SessionEnded),
+    _Kind("over_time", OverTime),
     _Kind("card_seen", CardSeen),
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),
@@ -306,6 +332,7 @@ _KINDS = (
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),
+    _Kind("reported", Reported),
     _Kind("power_on", PowerChanged, lambda changed: changed.on),
     _Kind("power_off", PowerChanged),
     _Kind("user_added", UserAdded),

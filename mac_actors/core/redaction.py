@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mac_actors.core.config import normalize_fob
-from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted, UserChanged
+from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, Reported, SessionStarted, UserChanged
 from mac_actors.core.state import Details, Flag
 
 MEMBER = Person("", "a member")
@@ -89,6 +89,9 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
         changes["fob"] = ""
     if isinstance(outcome, Cleared | UserChanged):
         changes |= _origin(outcome, redaction)
+    if isinstance(outcome, Reported):
+        text = "" if redaction is _HIDDEN else redaction.out_of(outcome.text)
+        changes |= {"by": redaction.by if redaction.has_name(outcome.by) else outcome.by, "text": text}
     changes = {name: fact for name, fact in changes.items() if fact != getattr(outcome, name)}
     return replace(outcome, **changes) if changes else outcome
 

@@ -35,6 +35,9 @@ class Snapshot(Readable):
     telemetry: Telemetry
     last_checkin: datetime | None
     last_update: datetime | None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
     details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
@@ -68,6 +71,9 @@ class Snapshot(Readable):
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
+            area=config.area,
+            description=config.description,
+            link=config.link,
             refused=refused,
             obeyed_after=obeyed_after,
         )

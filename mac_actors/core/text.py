@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime
 
 JOINERS = "\u200c\u200d"
@@ -68,4 +69,19 @@ def seconds_text(seconds: float) -> str:
 
 def local_time(at: datetime, *, seconds: bool = False) -> str:
     """Say a time as the shop's clocks do, with their zone: ``2026-11-24 19:00 CET``."""
-    return f"{at.astimezone():{'%Y-%m-%d %H:%M:%S %Z' if seconds else '%Y-%m-%d %H:%M %Z'}}"
+    return f"{at.astimezone():{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}} {zone(at)}"
+
+
+def zone(at: datetime) -> str:
+    """Return the zone of the shop's clocks at this moment: ``CET``; ``UTC+01:00`` where it has no such name."""
+    local = at.astimezone()
+    return f"{local:%Z}" if f"{local:%Z}".isalpha() else f"UTC{local.isoformat()[-6:]}"
+
+
+_PLAIN = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+
+
+def search_key(text: str) -> str:
+    """Return a text as it is searched: without case, accents, hyphens and marks (as in static/board.js)."""
+    plain = unicodedata.normalize("NFKD", text).lower().translate(_PLAIN)
+    return one_line("".join(c for c in plain if unicodedata.category(c)[0] not in "MP" and c not in INVISIBLE))

@@ -4,9 +4,11 @@ The rules of a reader's report, in this order:
 
 1. *Order*: one that was sent before the last one changes nothing.
 2. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
-3. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
-4. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
+3. *Offline sessions*, which the reader had by itself: each is told of once. Whose session ran before is over.
+4. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
+5. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
+6. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
 A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
@@ -16,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from math import inf
 from typing import Any
 
 from mac_actors.core.access import Granted, Refused, authorize
@@ -29,12 +32,15 @@ from mac_actors.core.inputs import (
     Configured,
     Input,
     Lock,
+    OfflineSession,
     Oops,
     Removed,
     Report,
     Unlock,
     Unoops,
 )
+from mac_actors.core.limits import cut_by, hold_to_limits
+from mac_actors.core.offline import TAKEN_KEPT, ended_offline
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
@@ -45,6 +51,7 @@ from mac_actors.core.outcomes import (
     LockSet,
     OopsSet,
     Outcome,
+    OverTime,
     PendingCleared,
     Person,
     PowerChanged,
@@ -55,8 +62,19 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Details, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.reports import LATE_SECONDS, arrival, elapsed, has_rebooted, is_heartbeat, is_older, was_silent
+from mac_actors.core.state import (
+    KEPT_REFUSALS,
+    Card,
+    Details,
+    Flag,
+    MachineState,
+    Refusal,
+    Session,
+    SessionKind,
+    Source,
+    TimeLimit,
+)
 
 
 class Already(StrEnum):
@@ -78,13 +96,16 @@ class Decision(Readable):
     """The new state, what came of the input, and what was already so.
 
     ``changed`` is whether there is an outcome, or anything but telemetry and the time of the last check-in
-    moved: what must be on disk before it counts.
+    moved: what must be on disk before it counts. ``offline`` are the ids of a report's offline sessions that need not
+    be told again, ``refused`` says of which there is nothing in the journal, and why.
     """
 
     state: MachineState
     outcomes: tuple[Outcome, ...] = ()
     already: tuple[Already, ...] = ()
     changed: bool = False
+    offline: tuple[int, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def decide(
@@ -107,7 +128,8 @@ def decide(
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
-        if is_heartbeat(state, given) and not rebooted:
+        is_limited = state.session is not None and state.session.limits is not None
+        if is_heartbeat(state, given) and not (rebooted or given.offline or is_limited):
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -115,6 +137,7 @@ def decide(
             hold = hold or Refusal.GAP
         draft = _Draft(config, directory, seen, given.at, last_arrival)
         draft.report(given, hold, rebooted=rebooted)
+        draft.limit(elapsed(state, given))
         return draft.decision(state)
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
@@ -134,6 +157,8 @@ class _Draft:
         self.now = now
         self.outcomes: list[Outcome] = []
         self.already: list[Already] = []
+        self.offline: list[int] = []
+        self.refused: list[str] = []
         self._common = {"machine": config.name, "display_name": config.display_name, "at": at}
 
     def decision(self, before: MachineState) -> Decision:
@@ -144,7 +169,9 @@ class _Draft:
         if now.status is not before.status:
             now = replace(now, status_since=self.at)
         changed = bool(self.outcomes) or now.durable != before.durable
-        return Decision(now, tuple(self.outcomes), tuple(self.already), changed)
+        return Decision(
+            now, tuple(self.outcomes), tuple(self.already), changed, tuple(self.offline), tuple(self.refused)
+        )
 
     def apply(self, given: Input) -> None:
         match given:
@@ -177,6 +204,8 @@ class _Draft:
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
             self.lock_if_due()
+        for session in report.offline:
+            self.offline_session(report, session)
         if report.oops and self.state.oops is None:
             self.set_oops(Oops(self.at, Source.BUTTON))
         if report.fob == (self.state.card.fob if self.state.card else None):
@@ -190,8 +219,23 @@ class _Draft:
         else:
             self.insert(report.fob, Refusal.OOPSED if report.oops else hold)
 
-    def take_out(self, reason: EndReason) -> None:
-        ended = self.end_session(reason)
+    def offline_session(self, report: Report, session: OfflineSession) -> None:
+        self.offline.append(session.id)
+        key = (report.telemetry.boot or 0, session.id)
+        if key in self.state.offline_taken:
+            return
+        self.change(offline_taken=(*self.state.offline_taken, key)[-TAKEN_KEPT:])
+        ended = ended_offline(self.directory, report, session)
+        if isinstance(ended, str):
+            self.refused.append(ended)
+            return
+        running = self.state.session
+        if running is not None and running.since < ended.since:  # its card was taken out before
+            self.take_out(EndReason.CARD_REMOVED, (ended.since - running.since).total_seconds())
+        self.emit(SessionEnded, at=ended.since + timedelta(seconds=ended.seconds), ended=ended)
+
+    def take_out(self, reason: EndReason, most: float = inf) -> None:
+        ended = self.end_session(reason, most)
         self.change(card=None)
         if ended:
             self.emit(SessionEnded, ended=ended)
@@ -203,7 +247,10 @@ class _Draft:
         match access:
             case Granted(user=holder, kind=kind, second=second):
                 name, lcd_name = holder.full_name, holder.lcd_name
-                session = Session(holder.account_id, name, lcd_name, kind, self.at, second, began=self.now)
+                limits = None if kind is SessionKind.OVERRIDE else self.config.limits
+                session = Session(
+                    holder.account_id, name, lcd_name, kind, self.at, second, began=self.now, limits=limits
+                )
                 self.change(card=Card(fob, self.at), session=session)
                 relay = self.config.second_relay
                 alias = relay.alias if relay else None
@@ -223,6 +270,22 @@ class _Draft:
             case _:  # Noted
                 self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
                 self.emit(CardSeen, user=user, fob=fob)
+
+    def limit(self, gap: float | None) -> None:
+        """Hold the running session to its limits; ``gap``: the seconds since the report before."""
+        session = self.state.session
+        if session is None or session.limits is None:
+            return
+        held = hold_to_limits(session, session.limits, self.state.telemetry, self.now, gap)
+        self.change(session=held)
+        if reason := cut_by(held, session.limits, self.now):
+            ended = self.end_session(reason)
+            self.block_card()
+            self.emit(SessionEnded, ended=ended)
+            self.lock_if_due()
+        elif held.time_limit is TimeLimit.OVER is not session.time_limit:
+            user = Person(session.account_id, session.full_name)
+            self.emit(OverTime, user=user, limit=session.limits.session_seconds)
 
     # oops, lock, clear
 
@@ -328,15 +391,15 @@ class _Draft:
         self.state = replace(self.state, **parts)
 
     def emit(self, kind: Callable[..., Outcome], **facts: object) -> None:
-        self.outcomes.append(kind(**self._common, **facts))
+        self.outcomes.append(kind(**{**self._common, **facts}))
 
-    def end_session(self, reason: EndReason) -> Ended | None:
+    def end_session(self, reason: EndReason, most: float = inf) -> Ended | None:
         session = self.state.session
         if session is None:
             return None
         self.change(session=None)
         person = Person(session.account_id, session.full_name)
-        return Ended(person, session.kind, session.since, session.seconds(self.now), reason)
+        return Ended(person, session.kind, session.since, min(session.seconds(self.now), most), reason)
 
     def card_holder(self) -> Person | None:
         return _person(self.directory.find(self.state.card.fob)) if self.state.card else None

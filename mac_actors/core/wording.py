@@ -18,6 +18,7 @@ SOURCES = {
     Source.BUTTON: "the button at the machine",
     Source.SLACK: "Slack",
     Source.HTTP: "HTTP",
+    Source.BOARD: "the board",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
     Source.SERVER: "the server itself",
@@ -47,6 +48,7 @@ _LOGINS = {
     SessionKind.AUTHORIZED: "logged in",
     SessionKind.WARN_ONLY: "logged in WITHOUT authorization (warn only)",
     SessionKind.OVERRIDE: "logged in by OVERRIDE of the oops or lock-out",
+    SessionKind.OFFLINE: "logged in without the server",
 }
 
 
@@ -87,7 +89,7 @@ def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
     return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
+def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa: PLR0912 - one for each outcome
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
@@ -116,6 +118,17 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
             return _cleared(outcome, by, names)
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+        case o.Reported(text=text, by=who):
+            return _problem(text, who) if names else "a problem was reported."
+        case _:
+            return _more(outcome, names)
+
+
+def _more(outcome: Outcome, names: bool) -> str:
+    """Return the sentence of what the configuration of a machine asks for."""
+    match outcome:
+        case o.OverTime(user=user, limit=limit):
+            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
@@ -142,6 +155,11 @@ def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
     if not isinstance(found, o.UserChanged) or found.confirmed:
         return found.by
     return f"an admin ({found.by})" if found.by else "an admin"
+
+
+def _problem(text: str, by: str | None) -> str:
+    said = f": {one_line(text).rstrip('.')}" if text else ""
+    return f"a problem was reported{f', by {by}' if by else ''}{said}."
 
 
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
@@ -206,11 +224,15 @@ def _who(user: o.Person | None, names: bool) -> str:
 _END_REASONS = {
     o.EndReason.CARD_CHANGED: " (another card was inserted)",
     o.EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
+    o.EndReason.TIME_LIMIT: " (the limit of this machine)",
+    o.EndReason.IDLE: " (nothing was running; was the card forgotten?)",
     o.EndReason.RESTORED: " (the database was restored from a backup)",
 }
 
 
 def _ended(ended: o.Ended, names: bool) -> str:
-    override = " override" if ended.kind is SessionKind.OVERRIDE else ""
+    kind = f" {ended.kind}" if ended.kind in {SessionKind.OVERRIDE, SessionKind.OFFLINE} else ""
     why = _END_REASONS.get(ended.reason, "")
-    return f"{_who(ended.user, names)}'s{override} session ended after {duration(ended.seconds)}{why}"
+    if ended.reason is o.EndReason.OFFLINE:
+        why = f" (without the server, from {local_time(ended.since)})"
+    return f"{_who(ended.user, names)}'s{kind} session ended after {duration(ended.seconds)}{why}"

@@ -25,10 +25,10 @@ from mac_actors.actors.replies import ANSWER_SECONDS, Answer
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
-from mac_actors.core.config import Configuration, MachineConfig
+from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
-from mac_actors.core.notices import Channel, Notice
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.notices import Channel, Notice, notices
+from mac_actors.core.outcomes import Outcome, Reported
 from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
@@ -36,15 +36,18 @@ from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
+from mac_actors.fleet.people.logins import Logins
+from mac_actors.fleet.people.users import Users
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.fleet.reader_keys import ReaderKeyring
+from mac_actors.fleet.reader_lists import ReaderLists, RevisedList
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
-from mac_actors.fleet.users import Users
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
+from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 
@@ -85,6 +88,7 @@ class MachineFleet(AnyFleet):
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
+        self.commit_budget = commit_budget
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
@@ -105,6 +109,7 @@ class MachineFleet(AnyFleet):
             announce=self._announce,
             notify=self.notify,
         )
+        self.logins = Logins(self.journal)
         configuration = replace(configuration, directory=self.users.people.directory)
         context = MachineContext(
             self.journal,
@@ -118,6 +123,7 @@ class MachineFleet(AnyFleet):
         )
         pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self._reader_lists = ReaderLists(self.supervisor.published)
         self.users.supervisor = self.supervisor
         self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
         self.wifi = Wifi()
@@ -211,6 +217,26 @@ class MachineFleet(AnyFleet):
             return self.poker.try_out(machine)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
+
+    def reader_list(self, name: str, at: datetime) -> RevisedList | None:
+        """Return the list that the reader of the machine with exactly this name keeps for when the server is away."""
+        return self._reader_lists.get(name, self.configuration.directory, at)
+
+    def offline_rules(self, name: str) -> Offline:
+        """Return what the reader of the machine with exactly this name does then."""
+        machine = self.configuration.machines.get(name)
+        return machine.offline if machine else Offline()
+
+    def report_problem(self, name_or_alias: str, text: str, by: str | None = None) -> None:
+        """Write in the journal, and tell the admins, that somebody says that something is wrong with a machine.
+
+        Nothing changes by it. Raises :class:`UnknownMachine`.
+        """
+        config, state = self.supervisor.published[self.find(name_or_alias)]
+        said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
+        told = notices(said, state) if self.notifier else ()
+        self.journal.record(Record(rows=((journal_row(said), told),)))
+        self._announce((said,))
 
     # seeing
 

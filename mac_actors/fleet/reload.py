@@ -11,8 +11,8 @@ from mac_actors.core.config import Configuration, Directory, has_shrunk
 from mac_actors.core.inputs import Removed
 from mac_actors.errors import MachineUnavailable, ReloadRefused
 from mac_actors.fleet.names import Names
+from mac_actors.fleet.people.users import Users
 from mac_actors.fleet.supervisor import Supervisor
-from mac_actors.fleet.users import Users
 from mac_actors.settings.warnings import warnings_of
 
 log = logging.getLogger(__name__)

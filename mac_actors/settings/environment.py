@@ -13,6 +13,7 @@ from mac_actors.settings.variables import (
     Reader,
     Variable,
     api_key,
+    base_url,
     flag,
     readable_file,
     refused,
@@ -93,6 +94,12 @@ MAC_PUBLIC_NAMES = Variable(
     "``1``: everybody who can reach the server sees users' names. ``0``: only callers with the admins' token do.",
     "0",
 )
+MAC_BASE_URL = Variable(
+    "MAC_BASE_URL",
+    base_url,
+    "The address of the board as people reach it, for example ``https://machines.example.org``. The links that log "
+    "somebody in begin with it (:doc:`people`). Not set: there are none.",
+)
 MAC_TLS_CERT = Variable(
     "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
 )
@@ -151,7 +158,7 @@ SLACK_API_URL = Variable(
 FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
-    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
+    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
 )
 SLACK = (
@@ -215,6 +222,7 @@ class Settings:
     tokens: Tokens = Tokens()
     reader_api_keys: Path | None = MAC_READER_API_KEYS.setting
     public_names: bool = MAC_PUBLIC_NAMES.setting
+    base_url: str | None = MAC_BASE_URL.setting
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
+from mac_actors.core.signing import read_secret
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
 from mac_actors.settings.environment import Settings
@@ -24,6 +25,7 @@ from mac_actors.settings.problems import excerpt, printed, problem
 from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
@@ -72,8 +74,8 @@ def parse(
 
 
 def _collect(
-    read: Callable[[object, list[str]], dict[Key, Entry]], source: object, label: str, problems: list[str]
-) -> dict[Key, Entry]:
+    read: Callable[[object, list[str]], dict[Key, Value]], source: object, label: str, problems: list[str]
+) -> dict[Key, Value]:
     """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
     found: list[str] = []
     try:
@@ -115,6 +117,30 @@ def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
     if problems:
         raise ConfigError(problems)
     return list(entries.values())
+
+
+def reader_keys_of(path: Path) -> dict[str, bytes]:
+    """Return the readers' keys in a file, by machine, as ``{"table-saw": "4f0c2d…"}`` has them.
+
+    Raises :class:`ConfigError` with one line for each mistake; none repeats a key.
+    """
+    problems: list[str] = []
+    keys = _collect(_read_keys, path, "keys", problems)
+    if problems:
+        raise ConfigError(problems)
+    return keys
+
+
+def _read_keys(data: object, problems: list[str]) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    if not isinstance(data, Mapping):
+        raise ConfigError(["expected an object of machines and their keys"])
+    for machine, text in data.items():
+        try:
+            keys[machine] = read_secret(str(text))
+        except ValueError as error:
+            problems.append(f"{machine}: {error}")
+    return keys
 
 
 def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:

@@ -11,6 +11,7 @@ _EXPECTED = {
     "extra_forbidden": "is not a known key; look for a typing error",
     "string_type": "expected a string",
     "bool_type": "expected true or false",
+    "float_type": "expected a number",
     "list_type": "expected a list",
     "model_type": "expected an object",
     "model_attributes_type": "expected an object",

@@ -132,6 +132,14 @@ def server_address(text: str) -> str:
     return text
 
 
+def base_url(text: str) -> str:
+    """Take the address that paths of the server are put behind."""
+    address = server_address(text).rstrip("/")
+    if "?" in address or "#" in address:
+        raise refused(text, "an address like https://machines.example.org, without ? and #")
+    return address
+
+
 class Reader:
     """Reads variables and gathers what is wrong with them, to be said at once."""
 

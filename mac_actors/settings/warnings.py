@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from rapidfuzz import fuzz, process
 
 from mac_actors.core.config import Configuration, fold_name
+from mac_actors.core.offline import MOST_FOBS, possible_fobs
 from mac_actors.core.people.trainers import asked_for
 from mac_actors.core.text import count
 
@@ -34,7 +36,27 @@ def warnings_of(configuration: Configuration) -> list[str]:
             f"{count(len(idle), 'authorization')} that users have {'opens' if len(idle) == 1 else 'open'} no machine: "
             f"{', '.join(map(repr, idle[:SHOWN]))}{more}"
         )
+    now = datetime.now(UTC)
+    for machine in configuration.machines.values():
+        if machine.offline.list and (fobs := possible_fobs(machine, configuration.directory, now)) > MOST_FOBS:
+            lines.append(
+                f"{machine.name}: {fobs} fobs may run it, and the list for its reader holds {MOST_FOBS}: it stays "
+                "empty, and nothing starts there without the server"
+            )
     return lines
+
+
+def offline_summary(configuration: Configuration) -> str:
+    """Say what readers do without the server, machine by machine; empty: as ever."""
+    parts, now = [], datetime.now(UTC)
+    for machine in configuration.machines.values():
+        rules, fobs = machine.offline, possible_fobs(machine, configuration.directory, now)
+        words = ([f"{count(fobs, 'fob')} may start it"] if rules.list else []) + (
+            ["it is switched off"] if rules.on_loss == "off" else []
+        )
+        if words:
+            parts.append(f"{machine.name} after {rules.after_seconds:g} s: {', '.join(words)}")
+    return "; ".join(parts)
 
 
 def _nearest(name: str, held: Iterable[str]) -> str:

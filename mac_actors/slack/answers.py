@@ -126,12 +126,12 @@ def history_text(label: str, outcomes: Sequence[Outcome]) -> str:
     return "\n".join((f"The last events of {escape(label)}, newest first:", *lines))
 
 
-def split(lines: Iterable[str]) -> list[str]:
-    """Put lines together to posts that Slack shows whole."""
+def split(lines: Iterable[str], longest: int = POST_CHARACTERS) -> list[str]:
+    """Put lines together to posts (or blocks) that Slack shows whole, of so many characters at the most."""
     posts: list[str] = []
     for line in lines:
-        if posts and len(posts[-1]) + 1 + len(line) <= POST_CHARACTERS:
+        if posts and len(posts[-1]) + 1 + len(line) <= longest:
             posts[-1] += "\n" + line
         else:
-            posts.append(line if len(line) <= POST_CHARACTERS else re.sub(r"&\w*$", "", line[:POST_CHARACTERS]))
+            posts.append(line if len(line) <= longest else re.sub(r"&\w*$", "", line[:longest]))
     return posts

@@ -17,7 +17,10 @@ SCOPES = ("app_mentions:read", "channels:read", "chat:write", "groups:read", "us
 """What the bot token must be allowed to do; etc/slack-manifest.yaml asks for these and a few more."""
 
 OPTIONAL_SCOPES = {
+    "canvases:read": "a canvas whose answer was lost",
+    "canvases:write": "the live status",
     "commands": "/oops-clear",
+    "pins:write": "pinning the live status where it is a message",
     "users:read.email": "members that are linked by their e-mail addresses",
 }
 """What it may be allowed to do, and what there is not without it."""

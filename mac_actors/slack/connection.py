@@ -10,11 +10,13 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.settings import SlackSettings
 from mac_actors.slack.checks import check_channels
 from mac_actors.slack.dispatcher import Dispatcher
 from mac_actors.slack.gateway import QUIET, SlackChat, make_client
 from mac_actors.slack.listeners import register
+from mac_actors.slack.live.status import LOOK_SECONDS, LiveStatus
 from mac_actors.slack.socket_mode import SocketMode
 from mac_actors.slack.workers import Workers
 
@@ -40,6 +42,7 @@ class SlackConnection:
         self._stopping = threading.Event()
         self._channels: list[str] = []
         self._fleet: MachineFleet | None = None
+        self._watches: list[Watch] = []
         self._sockets = SocketMode(self._client, settings.app_token, self._make_app)
         self.commands = Workers(LISTENERS, "slack-command")
         """The threads that carry commands out, and answer them."""
@@ -55,6 +58,8 @@ class SlackConnection:
         self._stopping.set()
         deadline = time.monotonic() + STOP_SECONDS
         self._sockets.stop()
+        for watch in self._watches:
+            watch.stop(0)  # a call of theirs that hangs keeps nobody
         self._sockets.workers.finish(STOP_SECONDS)
         self.commands.finish(deadline - time.monotonic())
         self._sockets.close()
@@ -95,4 +100,9 @@ class SlackConnection:
         dispatcher = Dispatcher(self._fleet, self._client, settings, self._stopping)
         register(app, dispatcher)
         self.commands.submit(dispatcher.people.learn, settings.control_channel)
+        live = LiveStatus(self._fleet, self._client, settings.oops_channel)
+        self._watches = [
+            Watch("slack-live", Chore("write the live status", live.step, LOOK_SECONDS)),
+            Watch("slack-homes", Chore("publish App Homes", dispatcher.homes.step)),
+        ]
         return app

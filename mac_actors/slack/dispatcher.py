@@ -16,6 +16,7 @@ from mac_actors.settings import SlackSettings
 from mac_actors.slack import answers, notices, status
 from mac_actors.slack.changes import UNKNOWN_ASKER, Changes
 from mac_actors.slack.commands import CHANGING, ParsedCommand, Verb, find_quoted, moment, parse, plain
+from mac_actors.slack.home.homes import Homes
 from mac_actors.slack.home.links import Links, find_users, parse_link
 from mac_actors.slack.interactions import Interactions
 from mac_actors.slack.once import Once
@@ -48,6 +49,7 @@ class Dispatcher:
         self._once = Once(fleet)
         self._changes = Changes(fleet, self.people)
         self.links = Links(fleet, client)
+        self.homes = Homes(fleet, client, self.links)
         self.replies = Replies(client, self._control, stopping)
         self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
 

@@ -87,7 +87,13 @@ _NO_THREAD = frozenset(
 _TOO_MUCH = frozenset({"msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text", "msg_blocks_too_long"})
 _AS_IT_IS = _TOO_MUCH | {"message_not_found", "edit_window_closed", "cant_update_message"}
 
-PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+PLAIN: dict[str, Any] = {
+    "mrkdwn": False,
+    "parse": "none",
+    "link_names": False,
+    "unfurl_links": False,
+    "unfurl_media": False,
+}
 """How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}

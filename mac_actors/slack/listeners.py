@@ -10,6 +10,7 @@ from slack_bolt import App
 
 from mac_actors.slack import details, notices
 from mac_actors.slack.dispatcher import Dispatcher
+from mac_actors.slack.home.view import SWITCHES
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,16 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     @app.event("message")
     def on_message() -> None:
         """Nothing: only mentions are commands. (An app may be subscribed to more than it needs.)"""
+
+    @app.event("app_home_opened")
+    def on_home_opened(event: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            dispatcher.homes.opened(str(event["user"]))
+
+    @app.action(SWITCHES)
+    def on_switch(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
+        ack()
+        dispatcher.homes.switched(str(body["user"]["id"]), action)
 
     @app.command("/oops-clear")
     def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, func, select, text
+from sqlalchemy import Connection, Engine, Select, Table, func, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
@@ -124,6 +124,11 @@ class Store:
         query = query.where(addition.c.counts if account_id is None else addition.c.account_id == account_id)
         with self.reading("read the additions to the users") as connection:
             return [codec.load_addition(*row) for row in connection.execute(query)]
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """Return all rows of a small table."""
+        with self.reading(f"read the table {table.name}") as connection:
+            return [dict(row._mapping) for row in connection.execute(select(table))]
 
     def last_addition(self) -> int:
         """Return the number of the last addition; 0: there is none."""

@@ -28,7 +28,7 @@ def parse_body(model: type[Model], body: bytes) -> Model:
         details = error.errors(include_url=False)
         if details[0]["type"] == "json_invalid":
             raise RequestRefused(400, f"the body is not JSON: {details[0]['ctx']['error']}") from None
-        raise RequestRefused(422, _message(details)) from None
+        raise RequestRefused(422, message(details)) from None
 
 
 def parse_fields(model: type[Model], fields: Mapping[str, Any]) -> Model:
@@ -36,7 +36,7 @@ def parse_fields(model: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise RequestRefused(422, _message(error.errors(include_url=False))) from None
+        raise RequestRefused(422, message(error.errors(include_url=False))) from None
 
 
 def read_form(environ: dict[str, Any]) -> dict[str, str]:
@@ -100,7 +100,7 @@ def day(field: str, value: str | None) -> date | None:
     return day
 
 
-def _message(errors: list[Any]) -> str:
+def message(errors: list[Any]) -> str:
     """Say in one line which fields are wrong and what was expected (of pydantic's list of errors)."""
     return "; ".join(_describe(error) for error in errors[:5])
 

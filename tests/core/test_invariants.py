@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mac_actors.core.config import Directory, MachineConfig, User
+from mac_actors.core.config import Directory, Limits, MachineConfig, User
 from mac_actors.core.inputs import (
     AddDetails,
     Clear,
@@ -25,6 +25,7 @@ from mac_actors.core.inputs import (
     Configured,
     Input,
     Lock,
+    OfflineSession,
     Oops,
     Removed,
     Report,
@@ -73,9 +74,15 @@ class Step:
 
     @property
     def card_changed(self) -> bool:
-        """Whether the event is a report with another card, or none, than the one in the reader."""
-        card = self.before.card
-        return isinstance(self.event, Report) and not self.older and self.event.fob != (card.fob if card else None)
+        """Whether the event is a report with another card, or none, than the one in the reader; or with the same one,
+        which was out meanwhile: the reader has had another session, by itself.
+        """
+        card, running = self.before.card, self.before.session
+        if not isinstance(self.event, Report) or self.older:
+            return False
+        alone = [ended for outcome in self.decision.outcomes if (ended := outcome.ended_session)]
+        was_out = any(running and one.kind is SessionKind.OFFLINE and one.since > running.since for one in alone)
+        return was_out or self.event.fob != (card.fob if card else None)
 
     @property
     def inserts(self) -> bool:
@@ -148,7 +155,11 @@ def check_card_and_session(step: Step) -> None:
     # 5
     if step.card_changed:
         assert new is None or (new is not old and new.since == event.at)
-    if new is not None and new is not old:
+    if new is not None and old is not None and new is not old and not step.card_changed:
+        assert isinstance(event, Report)
+        assert replace(new, time_limit=old.time_limit) == old, "it is told how long it may go on, and nothing else"
+        assert not starts
+    elif new is not None and new is not old:
         assert step.inserts
         assert isinstance(event, Report)
         assert not event.oops
@@ -258,6 +269,7 @@ def abstract(state: MachineState) -> MachineState:
         last_checkin=state.last_checkin and T0,
         last_update=None,
         last_arrival=state.last_arrival and T0.timestamp(),
+        offline_taken=(),
     )
 
 
@@ -290,6 +302,10 @@ def reports_that_say_more() -> Iterable[tuple[Report, Refusal | None]]:
     for fob in CARDS:
         for boot, count in ((1, USUAL_COUNT - 1), (1, USUAL_COUNT + 1), (2, 0)):
             yield Report(LATER, fob, telemetry=Telemetry(None, firmware="f", boot=boot, count=count)), None
+        says = Telemetry(USUAL_UPTIME + 10, firmware="f", boot=1, count=USUAL_COUNT + 1)
+        for user in (ANNA, EMIL):
+            alone = OfflineSession(1, user.fob_codes[0], USUAL_UPTIME + 2, USUAL_UPTIME + 8)
+            yield Report(LATER, fob, telemetry=says, offline=(alone,)), None
 
 
 Events = tuple[tuple[Input, Refusal | None], ...]
@@ -335,11 +351,26 @@ def always(config: MachineConfig) -> MachineConfig:
     return replace(config, always_enabled=True)
 
 
+def limited(*, cut: bool) -> MachineConfig:
+    """A mill whose sessions may last 20 s, or as in the walk: until the report after the one at their start."""
+    return replace(MILL, limits=Limits(20.0, 20.0 if cut else None, 1.0, cut))
+
+
+HEARTBEATS: Events = tuple(
+    (Report(T0 + timedelta(seconds=after), card, telemetry=Telemetry(USUAL_UPTIME + after, amps=amps)), None)
+    for after in (10, 40)
+    for card in (ANNA.fob_codes[0], OTTO.fob_codes[0])
+    for amps in (0.0, 5.0)
+)
+
+
 WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory, Events]] = [
     ("plain", (MILL, always(MILL)), PEOPLE, EVENTS),
     ("firmware that says more", (MILL, always(MILL)), PEOPLE, SAYING_MORE),
     ("expiry enforced", (MILL, always(MILL)), ENFORCED, EVENTS),
     ("warn only", (SAW, always(SAW)), ENFORCED, EVENTS),
+    ("limits", (limited(cut=False), always(limited(cut=False))), PEOPLE, (*EVENTS, *HEARTBEATS)),
+    ("limits that cut", (limited(cut=True), always(limited(cut=True))), PEOPLE, (*EVENTS, *HEARTBEATS)),
     ("second relay", (laser(), always(laser())), PEOPLE, EVENTS),
     (
         "second relay, warn only",
@@ -371,6 +402,7 @@ def test_the_invariants_hold_in_all_states_that_can_be_reached(
 # histories
 
 CONFIGS = [replace(config, name="machine", alias=None) for config in (MILL, always(MILL), SAW)]
+LIMITED = [replace(limited(cut=cut), name="machine", alias=None) for cut in (False, True)]
 LASERS = [
     replace(laser(machine_always=machine_always, second_warn=second_warn, second_always=second_always), name="machine")
     for second_warn, second_always in ((False, False), (True, False), (False, True))
@@ -402,7 +434,7 @@ class History(RuleBasedStateMachine):
         self.boot, self.count = 1, 0
         self.used = 0.0
 
-    @initialize(family=st.sampled_from([CONFIGS, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
+    @initialize(family=st.sampled_from([CONFIGS, LIMITED, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
     def start(self, family: list[MachineConfig], data: st.DataObject) -> None:
         self.configs = family
         self.config = data.draw(st.sampled_from(family))
@@ -447,6 +479,18 @@ class History(RuleBasedStateMachine):
             self.count += 1
             telemetry = replace(telemetry, firmware="f", boot=self.boot, count=max(0, self.count - older))
         self.happens(Report(self.now + self.wrong, fob, oops, telemetry, arrived=came))
+
+    @rule(fob=fobs, who=fobs, passed=seconds, share=st.floats(0, 1), number=st.integers(1, 3))
+    def was_alone(self, fob: str | None, who: str | None, passed: float, share: float, number: int) -> None:
+        """The reader had a session by itself, in some part of the time since the last report, and tells of it."""
+        self.now += timedelta(seconds=passed)
+        self.count += 1
+        up = (self.now - self.booted).total_seconds()
+        over = up - passed * share / 2
+        alone = OfflineSession(number, who, max(0.0, up - passed, over - passed / 2), max(0.0, over))
+        telemetry = Telemetry(up, firmware="f", boot=self.boot, count=self.count)
+        came = self.now.timestamp()
+        self.happens(Report(self.now, fob, telemetry=telemetry, arrived=came, offline=(alone,)))
 
     @rule(days=st.sampled_from([0, -20_000, -1, 1, 20_000]))
     def wall_clock_is_set(self, days: int) -> None:

@@ -34,12 +34,14 @@ from mac_actors.core.outcomes import (
     Person,
     PowerChanged,
     Rebooted,
+    Reported,
     SessionEnded,
     SessionRefused,
     SessionStarted,
     UserAdded,
     UserChanged,
 )
+from mac_actors.core.redaction import EVERYBODY, Redaction, without, without_names
 from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
@@ -150,6 +152,10 @@ USER_CHANGES = [
 ]
 
 
+def reported(by: str | None, text: str = "the fence is loose. ") -> Reported:
+    return Reported(machine="metal-mill", display_name=NAME, at=T0, text=text, by=by)
+
+
 def lock_pending(flag: Flag) -> LockPending:
     return LockPending(machine="metal-mill", display_name=NAME, at=T0, flag=flag, user=ANNA_ADLER)
 
@@ -169,6 +175,10 @@ def power(*, on: bool) -> PowerChanged:
 
 
 FLAGS = [Flag(T0, source, by, reason) for source in Source for by in (None, WHO) for reason in (None, "belt slips.")]
+
+OVER = outcomes.OverTime(
+    machine="metal-mill", display_name=NAME, at=T0, user=Person("id-anna", "Anna Adler"), limit=3600.0
+)
 
 EXAMPLES: list[Outcome] = [
     *(started(kind, second) for kind, second in product(SessionKind, SecondDecision)),
@@ -192,6 +202,10 @@ EXAMPLES: list[Outcome] = [
     cleared(oops=False, lock=True, by=None, reason=None),
     power(on=True),
     power(on=False),
+    OVER,
+    reported("Ada Admin"),
+    reported(None),
+    reported(None, ""),
 ]
 
 
@@ -212,6 +226,17 @@ def test_a_public_wording_names_no_member_and_nobody_who_acted(outcome: Outcome)
     text = public_text(outcome)
     for hidden in ("Anna", "Adler", "id-anna", "Ada", "Admin", FOB, FOB[-4:], ", by "):
         assert hidden not in text
+
+
+def test_a_problem_that_was_reported_is_for_admins_alone_and_loses_the_names_that_are_forgotten() -> None:
+    problem = reported("Ada Admin", "the fence is loose, says Anna Adler")
+    assert full_text(problem) == (f"{NAME}: a problem was reported, by Ada Admin: the fence is loose, says Anna Adler.")
+    assert public_text(problem) == f"{NAME}: a problem was reported."
+    assert without_names(problem) == reported(None, "")
+    assert without(problem, EVERYBODY) == reported("", "the fence is loose, says Anna Adler")
+    assert without(problem, Redaction(names=frozenset({"Anna Adler"}))) == reported(
+        "Ada Admin", "the fence is loose, says someone"
+    )
 
 
 def test_there_is_an_example_of_every_kind_of_outcome() -> None:
@@ -452,8 +477,10 @@ POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
     Rebooted: CONTROL_ONLY,
+    outcomes.OverTime: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
+    Reported: CONTROL_ONLY,
     **dict.fromkeys(map(type, USER_CHANGES), CONTROL_ONLY),
 }
 

@@ -48,8 +48,8 @@ $(COMMON):
 $(COMMON).gch: $(COMMON)
 	$(CXX) $(FLAGS) -MMD -MP -x c++-header $< -o $@
 
-# The packages and the component are ours: a warning is an error there.
-$(BUILT)/esphome/components/async_post/%.o: FLAGS += -Wall -Wextra -Werror
+# The packages and the components are ours: a warning is an error there.
+$(BUILT)/esphome/components/async_post/%.o $(BUILT)/esphome/components/offline_list/%.o: FLAGS += -Wall -Wextra -Werror
 
 $(BUILT)/%.o: $(GENERATED)/src/%.cpp $(COMMON).gch
 	@mkdir -p $(@D)

@@ -81,8 +81,8 @@ class Reader(Talking):
             REPORT_URL=f"{url}/api/machine/update",
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),
-            API_PORT=str(api_port),
             READER_KEY=key,
+            API_PORT=str(api_port),
             **variables,
         )
 

@@ -15,7 +15,7 @@ import pytest
 from mac_actors.core.outcomes import kind
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.fleet.users import UserAnswer
+from mac_actors.fleet.people.users import UserAnswer
 from mac_actors.settings.files import parse
 from mac_actors.storage.engine import open_engine
 from mac_actors.storage.store import Store
@@ -303,7 +303,7 @@ def test_with_too_much_waiting_for_the_disk_nothing_is_changed(
 def test_during_a_reload_that_takes_long_a_change_is_refused(
     fleet: MachineFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mac_actors.fleet.users.ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr("mac_actors.fleet.people.users.ANSWER_SECONDS", 0.01)
     with fleet.supervisor.lock, ThreadPoolExecutor(1) as pool:
         refused = pool.submit(fleet.users.authorize, "2", "mill")
         assert isinstance(refused.exception(20), MachineUnavailable)

@@ -40,6 +40,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "tokens": {"admin": None, "reader": None, "reader_api": None},
         "reader_api_keys": None,
         "public_names": False,
+        "base_url": None,
         "tls_cert": None,
         "tls_key": None,
         "enforce_expiration": False,

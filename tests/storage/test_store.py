@@ -131,6 +131,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         **common,
     ),
     st.builds(o.PowerChanged, on=st.booleans(), **common),
+    st.builds(o.Reported, text=st.text(), by=maybe_text, **common),
     st.builds(o.UserAdded, **of_user),
     st.builds(o.FobGiven, fob=text, **of_user),
     st.builds(o.FobTaken, fob=text, **of_user),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -11,6 +11,8 @@ import bottle
 from pydantic import BaseModel, ValidationError
 
 from mac_actors import clock
+from mac_actors.actors.replies import Answer
+from mac_actors.core.config import Offline
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.signing import HEADER, Key, sign
@@ -20,7 +22,7 @@ from mac_actors.fleet.reader_keys import KeyRefused
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ReportBody
-from mac_actors.web.api.response_models import OutputsBody
+from mac_actors.web.api.response_models import FobListBody, OfflineRulesBody, OutputsBody
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.json_line import json_line
 from mac_actors.web.requests import parse_body, read_body
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
+
+MARK_DIGITS = 12
+"""So much of a fob's HMAC is in a list: 6 bytes, because a reader has little room."""
 
 UNKNOWN_AT_MOST = 100
 """So many wrong machine names are logged, once each: whoever invents more must not fill the log."""
@@ -54,15 +59,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
         environ = bottle.request.environ
         body, key = accept(fleet, access, read_body(environ))
         name = body.machine_name
-        report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry())
+        offline = body.offline_sessions() if key else ()
+        report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry(), offline=offline)
         received = environ.get("mac.received") or clock.seconds()
         gone = environ.get("mac.gone", lambda: False)
         is_new, nonce = (True, None) if key is None else fleet.reader_keys.spend(name, body.nonce)
         try:
             if is_new:
-                outputs = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone).outputs
+                answer = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone)
             else:
-                outputs = fleet.kept_outputs(name, report)
+                answer = Answer(fleet.kept_outputs(name, report))
         except UnknownMachine:
             short_name = name[:LONGEST_NAME]
             if short_name not in unknown and len(unknown) < UNKNOWN_AT_MOST:
@@ -80,11 +86,51 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Cal
             fleet.refused_readers.remove(name)
         bottle.response.content_type = "application/json"
         if key is None:
-            reply = reply_body(outputs, says_more=body.firmware is not None)
+            reply = reply_body(answer.outputs, body.firmware is not None, fleet.offline_rules(name))
         else:
-            reply = signed_reply(key, json_of_outputs(outputs, nonce=nonce, applied=is_new))
+            current = fleet.reader_list(name, report.at) if is_new else None
+            rules = offline_body(fleet.offline_rules(name), answer.offline if answer.durable else ())
+            revision = current.revision if current else None
+            reply = json_of_outputs(answer.outputs, nonce=nonce, applied=is_new, list_revision=revision, offline=rules)
+            reply = signed_reply(key, reply)
         observe(clock.seconds() - received)
         return reply
+
+    @app.get(
+        "/api/reader/<name:path>/list",
+        api=Operation(
+            "The list of fobs that a reader keeps for when the server is away. The signature is of an empty body",
+            FobListBody,
+            security="reader",
+        ),
+    )
+    def fob_list(name: str) -> bytes:
+        now = datetime.now(UTC)
+        if name not in fleet.configuration.machines:
+            raise RequestRefused(404, f"No such machine: {name[:LONGEST_NAME]}")
+        key = check_signature(fleet, name)
+        check_token(access)
+        current = fleet.reader_list(name, now)
+        if key is None or current is None:
+            raise RequestRefused(404, f"{name} has no list: it needs 'offline.list' in machines.json, and a key")
+        content = current.content
+        body = FobListBody(
+            machine=name,
+            revision=current.revision,
+            lifetime_seconds=content.lifetime_seconds(now),
+            oops=content.oops,
+            lock=content.lock,
+            fobs=[sign(key.secret, fob)[:MARK_DIGITS] for fob in content.fobs],
+        )
+        bottle.response.content_type = "application/json"
+        return signed_reply(key, json_line(body.model_dump_json()))
+
+
+def offline_body(rules: Offline, taken: Sequence[int] = ()) -> OfflineRulesBody | None:
+    """Return what the reader does without the server, if anything, and which of its sessions the server has now."""
+    if rules == Offline() and not taken:
+        return None
+    return OfflineRulesBody(after_seconds=rules.after_seconds, on_loss=rules.on_loss, taken=list(taken))
 
 
 def accept(fleet: MachineFleet, access: Access, data: bytes) -> tuple[ReportBody, Key | None]:
@@ -98,8 +144,7 @@ def accept(fleet: MachineFleet, access: Access, data: bytes) -> tuple[ReportBody
         signed = fleet.reader_keys or _SIGNATURE in environ
         key = check_signature(fleet, _name_of(data), data) if signed else None
         body = parse_body(ReportBody, data)
-        if not access.reader_may_report(environ):
-            raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
+        check_token(access)
         if key is not None and body.firmware is None:
             raise RequestRefused(422, "firmware: is required of a reader with a key, whose replies have a nonce")
     except RequestRefused as refused:
@@ -108,6 +153,12 @@ def accept(fleet: MachineFleet, access: Access, data: bytes) -> tuple[ReportBody
             fleet.refused_readers.add(machine, refused.message)
         raise
     return body, key
+
+
+def check_token(access: Access) -> None:
+    """Let a reader pass that sends the readers' token, if there is one; raises :class:`RequestRefused` (401)."""
+    if not access.reader_may_report(bottle.request.environ):
+        raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
 
 
 def check_signature(fleet: MachineFleet, name: str | None, *parts: str | bytes) -> Key | None:
@@ -130,18 +181,20 @@ def signed_reply(key: Key, body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def reply_body(outputs: Outputs, *, says_more: bool) -> bytes:
+def reply_body(outputs: Outputs, says_more: bool, offline: Offline) -> bytes:
     """Return the JSON for these outputs; ``says_more``: firmware that says what it is understands more keys.
 
     There are few different ones, and most reports get the same again.
     """
-    return json_of_outputs(outputs, exclude=None if says_more else {"always_on"})
+    if says_more:
+        return json_of_outputs(outputs, offline=offline_body(offline))
+    return json_of_outputs(outputs, exclude={"always_on"})
 
 
 def json_of_outputs(outputs: Outputs, *, exclude: set[str] | None = None, **more: object) -> bytes:
     """Return the JSON for these outputs, with ``more`` of :class:`OutputsBody`."""
     body = OutputsBody.model_validate(outputs)
-    return json_line(body.model_copy(update=more).model_dump_json(exclude=exclude))
+    return json_line(body.model_copy(update=more).model_dump_json(exclude=exclude, by_alias=True))
 
 
 def _name_of(data: bytes) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,15 +16,18 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StringConstraints,
+    ValidationError,
     WithJsonSchema,
 )
 
 from mac_actors.core.config import read_fob
-from mac_actors.core.inputs import Command, Lock
+from mac_actors.core.inputs import Command, Lock, OfflineSession
+from mac_actors.core.offline import TAKEN_KEPT
 from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.core.text import one_line
 from mac_actors.web.access import Caller
+from mac_actors.web.requests import message
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -33,12 +36,34 @@ def _printable(text: str) -> str | None:
     return one_line("".join(c if c.isprintable() else " " for c in text)) or None
 
 
+def _said(text: str) -> str:
+    said = _printable(text)
+    if said is None:
+        raise ValueError("a few words that say what is wrong")
+    return said
+
+
 class Body(BaseModel):
     """Base of all models, also of the answers': each is described under its name here without ``Body``."""
 
     model_config = ConfigDict(
         model_title_generator=lambda model: model.__name__.removesuffix("Body"), from_attributes=True
     )
+
+
+class OfflineSessionBody(Body):
+    """A session that a reader had by itself while the server was away. Times are seconds since its boot."""
+
+    id: Annotated[StrictInt, Field(ge=0, le=2**53)] = Field(description="its own among those of this boot")
+    fob: Annotated[str, Field(strict=True, max_length=64), AfterValidator(read_fob)]
+    started: Number
+    ended: Number
+
+
+_OFFLINE = {"anyOf": [{"type": "array", "items": OfflineSessionBody.model_json_schema()}, {"type": "null"}]}
+
+OFFLINE_AT_ONCE = TAKEN_KEPT // 2
+"""So many of the sessions in one report are taken: all of them are remembered when it is sent again."""
 
 
 class ReportBody(Body):
@@ -67,6 +92,20 @@ class ReportBody(Body):
     nonce: Annotated[str, StringConstraints(strict=True, max_length=64)] | None = Field(
         None, description="of a reader with a key: the last one that the server gave it"
     )
+    list_revision: StrictInt | None = Field(
+        None, alias="list", description="of a reader with a key: the revision of the list that it keeps"
+    )
+    offline: Annotated[list[dict[str, Any]] | None, WithJsonSchema(_OFFLINE)] = Field(
+        None, description="of a reader with a key: sessions that the server has not said to have (`taken`)"
+    )
+
+    def offline_sessions(self) -> tuple[OfflineSession, ...]:
+        """Return the sessions that the reader had by itself. What is wrong in one is said in it; one without an id
+        can't be named, and is left out.
+        """
+        if self.firmware is None or self.boot is None:
+            return ()
+        return tuple(session for item in (self.offline or [])[:OFFLINE_AT_ONCE] if (session := _offline(item)))
 
     def telemetry(self) -> Telemetry:
         """Return what the reader said of itself."""
@@ -81,7 +120,18 @@ class ReportBody(Body):
             None if self.firmware is None else self.boot,
             None if self.firmware is None else self.count,
             None if self.firmware is None else self.poke or None,
+            None if self.firmware is None else self.list_revision,
+            measures="amps" in self.model_fields_set and self.amps is not None,
         )
+
+
+def _offline(item: dict[str, Any]) -> OfflineSession | None:
+    try:
+        return OfflineSession(**OfflineSessionBody.model_validate(item).model_dump())
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        unnamed = any(problem["loc"] == ("id",) for problem in problems)
+        return None if unnamed else OfflineSession(item["id"], wrong=message(problems))
 
 
 def _known_source(value: object) -> object:
@@ -97,13 +147,13 @@ class AdminBody(Body):
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )
 
-    def command(self, kind: type[Command]) -> Command:
-        """Return the command that is given with this, now."""
-        return kind(datetime.now(UTC), self.source, self.by, self.reason)
+    def command(self, kind: type[Command], name: str | None = None) -> Command:
+        """Return the command that is given with this, now; ``name`` is who does so, where that is certain."""
+        return kind(datetime.now(UTC), self.source, name or self.by, self.reason)
 
     def author(self, caller: Caller) -> Author:
         """Return who changes something with this, now: the caller, where it is certain who that is."""
-        by = self.by if caller.name is None else caller.name
+        by = caller.name or caller.by or self.by
         return Author(datetime.now(UTC), self.source, by, self.reason, confirmed=caller.name is not None)
 
 
@@ -135,6 +185,12 @@ Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "
 Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_present_fob)]
 
 
+class NewAdminBody(AdminBody):
+    """Whose personal login it is to be. The name is in the journal and in notices, for all that is done with it."""
+
+    name: Annotated[Short, AfterValidator(_name)]
+
+
 class NewUserBody(AdminBody):
     """A user who is not in users.json. Of the optional fields, null is as left out."""
 
@@ -160,6 +216,13 @@ class UntilBody(AdminBody):
     until: Day | None = None
 
 
+class ProblemBody(Body):
+    """What somebody says is wrong with a machine. White space and control characters are folded."""
+
+    text: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_said)]
+    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_printable)] | None = None
+
+
 class LockBody(AdminBody):
     """Beside who and why: whether a session that runs goes on, and the lock falls when it ends."""
 
@@ -167,9 +230,9 @@ class LockBody(AdminBody):
         None, description="`free`: a running session goes on, and the machine is locked out when it ends"
     )
 
-    def command(self, kind: type[Command]) -> Command:
+    def command(self, kind: type[Command], name: str | None = None) -> Command:
         """Return the lock that is given with this, now."""
-        command = super().command(kind)
+        command = super().command(kind, name)
         return replace(command, when_free=self.when == "free") if isinstance(command, Lock) else command
 
 

@@ -13,6 +13,28 @@ from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
 
 
+class OfflineRulesBody(Body):
+    """What a reader does once nobody has answered it for ``after_seconds``."""
+
+    after_seconds: float
+    on_loss: str = Field(description="`keep` or `off`: what becomes of a machine that runs by then")
+    taken: list[int] = Field(default=[], description="the report's `offline` sessions that need not be told again")
+
+
+class FobListBody(Body):
+    """Whose fobs may start a machine while the server does not answer."""
+
+    machine: str
+    revision: int = Field(description="another one for another content; it rises")
+    lifetime_seconds: float = Field(description="for how long it is good")
+    oops: bool
+    lock: bool
+    fobs: list[str] = Field(
+        description="of each fob in its normal form the first 6 bytes of its HMAC-SHA256 with the reader's key, as "
+        "hexadecimal digits; none while the machine is oopsed or locked out; at most 500, or none"
+    )
+
+
 class OutputsBody(Body):
     """The reply to a report: what the reader is to do."""
 
@@ -33,6 +55,17 @@ class OutputsBody(Body):
         exclude_if=bool,
         description="only there, false, where the report's nonce was an old one or missing: the report does not count, "
         "nothing is to start by this reply, and the reader reports again at once",
+    )
+    list_revision: int | None = Field(
+        None,
+        serialization_alias="list",
+        exclude_if=lambda revision: revision is None,
+        description="for a reader with a key and `offline.list` alone: the revision of its list as it is now",
+    )
+    offline: OfflineRulesBody | None = Field(
+        None,
+        exclude_if=lambda rules: rules is None,
+        description="for firmware that says what it is alone, where machines.json has `offline`",
     )
 
 
@@ -83,6 +116,9 @@ class TelemetryBody(Body):
     poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
 
 
+Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+
+
 class MachineBody(Body):
     """One machine, as it is now."""
 
@@ -105,6 +141,9 @@ class MachineBody(Body):
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    area: Given = Field(None, description="where it stands; like the two below only there where machines.json has it")
+    description: Given = None
+    link: Given = Field(None, description="the address of its manual")
     details: DetailsBody | None = Field(
         None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
     )
@@ -169,6 +208,18 @@ class UserUsageBody(Body):
     refusals: int
 
 
+class MonthUsageBody(Body):
+    """A user's sessions at a machine in a month (``YYYY-MM``)."""
+
+    month: str
+    account_id: str | None
+    name: str
+    machine: str
+    display_name: str
+    sessions: int
+    seconds: float
+
+
 class UsageBody(Body):
     """What was used from one day to another, both included, in the server's local time."""
 
@@ -176,6 +227,9 @@ class UsageBody(Body):
     last: date = Field(serialization_alias="to")
     machines: list[MachineUsageBody]
     users: list[UserUsageBody] | None = Field(description="null without the admins' token")
+    months: list[MonthUsageBody] | None = Field(
+        None, exclude_if=lambda months: months is None, description="with `?by=month` and the admins' token alone"
+    )
 
 
 class ForgottenBody(Body):
@@ -297,6 +351,44 @@ class ChangedUserBody(UserBody):
     success: bool = True
     already: list[str] = Field(description="what was so already: then nothing was changed")
     durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
+
+
+class PersonalLoginBody(Body):
+    """A personal login, and who made it when."""
+
+    name: str
+    at: datetime
+    by: str | None
+
+
+class AdminsBody(Body):
+    """All personal logins, by name."""
+
+    admins: list[PersonalLoginBody]
+
+
+class NewTokenBody(Body):
+    """A new personal login. Its token is nowhere else. ``durable`` is there, false, when it is not on disk yet."""
+
+    name: str
+    token: str
+    durable: bool | None = None
+
+
+class LoginSessionBody(Body):
+    """A session of the board. Of one by MAC_ADMIN_TOKEN the name is what its admin says."""
+
+    id: str
+    role: str = Field(description="`token` (MAC_ADMIN_TOKEN), `admin` or `trainer`")
+    name: str | None
+    at: datetime = Field(description="since when")
+    used_at: datetime = Field(description="when it was used last, to within an hour")
+
+
+class SessionsBody(Body):
+    """All sessions of the board, the newest first."""
+
+    sessions: list[LoginSessionBody]
 
 
 class UnknownFobBody(Body):

@@ -219,6 +219,17 @@ class Workspace(Seen, Troubles):
         )
         return self._envelope("interactive", payload, queued=queued)
 
+    def check_boxes(self, action_id: str, *values: str, user: str = ADA) -> Delivery:
+        """Somebody checks these boxes, and no others, in their App Home."""
+        payload = envelopes.home_actions(
+            action_id=action_id,
+            values=values,
+            user=self.user(user),
+            view=self.homes[user],
+            trigger_id=self._trigger(user),
+        )
+        return self._envelope("interactive", payload, queued=True)
+
     def submit_view(
         self,
         view: View | None = None,

@@ -9,6 +9,7 @@
 % if action == 'lock':
     <p class="field"><label><input type="checkbox" name="when" value="free"> Only once it is free: a running session goes on</label></p>
 % end
-    <p><button class="main">{{button.label}}</button> <a class="button" href="/">Cancel</a></p>
+    <input type="hidden" name="back" value="{{back}}">
+    <p><button class="main">{{button.label}}</button> <a class="button" href="{{back}}">Cancel</a></p>
   </form>
 </section>

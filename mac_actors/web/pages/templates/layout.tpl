@@ -3,7 +3,7 @@
 % setdefault('styles', ())
 % setdefault('kiosk', False)
 <!DOCTYPE html>
-<html lang="en"\\
+<html lang="en" data-now="{{now.isoformat(timespec='milliseconds')}}" data-offset="{{now.utcoffset().total_seconds()}}" data-zone="{{zone()}}"\\
 % if theme:
  data-theme="{{theme}}"\\
 % end
@@ -36,7 +36,7 @@
 <header class="bar">
   <a class="brand" href="/"><svg class="mark" aria-hidden="true"><use href="#shape-brand"/></svg><span class="text">Makerspace</span></a>
   <nav aria-label="Main">
-% for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop'), ('docs', '/docs', 'API')):
+% for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop')):
     <a href="{{href}}"{{!' aria-current="page"' if key == page else ''}}>{{text}}</a>
 % end
   </nav>
@@ -59,8 +59,12 @@
 % end
 <main id="main" tabindex="-1">
 {{!base}}
-% if page in ('board', 'shop', 'machine') and not kiosk:
-<p class="foot muted">All times are {{zone()}}, the shop's.</p>
+% if not kiosk:
+<p class="foot muted">\\
+%   if page in ('board', 'shop', 'machine'):
+All times are {{zone()}}, the shop's. \\
+%   end
+<a href="/docs"{{!' aria-current="page"' if page == 'docs' else ''}}>For developers: the API</a></p>
 % end
 </main>
 </body>

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.replies import ANSWER_SECONDS, Latch
-from mac_actors.core.config import Directory, User, fold_name, read_fob
+from mac_actors.core.config import Directory, MachineConfig, User, fold_name, read_fob
 from mac_actors.core.notices import notices
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people import changes
 from mac_actors.core.people.additions import Addition, Author, NewUser
 from mac_actors.core.people.changes import AlreadySo, Change
 from mac_actors.core.people.people import People, Settled, settle
-from mac_actors.core.people.trainers import asked_for
+from mac_actors.core.people.trainers import asked_for, trained_by
 from mac_actors.core.people.view import UserView
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Source
 from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
-from mac_actors.fleet.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
-from mac_actors.fleet.user_search import UserSearch
+from mac_actors.fleet.people.search import UserSearch
+from mac_actors.fleet.people.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
 from mac_actors.settings.entries import lcd_name
 from mac_actors.settings.warnings import nearest
 from mac_actors.storage.codec import addition_row, journal_row
@@ -136,6 +136,12 @@ class Users:
     def show(self, who: str | User) -> UserView:
         """Return what a user has, where it comes from, and what was taken from them."""
         return UserView.of(self.people, self.user(who), datetime.now(UTC))
+
+    def trained_by(self, account_id: str | None) -> list[MachineConfig]:
+        """Return the machines for which this user may train others now: none, if they are no trainer (any more)."""
+        directory = self.people.directory
+        user = directory.by_account.get(account_id or "")
+        return trained_by(user, directory, self.supervisor.configuration.machines.values(), datetime.now(UTC))
 
     def unknown(self) -> list[UnknownFob]:
         """Return the last 100 unknown fobs of the last 24 hours, the newest first."""
