@@ -42,7 +42,8 @@ def status(name: str | None, as_json: bool, url: str | None) -> None:
     out.print(rows)
     if name is not None:
         told = machines[0]["telemetry"]
-        reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"))
+        keyed = machines[0].get("keyed", False)
+        reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"), keyed=keyed)
         if reader:
             out.print(f"Reader: {plain(reader)}")
 
@@ -58,10 +59,10 @@ _STYLES = {
 
 def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     pending = machine.get("lock_pending")
-    flags = [flag for flag in (machine["oops"], machine["lock"], pending) if flag]
+    flags = [flag for flag in (machine["oops"], machine["lock"], pending, machine.get("details")) if flag]
     session = machine["session"]
     why = "; ".join(
-        " ".join(filter(None, (flag["reason"], f"({flag['by']})" if flag["by"] else f"({flag['source']})")))
+        " ".join(filter(None, (flag.get("severity"), flag["reason"], f"({flag['by'] or flag['source']})")))
         for flag in flags
     )
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""

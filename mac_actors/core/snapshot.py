@@ -43,6 +43,8 @@ class Snapshot(Readable):
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
     obeyed_after: float | None = field(default=None, compare=False)
     """Seconds from the last command that its reader has learned of to the report by which it did."""
+    keyed: bool = field(default=False, compare=False)
+    """Whether its reader has a key, and so signs its reports."""
 
     @classmethod
     def of(
@@ -52,6 +54,8 @@ class Snapshot(Readable):
         now: datetime,
         refused: str | None = None,
         obeyed_after: float | None = None,
+        *,
+        keyed: bool = False,
     ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
@@ -76,6 +80,7 @@ class Snapshot(Readable):
             link=config.link,
             refused=refused,
             obeyed_after=obeyed_after,
+            keyed=keyed,
         )
 
     @property

@@ -47,13 +47,14 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def reader_text(firmware: str | None, poke: int | None, obeyed_after: float | None) -> str | None:
-    """Say what a reader told of itself, and how long it took to learn of the last command.
+def reader_text(firmware: str | None, poke: int | None, obeyed_after: float | None, *, keyed: bool) -> str | None:
+    """Say what a reader told of itself, whether it has a key, and how long it took to learn of the last command.
 
-    For example ``mac-actors-reader 1.0, takes pokes, obeyed after 9 ms``; ``None``: nothing is known.
+    For example ``mac-actors-reader 1.0, has a key, takes pokes, obeyed after 9 ms``; ``None``: nothing is known.
     """
     known = (
         firmware,
+        "has a key" if keyed else firmware and "no key",
         "takes pokes" if poke else None,
         None if obeyed_after is None else f"obeyed after {seconds_text(obeyed_after)}",
     )

@@ -24,6 +24,10 @@ def test_a_key_is_given_rotated_and_revoked(make_server: MakeServer, tmp_path: P
     listed = here("readers", "list", *url, cwd=tmp_path).stdout
     assert "never used" in listed
     reader.outputs(ANN)
+    assert f"Reader: {FIRMWARE}, has a key\n" in here("status", "metal-mill", *url, cwd=tmp_path).stdout
+    assert server.machine("metal-mill")["keyed"] is True
+    snapshot = server.fleet["metal-mill"].snapshot().get()
+    assert (snapshot, snapshot.keyed) == (server.fleet.snapshot("metal-mill"), True)
     rotated = here("readers", "rotate", "metal-mill", "--by", "Max", *url, cwd=tmp_path)
     lines = here("readers", "list", *url, cwd=tmp_path).stdout.splitlines()
     assert lines[0].split() == ["Machine", "Key", "Firmware", "Last", "report"]

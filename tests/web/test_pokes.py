@@ -158,18 +158,18 @@ def test_status_says_what_a_reader_is_and_how_long_it_took_to_obey(
 
     assert "Reader:" not in shown()
     board.report()
-    assert shown().endswith("\nReader: mac-reader 1.2, takes pokes\n")
+    assert shown().endswith("\nReader: mac-reader 1.2, no key, takes pokes\n")
     server.post("/api/machine/oops/metal-mill")
     board.report()
     machine = server.machine("metal-mill")
     assert (machine["telemetry"]["firmware"], machine["telemetry"]["poke"]) == ("mac-reader 1.2", board.port)
     assert 0 < machine["obeyed_after"] < PATIENCE
-    assert re.search(r"\nReader: mac-reader 1\.2, takes pokes, obeyed after [\d.]+ m?s\n$", shown())
+    assert re.search(r"\nReader: mac-reader 1\.2, no key, takes pokes, obeyed after [\d.]+ m?s\n$", shown())
     snapshot = server.fleet.snapshot("metal-mill")
     assert server.fleet["metal-mill"].snapshot().get().obeyed_after == snapshot.obeyed_after == machine["obeyed_after"]
-    assert "mac-reader 1.2, takes pokes, obeyed after" in machine_lines(snapshot, datetime.now(UTC))[-1]
+    assert "mac-reader 1.2, no key, takes pokes, obeyed after" in machine_lines(snapshot, datetime.now(UTC))[-1]
     page = server.get("/machines/metal-mill").body.decode()
-    assert "mac-reader 1.2, takes pokes, obeyed after" in page
+    assert "mac-reader 1.2, no key, takes pokes, obeyed after" in page
 
 
 def test_of_other_readers_nothing_more_is_shown_than_before(server: Running) -> None:

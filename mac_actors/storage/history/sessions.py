@@ -113,6 +113,12 @@ def by_user(connection: Connection, start: float, end: float, running: Iterable[
     return [UserUsage(account, names.get(account, ""), part) for account, part in usage.items()]
 
 
+def last_of(connection: Connection, account_id: str, since: float, limit: int) -> list[Outcome]:
+    """Return what ended the last sessions of a user that ended after ``since``, the newest first."""
+    given = {"account": account_id, "since": stamp(since), "limit": limit}
+    return [codec.load_outcome(kind, data) for kind, data in connection.execute(_LAST, given)]
+
+
 def by_user_and_machine(
     connection: Connection, start: float, end: float, running: Iterable[Running]
 ) -> list[tuple[str, UserUsage]]:
@@ -129,12 +135,6 @@ def by_user_and_machine(
             usage[one.account_id, one.machine] += still
             names[one.account_id] = one.full_name
     return [(machine, UserUsage(account, names.get(account, ""), part)) for (account, machine), part in usage.items()]
-
-
-def last_of(connection: Connection, account_id: str, since: float, limit: int) -> list[Outcome]:
-    """Return what ended the last sessions of a user that ended after ``since``, the newest first."""
-    given = {"account": account_id, "since": stamp(since), "limit": limit}
-    return [codec.load_outcome(kind, data) for kind, data in connection.execute(_LAST, given)]
 
 
 def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | None, str]:
