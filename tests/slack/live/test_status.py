@@ -236,8 +236,9 @@ def test_the_message_has_what_is_wrong_and_says_what_is_left_out() -> None:
 def test_it_begins_when_the_disk_says_where_it_is_kept(
     make_shop: MakeShop, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_shop().stop()
+    shop = make_shop()
     first = canvas(workspace).id
+    shop.stop()
     asked = threading.Event()
     note = Store.note
 
