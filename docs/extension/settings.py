@@ -8,12 +8,13 @@ import typing
 from pydantic import BaseModel
 
 from mac_actors.settings import environment
-from mac_actors.settings.entries import MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.webhooks import WebhookEntry
 
 MODELS: dict[str, type[BaseModel]] = {
     "machine": MachineEntry,
     "second_relay": SecondRelayEntry,
+    "maintenance": MaintenanceEntry,
     "offline": OfflineEntry,
     "user": UserEntry,
     "webhook": WebhookEntry,

@@ -18,8 +18,6 @@ from mac_actors.version import VERSION
 
 ONLINE, OFFLINE = b"online", b"offline"
 
-COMMANDS = ("oops", "lock", "clear", "unoops", "unlock")
-
 _ORIGIN = {"name": "mac-actors", "sw_version": VERSION}
 
 Message = tuple[str, bytes]

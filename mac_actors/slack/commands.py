@@ -21,13 +21,14 @@ class Verb(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     CLEAR = "clear"
+    DONE = "done"
     HISTORY = "history"
     LINK = "link"
     UNLINK = "unlink"
     HELP = "help"
 
 
-CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK})
+CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.DONE, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
 
