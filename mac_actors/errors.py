@@ -133,11 +133,15 @@ class NoServer(ServerError):  # noqa: N818 - a state of affairs
 
 
 class ChatError(MacError):
-    """The chat refused a post. ``retry_after`` is in seconds; ``None`` means that trying again does not help."""
+    """The chat refused a post. ``retry_after`` is in seconds; ``None`` means that trying again does not help.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    ``lasting``: it refuses this post, or this channel, until somebody mends something; else it may take it any time.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, *, lasting: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.lasting = lasting
 
 
 class EventRefused(ChatError):  # noqa: N818 - a state of affairs

@@ -225,7 +225,7 @@ class RecordingChat:
         self.errors: list[Exception] = []
         self._changed = threading.Condition()
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> str | None:
         """Take notices, or raise."""
         with self._changed:
             if self.errors:
@@ -235,7 +235,7 @@ class RecordingChat:
             self._changed.notify_all()
             return thread or f"post {len(self.posts)}"
 
-    def show(self, channel: Channel, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Keep nothing: posts stay as they were taken."""
 
     def refuse_once(self) -> None:

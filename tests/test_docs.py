@@ -19,6 +19,7 @@ from mac_actors.settings import environment as settings_environment
 from mac_actors.settings import from_environment
 from mac_actors.settings.entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.environment import VARIABLES
+from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
 from mac_actors.settings.variables import Variable
 from mac_actors.settings.webhooks import WebhookEntry
 from tests.e2e.processes import PATIENCE, environment, free_port, serve_in_shell
@@ -117,7 +118,11 @@ def test_every_call_of_the_api_is_explained(call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry, WebhookEntry]
+    "model",
+    [
+        *(MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry, WebhookEntry),
+        *(QuietEntry, ReminderEntry, SlackEntry),
+    ],
 )
 def test_every_key_of_the_files_is_explained(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())

@@ -62,11 +62,11 @@ _STYLES = {
 
 def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     pending = machine.get("lock_pending")
-    flags = [flag for flag in (machine["oops"], machine["lock"], pending) if flag]
+    flags = [flag for flag in (machine["oops"], machine["lock"], pending, machine.get("details")) if flag]
     session = machine["session"]
     due = [f"due: {what}" for what in machine.get("maintenance_due", ())]
     why = "; ".join(
-        " ".join(filter(None, (flag["reason"], f"({flag['by']})" if flag["by"] else f"({flag['source']})")))
+        " ".join(filter(None, (flag.get("severity"), flag["reason"], f"({flag['by'] or flag['source']})")))
         for flag in flags
     )
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""

@@ -21,6 +21,7 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.client.follow import EVENTS_AT_ONCE, Follower, read_outcome
 from mac_actors.client.http import Client
+from mac_actors.client.remote_users import RemoteUsers
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.redaction import MEMBER
@@ -58,6 +59,7 @@ class RemoteFleet(AnyFleet):
         # one thread: commands arrive in the order in which they were given, as with an actor
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
         self._names = Names(())
+        self.users = RemoteUsers(self._client, self._check_open)
         self._subscribers = Subscribers()
         self._restarts = Restarts()
         self._custom = CustomActors(self._restarts, log.warning)

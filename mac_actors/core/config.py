@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 from unicodedata import category
 
+from mac_actors.core.routing import AT_ONCE, Routing
 from mac_actors.core.text import DASHES, INVISIBLE, one_line
 
 REPORT_SECONDS = 10.0
@@ -131,6 +132,8 @@ class MachineConfig:
     """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
+    slack_channel: str | None = None
+    """The id of an oops channel of its own."""
 
     @property
     def display_name(self) -> str:
@@ -241,6 +244,16 @@ class Configuration:
     loaded_at: datetime
     users_mtime: datetime | None = None
     webhooks: Mapping[str, WebhookConfig] = field(default_factory=dict)
+    routing: Routing = AT_ONCE
+
+    @property
+    def slack_channels(self) -> dict[str, list[str]]:
+        """The oops channels that machines have of their own, with the machines that people see there."""
+        found: dict[str, list[str]] = {}
+        for machine in self.machines.values():
+            if machine.slack_channel:
+                found.setdefault(machine.slack_channel, []).append(machine.display_name)
+        return found
 
 
 SHRINK_FROM = 20

@@ -14,6 +14,7 @@ from typing import Any
 
 from mac_actors.core.config import normalize_fob
 from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, Reported, SessionStarted, UserChanged
+from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Details, Flag
 
 MEMBER = Person("", "a member")
@@ -96,13 +97,13 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
     return replace(outcome, **changes) if changes else outcome
 
 
-def _origin(origin: Flag | Cleared | UserChanged, redaction: Redaction) -> dict[str, Any]:
+def _origin(origin: Flag | Cleared | UserChanged | Author, redaction: Redaction) -> dict[str, Any]:
     """Return what changes in ``by`` and ``reason``."""
     changes: dict[str, Any] = {}
     if redaction.has_name(origin.by):
         changes["by"] = redaction.by
     reasons = ["reason"]
-    if isinstance(origin, UserChanged):
+    if isinstance(origin, UserChanged | Author):
         if redaction.everybody:
             changes["reason"] = origin.reason and ""
     else:
@@ -113,6 +114,11 @@ def _origin(origin: Flag | Cleared | UserChanged, redaction: Redaction) -> dict[
         if redaction.names and (text := getattr(origin, name)):
             changes[name] = redaction.out_of(text)
     return {name: text for name, text in changes.items() if text != getattr(origin, name)}
+
+
+def without_author(author: Author, redaction: Redaction) -> Author:
+    """Return who changed a user without those people's names."""
+    return replace(author, **_origin(author, redaction))
 
 
 def without_fob(outcome: Outcome) -> Outcome:

@@ -95,6 +95,11 @@ class Already(StrEnum):
     LOCK_PENDING = "lock_pending"
     OVER = "over"
     """The oops or lock that the details belong to is over."""
+    FREE = "free"
+    """Somebody who wanted to be told when the machine is free finds that it is."""
+    WAITING = "waiting"
+    """They wait for it already."""
+    NOT_WAITING = "not_waiting"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

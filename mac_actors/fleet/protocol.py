@@ -15,6 +15,7 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.errors import UnknownMachine
+from mac_actors.fleet.people.protocol import AnyUsers
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -47,6 +48,9 @@ class Machine(Protocol):
 
 class AnyFleet(Protocol):
     """All machines of a shop: :class:`~mac_actors.Fleet` or :class:`~mac_actors.RemoteFleet`."""
+
+    users: AnyUsers
+    """The users: found, and changed over what users.json says."""
 
     def __getitem__(self, name_or_alias: str, /) -> Machine:
         """Return the machine with this name or alias; raises :class:`~mac_actors.UnknownMachine`."""

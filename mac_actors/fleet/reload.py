@@ -70,7 +70,7 @@ def reload(supervisor: Supervisor, users: Users, new: Configuration, *, machines
     """
     with supervisor.lock:
         old = supervisor.configuration
-        new = new if machines else replace(new, machines=old.machines, webhooks=old.webhooks)
+        new = new if machines else replace(new, machines=old.machines, webhooks=old.webhooks, routing=old.routing)
         summary = ReloadSummary(
             _compare_users(users.people.file, new.directory),
             added=tuple(name for name in new.machines if name not in old.machines),

@@ -84,7 +84,7 @@ class Service:
         if self.native_api:
             self.native_api.notify = self.fleet.notify
         access = Access(settings.tokens, self.fleet, public_names=settings.public_names)
-        self.app = create_app(self.fleet, access, self.load, self.notes)
+        self.app = create_app(self.fleet, access, self.load, self.notes, settings.space)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
         self.app.metrics.refusals.append(self.server.refusals)
         self.app.metrics.log_lines_left_out = lines_left_out

@@ -51,6 +51,12 @@ def _fob(text: str) -> str:
     return code
 
 
+def _channel(text: str) -> str:
+    if not re.fullmatch(r"[CG][A-Z0-9]{2,}", text):
+        raise ValueError("the id of a channel, which is at the end of its details in Slack and begins with C, no name")
+    return text
+
+
 def _while_away(seconds: float) -> float:
     if not 10 <= seconds <= 3600:
         raise ValueError("seconds, 10 to 3600")
@@ -233,6 +239,12 @@ class MachineEntry(Strict):
         "and its second relay's, on the board (:doc:`people`).",
     )
 
+    slack_channel: Annotated[str, AfterValidator(_channel)] | None = Field(
+        default=None,
+        description="The id of an oops channel of its own: oopses, lock-outs and clears are posted there, and not in "
+        "``SLACK_OOPS_CHANNEL_ID``. Several machines may have the same. The bot must be in it.",
+    )
+
     @model_validator(mode="after")
     def _limits_are_whole(self) -> Self:
         if self.idle_minutes is not None and (self.amps is None or not self.cut):
@@ -265,6 +277,7 @@ class MachineEntry(Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            slack_channel=self.slack_channel,
             offline=self.offline.offline() if self.offline else Offline(),
             limits=self.limits(),
             maintenance=tuple(Maintenance(one.what, one.every_hours * 3600, one.lock) for one in self.maintenance),

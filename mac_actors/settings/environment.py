@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mac_actors.settings import space
+from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
     Variable,
@@ -37,6 +39,12 @@ def _whose_silence(text: str) -> str:
 MACHINES_CONFIG = Variable("MACHINES_CONFIG", Path, "The file of the machines.", "machines.json")
 USERS_CONFIG = Variable(
     "USERS_CONFIG", Path, "The file of the users. ``mac-actors simulate`` takes fobs from it too.", "users.json"
+)
+SLACK_CONFIG = Variable(
+    "SLACK_CONFIG",
+    Path,
+    "The file that says what is posted in Slack when. It may be missing, unless you name another one than the default.",
+    "slack.json",
 )
 MACHINE_STATE_DIR = Variable(
     "MACHINE_STATE_DIR",
@@ -174,11 +182,12 @@ MAC_MQTT_COMMANDS = Variable(
     "0",
 )
 
-FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
+FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
     *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    *space.VARIABLES,
 )
 SLACK = (
     *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
@@ -251,6 +260,7 @@ class Settings:
     users_config: Path = USERS_CONFIG.setting
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
+    space: Space = field(default_factory=Space)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
@@ -265,6 +275,7 @@ class Settings:
     missing_readers: str = MAC_MISSING_READERS.setting
     retention_days: int | None = MAC_RETENTION_DAYS.setting
     slack: SlackSettings | None = None
+    slack_config: Path = SLACK_CONFIG.setting
     mqtt: MqttSettings | None = None
 
 
@@ -274,7 +285,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`ConfigError` with a line for each bad variable: its name, its value, what is allowed.
     """
     reader = Reader(environ)
-    settings = Settings(**reader.read_fields(Settings), tokens=Tokens(**reader.read_fields(Tokens)))
+    settings = Settings(
+        **reader.read_fields(Settings),
+        tokens=Tokens(**reader.read_fields(Tokens)),
+        space=Space(**reader.read_fields(Space)),
+    )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")

@@ -23,14 +23,21 @@ class Verb(StrEnum):
     CLEAR = "clear"
     DONE = "done"
     HISTORY = "history"
+    NOTIFY = "notify"
     LINK = "link"
     UNLINK = "unlink"
     HELP = "help"
 
 
+ANYWHERE = frozenset({Verb.STATUS, Verb.NOTIFY})
+"""What works outside the control channel too."""
+
 CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.DONE, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
+
+ALL = "*"
+"""Stands for all machines in a :class:`Target`: no machine is called so."""
 
 LONGEST_NAME, MOST_CUTS = 200, 8
 """Characters of a name in a command, and colons and dashes before a reason: what is beyond is not looked for."""
@@ -158,6 +165,21 @@ def find_quoted(text: str, find: Callable[[str], str]) -> str:
                 raise
             name = name[begins : len(name) - ends].strip()
     raise UnknownMachine("")
+
+
+def find_notified(argument: str, find: Callable[[str], str]) -> tuple[str, bool]:
+    """Find the machine that somebody wants to be told about, and whether they don't want that any more.
+
+    Raises :class:`UnknownMachine`.
+    """
+    typed = re.sub(r"^me\b\s*", "", plain(argument).strip(_AROUND + " "), flags=re.IGNORECASE)
+    off = re.match(r"off\b\s*(.*)", typed, re.IGNORECASE)
+    try:
+        return find_quoted(typed, find), False
+    except UnknownMachine:
+        if off is None:
+            raise
+        return find_quoted(off[1], find), True
 
 
 def _without_end(marks: str, text: str) -> str:

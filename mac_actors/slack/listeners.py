@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from slack_bolt import App
@@ -61,14 +62,14 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         dispatcher.replies.apologize(body)
 
     for command, (_, action) in notices.LABELS.items():
-        _register_button(app, dispatcher, action, command)
+        own = dispatcher.interactions.details_button if command == "details" else None
+        _register_button(app, action, own or partial(dispatcher.interactions.button, command))
+    for action in (notices.ALL_ACTION, notices.CANCEL_ACTION):
+        _register_button(app, action, dispatcher.bulk.press)
 
 
-def _register_button(app: App, dispatcher: Dispatcher, action: str, command: str) -> None:
+def _register_button(app: App, action: str, press: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
     @app.action(action)
     def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
         ack()
-        if command == "details":
-            dispatcher.interactions.details_button(body, action)
-        else:
-            dispatcher.interactions.button(command, body, action)
+        press(body, action)

@@ -508,7 +508,7 @@ def test_each_channel_is_told_what_the_table_says(outcome: Outcome) -> None:
     assert [notice.text.partition(" Out of use")[0] for notice in posted] == [texts[n.channel] for n in posted]
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", BOTH_CHANNELS)
 @pytest.mark.parametrize(
     "setting",
     [[oops(10)], [lock(10)], [oops(10), lock(20)], [lock(10), oops(20)], [report(None, 10, oops=True), lock(20)]],
@@ -644,7 +644,7 @@ def told(seconds: float, *events: Input, channel: Channel = Channel.CONTROL) -> 
 OOPS_KEY, LOCK_KEY = ThreadKey("metal-mill", "oops", after(10)), ThreadKey("metal-mill", "lock", after(20))
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", BOTH_CHANNELS)
 def test_a_lock_on_top_of_an_oops_is_told_within_its_thread(channel: Channel) -> None:
     [notice] = told(20, oops(10), lock(20), channel=channel)
     assert (notice.opens, notice.within) == (LOCK_KEY, (OOPS_KEY,))

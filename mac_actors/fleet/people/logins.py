@@ -177,10 +177,10 @@ class Logins:
             session = next((one for one in self._sessions.values() if one.id == session_id), None)
             return self._end(session) if session else None
 
-    def forget(self, account_id: str) -> None:
+    def forget(self, account_id: str | None) -> None:
         """End the sessions of a user."""
         for session in self.sessions():
-            if session.account_id == account_id:
+            if account_id and session.account_id == account_id:
                 self.end(session.id)
 
     def _end(self, session: Session) -> Latch:

@@ -68,7 +68,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         body = body_of_admin()
         written = logins.revoke_admin(login)
         if written is None:
-            raise RequestRefused(404, f"nobody has a personal login as {login[:80]}: GET /api/admins lists them")
+            raise RequestRefused(
+                404, f"nobody has a personal login as {login[:80]}: 'mac-actors admins list' shows who has"
+            )
         fleet.notify(f"{login} has no personal login as admin any more{_by(who, body)}.")
         return json_of(SuccessBody(durable=durable(written)), exclude_none=True)
 
@@ -85,7 +87,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         caller()
         written = logins.end(session)
         if written is None:
-            raise RequestRefused(404, "there is no such session (any more): GET /api/sessions lists them")
+            raise RequestRefused(404, "there is no such session (any more): 'mac-actors admins sessions' shows them")
         return json_of(SuccessBody(durable=durable(written)), exclude_none=True)
 
 

@@ -270,6 +270,18 @@ class PokedBody(Body):
     native_api: bool = Field(description="its firmware takes no pokes, and its native API was looked at instead")
 
 
+class SuccessBody(Body):
+    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
+
+    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
+    """
+
+    success: bool = True
+    durable: bool | None = None
+    outcomes: list[OutcomeBody] | None = None
+    outputs: OutputsBody | None = None
+
+
 class OutcomeBody(Body):
     """What came of a command: its kind, and the rest as an event's ``outcome``."""
 
@@ -306,18 +318,6 @@ class ReadersBody(Body):
     """All readers, in the order of machines.json."""
 
     readers: list[ReaderBody]
-
-
-class SuccessBody(Body):
-    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
-
-    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
-    """
-
-    success: bool = True
-    durable: bool | None = None
-    outcomes: list[OutcomeBody] | None = None
-    outputs: OutputsBody | None = None
 
 
 class ItemBody(Body):
@@ -369,6 +369,9 @@ class ChangedUserBody(UserBody):
     success: bool = True
     already: list[str] = Field(description="what was so already: then nothing was changed")
     durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
+    outcomes: list[OutcomeBody] | None = Field(
+        None, exclude_if=lambda outcomes: outcomes is None, description="with `?details=1` alone: what came of it"
+    )
 
 
 class PersonalLoginBody(Body):

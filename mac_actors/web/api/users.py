@@ -9,18 +9,20 @@ from typing import Any
 import bottle
 
 from mac_actors.core.config import read_fob
+from mac_actors.core.outcomes import kind
 from mac_actors.core.people.additions import end_of
-from mac_actors.core.people.view import UserView
+from mac_actors.core.people.view import UserAnswer, UserView
+from mac_actors.core.redaction import without_fob
 from mac_actors.errors import UnknownUser
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_any, allow_authorization, allow_fob, allow_take, for_trainers
-from mac_actors.fleet.people.users import UserAnswer
 from mac_actors.web.access import Access, Caller
-from mac_actors.web.api.events import DEFAULT_LIMIT, HIGHEST_LIMIT
+from mac_actors.web.api.events import DEFAULT_LIMIT, DETAILS, HIGHEST_LIMIT, outcome_details
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody, FobBody, NewUserBody, UntilBody
 from mac_actors.web.api.response_models import (
     ChangedUserBody,
+    OutcomeBody,
     UnknownFobBody,
     UnknownFobsBody,
     UserBody,
@@ -29,7 +31,7 @@ from mac_actors.web.api.response_models import (
 )
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.limiter import JOURNAL
-from mac_actors.web.requests import number, parse_body, read_body, read_query
+from mac_actors.web.requests import is_set, number, parse_body, read_body, read_query
 
 _FINDING = (
     query("q", "words, of which each is part of a name, the e-mail address or the account id", type="string"),
@@ -55,7 +57,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             return found
 
     def changing(summary: str, body: Any, *errors: int) -> Operation:
-        return Operation(summary, ChangedUserBody, errors=(*errors, 503), body=body, security="admin")
+        return Operation(summary, ChangedUserBody, errors=(*errors, 503), body=body, query=(DETAILS,), security="admin")
 
     @app.get(
         "/api/users",
@@ -65,7 +67,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def find() -> bytes:
         who = caller()
         asked = read_query()
-        found = users.find(asked.get("q", ""))
+        found = users.search(asked.get("q", ""))
         first = number("cursor", asked.get("cursor")) or 0
         last = first + min(number("limit", asked.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT)
         now = datetime.now(UTC)
@@ -79,6 +81,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             ChangedUserBody,
             errors=(409, 503),
             body=NewUserBody,
+            query=(DETAILS,),
             security="admin",
             created=ChangedUserBody,
         ),
@@ -173,7 +176,13 @@ def changed(answer: UserAnswer, who: Caller) -> bytes:
         bottle.response.set_header("Mac-Already", " ".join(answer.already))
     view = answer.user if who.admin else for_trainers(answer.user)
     values = {field.name: getattr(view, field.name) for field in fields(view)}
-    return json_of(ChangedUserBody.model_validate(values | {"already": answer.already, "durable": answer.durable}))
+    values |= {"already": answer.already, "durable": answer.durable}
+    if is_set("details"):
+        values["outcomes"] = [
+            OutcomeBody(kind=kind(outcome), outcome=outcome_details(without_fob(outcome)))
+            for outcome in answer.outcomes
+        ]
+    return json_of(ChangedUserBody.model_validate(values))
 
 
 def fob(code: str) -> str:

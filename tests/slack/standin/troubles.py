@@ -53,9 +53,14 @@ class Troubles:
         """Answer with an HTTP status and a page that is no JSON."""
         self._faults.add(Fault("http_error", method, times=times, status=status))
 
+    def disable_messages(self, disabled: bool = True) -> None:
+        """Have an owner of the app switch its direct messages off, or on again."""
+        self._api.messages_tab = not disabled
+
     def mend(self) -> None:
         """Take back all faults (but not `down`)."""
         self._sockets.refusing = None
+        self._api.messages_tab = True
         self._state.locked.clear()
         self._api.canvases.locked.clear()
         self._faults.mend()

@@ -40,6 +40,7 @@ class WebApi:
         self.trigger_life = 3.0
         self.page = 100
         self.home_enabled = True
+        self.messages_tab = True
         self.canvases = Canvases(state)
         self._methods: dict[str, tuple[str | None, Callable[[Mapping[str, Any]], Json]]] = {
             "auth.test": (None, self._auth_test),
@@ -110,6 +111,23 @@ class WebApi:
             raise SlackError("not_in_channel")
         return channel
 
+    def _direct(self, params: Mapping[str, Any]) -> Channel | None:
+        """The direct messages of the user whose id is given as the channel, if it is one."""
+        to = str(params.get("channel"))
+        user = self._state.users.get(to)
+        if user is None:
+            if to.startswith(("U", "W")):
+                raise SlackError("user_not_found")
+            return None
+        if user.is_bot:
+            raise SlackError("cannot_dm_bot")
+        if user.deleted:
+            raise SlackError("user_disabled")
+        if not self.messages_tab:
+            raise SlackError("messages_tab_disabled")
+        direct = Channel(f"D{user.id[1:]}", "", private=True, members=[BOT_USER, user.id])
+        return self._state.channels.setdefault(direct.id, direct)
+
     def _user(self, params: Mapping[str, Any]) -> User:
         user = self._state.users.get(str(params.get("user")))
         if user is None:
@@ -128,7 +146,7 @@ class WebApi:
         }
 
     def _post_message(self, params: Mapping[str, Any]) -> Json:
-        channel = self._writable_channel(params)
+        channel = self._direct(params) or self._writable_channel(params)
         text, blocks = _content(params)
         thread, ts = params.get("thread_ts"), self._state.ts()
         if thread is not None:
