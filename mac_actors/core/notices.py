@@ -189,7 +189,16 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)
-        case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.OverTime() | o.Rebooted() | o.Reported():
+        case (
+            o.SessionStarted()
+            | o.SessionRefused()
+            | o.SessionEnded()
+            | o.OverTime()
+            | o.MaintenanceDue()
+            | o.MaintenanceDone()
+            | o.Rebooted()
+            | o.Reported()
+        ):
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
         case o.UserChanged():
             return (Notice(Channel.CONTROL, full_text(outcome)),)

@@ -21,6 +21,7 @@ class Verb(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     CLEAR = "clear"
+    DONE = "done"
     HISTORY = "history"
     NOTIFY = "notify"
     LINK = "link"
@@ -31,7 +32,7 @@ class Verb(StrEnum):
 ANYWHERE = frozenset({Verb.STATUS, Verb.NOTIFY})
 """What works outside the control channel too."""
 
-CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK})
+CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.DONE, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
 
