@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from mac_actors.settings import space
+from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
     Variable,
     api_key,
     base_url,
     flag,
+    mqtt_broker,
     readable_file,
     refused,
     seconds,
@@ -161,11 +165,29 @@ SLACK_API_URL = Variable(
     "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
+MAC_MQTT_URL = Variable(
+    "MAC_MQTT_URL",
+    mqtt_broker,
+    "``mqtt://HOST`` or ``mqtts://HOST``, where needed with user and port: ``mqtts://USER:PASSWORD@HOST:8883``. It "
+    "turns MQTT on (:doc:`mqtt`). A path, ``mqtt://HOST/woodshop``, is what topics begin with in place of "
+    "``mac-actors``.",
+)
+MAC_MQTT_PASSWORD_FILE = Variable(
+    "MAC_MQTT_PASSWORD_FILE", readable_file, "A file whose first line is the password at the broker, if not in the URL."
+)
+MAC_MQTT_COMMANDS = Variable(
+    "MAC_MQTT_COMMANDS",
+    flag,
+    "``1``: whoever may publish at the broker may oops, lock and clear machines. ``0``: nobody may, by MQTT.",
+    "0",
+)
+
 FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
     *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    *space.VARIABLES,
 )
 SLACK = (
     *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
@@ -173,7 +195,9 @@ SLACK = (
 )
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
-VARIABLES = (*FILES, *SERVER, *SLACK)
+MQTT = (MAC_MQTT_URL, MAC_MQTT_PASSWORD_FILE, MAC_MQTT_COMMANDS)
+
+VARIABLES = (*FILES, *SERVER, *MQTT, *SLACK)
 
 
 def use_time_zone() -> None:
@@ -216,6 +240,19 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """What the connection to an MQTT broker needs. The URL, which may hold a password, is not part of its ``repr``."""
+
+    url: str = MAC_MQTT_URL.setting
+    password_file: Path | None = MAC_MQTT_PASSWORD_FILE.setting
+    commands: bool = MAC_MQTT_COMMANDS.setting
+
+    def __repr__(self) -> str:
+        """Show the broker alone."""
+        return f"MqttSettings({urlsplit(self.url).hostname}, commands={self.commands})"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the environment decides; the variables are in ``docs/configuration.rst``."""
 
@@ -223,6 +260,7 @@ class Settings:
     users_config: Path = USERS_CONFIG.setting
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
+    space: Space = field(default_factory=Space)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
@@ -238,6 +276,7 @@ class Settings:
     retention_days: int | None = MAC_RETENTION_DAYS.setting
     slack: SlackSettings | None = None
     slack_config: Path = SLACK_CONFIG.setting
+    mqtt: MqttSettings | None = None
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
@@ -246,7 +285,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`ConfigError` with a line for each bad variable: its name, its value, what is allowed.
     """
     reader = Reader(environ)
-    settings = Settings(**reader.read_fields(Settings), tokens=Tokens(**reader.read_fields(Tokens)))
+    settings = Settings(
+        **reader.read_fields(Settings),
+        tokens=Tokens(**reader.read_fields(Tokens)),
+        space=Space(**reader.read_fields(Space)),
+    )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
@@ -254,5 +297,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         for variable in SLACK[:-1]:
             reader.require(variable, "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)")
         settings = replace(settings, slack=SlackSettings(**reader.read_fields(SlackSettings)))
+    if MAC_MQTT_URL.given(environ):
+        settings = replace(settings, mqtt=MqttSettings(**reader.read_fields(MqttSettings)))
     reader.raise_problems()
     return settings

@@ -10,6 +10,7 @@ import bottle
 
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.settings.space import Space
 from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access, TooMany
 from mac_actors.web.api import (
@@ -22,14 +23,16 @@ from mac_actors.web.api import (
     openapi,
     reader_keys,
     readers,
+    spaceapi,
     usage,
     users,
 )
+from mac_actors.web.cors import Cors
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, docs, history, login, report, shop
+from mac_actors.web.pages import assets, board, docs, embed, history, home_screen, labels, login, report, shop
 from mac_actors.web.pages.html import error_page
 from mac_actors.web.pages.notes import Notes
 
@@ -39,8 +42,9 @@ log = logging.getLogger(__name__)
 class Application(bottle.Bottle):
     """Bottle, with errors that are JSON, or a page where a person looks; ``refusals`` counts them by status."""
 
-    def __init__(self, fleet: MachineFleet, access: Access) -> None:
+    def __init__(self, fleet: MachineFleet, access: Access, space: Space) -> None:
         super().__init__()
+        self.space = space
         self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
@@ -48,6 +52,7 @@ class Application(bottle.Bottle):
         self.install(Errors(self.answer_error))
         self.install(_WrongTokens(access, self.refusals))
         self.install(Limiter())
+        self.install(Cors(space.embed_origins or ()))
 
     def answer_error(self, status: int, message: str, error: Exception | None = None) -> bottle.HTTPResponse:
         """Return the answer that says what is wrong; ``error`` is what was raised."""
@@ -112,13 +117,15 @@ def create_app(
     access: Access,
     load: admin.Load,
     notes: Callable[[], dict[str, str]] = dict,
+    space: Space | None = None,
 ) -> Application:
     """Put the application together.
 
     ``load`` reads the configuration files anew (for the reloads); ``notes`` returns what ``/readyz``
-    mentions without being unready for it.
+    mentions without being unready for it. ``space`` is what the space calls itself and shows to others.
     """
-    app = Application(fleet, access)
+    space = space or Space()
+    app = Application(fleet, access, space)
     readers.routes(app, fleet, access, app.metrics.observe_report)
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
@@ -140,4 +147,8 @@ def create_app(
     login.routes(app, access, app.refusals.add)
     docs.routes(app, access)
     assets.routes(app)
+    home_screen.routes(app, space)
+    labels.routes(app, fleet, access)
+    embed.routes(app, fleet, live, access, space)
+    spaceapi.routes(app, fleet, space)
     return app

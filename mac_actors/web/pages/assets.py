@@ -11,7 +11,7 @@ import bottle
 
 from mac_actors.web.server.connection import Shared
 
-STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 
 FOR_EVER = "public, max-age=31536000, immutable"
 """For an address with the file's hash in it: other content has another address."""
@@ -64,7 +64,7 @@ def send(name: str) -> bytes:
     if f'"{known}"' in request.environ.get("HTTP_IF_NONE_MATCH", ""):
         response.status = 304
         return b""
-    response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
+    response.content_type = STATIC_TYPES[suffix] + ("" if suffix == ".png" else "; charset=utf-8")
     return _content(name)
 
 

@@ -115,16 +115,20 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tiles are to be shown: those with all ``words``, in this ``state``, in this ``area``; empty: any."""
+    """Which tiles are to be shown: those with all ``words``, in this ``state``, in this ``area``, this ``machine``;
+    empty: any.
+    """
 
     words: str = ""
     state: str = ""
     area: str = ""
+    machine: str = ""
 
     def fits(self, content: TileContent) -> bool:
         """Whether a machine is to be shown."""
         return (
-            (not self.state or content.state == self.state)
+            (not self.machine or content.machine.name == self.machine)
+            and (not self.state or content.state == self.state)
             and (not self.area or fold_name(content.machine.area or "") == fold_name(self.area))
             and all(word in content.search_text for word in search_key(self.words).split())
         )

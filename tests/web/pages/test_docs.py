@@ -15,10 +15,13 @@ def test_the_page_of_the_description_and_all_that_it_loads_come_from_here(shared
     loaded = re.findall(r'<(?:script|link) [^>]*(?:src|href)="([^"]+)"', page.body.decode())
     assert loaded
     for path in loaded:
-        assert path.startswith("/static/"), "nothing is loaded from elsewhere"
+        assert path.startswith(("/static/", "/app.webmanifest")), "nothing is loaded from elsewhere"
         reply = shared_server.get(path)
         assert reply.status == 200
-        assert reply.headers["Content-Type"].split(";")[0] in {"text/javascript", "text/css", "image/svg+xml"}
+        assert reply.headers["Content-Type"].split(";")[0] in {
+            *("text/javascript", "text/css", "image/svg+xml", "image/png"),
+            "application/manifest+json",
+        }
         assert reply.body
 
 

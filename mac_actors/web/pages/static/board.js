@@ -92,11 +92,11 @@
   function applyFilter() {
     const none = by('none');
     if (!none) return;  // a page of one machine
-    const {q, state, area} = wanted(), words = searchKey(q).split(/\s+/).filter(Boolean);
+    const {q, state, area, machine} = wanted(), words = searchKey(q || '').split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const item of items()) {
       const own = tileOf(item).dataset;
-      item.hidden = !((!state || own.state === state) && (!area || searchKey(own.area) === searchKey(area))
+      item.hidden = !((!machine || item.dataset.name === machine) && (!state || own.state === state) && (!area || searchKey(own.area) === searchKey(area))
         && words.every(word => own.find.includes(word)));
       shown += !item.hidden;
     }
@@ -172,7 +172,8 @@
     }
     if (summary) {
       if (answer.summary !== summary.textContent) summary.textContent = answer.summary;
-      document.title = answer.title + document.querySelector('h1').textContent;
+      const {space} = root.dataset;
+      document.title = answer.title + document.querySelector('h1').textContent + (space ? ` · ${space}` : '');
     } else if (Object.keys(answer.tiles).length) refreshRest();
     for (const count of document.querySelectorAll('[data-count]')) {
       const state = count.dataset.count;

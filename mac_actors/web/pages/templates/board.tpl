@@ -1,12 +1,15 @@
 % from urllib.parse import urlencode
 % from mac_actors.core.config import fold_name
 % kiosk = kind == 'kiosk'
-% heading = wanted.area if kiosk and wanted.area else 'Machines'
+% heading = (wanted.area or named or 'Machines') if kiosk else 'Machines'
 % rebase('layout.tpl', title=view.title + heading, page='board', kiosk=kiosk, scripts=('wall.js',) if kiosk else ('commands.js',) if kind == 'admin' else ())
 % query = {'kiosk': '1', 'q': wanted.words, 'state': wanted.state, 'area': wanted.area}
 % changes = '/board/changes' + ('?' + urlencode({key: value for key, value in query.items() if value}) if kiosk else '')
 % names = {t.content.machine.name for t in shown.tiles}
 <div class="head">
+% if kiosk and logo:
+  <img class="logo" src="{{logo}}" alt="">
+% end
   <h1><bdi>{{heading}}</bdi></h1>
   <p id="summary" class="summary">{{(shown if kiosk else view).summary}}</p>
 % if kiosk:
@@ -60,5 +63,5 @@ No machine matches. <a href="/" id="all">Show all</a>\\
 %   include('dialog.tpl', buttons=buttons, back='/')
 % end
 % if not kiosk:
-<footer class="foot muted"><a href="/?kiosk=1">Wall display</a></footer>
+<footer class="foot muted"><a href="/?kiosk=1">Wall display</a> · <a href="/labels">Labels to print</a></footer>
 % end
