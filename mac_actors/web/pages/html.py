@@ -17,6 +17,7 @@ from mac_actors.core.text import local_time
 from mac_actors.core.text import zone as zone_at
 from mac_actors.settings.space import Space
 from mac_actors.web.access import Viewer, cookies
+from mac_actors.web.pages import manual
 from mac_actors.web.pages.assets import SAFE_HEADERS, address
 from mac_actors.web.pages.home_screen import DEFAULT_NAME, logo_address
 
@@ -63,7 +64,12 @@ def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
     theme = cookies(bottle.request.environ).get("theme", "")
     values |= {"viewer": viewer, "path": bottle.request.path, "theme": theme if theme in THEMES else ""}
     space = getattr(bottle.request.app, "space", None) or Space()
-    values |= {"space_name": space.name or DEFAULT_NAME, "named": space.name, "logo": logo_address(space)}
+    values |= {
+        "space_name": space.name or DEFAULT_NAME,
+        "named": space.name,
+        "logo": logo_address(space),
+        "help": manual.is_here(),
+    }
     page = fill(name, now=datetime.now().astimezone(), **values)
     return page.encode("utf-8", "replace")
 
