@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -18,7 +19,7 @@ from mac_actors.core.text import zone as zone_at
 from mac_actors.settings.space import Space
 from mac_actors.web.access import Viewer, cookies
 from mac_actors.web.pages import manual
-from mac_actors.web.pages.assets import SAFE_HEADERS, address
+from mac_actors.web.pages.assets import SAFE_HEADERS, address, takes_gzip
 from mac_actors.web.pages.home_screen import DEFAULT_NAME, logo_address
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -40,7 +41,8 @@ def render(name: str, viewer: Viewer, **values: Any) -> bytes:
     """
     for header, value in PAGE_HEADERS.items():
         bottle.response.set_header(header, value)
-    return _page(name, viewer, **values)
+    page = _page(name, viewer, **values)
+    return gzip.compress(page, 5, mtime=0) if takes_gzip() else page
 
 
 def error_page(
