@@ -59,10 +59,10 @@ _STYLES = {
 
 def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     pending = machine.get("lock_pending")
-    flags = [flag for flag in (machine["oops"], machine["lock"], pending) if flag]
+    flags = [flag for flag in (machine["oops"], machine["lock"], pending, machine.get("details")) if flag]
     session = machine["session"]
     why = "; ".join(
-        " ".join(filter(None, (flag["reason"], f"({flag['by']})" if flag["by"] else f"({flag['source']})")))
+        " ".join(filter(None, (flag.get("severity"), flag["reason"], f"({flag['by'] or flag['source']})")))
         for flag in flags
     )
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""

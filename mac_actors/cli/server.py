@@ -27,7 +27,7 @@ from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, ReloadRefused, StorageError
 from mac_actors.service import logs
 from mac_actors.service.exposure import exposures
-from mac_actors.service.service import Service
+from mac_actors.service.service import Service, check_mqtt
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
@@ -194,6 +194,7 @@ def check() -> None:
     """
     settings = read_settings()
     configuration = load(settings)
+    check_mqtt(settings)
     load_api_keys(settings, configuration.machines)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)

@@ -24,6 +24,7 @@ class Source(StrEnum):
     """The buttons of the web pages."""
     CLI = "cli"
     REPL = "repl"
+    MQTT = "mqtt"
     SERVER = "server"
     """The server itself, which locks a machine whose stored state it can't read."""
 

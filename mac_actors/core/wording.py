@@ -21,6 +21,7 @@ SOURCES = {
     Source.BOARD: "the board",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
+    Source.MQTT: "MQTT",
     Source.SERVER: "the server itself",
 }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mac_actors.actors.notifier import Chat
 from mac_actors.bootstrap import Fleet
 from mac_actors.core.config import Configuration
+from mac_actors.errors import ConfigError
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.service.logs import lines_left_out
@@ -22,6 +24,7 @@ from mac_actors.webhooks.sender import send
 
 if TYPE_CHECKING:
     from mac_actors.esphome.native_api import NativeApi
+    from mac_actors.mqtt.bridge import MqttBridge
     from mac_actors.slack.connection import SlackConnection
 
 
@@ -31,6 +34,21 @@ def _slack_connection(settings: Settings) -> SlackConnection | None:
     from mac_actors.slack.connection import SlackConnection  # 8 MB that a server without Slack need not load
 
     return SlackConnection(settings.slack)
+
+
+def check_mqtt(settings: Settings) -> None:
+    """Raise :class:`~mac_actors.errors.ConfigError` where MQTT is on and what it needs is not installed."""
+    if settings.mqtt is not None and find_spec("paho") is None:
+        needs = "MAC_MQTT_URL is set, and needs what is not installed: pip install 'mac-actors[mqtt]'"
+        raise ConfigError([needs])
+
+
+def _mqtt_bridge(settings: Settings, fleet: Fleet) -> MqttBridge | None:
+    if settings.mqtt is None:
+        return None
+    from mac_actors.mqtt.bridge import MqttBridge  # a server without MQTT need not have the library
+
+    return MqttBridge(settings.mqtt, fleet, names=settings.public_names)
 
 
 def _native_api(settings: Settings, configuration: Configuration) -> NativeApi | None:
@@ -48,9 +66,11 @@ class Service:
     def __init__(self, settings: Settings, chat: Chat | None = None) -> None:
         self.settings = settings
         self.configuration = load(settings)
+        check_mqtt(settings)
         self.native_api = _native_api(settings, self.configuration)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.slack = _slack_connection(settings)
+        self.mqtt: MqttBridge | None = None
         self.fleet = Fleet(
             self.configuration,
             Store.open(settings.state_dir),
@@ -93,16 +113,23 @@ class Service:
     def start(self) -> None:
         """Answer requests, in threads of the server's own, and connect to Slack. The socket is bound already."""
         self.server.run_in_thread()
+        self.mqtt = _mqtt_bridge(self.settings, self.fleet)
+        self.app.metrics.mqtt_connected = self.mqtt.is_connected if self.mqtt else None
         if self.slack:
             self.slack.start(self.fleet)
 
     def notes(self) -> dict[str, str]:
         """Return what is wrong beside the fleet: troubles that keep no reader from being served."""
+        mqtt = {"mqtt": self.mqtt.error} if self.mqtt and self.mqtt.error else {}
         hooks = self.fleet.webhooks.notifiers.values() if self.fleet.webhooks else ()
-        return (self.slack.troubles() if self.slack else {}) | {one.label: one.error for one in hooks if one.error}
+        return (
+            (self.slack.troubles() if self.slack else {}) | mqtt | {one.label: one.error for one in hooks if one.error}
+        )
 
     def stop(self) -> None:
         """Finish the requests under way, write everything, let the state directory go."""
+        if self.mqtt:
+            self.mqtt.stop()
         if self.slack:
             self.slack.stop()
         self.server.stop()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mac_actors.settings import space
 from mac_actors.settings.space import Space
@@ -17,6 +18,7 @@ from mac_actors.settings.variables import (
     api_key,
     base_url,
     flag,
+    mqtt_broker,
     readable_file,
     refused,
     seconds,
@@ -163,6 +165,23 @@ SLACK_API_URL = Variable(
     "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
+MAC_MQTT_URL = Variable(
+    "MAC_MQTT_URL",
+    mqtt_broker,
+    "``mqtt://HOST`` or ``mqtts://HOST``, where needed with user and port: ``mqtts://USER:PASSWORD@HOST:8883``. It "
+    "turns MQTT on (:doc:`mqtt`). A path, ``mqtt://HOST/woodshop``, is what topics begin with in place of "
+    "``mac-actors``.",
+)
+MAC_MQTT_PASSWORD_FILE = Variable(
+    "MAC_MQTT_PASSWORD_FILE", readable_file, "A file whose first line is the password at the broker, if not in the URL."
+)
+MAC_MQTT_COMMANDS = Variable(
+    "MAC_MQTT_COMMANDS",
+    flag,
+    "``1``: whoever may publish at the broker may oops, lock and clear machines. ``0``: nobody may, by MQTT.",
+    "0",
+)
+
 FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
@@ -176,7 +195,9 @@ SLACK = (
 )
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
-VARIABLES = (*FILES, *SERVER, *SLACK)
+MQTT = (MAC_MQTT_URL, MAC_MQTT_PASSWORD_FILE, MAC_MQTT_COMMANDS)
+
+VARIABLES = (*FILES, *SERVER, *MQTT, *SLACK)
 
 
 def use_time_zone() -> None:
@@ -219,6 +240,19 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """What the connection to an MQTT broker needs. The URL, which may hold a password, is not part of its ``repr``."""
+
+    url: str = MAC_MQTT_URL.setting
+    password_file: Path | None = MAC_MQTT_PASSWORD_FILE.setting
+    commands: bool = MAC_MQTT_COMMANDS.setting
+
+    def __repr__(self) -> str:
+        """Show the broker alone."""
+        return f"MqttSettings({urlsplit(self.url).hostname}, commands={self.commands})"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the environment decides; the variables are in ``docs/configuration.rst``."""
 
@@ -242,6 +276,7 @@ class Settings:
     retention_days: int | None = MAC_RETENTION_DAYS.setting
     slack: SlackSettings | None = None
     slack_config: Path = SLACK_CONFIG.setting
+    mqtt: MqttSettings | None = None
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
@@ -262,5 +297,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         for variable in SLACK[:-1]:
             reader.require(variable, "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)")
         settings = replace(settings, slack=SlackSettings(**reader.read_fields(SlackSettings)))
+    if MAC_MQTT_URL.given(environ):
+        settings = replace(settings, mqtt=MqttSettings(**reader.read_fields(MqttSettings)))
     reader.raise_problems()
     return settings

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mac_actors.errors import ConfigError
 
@@ -129,6 +129,19 @@ def server_address(text: str) -> str:
         good = False
     if not good:
         raise refused(text, "an address like http://workshop.local:5000")
+    return text
+
+
+def mqtt_broker(text: str) -> str:
+    """Take the address of an MQTT broker; an error does not show it, for a password may be in it."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"mqtt", "mqtts"} and parts.hostname and (parts.port is None or parts.port > 0)
+        good = good and not (parts.query or parts.fragment) and not {*unquote(parts.path)} & {"+", "#", "\0"}
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is no broker's address: allowed is mqtt://HOST or mqtts://USER:PASSWORD@HOST:PORT")
     return text
 
 

@@ -143,10 +143,10 @@ def test_who_lacks_an_authorization_is_told_which_and_nobody_else() -> None:
     told = notices(refused(Refusal.UNAUTHORIZED), None, MILL)[1]
     assert told == Notice(
         "direct:@id-anna",
-        "M did not start with your fob. It needs the authorization Milling; you have none of that yet.",
+        "M did not start with your fob. It needs the authorization Milling, which you don't have yet.",
     )
     several = replace(MILL, authorizations_or=frozenset({"B", "A"}))
-    assert "It needs one of: A, B;" in notices(refused(Refusal.UNAUTHORIZED), None, several)[1].text
+    assert "It needs one of A, B, which" in notices(refused(Refusal.UNAUTHORIZED), None, several)[1].text
     for outcome, config in (
         (refused(Refusal.EXPIRED), MILL),
         (refused(Refusal.UNAUTHORIZED), replace(MILL, authorizations_or=frozenset())),

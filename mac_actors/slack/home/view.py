@@ -20,6 +20,9 @@ SWITCHES = "mac_switches"
 SECTION = 2900
 """Characters of one block: Slack takes 3,000."""
 
+SECTIONS = 12
+"""Blocks of one part: Slack takes a hundred altogether, and 250 kB."""
+
 _SWITCHES = {Switch.MISSING: "When a machine refuses my card: which authorization is missing"}
 
 HOW_TO_BE_LINKED = (
@@ -90,7 +93,9 @@ def _part(heading: str, lines: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _text(lines: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"type": "section", "text": _plain(text)} for text in split(lines, SECTION)]
+    texts = split(lines, SECTION)
+    more = ["… and more: mention me with 'status'."] if len(texts) > SECTIONS else []
+    return [{"type": "section", "text": _plain(text)} for text in (*texts[:SECTIONS], *more)]
 
 
 def _header(text: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mac_actors.core.backoff import Backoff
 from mac_actors.core.changed import Changed
 from mac_actors.errors import StorageError
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.slack.gateway import PLAIN, call_quietly, error_code, explain
+from mac_actors.slack.gateway import PLAIN, error_code, explain
 from mac_actors.slack.live import words
 from mac_actors.storage.records import Record
 
@@ -163,8 +163,12 @@ class LiveStatus:
 
     def _pin(self, post: str) -> None:
         if not self._pinned:
-            self._pinned = True  # where it may not, or is pinned already, it is so too
-            call_quietly(self._client.pins_add, channel=self._channel, timestamp=post)
+            self._pinned = True
+            try:
+                self._client.pins_add(channel=self._channel, timestamp=post)
+            except (SlackApiError, OSError, ValueError) as error:
+                if error_code(error) != "already_pinned":
+                    log.info("the live status is not pinned: %s", explain(error))
 
     def _keep(self, place: Place | None) -> None:
         self._place, self._pinned = place, False

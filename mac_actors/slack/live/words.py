@@ -16,6 +16,9 @@ KEPT = "The machine server keeps this up to date: what is written here by hand i
 LONGEST_MESSAGE = 3900
 """Characters of the message: Slack takes no change of a longer one than 4,000."""
 
+LONGEST = 500
+"""Characters that are said of one machine; its notice has the rest."""
+
 TOGETHER = 20
 """Names in one line."""
 
@@ -58,7 +61,8 @@ def sentence(machine: Snapshot) -> tuple[str, str]:
         parts.append(f"to be locked out once it is free{why}")
     if machine.refused:
         parts.append("can't be stopped from here, its reader's reports are refused")
-    return heading, one_line("; ".join(parts))
+    text = one_line("; ".join(parts))
+    return heading, text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def markdown(shown: Rows) -> str:

@@ -274,6 +274,9 @@ LOG_LINES = Metric(
     ("reason",),
 )
 SLACK = Metric("mac_slack_connected", Kind.GAUGE, "Whether Slack is connected. Absent where Slack is not set up.")
+MQTT = Metric(
+    "mac_mqtt_connected", Kind.GAUGE, "Whether the MQTT broker is connected. Absent where MQTT is not set up."
+)
 BUILD = Metric("mac_build_info", Kind.INFO, "1; its labels say which version runs.", ("version",))
 
 TABLE: tuple[Metric, ...] = (
@@ -306,6 +309,7 @@ TABLE: tuple[Metric, ...] = (
     RESTARTS,
     LOG_LINES,
     SLACK,
+    MQTT,
     BUILD,
 )
 """All of them, in the order of the reference. Beside them are ``process_…`` and ``python_…`` of prometheus-client."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mac_actors.core.config import MachineConfig, User
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Flag, MachineState, Source
 from mac_actors.slack.home import homes
 from mac_actors.slack.home.links import Switch
-from mac_actors.slack.home.view import SWITCHES
+from mac_actors.slack.home.view import SWITCHES, Member, home
 from mac_actors.storage.slack_users import link_of
 from tests.fakes import wait_until
 from tests.slack.conftest import MakeShop
@@ -180,3 +184,13 @@ def test_a_home_tab_that_is_switched_off_is_said_once_and_left(
     assert len([r for r in caplog.records if "not_enabled" in r.message]) == 1
     workspace.disable_home(disabled=False)
     assert opened(workspace, EVE)
+
+
+def test_the_home_of_a_very_large_shop_fits() -> None:
+    now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    oops = Flag(now, Source.SLACK, "ada", "ß" * 1000)
+    state = MachineState(now, oops=oops)
+    machines = [Snapshot.of(MachineConfig(f"m{n}", alias="M" * 80), state, now) for n in range(500)]
+    for member in (None, Member(User("1", "Ada", "Ada", "Ada"), {m.name for m in machines}, False, [], [])):
+        view = home(machines, member)
+        assert not complaints_about_view(view)

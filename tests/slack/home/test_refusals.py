@@ -24,7 +24,7 @@ def links(shop: Shop) -> Iterator[Links]:
 def test_they_learn_what_is_missing_unless_they_switched_it_off(shop: Shop, links: Links) -> None:
     user = shop.fleet.configuration.directory.by_fob[f"000{REFUSED_FOB}"]
     links.link(BOB, user.account_id)
-    wanted = "CO2 Laser did not start with your fob. It needs the authorization Laser; you have none of that yet."
+    wanted = "CO2 Laser did not start with your fob. It needs the authorization Laser, which you don't have yet."
     shop.report("co2-laser", REFUSED_FOB)
     assert shop.told(BOB) == [wanted]
     links.switch(BOB, set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ def complaints_about_view(view: object) -> list[str]:
     if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
         return ["a view has a type"]
     found = complaints_about_blocks(view.get("blocks"), 100)
+    found += ["a view holds 250 kB"] if len(json.dumps(view, ensure_ascii=False).encode()) > 250_000 else []
     if view["type"] == "modal":
         found += _text(view.get("title"), 24, "title", needed=True)
         found += _text(view.get("submit"), 24, "submit") + _text(view.get("close"), 24, "close")
