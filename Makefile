@@ -50,7 +50,9 @@ audit: $(VENV)/.dev
 
 # Builds sdist and wheel into dist/, and installs the wheel with all that it needs where nothing else is.
 package: $(VENV)/.dev
-	rm -rf dist
+	rm -rf dist mac_actors/web/pages/help
+	$(BIN)/sphinx-build -q -b html docs mac_actors/web/pages/help -d docs/_build/doctrees
+	rm -rf mac_actors/web/pages/help/_sources mac_actors/web/pages/help/.buildinfo mac_actors/web/pages/help/objects.inv
 	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
 	@set -e; place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; \
 	  $(PYTHON) -m venv "$$place/venv"; \

@@ -11,7 +11,11 @@ project = "mac-actors"
 author = "the mac-actors authors"
 copyright = "2026, the mac-actors authors"
 release = version = VERSION
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.graphviz", "docs.extension"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.graphviz", "sphinx_copybutton", "docs.extension"]
+# A button copies what is typed, without the prompt and without what is answered.
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"mac-actors {VERSION}"

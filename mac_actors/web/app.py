@@ -32,7 +32,7 @@ from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, docs, embed, history, home_screen, labels, login, report, shop
+from mac_actors.web.pages import assets, board, docs, embed, history, home_screen, labels, login, manual, report, shop
 from mac_actors.web.pages.html import error_page
 from mac_actors.web.pages.notes import Notes
 
@@ -146,6 +146,7 @@ def create_app(
     report.routes(app, fleet, access, said)
     login.routes(app, access, app.refusals.add)
     docs.routes(app, access)
+    manual.routes(app)
     assets.routes(app)
     home_screen.routes(app, space)
     labels.routes(app, fleet, access)

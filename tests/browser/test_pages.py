@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -156,7 +157,9 @@ def test_a_machine_that_does_not_exist_leads_to_the_nearest(page: Page, past_sho
     expect(page.get_by_role("heading", level=1)).to_have_text("Laser Cutter")
 
 
-@pytest.mark.parametrize("path", ["machines/laser", "machines/mill", "machines/kiln", "shop", "machines/lasr"])
+@pytest.mark.parametrize(
+    "path", ["machines/laser", "machines/mill", "machines/kiln", "shop", "machines/lasr", "labels", "embed"]
+)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_wrong(new_page: NewPage, past_shop: ServerProcess, path: str, scheme: Any) -> None:
     page = new_page(color_scheme=scheme, viewport=PHONE if path == "shop" else None)
@@ -166,8 +169,93 @@ def test_axe_finds_nothing_wrong(new_page: NewPage, past_shop: ServerProcess, pa
     assert violations(page) == ""
 
 
-@pytest.mark.parametrize("path", ["machines/laser", "machines/mill", "shop"])
+@pytest.mark.parametrize("path", ["machines/laser", "machines/mill", "shop", "labels", "embed", "docs"])
 def test_a_phone_need_not_be_scrolled_sideways(new_page: NewPage, past_shop: ServerProcess, path: str) -> None:
     page = new_page(viewport=PHONE)
     page.goto(f"{past_shop.url}/{path}")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_table_of_the_shop_fits_on_a_phone_and_the_header_stays_in_one_row(
+    new_page: NewPage, past_shop: ServerProcess
+) -> None:
+    page = new_page(viewport=PHONE)
+    heights = set()
+    for path in ("", "machines/laser", "shop", "login", "docs"):
+        page.goto(f"{past_shop.url}/{path}")
+        heights.add(round(page.locator("header").bounding_box()["height"]))  # type: ignore[index]
+    assert len(heights) == 1
+    assert heights.pop() < 70
+    page.goto(f"{past_shop.url}/shop")
+    panel = page.locator(".panel:has(> #by-machine)")
+    assert panel.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
+
+
+@pytest.mark.parametrize("path", ["machines/laser", "shop"])
+def test_on_paper_a_dark_page_is_light_and_its_pictures_are_whole(
+    new_page: NewPage, past_shop: ServerProcess, path: str
+) -> None:
+    page = new_page(color_scheme="dark")
+    page.goto(f"{past_shop.url}/{path}")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    wait_until(lambda: colour(page) == "#86b4ff")
+    page.set_viewport_size({"width": 700, "height": 1000})  # A4 between its margins
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert colour(page) == "#1b58b5"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 33, 38)"
+    widths = page.locator("figure.chart:visible canvas").evaluate_all(
+        "all => all.map(c => [c.getBoundingClientRect(), c.closest('figure').getBoundingClientRect()])"
+        ".filter(([c, figure]) => c.right > figure.right || c.bottom > figure.bottom || c.width < 300).length"
+    )
+    assert widths == 0
+    for hidden in ("header", ".find", "#report"):
+        assert not page.locator(hidden).first.is_visible()
+    page.emulate_media(media="screen", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    wait_until(lambda: colour(page) == "#86b4ff")
+
+
+def test_forced_colours_show_which_page_it_is(new_page: NewPage, past_shop: ServerProcess) -> None:
+    page = new_page(forced_colors="active")
+    page.goto(f"{past_shop.url}/shop")
+    widths = page.locator("header nav a").evaluate_all("all => all.map(a => getComputedStyle(a).borderBottomWidth)")
+    assert widths == ["2px", "4px"]
+
+
+def test_the_api_has_its_page_among_the_others(new_page: NewPage, past_shop: ServerProcess) -> None:
+    page = new_page(color_scheme="dark")
+    page.goto(f"{past_shop.url}/shop")
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(["Board", "Shop"])
+    page.get_by_role("link", name="For developers: the API").click()
+    expect(page.get_by_text("/api/machine/update")).to_be_visible()
+    background = page.locator(".swagger-ui").first.evaluate("e => getComputedStyle(e).backgroundColor")
+    assert max(int(part) for part in re.findall(r"\d+", background)[:3]) < 80
+    page.get_by_role("link", name="Board").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Machines")
+
+
+def test_a_problem_is_reported_from_the_page_of_the_machine(page: Page, past_shop: ServerProcess) -> None:
+    page.goto(f"{past_shop.url}/machines/laser")
+    page.get_by_text("Report a problem").click()
+    page.get_by_label("What is wrong?").fill("<b>smoke</b>")
+    page.get_by_role("button", name="Tell the admins").click()
+    expect(page.locator("#said")).to_have_text("Thank you: the admins are told.")
+    expect(page.locator(".timeline li").first).to_contain_text("A problem was reported.")
+    log_in(page, past_shop)
+    page.goto(f"{past_shop.url}/machines/laser")
+    expect(page.locator(".timeline li").first).to_contain_text(
+        "a problem was reported: <b>smoke</b>.", ignore_case=True
+    )
+
+
+def test_another_sites_page_shows_tiles_that_follow(page: Page, past_shop: ServerProcess) -> None:
+    page.goto(f"{past_shop.url}/embed?machine=saw")
+    expect(page.locator("#tiles > li:visible")).to_have_count(1)
+    past_shop.report("saw")
+    expect(page.locator('[data-name="saw"] strong')).to_have_text("Free")
+    past_shop.report("saw", ANN)
+    expect(page.locator('[data-name="saw"] strong')).to_have_text("In use")
+    expect(page.locator("#tiles > li:visible")).to_have_count(1)
+    past_shop.report("saw")

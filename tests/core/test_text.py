@@ -12,7 +12,7 @@ from mac_actors.core.text import local_time, search_key
 SEARCHED = [
     ("Fräse", "frase"),
     ("Öl-Übel", "olubel"),
-    ("Große  Presse", "grosse presse"),
+    ("Große  Form", "grosse form"),
     ("GROẞE", "grosse"),
     ("Frøya's Æsir", "froyas aesir"),
     ("Łódź–İstanbul ı", "lodzistanbul i"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -17,7 +18,8 @@ from mac_actors.core.text import local_time
 from mac_actors.core.text import zone as zone_at
 from mac_actors.settings.space import Space
 from mac_actors.web.access import Viewer, cookies
-from mac_actors.web.pages.assets import SAFE_HEADERS, address
+from mac_actors.web.pages import manual
+from mac_actors.web.pages.assets import SAFE_HEADERS, address, takes_gzip
 from mac_actors.web.pages.home_screen import DEFAULT_NAME, logo_address
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +41,8 @@ def render(name: str, viewer: Viewer, **values: Any) -> bytes:
     """
     for header, value in PAGE_HEADERS.items():
         bottle.response.set_header(header, value)
-    return _page(name, viewer, **values)
+    page = _page(name, viewer, **values)
+    return gzip.compress(page, 5, mtime=0) if takes_gzip() else page
 
 
 def error_page(
@@ -63,7 +66,12 @@ def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
     theme = cookies(bottle.request.environ).get("theme", "")
     values |= {"viewer": viewer, "path": bottle.request.path, "theme": theme if theme in THEMES else ""}
     space = getattr(bottle.request.app, "space", None) or Space()
-    values |= {"space_name": space.name or DEFAULT_NAME, "named": space.name, "logo": logo_address(space)}
+    values |= {
+        "space_name": space.name or DEFAULT_NAME,
+        "named": space.name,
+        "logo": logo_address(space),
+        "help": manual.is_here(),
+    }
     page = fill(name, now=datetime.now().astimezone(), **values)
     return page.encode("utf-8", "replace")
 

@@ -1,5 +1,6 @@
 % rebase('layout.tpl', title='Machines', page='embed', bare=True)
 % names = {t.content.machine.name for t in shown.tiles}
+<h1 class="unseen">Machines</h1>
 <p id="lost" class="say bad" role="status"></p>
 <p id="news" class="unseen" role="status"></p>
 <ul id="tiles" class="tiles" data-changes="/board/changes?kiosk=1" data-cursor="{{view.cursor}}" data-page="{{stamp}}" data-area="{{wanted.area}}" data-machine="{{wanted.machine}}">

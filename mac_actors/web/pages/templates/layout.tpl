@@ -74,6 +74,10 @@
 %   if page in ('board', 'shop', 'machine'):
 All times are {{zone()}}, the shop's. \\
 %   end
+\\
+%   if help:
+<a href="/help/">Help</a> · \\
+%   end
 <a href="/docs"{{!' aria-current="page"' if page == 'docs' else ''}}>For developers: the API</a></p>
 % end
 </main>
