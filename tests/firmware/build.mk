@@ -25,18 +25,18 @@ else
 
 all: $(OUT)/reader $(OUT)/shim.so
 
-FLAGS := -O0 $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
-FLAGS += -I$(GENERATED)/src -I$(HERE)
+GIVEN := $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
+FLAGS := -O0 $(filter-out -l%,$(GIVEN)) -I$(GENERATED)/src -I$(HERE)
 SOURCES := $(shell find $(GENERATED)/src -name '*.cpp')
 OBJECTS := $(SOURCES:$(GENERATED)/src/%.cpp=$(OUT)/objects/%.o)
 COMMON := $(OUT)/objects/common.h
 
 $(OUT)/reader: $(OBJECTS)
-	$(CXX) -o $@ $^ -lpthread
+	$(CXX) -o $@ $^ -lpthread $(filter -l%,$(GIVEN))
 
 $(COMMON):
-	@printf '#include <nlohmann/json.hpp>' | $(CXX) -E -x c++ - >/dev/null 2>&1 || \
-	  { echo "on Debian: apt install g++ nlohmann-json3-dev"; exit 1; }
+	@printf '#include <%s>\n' nlohmann/json.hpp openssl/evp.h | $(CXX) -E -x c++ - >/dev/null 2>&1 || \
+	  { echo "on Debian: apt install g++ libssl-dev nlohmann-json3-dev"; exit 1; }
 	@mkdir -p $(@D)
 	@printf '#include "esphome/core/%s"\n' application.h automation.h base_automation.h helpers.h log.h >$@
 	@printf '#include <%s>\n' functional nlohmann/json.hpp >>$@

@@ -18,9 +18,13 @@ Alter = Callable[[Answer], Answer]
 class Report:
     """A report on its way. Its answer is held back until it is let go, if the link holds answers."""
 
-    def __init__(self, body: dict[str, Any], head: bytes) -> None:
-        self.body = body
+    def __init__(self, head: bytes, sent: bytes) -> None:
+        self.body: dict[str, Any] = json.loads(sent or b"{}")
         self.head = head
+        self.sent = sent
+        """The body, byte for byte."""
+        self.answer: Answer = b""
+        """What the server said to it."""
         self.let_go = threading.Event()
         self.hung_up = threading.Event()
         """The reader did not wait for the answer."""
@@ -34,6 +38,8 @@ class Link:
     def __init__(self, server_port: int) -> None:
         self.server_port = server_port
         self.reports: list[Report] = []
+        self.others: list[Report] = []
+        """Requests for something else: the list."""
         self.hangs = False
         """Reports are taken, and go nowhere."""
         self.holds = False
@@ -134,16 +140,16 @@ class Link:
     def _pass_on(self, sock: socket.socket) -> None:
         with sock, suppress(OSError):
             head, body = _read_request(sock)
-            report = Report(json.loads(body), head)
+            report = Report(head, body)
             with self._came:
                 hangs, holds = self.hangs, self.holds
-                self.reports.append(report)
+                (self.reports if body else self.others).append(report)
                 self._came.notify_all()
             answer = b""
             if not hangs:
                 with socket.create_connection(("127.0.0.1", self.server_port), PATIENCE) as server:
                     server.sendall(head + body)
-                    answer = b"".join(iter(lambda: server.recv(65536), b""))
+                    report.answer = answer = b"".join(iter(lambda: server.recv(65536), b""))
                 report.answered.set()
             if hangs or holds:
                 watch = threading.Thread(target=_watch, args=[sock, report], daemon=True)

@@ -35,7 +35,8 @@ class Fact(NamedTuple):
 class Reader(Talking):
     """The firmware of ``machine``, which reports to ``url``. ``facts`` is all that it did.
 
-    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held).
+    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). ``was``: the same board before it lost its
+    power. ``unix_time`` is what its clock says at the start; 0: it has none.
     """
 
     def __init__(
@@ -47,10 +48,14 @@ class Reader(Talking):
         timeout_ms: int | None = PATIENT_MS,
         at_boot: str = "",
         token: str | None = None,
+        key: str = "",
         resolver_hangs: bool = False,
+        was: Reader | None = None,
+        unix_time: int = 0,
     ) -> None:
         home = directory / f"reader-{time.monotonic_ns()}"
         home.mkdir()
+        self.flash = was.flash if was else home
         control = home / "control"
         control.write_bytes(bytes(16))
         with control.open("r+b") as file:
@@ -58,6 +63,7 @@ class Reader(Talking):
         self.resolver_hangs(resolver_hangs)
         self._bench = (home / "bench").open("w", buffering=1)
         self.machine = machine
+        self.key = key
         self.poke_port = free_port()
         self._expected_from = 0
         variables = {"TIMEOUT_MS": str(timeout_ms)} if timeout_ms else {}
@@ -71,10 +77,12 @@ class Reader(Talking):
             LD_PRELOAD=str(BUILT / "shim.so"),
             CONTROL=str(control),
             BENCH=self._bench.name,
-            HOME=str(home),
+            HOME=str(self.flash),
+            UNIX_TIME=str(unix_time),
             REPORT_URL=f"{url}/api/machine/update",
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),
+            READER_KEY=key,
             **variables,
         )
 

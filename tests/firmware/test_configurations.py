@@ -27,6 +27,12 @@ def shipped(tmp_path: Path) -> Path:
     return copy
 
 
+def set_secret(shipped: Path, name: str, value: str) -> None:
+    secrets = shipped / "secrets.yaml"
+    text = re.sub(rf"(?<={name}: ).*", f'"{value}"', secrets.read_text(encoding="utf-8"))
+    secrets.write_text(text, encoding="utf-8")
+
+
 def esphome_config(file: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([ESPHOME, "config", file], capture_output=True, text=True, timeout=100, check=False)
 
@@ -47,10 +53,15 @@ def test_esphome_accepts_every_file_that_is_shipped(shipped: Path) -> None:
     "url", ["https://server/api/machine/update", "http://[::1]:5000/", "server:5000", "http://a:b/"]
 )
 def test_a_server_that_the_reader_cannot_reach_is_refused_with_what_to_write(shipped: Path, url: str) -> None:
-    secrets = shipped / "secrets.yaml"
-    secrets.write_text(
-        re.sub(r"(?<=report_url: ).*", f'"{url}"', secrets.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+    set_secret(shipped, "report_url", url)
     done = esphome_config(shipped / "table-saw.yaml")
     assert done.returncode != 0
     assert "write http://HOST:PORT/PATH" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("key", ["a word of our own", "0f" * 31, "0f" * 33])
+def test_what_is_no_key_is_refused_with_what_to_write(shipped: Path, key: str) -> None:
+    set_secret(shipped, "table_saw_key", key)
+    done = esphome_config(shipped / "table-saw.yaml")
+    assert done.returncode != 0
+    assert "the 64 hexadecimal digits that 'mac-actors readers add' printed" in done.stdout + done.stderr

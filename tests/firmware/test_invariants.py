@@ -8,13 +8,21 @@ from collections.abc import Sequence
 import pytest
 
 from tests.e2e.processes import PATIENCE, ServerProcess
+from tests.firmware.conftest import MakeReader
 from tests.firmware.link import Link
 from tests.firmware.reader import ADA, BJORN, PATIENT_MS, UNKNOWN, Fact, Reader
+from tests.firmware.test_keys import key_of
 from tests.firmware.test_network import poke
 
 pytestmark = pytest.mark.firmware
 
 ROUNDS, STEPS = 8, 6
+
+
+@pytest.fixture
+def reader(make_reader: MakeReader, server: ServerProcess, seed: int) -> Reader:
+    """The reader of the table saw, at rest; by turns without a key and with one."""
+    return make_reader(key=key_of(server) if seed % 2 else "")
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -9,15 +9,14 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "esphome/components/hmac_sha256/hmac_sha256.h"
 #include "esphome/core/hal.h"
+#include "esphome/core/helpers.h"
 #include "esphome/core/log.h"
 
 namespace esphome::async_post {
 
 static const char *const TAG = "async_post";
-
-/// Bytes of an answer, head and body. Ours have 300.
-static constexpr size_t LONGEST_ANSWER = 4096;
 
 void AsyncPost::set_url(const std::string &url) {
   std::string rest = url.substr(strlen("http://"));
@@ -33,14 +32,43 @@ void AsyncPost::set_url(const std::string &url) {
   this->address_ = 0;
 }
 
-void AsyncPost::post(const std::string &body) {
+void AsyncPost::set_key(const std::string &digits) {
+  this->key_.resize(digits.size() / 2);
+  parse_hex(digits, reinterpret_cast<uint8_t *>(&this->key_[0]), this->key_.size());
+}
+
+std::string AsyncPost::sign(const std::string &text) const {
+  hmac_sha256::HmacSHA256 hmac;
+  char digits[65] = {};
+  hmac.init(this->key_);
+  hmac.add(text.data(), text.size());
+  hmac.calculate();
+  hmac.get_hex(digits);
+  return std::string(digits, 64);
+}
+
+/// Whether two texts are the same; how long that takes does not tell where they differ.
+static bool same(const std::string &one, const std::string &other) {
+  uint8_t different = one.size() != other.size();
+  for (size_t i = 0; i < one.size() && i < other.size(); i++)
+    different |= one[i] ^ other[i];
+  return different == 0;
+}
+
+void AsyncPost::begin_(const std::string &method, const std::string &path, const std::string &body,
+                       size_t longest_answer) {
   // HTTP/1.0, because its answers come in one piece. It has no Host, but proxies want one.
-  this->request_ = "POST " + this->path_ + " HTTP/1.0\r\nHost: " + this->host_ + ":" + std::to_string(this->port_) +
+  this->request_ = method + " " + path + " HTTP/1.0\r\nHost: " + this->host_ + ":" + std::to_string(this->port_) +
                    "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   if (!this->authorization_.empty())
     this->request_ += "Authorization: " + this->authorization_ + "\r\n";
+  if (this->has_key()) {
+    this->signature_ = this->sign(body);
+    this->request_ += "X-MAC-Signature: " + this->signature_ + "\r\n";
+  }
   this->request_ += "\r\n" + body;
   this->answer_.clear();
+  this->longest_answer_ = longest_answer;
   this->started_ = millis();
   this->state_ = LOOKING_UP;
   this->loop();
@@ -151,7 +179,7 @@ void AsyncPost::send_() {
 void AsyncPost::receive_() {
   char piece[512];
   // At most as often as the longest answer needs: whoever sends without end must not keep the loop.
-  for (size_t i = 0; i <= LONGEST_ANSWER / sizeof(piece); i++) {
+  for (size_t i = 0; i <= this->longest_answer_ / sizeof(piece); i++) {
     ssize_t got = this->socket_->read(piece, sizeof(piece));
     if (got < 0) {
       if (!not_yet())
@@ -161,7 +189,7 @@ void AsyncPost::receive_() {
     this->answer_.append(piece, got);
     if (this->is_whole_(got == 0))
       return;
-    if (got == 0 || this->answer_.size() > LONGEST_ANSWER) {
+    if (got == 0 || this->answer_.size() > this->longest_answer_) {
       this->fail_(got == 0 ? "half an answer" : "an answer that is too long");
       return;
     }
@@ -174,20 +202,36 @@ bool AsyncPost::is_whole_(bool closed) {
   if (end == std::string::npos || this->answer_.compare(0, 7, "HTTP/1.") != 0)
     return false;
   int status = atoi(this->answer_.c_str() + strlen("HTTP/1.x "));
-  bool has_length = false;
-  size_t length = 0;
+  std::string length = this->header_("content-length", end), body = this->answer_.substr(end + 4);
+  if (!length.empty()) {
+    size_t whole = strtoul(length.c_str(), nullptr, 10);
+    if (body.size() < whole)
+      return false;
+    body.resize(whole);
+  } else if (!closed) {
+    return false;
+  }
+  if (this->has_key() && status >= 200 && status <= 299 &&
+      !same(this->header_("x-mac-signature", end), this->sign(this->signature_ + body))) {
+    this->finish_(NOT_SIGNED, "an answer that is not signed with this reader's key");
+  } else {
+    this->finish_(status, body);
+  }
+  return true;
+}
+
+/// The value of a header of the answer, whose head ends there; empty: it has none.
+std::string AsyncPost::header_(const char *name, size_t end) const {
   for (size_t line = this->answer_.find("\r\n"); line < end; line = this->answer_.find("\r\n", line + 2)) {
-    static const char *const NAME = "\r\ncontent-length:";
-    if (strncasecmp(this->answer_.c_str() + line, NAME, strlen(NAME)) == 0) {
-      has_length = true;
-      length = strtoul(this->answer_.c_str() + line + strlen(NAME), nullptr, 10);
+    size_t colon = line + 2 + strlen(name), value = colon + 1;
+    if (colon < end && this->answer_[colon] == ':' &&
+        strncasecmp(this->answer_.c_str() + line + 2, name, strlen(name)) == 0) {
+      while (this->answer_[value] == ' ')
+        value++;
+      return this->answer_.substr(value, this->answer_.find("\r\n", value) - value);
     }
   }
-  std::string body = this->answer_.substr(end + 4);
-  if (has_length ? body.size() < length : !closed)
-    return false;
-  this->finish_(status, has_length ? body.substr(0, length) : body);
-  return true;
+  return "";
 }
 
 void AsyncPost::finish_(int status, const std::string &body) {
@@ -195,14 +239,14 @@ void AsyncPost::finish_(int status, const std::string &body) {
   this->state_ = IDLE;
   if (status < 200 || status > 299)
     this->address_ = 0;  // the name may mean another computer now
-  if (status == 0)
+  if (status <= 0)
     ESP_LOGW(TAG, "No answer from %s:%u: %s", this->host_.c_str(), this->port_, body.c_str());
   this->answer_trigger_.trigger(status, body);
 }
 
 void AsyncPost::dump_config() {
-  ESP_LOGCONFIG(TAG, "POST to http://%s:%u%s, answers within %u ms", this->host_.c_str(), this->port_,
-                this->path_.c_str(), static_cast<unsigned>(this->timeout_));
+  ESP_LOGCONFIG(TAG, "POST to http://%s:%u%s, %s, answers within %u ms", this->host_.c_str(), this->port_,
+                this->path_.c_str(), this->has_key() ? "signed" : "unsigned", static_cast<unsigned>(this->timeout_));
 }
 
 }  // namespace esphome::async_post
