@@ -118,7 +118,7 @@ void OfflineList::add_to_report(JsonObject root) {
 }
 
 void OfflineList::take_answer(JsonObject root, bool applied) {
-  JsonVariant rules = root["offline"];
+  JsonObject rules = root["offline"];
   this->after_s_ = rules["after_seconds"] | 0.0f;
   this->stops_on_loss_ = rules["on_loss"] == "off";
   if (!applied)
