@@ -8,6 +8,7 @@
     ├── UnknownPerson        nobody, or more than one, is called so (also a LookupError)
     ├── UnknownUser          no user has this account id, e-mail address or name (also a LookupError)
     ├── UnknownAuthorization no machine asks for it (also a LookupError)
+    ├── NotAllowed           a trainer may not do this
     ├── UserRefused          a change of a user that can't be: the fob is somebody else's
     ├── MachineUnavailable   a machine's actor did not answer; try again
     │   └── FleetClosed      the fleet was closed: open it anew
@@ -87,6 +88,10 @@ class UnknownAuthorization(MacError, LookupError):  # noqa: N818 - like its neig
         self.nearest = nearest
 
 
+class NotAllowed(MacError):  # noqa: N818 - a state of affairs
+    """What a trainer may not do: says whom to ask."""
+
+
 class UserRefused(MacError):  # noqa: N818 - a state of affairs
     """A change of a user that can't be made, and changed nothing: says why."""
 
@@ -128,11 +133,15 @@ class NoServer(ServerError):  # noqa: N818 - a state of affairs
 
 
 class ChatError(MacError):
-    """The chat refused a post. ``retry_after`` is in seconds; ``None`` means that trying again does not help."""
+    """The chat refused a post. ``retry_after`` is in seconds; ``None`` means that trying again does not help.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    ``lasting``: it refuses this post, or this channel, until somebody mends something; else it may take it any time.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, *, lasting: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.lasting = lasting
 
 
 class EventRefused(ChatError):  # noqa: N818 - a state of affairs

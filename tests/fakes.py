@@ -14,7 +14,7 @@ import pytest
 from mac_actors import clock
 from mac_actors.actors.replies import Answer
 from mac_actors.core.inputs import Report
-from mac_actors.core.notices import Channel
+from mac_actors.core.notices import Channel, Standing, ThreadKey
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import MachineState, Telemetry
 from mac_actors.errors import ChatError, StorageError
@@ -225,7 +225,7 @@ class RecordingChat:
         self.errors: list[Exception] = []
         self._changed = threading.Condition()
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> str | None:
         """Take notices, or raise."""
         with self._changed:
             if self.errors:
@@ -235,7 +235,7 @@ class RecordingChat:
             self._changed.notify_all()
             return thread or f"post {len(self.posts)}"
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Keep nothing: posts stay as they were taken."""
 
     def refuse_once(self) -> None:

@@ -19,6 +19,7 @@ from mac_actors.settings import environment as settings_environment
 from mac_actors.settings import from_environment
 from mac_actors.settings.entries import MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.environment import VARIABLES
+from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
 from mac_actors.settings.variables import Variable
 from mac_actors.settings.webhooks import WebhookEntry
 from tests.e2e.processes import PATIENCE, environment, free_port, serve_in_shell
@@ -116,7 +117,10 @@ def test_every_call_of_the_api_is_explained(call: str) -> None:
     assert f"``{call}``" in PAGES["http.rst"]
 
 
-@pytest.mark.parametrize("model", [MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry, WebhookEntry])
+@pytest.mark.parametrize(
+    "model",
+    [MachineEntry, OfflineEntry, QuietEntry, ReminderEntry, SecondRelayEntry, SlackEntry, UserEntry, WebhookEntry],
+)
 def test_every_key_of_the_files_is_explained(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())
 

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from mac_actors.core.outcomes import AuthorizationGranted
+from tests.conftest import MakeServer
 from tests.e2e.processes import PATIENCE, ROOT, environment
 from tests.imports.dm_mac.old_server import write_old
 from tests.imports.users.neon_server import KEY, ORGANIZATION, account, neon_server
@@ -31,6 +33,19 @@ def _steps(page: str) -> list[tuple[str, str]]:
             commands = [part.partition("\n") for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
             found += [(f"$ {command}", output) for command, _, output in commands]
     return found
+
+
+def test_the_page_about_people_says_what_the_commands_say(tmp_path: Path, make_server: MakeServer) -> None:
+    etc = ROOT / "etc"
+    server = make_server(machines_config=etc / "machines.json", users_config=etc / "users.json")
+    assert len(_follow("people.rst", tmp_path, MAC_URL=server.url)) == 3
+    script = re.search(r"^.. code-block:: python\n\n((?:   .*\n|\n)+)", PAGES["people.rst"], re.MULTILINE)
+    assert script
+    env = environment(PYTHONPATH=str(ROOT), MAC_URL=server.url)
+    command = [sys.executable, "-c", re.sub("^   ", "", script[1], flags=re.MULTILINE)]
+    subprocess.run(command, cwd=tmp_path, env=env, timeout=PATIENCE, check=True)
+    granted = [outcome for outcome in server.fleet.events() if isinstance(outcome, AuthorizationGranted)]
+    assert len(granted) == 4, "the script finds all to be so already"
 
 
 def _follow(page: str, directory: Path, **variables: str) -> list[str]:

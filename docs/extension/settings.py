@@ -9,9 +9,13 @@ from pydantic import BaseModel
 
 from mac_actors.settings import environment
 from mac_actors.settings.entries import MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
 from mac_actors.settings.webhooks import WebhookEntry
 
 MODELS: dict[str, type[BaseModel]] = {
+    "slack": SlackEntry,
+    "quiet_hours": QuietEntry,
+    "remind_after_days": ReminderEntry,
     "machine": MachineEntry,
     "second_relay": SecondRelayEntry,
     "offline": OfflineEntry,
@@ -19,7 +23,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "webhook": WebhookEntry,
 }
 
-_TYPES = {str: "string", bool: "true or false", list: "list of strings", float: "number"}
+_TYPES = {str: "string", bool: "true or false", list: "list of strings", int: "whole number", float: "number"}
 
 
 def variables(group: str) -> list[str]:
@@ -41,7 +45,7 @@ def keys(which: str) -> list[str]:
             need = "required"
         else:
             need = f"default ``{str(field.default).lower()}``" if field.default is not None else "optional"
-        lines += [f"``{name}``", f"   {kind.capitalize()}, {need}. {field.description}", ""]
+        lines += [f"``{field.alias or name}``", f"   {kind.capitalize()}, {need}. {field.description}", ""]
     return lines
 
 

@@ -17,6 +17,7 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
+from mac_actors.core.notices import notifier_of
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
 from mac_actors.storage.engine import BadRecordError
@@ -142,7 +143,7 @@ class Journal(Pump):
                     self._queue.popleft()
                     latch.durable = durable
                     latch.open()
-                self.queued.update(notice.channel for record, _, _ in batch for notice in record.posts())
+                self.queued.update(notifier_of(notice.channel) for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):
                     self.on_commit()
 

@@ -6,8 +6,8 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +24,15 @@ from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.flapping import Flapping
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
-from mac_actors.core.notices import Notice, notices
+from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
 from mac_actors.core.outputs import outputs
 from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.state import MachineState, Refusal, Source
-from mac_actors.core.transitions import decide
+from mac_actors.core.state import MachineState, Refusal, Source, Status
+from mac_actors.core.transitions import Already, decide
 from mac_actors.core.two_readers import TwoReaders
+from mac_actors.core.wording import public_text
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, record_state
@@ -63,6 +64,15 @@ class Reconfigure:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TellWhenFree:
+    """A member of the chat wants to be told when the machine is free; ``off``: no longer."""
+
+    member: str
+    at: datetime
+    off: bool = False
+
+
 class SaveTelemetry:
     """Write the state if heartbeats have changed it since it was last written."""
 
@@ -75,8 +85,8 @@ class MachineContext:
     poker: Poker
     commit_budget: float
     """Seconds that an answer may wait for the disk."""
-    chat: bool
-    """Whether notices are to be written for a chat."""
+    notices: Callable[[Outcome, MachineState, MachineConfig], tuple[Notice, ...]]
+    """Returns what is to be posted of an outcome."""
     webhooks: Callable[[Outcome], tuple[Notice, ...]]
     """Returns what is to be written for webhooks."""
     announce: Callable[[tuple[Outcome, ...]], None]
@@ -84,6 +94,10 @@ class MachineContext:
     """Says a line to the control channel and the log."""
     refused: Mapping[str, str]
     """Why reports of readers are refused, by machine."""
+    keyed: Container[str]
+    """Machines whose readers have keys."""
+    waiting: dict[str, list[str]]
+    """Members of the chat who want to be told when a machine is free, by machine; its actor alone changes them."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
 
@@ -128,8 +142,10 @@ class MachineActor(MacActor):
                 self._outputs = outputs(config, self._state)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
-                    self._context.poker.poke(self._config.name)
+                    self._context.poker.poke(self._config)
                 return answer
+            case TellWhenFree():
+                return self._tell_when_free(message)
             case SaveTelemetry():
                 if self._state.last_checkin != self._saved_checkin:
                     self._context.journal.record(Record(record_state(self._config.name, self._state)))
@@ -163,8 +179,8 @@ class MachineActor(MacActor):
     def oops(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Oops(_now(), Source.REPL, by, reason))
 
-    def lock(self, by: str | None = None, reason: str | None = None) -> Answer:
-        return self._command(Lock(_now(), Source.REPL, by, reason))
+    def lock(self, by: str | None = None, reason: str | None = None, *, when_free: bool = False) -> Answer:
+        return self._command(Lock(_now(), Source.REPL, by, reason, when_free=when_free))
 
     def clear(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Clear(_now(), Source.REPL, by, reason))
@@ -176,7 +192,9 @@ class MachineActor(MacActor):
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
     def snapshot(self) -> Snapshot:
-        return Snapshot.of(self._config, self._state, _now(), self._context.refused.get(self._config.name))
+        context, name = self._context, self._config.name
+        refused, took = context.refused.get(name), context.poker.took.get(name)
+        return Snapshot.of(self._config, self._state, _now(), refused, took, keyed=name in context.keyed)
 
     def _command(self, command: Command) -> Answer:
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
@@ -196,6 +214,8 @@ class MachineActor(MacActor):
                 "the server's disk is not keeping up and too much waits for it already: "
                 "nothing was changed; free or mend the disk, then try again"
             )
+        if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
+            raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:
@@ -216,13 +236,15 @@ class MachineActor(MacActor):
         self._context.published[self._config.name] = (self._config, decision.state)
         if decision.outcomes:
             self._context.announce(decision.outcomes)
+        if decision.state.status is Status.IDLE and not isinstance(given, Removed):
+            self._tell_that_it_is_free(decision.outcomes, given.at)
         for refused in decision.refused:
             self._context.notify(f"{self._config.display_name}: {refused}.")
         if isinstance(given, Command):
             stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
-            self._context.poker.poke(self._config.name, stops=stops and had_power)
+            self._context.poker.poke(self._config, stops=stops and had_power)
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
-            self._context.poker.poke(self._config.name)  # a report ended the session that a lock had waited for
+            self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
         answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
         if self._written is not None and (decision.changed or decision.already or decision.offline):
             # what is so already, too, counts as done only once it is on disk
@@ -232,13 +254,40 @@ class MachineActor(MacActor):
     def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
         was_active = self._flapping.active
         if not self._flapping.hides(outcome, clock.seconds()):
-            return notices(outcome, state) if self._context.chat else ()
+            return self._context.notices(outcome, state, self._config)
         if not was_active:
             self._context.notify(
                 f"{self._config.display_name}: one card comes and goes, {self._flapping.count} times within a minute. "
                 "Is it loose, or its switch? Until it is quiet for a minute, the journal alone has each time."
             )
         return ()
+
+    def _tell_when_free(self, wish: TellWhenFree) -> Answer | PendingAnswer:
+        """Remember who is to be told, or forget it; the answer says what was so already."""
+        name, member = self._config.name, wish.member
+        waiting = self._context.waiting.setdefault(name, [])
+        answer = Answer(self._outputs)
+        if wish.off is (member not in waiting):
+            return replace(answer, already=(Already.NOT_WAITING if wish.off else Already.WAITING,))
+        if self._state.status is Status.IDLE and not wish.off:
+            return replace(answer, already=(Already.FREE,))
+        if wish.off:
+            waiting.remove(member)
+            record = Record(told=((name, member),))
+        else:
+            waiting.append(member)
+            record = Record(wait=((name, member, wish.at),))
+        return PendingAnswer(answer, self._context.journal.record(record), self._context.commit_budget)
+
+    def _tell_that_it_is_free(self, outcomes: tuple[Outcome, ...], at: datetime) -> None:
+        """Tell those who wait, once: that they are told is written together with the message."""
+        name = self._config.name
+        if waiting := self._context.waiting.pop(name, None):
+            happened = f"{public_text(outcomes[-1])} " if outcomes else ""
+            text = f"{happened}{self._config.display_name} is free now."
+            told = tuple((name, who) for who in waiting)
+            messages = tuple((at, Notice(member(who), text)) for who in waiting)
+            self._context.journal.record(Record(notices=messages, told=told))
 
     def _say_that_it_is_quiet(self) -> None:
         if self._flapping.is_over(clock.seconds()):

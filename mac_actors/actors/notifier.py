@@ -1,12 +1,13 @@
 """The notifier: takes notices out of the outbox and into the chat, in order, paced, tried again until taken.
 
-One actor for each channel, so that a channel which refuses does not hold up the other. A notice leaves
-the outbox only when the chat has taken it; a kill in between repeats it, and never loses it.
+One actor for each channel, so that a channel which refuses does not hold up the others (:mod:`.notifiers`). A notice
+leaves the outbox only when the chat has taken it; a kill in between repeats it, and never loses it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import time
 from collections import deque
@@ -16,11 +17,12 @@ from typing import Protocol
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.outlet import Outlet
-from mac_actors.actors.runtime import wait_for_ends
+from mac_actors.actors.replies import Latch
 from mac_actors.core.backoff import Backoff
-from mac_actors.core.notices import Channel, ThreadKey, text_in
-from mac_actors.core.wording import end_text
+from mac_actors.core.notices import Channel, Standing, ThreadKey, standing, text_in
+from mac_actors.core.state import MachineState
 from mac_actors.errors import ChatError, StorageError
+from mac_actors.storage.outbox import due_notices, next_due
 from mac_actors.storage.records import Record, Thread, Waiting
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,9 @@ BUNDLE_FROM = 30
 BUNDLE_AFTER = timedelta(seconds=10)
 """More than a burst of them go into one post, too, once the oldest has waited this long."""
 
+BUNDLED = 100
+"""Held notices that are looked at at once."""
+
 BUNDLE_CHARACTERS = 3500
 """Length of a post that holds several notices: below the 4,000 that Slack shows well."""
 
@@ -50,14 +55,14 @@ class Chat(Protocol):
     seconds_per_post: float
     """The pace that the chat asks for, in each channel."""
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> str | None:
         """Post one notice, or several as one post; returns what a thread on it is begun with.
 
         Raises :class:`ChatError` when the post was not taken, or may not have been.
         """
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
-        """Have a post of one notice, whose ``text`` this is, say how the matter ended.
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
+        """Have a post of one notice, whose ``text`` this is, show how its matter stands.
 
         Raises :class:`ChatError` when it may be taken later.
         """
@@ -71,55 +76,45 @@ class PrintedChat:
     def __init__(self, write: Callable[[str], None] = print) -> None:
         self._write = write
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> None:
         """Print the notices with time and channel."""
         del thread
         for notice in notices:
             self._write(f"{notice.at.astimezone():%H:%M:%S}  [{channel} channel]  {notice.text}")
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Do nothing: what is printed stays."""
 
 
-class Notifier:
-    """All channels of the chat."""
-
-    def __init__(self, chat: Chat, journal: Journal) -> None:
-        self.channels = {channel: ChannelNotifier(channel, chat, journal) for channel in Channel}
-
-    def wake(self) -> None:
-        """Have the actors look at the outbox. Never blocks."""
-        for channel_notifier in self.channels.values():
-            channel_notifier.wake()
-
-    def say_now(self, text: str) -> None:
-        """Post to the control channel without going over the disk: for what is said about the disk itself."""
-        self.channels[Channel.CONTROL].say_now(text)
-
-    def troubles(self) -> dict[str, str]:
-        """Return, by channel, why posts are refused at the moment."""
-        return {one.label: one.error for one in self.channels.values() if one.error}
-
-    def close(self, timeout: float = 1.5) -> None:
-        """Stop after the posts under way, which are waited for, ``timeout`` seconds at the most. What is still in the
-        outbox is posted after the next start.
-        """
-        wait_for_ends([channel_notifier.stop() for channel_notifier in self.channels.values()], timeout)
-
-
 class ChannelNotifier(Outlet):
-    """The way to one channel's actor, for any thread. What waits is in the outbox, on disk."""
+    """The way to one channel's actor, for any thread. What waits is in the outbox, on disk.
 
-    def __init__(self, channel: Channel, chat: Chat, journal: Journal) -> None:
+    ``channel`` is the address of its notices. ``stale`` is called with the threads whose first posts are to be looked
+    at, in other channels too.
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        chat: Chat,
+        journal: Journal,
+        stale: Callable[[ChannelNotifier, tuple[ThreadKey, ...]], None] = lambda channel, keys: None,
+    ) -> None:
         self.channel = channel
+        self.retired = False
+        """Whether no machine has this channel any more: if it refuses for good, the oops channel gets what waits."""
         self._chat = chat
         self._journal = journal
         self._taken = 0  # id of the last notice that the chat took; its row may still be in the outbox
+        self._taken_late: set[int] = set()  # the same of held ones
+        self._tell_stale = stale
+        self._at: str = channel  # where it posts
         self._urgent: deque[Waiting] = deque(maxlen=100)
         self._threads: dict[ThreadKey, Thread] = {}
-        self._ended = journal.store.unsettled(channel)  # whose posts are to say so; some may not have ended at all
-        self._settle_at = 0.0
-        self._settling = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
+        self._stale = dict.fromkeys(journal.store.unsettled(channel))  # whose posts are to be looked at, in order
+        self._shown: dict[ThreadKey, Standing] = {}
+        self._show_at = 0.0
+        self._showing = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._update_limiter = RateLimiter(SLOWER * chat.seconds_per_post)
         super().__init__(f"{channel} notifier", f"{channel} channel")
@@ -127,6 +122,11 @@ class ChannelNotifier(Outlet):
     def say_now(self, text: str) -> None:
         """Post a text that is in no outbox; at most the last 100 are kept."""
         self._urgent.append(Waiting(self.channel, text, id=0, at=datetime.now(UTC)))
+        self.wake()
+
+    def look_at(self, keys: tuple[ThreadKey, ...]) -> None:
+        """Have the posts of these threads, if there are any, show how their matter stands."""
+        self._stale |= dict.fromkeys(keys)
         self.wake()
 
     # for the actor alone
@@ -138,7 +138,8 @@ class ChannelNotifier(Outlet):
             try:
                 waiting = self._next()
                 if not waiting:
-                    if not self._settle_one():
+                    if not self._show_one():
+                        self._wake_when_due()
                         return
                     continue
                 if self._stopping.wait(self._rate_limiter.delay()):
@@ -146,76 +147,93 @@ class ChannelNotifier(Outlet):
                 self._post(waiting)
             except (ChatError, StorageError) as error:
                 self._complain(error)
+                if self.retired and isinstance(error, ChatError) and error.lasting:
+                    self._at = Channel.OOPS
                 delay, wanted = backoff.next(), error.retry_after if isinstance(error, ChatError) else None
                 self._stopping.wait(delay if wanted is None else wanted)
                 continue
             self._well()
             backoff.reset()
 
-    def _settle_one(self) -> bool:
-        """Have one post say how its matter ended, when no notice waits; whether there is more to do now."""
-        if not self._ended or time.monotonic() < self._settle_at:
+    def _show_one(self) -> bool:
+        """Have one post show how its matter stands, when no notice waits; whether there is more to do now."""
+        key = next(iter(self._stale), None)
+        if key is None or time.monotonic() < self._show_at:
             return False
-        thread = self._thread(self._ended[:1])
-        begun, cleared = self._journal.store.story(self._ended[0])
-        if not (thread and thread.unsettled and begun and cleared):
-            del self._ended[0]
+        store, thread = self._journal.store, self._thread((key,))
+        begun, cleared = store.story(key)
+        state = store.load_state(key.machine)
+        shown = standing(self.channel, key, state if isinstance(state, MachineState) else None, cleared)
+        nothing_new = not (thread and thread.unsettled and begun) or shown == self._shown.get(key, Standing())
+        if nothing_new or thread is None or begun is None or self._at != self.channel:
+            del self._stale[key]
             return True
-        end = end_text(thread.key.since, cleared, names=self.channel is Channel.CONTROL)
         try:
-            self._chat.settle(self.channel, thread.post, text_in(self.channel, begun), end)
+            self._chat.show(self.channel, thread.post, text_in(self.channel, begun), key, shown)
         except ChatError as error:
-            log.debug("a post in the %s channel can't say yet how its matter ended: %s", self.channel, error)
-            return self._settle_after(self._settling.next() if error.retry_after is None else error.retry_after)
-        self._remember([thread._replace(unsettled=False)])
-        self._settling.reset()
-        del self._ended[0]
-        return self._settle_after(self._update_limiter.delay())
+            log.debug("a post in the %s channel can't show yet how its matter stands: %s", self.channel, error)
+            return self._show_after(self._showing.next() if error.retry_after is None else error.retry_after)
+        self._shown[key] = shown
+        if shown.over:
+            del self._shown[key]
+            self._remember([thread._replace(unsettled=False)])
+        self._showing.reset()
+        del self._stale[key]
+        return self._show_after(self._update_limiter.delay())
 
-    def _settle_after(self, seconds: float) -> bool:
+    def _show_after(self, seconds: float) -> bool:
         """Go on in so many seconds; whether that is now. Notices don't wait for it."""
         if seconds <= 0:
             return True
-        self._settle_at = time.monotonic() + seconds
+        self._show_at = time.monotonic() + seconds
         self.wake_after(seconds)
         return False
+
+    def _wake_when_due(self) -> None:
+        """Look again when the next held notice is due, within a minute: the clock may be set."""
+        if due := next_due(self._journal.store, self.channel):
+            self.wake_after(min(60.0, max(0.05, (due - datetime.now(UTC)).total_seconds())))
 
     def _next(self) -> list[Waiting]:
         """Return what makes the next post."""
         if self._urgent:
             return [self._urgent[0]]
+        due = due_notices(self._journal.store, self.channel, datetime.now(UTC), limit=len(self._taken_late) + BUNDLED)
+        if late := [notice for notice in due if notice.id not in self._taken_late]:
+            return _digest(late)
         waiting = self._journal.store.waiting(self.channel, after=self._taken, limit=2 * BUNDLE_FROM)
         if len(waiting) <= BURST:
             return waiting[:1]
         if len(waiting) < BUNDLE_FROM and datetime.now(UTC) - waiting[0].at < BUNDLE_AFTER:
             return waiting[:1]
-        size = 0
-        for count, notice in enumerate(waiting):
-            size += len(notice.text) + 25
-            if size > BUNDLE_CHARACTERS:
-                return waiting[: max(count, 1)]
-        return waiting
+        return _bundle(waiting)
 
     def _post(self, waiting: list[Waiting]) -> None:
         alone = len(waiting) == 1
         thread = self._thread(waiting[0].closes or waiting[0].within) if alone else None
-        root = thread and thread.begins
-        post = self._chat.post(self.channel, waiting, root)
+        root = thread and thread.begins if self._at == self.channel else None
+        post = self._chat.post(self._at, waiting, root)
         self.posted += len(waiting)
         if waiting[0].id == 0:  # said at once; gone already if there was a flood of them
             with contextlib.suppress(ValueError):
                 self._urgent.remove(waiting[0])
             return
-        self._taken = waiting[-1].id
+        sent = tuple(n.id for n in waiting)
+        if waiting[0].due is None:
+            self._taken = waiting[-1].id
+        else:
+            self._taken_late.update(sent)
         opened = [Thread(n.opens, self.channel, post, alone, root) for n in waiting if n.opens and post]
-        self._remember(opened, sent=tuple(n.id for n in waiting))
-        self._ended += (key for n in waiting for key in n.closes)
+        self._remember(opened, sent).then(lambda: self._taken_late.difference_update(sent))
+        if stale := tuple(key for n in waiting for key in (*n.closes, *n.within)):
+            self._stale |= dict.fromkeys(stale)
+            self._tell_stale(self, stale)
 
-    def _remember(self, threads: list[Thread], sent: tuple[int, ...] = ()) -> None:
+    def _remember(self, threads: list[Thread], sent: tuple[int, ...] = ()) -> Latch:
         self._threads.update((thread.key, thread) for thread in threads)
         while len(self._threads) > 1000:
             del self._threads[next(iter(self._threads))]  # older ones are found in the store
-        self._journal.record(Record(sent=sent, threads=tuple(threads)))
+        return self._journal.record(Record(sent=sent, threads=tuple(threads)))
 
     def _thread(self, keys: Sequence[ThreadKey]) -> Thread | None:
         """Return the oldest post among those that a notice belongs to."""
@@ -224,6 +242,22 @@ class ChannelNotifier(Outlet):
             if thread:
                 return thread
         return None
+
+
+def _bundle(waiting: list[Waiting]) -> list[Waiting]:
+    """Return the first of them, as many as fit into one post."""
+    size = 0
+    for count, notice in enumerate(waiting):
+        size += len(notice.text) + 25
+        if size > BUNDLE_CHARACTERS:
+            return waiting[: max(count, 1)]
+    return waiting
+
+
+def _digest(waiting: list[Waiting]) -> list[Waiting]:
+    """Return what makes one post of notices that were held: one that begins or ends a thread is alone."""
+    plain = [*itertools.takewhile(lambda notice: not (notice.opens or notice.closes or notice.within), waiting)]
+    return _bundle(plain) if plain else waiting[:1]
 
 
 class RateLimiter:

@@ -18,6 +18,7 @@ from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.changed import Changed
+from mac_actors.core.config import MachineConfig
 from mac_actors.errors import MachineUnavailable
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,10 @@ ANSWER_WITHIN = 2.0
 class Restarter(Protocol):
     """Stops machines whose firmware takes no pokes, by a restart of their reader. Nothing in it blocks or raises."""
 
-    def restart(self, machine: str, address: str) -> None:
-        """Have the reader at ``address`` restart, if this is set up for the machine."""
+    def restart(self, machine: MachineConfig, address: str, needed: Callable[[], bool]) -> None:
+        """Have the reader at ``address`` restart, if this is set up for the machine and, by then, ``needed`` still."""
 
-    def try_out(self, machine: str, address: str) -> float | None:
+    def try_out(self, machine: MachineConfig, address: str) -> float | None:
         """Look whether that would do, and restart nothing; waits.
 
         Returns the seconds that it took; ``None``: it is not set up for the machine. Raises
@@ -78,6 +79,8 @@ class Poker(Pump):
         """Pokes that a report followed within :data:`ANSWER_WITHIN`."""
         self.observe: Callable[[float], None] = lambda seconds: None
         """Takes the seconds from each decision to the reader's next report, of readers that take no pokes too."""
+        self.took: dict[str, float] = {}
+        """The last of these, by machine."""
         self._restarter = restarter
         self._readers: dict[str, _Reader] = {}
         self._open: dict[str, _Poke] = {}
@@ -104,27 +107,28 @@ class Poker(Pump):
                 del self._open[machine]
                 seconds = arrived - poke.first
                 self.answered += poke.sent and seconds <= ANSWER_WITHIN
+            self.took[machine] = seconds
             poke.answered_at = arrived
             poke.answered.open()
             self.observe(seconds)
 
-    def poke(self, machine: str, *, stops: bool = False) -> None:
+    def poke(self, machine: MachineConfig, *, stops: bool = False) -> None:
         """Have the machine's reader report now; ``stops``: what was decided takes power that the machine had."""
-        reader = self._readers.get(machine)
+        reader = self._readers.get(machine.name)
         if reader is None:
             return
-        self._begin(machine, reader)
+        poke = self._begin(machine.name, reader)
         if stops and reader.port is None and reader.address and self._restarter:
-            self._restarter.restart(machine, reader.address)
+            self._restarter.restart(machine, reader.address, lambda: self._open.get(machine.name) is poke)
 
-    def try_out(self, machine: str) -> Poked:
+    def try_out(self, machine: MachineConfig) -> Poked:
         """Poke a reader, and wait for its report. Raises :class:`MachineUnavailable` where that can't be done."""
-        reader = self._readers.get(machine)
+        reader = self._readers.get(machine.name)
         if reader is None or reader.address is None:
             raise MachineUnavailable("its reader has not reported since the server started: try again when it has")
         if reader.port is not None:
             begun = clock.seconds()
-            poke = self._begin(machine, reader)
+            poke = self._begin(machine.name, reader)
             return Poked(poke.answered_at - begun if poke.answered.wait(ANSWER_WITHIN) else None)
         seconds = self._restarter.try_out(machine, reader.address) if self._restarter else None
         if seconds is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import date
 from typing import Any
 
@@ -14,6 +12,9 @@ from mac_actors.cli.common import agree, connect, show_json, url_option
 from mac_actors.cli.days import Day
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.text import count
+from mac_actors.core.usage_csv import usage_csv
+
+ADMINS_ALONE = "Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN, for the server and here."
 
 
 @click.command(short_help="Show sessions, hours and refusals, by machine and by user.")
@@ -27,8 +28,10 @@ from mac_actors.core.text import count
     show_default=True,
     help="For people, for a spreadsheet, for programs.",
 )
+@click.option("--by-month", is_flag=True, help="Each user's sessions at each machine, month by month.")
+@click.option("--excel", is_flag=True, help="With --format csv: as a German or French Excel opens it.")
 @url_option
-def usage(first: date | None, last: date | None, form: str, url: str | None) -> None:
+def usage(first: date | None, last: date | None, form: str, by_month: bool, excel: bool, url: str | None) -> None:
     """Show how much each machine was used, and by whom: sessions, hours, refused fobs.
 
     DAY is like 2026-11-24, 24.11.2026 or yesterday, in the server's local time. Users are shown with the admins' token
@@ -36,11 +39,16 @@ def usage(first: date | None, last: date | None, form: str, url: str | None) -> 
     """
     if first and last and first > last:
         raise click.BadParameter(f"it is after --to ({last})", param_hint="'--from'")
-    found = connect(url).usage(first, last)
+    if excel and form != "csv":
+        raise click.UsageError("--excel is for --format csv.")
+    found = connect(url).usage(first, last, by_month=by_month)
     if form == "json":
         show_json(found)
     elif form == "csv":
-        click.echo(_csv(found), nl=False)
+        parts = ("months",) if by_month else ("machines", "members")
+        click.echo(usage_csv(found, *parts, excel=excel), nl=False)
+    elif by_month:
+        _print_months(found)
     else:
         _print_tables(found)
 
@@ -50,11 +58,27 @@ def _print_tables(found: dict[str, Any]) -> None:
     out.print(_table("Machine", [(one["display_name"], one) for one in found["machines"]]))
     click.echo()
     if found["users"] is None:
-        click.echo("Users are shown with the admins' token alone: set MAC_ADMIN_TOKEN, for the server and here.")
+        click.echo(ADMINS_ALONE)
     elif found["users"]:
         out.print(_table("User", [(one["name"], one) for one in found["users"]]))
     else:
         click.echo("No user put in a fob.")
+
+
+def _print_months(found: dict[str, Any]) -> None:
+    click.echo(f"From {found['from']} to {found['to']}:\n")
+    if found.get("months") is None:
+        click.echo(ADMINS_ALONE)
+        return
+    lines = table("Month")
+    for title in ("User", "Machine"):
+        lines.add_column(title)
+    for title in ("Sessions", "Hours"):
+        lines.add_column(title, justify="right")
+    for one in found["months"]:
+        labels = (one["month"], plain(one["name"]), plain(one["display_name"]))
+        lines.add_row(*labels, str(one["sessions"]), f"{one['seconds'] / 3600:.1f}")
+    out.print(lines)
 
 
 def _table(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
@@ -65,23 +89,6 @@ def _table(what: str, rows: list[tuple[str, dict[str, Any]]]) -> Table:
         hours = f"{one['seconds'] / 3600:.1f}"
         lines.add_row(plain(name), str(one["sessions"]), hours, str(one["refusals"]))
     return lines
-
-
-def _csv(found: dict[str, Any]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(["from", "to", "what", "id", "name", "sessions", "hours", "refusals"])
-    for what, key, name in (("machine", "machine", "display_name"), ("user", "account_id", "name")):
-        for one in found[f"{what}s"] or ():
-            hours = f"{one['seconds'] / 3600:.2f}"
-            labels = [what, _cell(one[key] or ""), _cell(one[name])]
-            rows.writerow([found["from"], found["to"], *labels, one["sessions"], hours, one["refusals"]])
-    return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    """Return text that a spreadsheet takes for text: what begins like a formula gets an apostrophe before it."""
-    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r"} else text
 
 
 @click.command(short_help="Remove a person's name and fobs from all events.")

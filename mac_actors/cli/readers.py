@@ -10,7 +10,7 @@ import click
 from mac_actors.cli.common import by_option, connect, json_option, show_json, url_option
 from mac_actors.cli.completion import name_argument
 from mac_actors.cli.tables import out, plain, table
-from mac_actors.core.text import duration, local_time
+from mac_actors.core.text import duration, local_time, seconds_text
 from mac_actors.errors import MacError
 
 
@@ -36,7 +36,7 @@ def poke(name: str, url: str | None) -> None:
             f"the reader of {machine['display_name']} has not reported within 2 s, poked four times: "
             "does the network let UDP through, from the server to the reader?"
         )
-    took = f"{answer['seconds'] * 1000:.0f} ms"
+    took = seconds_text(answer["seconds"])
     click.echo(
         f"{machine['display_name']}: the native API answered after {took}; an oops or a lock-out restarts the reader."
         if answer["native_api"]

@@ -14,7 +14,7 @@ from mac_actors.cli.common import by_option, connect, json_option, show_json, sh
 from mac_actors.cli.completion import name_argument
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.changed import Changed
-from mac_actors.core.text import duration, local_time
+from mac_actors.core.text import duration, local_time, reader_text
 from mac_actors.errors import ConfigError, ServerError
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def status(name: str | None, as_json: bool, url: str | None) -> None:
     for machine in machines:
         rows.add_row(*_row(machine, now))
     out.print(rows)
+    if name is not None:
+        told = machines[0]["telemetry"]
+        keyed = machines[0].get("keyed", False)
+        reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"), keyed=keyed)
+        if reader:
+            out.print(f"Reader: {plain(reader)}")
 
 
 _STYLES = {
@@ -52,10 +58,11 @@ _STYLES = {
 
 
 def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
-    flags = [flag for flag in (machine["oops"], machine["lock"]) if flag]
+    pending = machine.get("lock_pending")
+    flags = [flag for flag in (machine["oops"], machine["lock"], pending, machine.get("details")) if flag]
     session = machine["session"]
     why = "; ".join(
-        " ".join(filter(None, (flag["reason"], f"({flag['by']})" if flag["by"] else f"({flag['source']})")))
+        " ".join(filter(None, (flag.get("severity"), flag["reason"], f"({flag['by'] or flag['source']})")))
         for flag in flags
     )
     who = (session["user"] or "a member") + f" ({session['kind']})" if session else ""
@@ -65,7 +72,9 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
         reader = f"[red]REPORTS REFUSED: can't be stopped from here[/] ({plain(refused)})"
     return (
         plain(machine["display_name"]),
-        _STYLES.get(machine["status"], machine["status"]) + (", power on" if machine["relay"] and not session else ""),
+        _STYLES.get(machine["status"], machine["status"])
+        + (", power on" if machine["relay"] and not session else "")
+        + (", [yellow]then locked out[/]" if pending else ""),
         _ago(machine["status_since"], now),
         plain("; ".join(filter(None, (who, why)))),
         reader,
@@ -99,17 +108,23 @@ def _command(command: str) -> click.Command:
     @click.option("--reason", help="Why; shown to everybody.")
     @by_option
     @url_option
-    def run(name: str, reason: str | None, by: str | None, url: str | None) -> None:
+    def run(name: str, reason: str | None, by: str | None, url: str | None, when_free: bool = False) -> None:
         client = connect(url)
-        answer, already = client.command(command, name, reason, by)
+        answer, already = client.command(command, name, reason, by, when_free=when_free)
+        pending = "lock_pending" in already
         with suppress(ServerError):  # it is done, whatever it is called
-            name = client.machine(name)["display_name"]
+            machine = client.machine(name)
+            name = machine["display_name"]
+            pending = pending or (when_free and bool(machine.get("lock_pending")))
         late = "" if answer.get("durable", True) else " (not on disk yet: the server's disk is slow)"
-        said = _DONE[command]
+        said = "will be locked out when its session ends" if pending else _DONE[command]
         if len(already) == (2 if command == "clear" else 1):  # all that it was to change was so already
             said = ("is neither oopsed nor locked out" if command == "clear" else said) + "; nothing was changed"
         click.echo(f"{name} {said}{late}.")
 
+    if command == "lock":
+        when_free = "Let a running session go on, and lock the machine out when it ends."
+        run.params.insert(1, click.Option(["--when-free"], is_flag=True, help=when_free))
     return run
 
 

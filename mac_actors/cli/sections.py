@@ -20,7 +20,7 @@ SECTIONS = {
         ("oops", "lock", "clear", "unoops", "unlock", "reload"), "remote"
     )
     | {"readers": "readers"},
-    "Users": {"users": "users", "forget": "history"},
+    "Users": {"users": "users", "forget": "history", "admins": "admins"},
     "Look after the server's own computer": {
         "backup": "storage",
         "restore": "storage",

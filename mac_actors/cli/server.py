@@ -5,12 +5,13 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,19 +20,25 @@ import click
 
 from mac_actors.cli import shell as shell_command
 from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, show_notes, typed
-from mac_actors.core.config import Configuration
+from mac_actors.core.config import Configuration, Directory
+from mac_actors.core.people.additions import Addition
+from mac_actors.core.people.people import settle
 from mac_actors.core.text import count
-from mac_actors.errors import ConfigError, MacError, ReloadRefused
+from mac_actors.errors import ConfigError, MacError, ReloadRefused, StorageError
 from mac_actors.service import logs
 from mac_actors.service.exposure import exposures
-from mac_actors.service.service import Service
+from mac_actors.service.service import Service, check_mqtt
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
+from mac_actors.settings import Settings
+from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
-from mac_actors.settings.files import load
+from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import offline_summary, warnings_of
 from mac_actors.simulation import demo as demo_module
+from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.upkeep.verify import additions, reading
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
 
@@ -78,7 +85,8 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         service.fleet.subscribe(logs.log_outcome)
         service.start()
         logs.log.info("mac-actors %s at %s: %s", VERSION, _address(service), _summary(service.configuration))
-        for line in (*warnings_of(service.configuration), *exposures(settings)):
+        conflicts = map(str, service.fleet.users.people.conflicts())
+        for line in (*warnings_of(service.configuration), *conflicts, *exposures(settings)):
             logs.log.warning("%s", line)
         watchdog = Watchdog(service, Systemd())
         watchdog.start()
@@ -186,14 +194,25 @@ def check() -> None:
     """
     settings = read_settings()
     configuration = load(settings)
+    check_mqtt(settings)
+    load_api_keys(settings, configuration.machines)
     if settings.tls_cert and settings.tls_key:
         Tls(settings.tls_cert, settings.tls_key)
-    click.echo(f"{settings.machines_config} and {settings.users_config} are fine: {_summary(configuration)}.")
+    files = [settings.machines_config, settings.users_config, *slack_files(settings)]
+    click.echo(f"{' and '.join(map(str, files))} are fine: {_summary(configuration)}.")
     if offline := offline_summary(configuration):
         click.echo(f"While the server does not answer: {offline}.")
-    show_notes(warnings_of(configuration))
+    show_notes((*warnings_of(configuration), *_conflicts(settings, configuration.directory)))
     for exposure in exposures(settings):
         click.secho(f"WARNING: {exposure}.", fg="yellow")
+
+
+def _conflicts(settings: Settings, file: Directory) -> list[str]:
+    """Say which fobs the users file gives to somebody else than was done at the server, if its database is here."""
+    known: list[Addition] = []
+    with suppress(StorageError, sqlite3.Error), reading(settings.state_dir / DATABASE) as connection:
+        known = [one for one in additions(connection) if isinstance(one, Addition) and one.counts]
+    return list(map(str, settle(file, known, datetime.now(UTC)).people.conflicts()))
 
 
 @click.command(short_help="Try it: a server with sample machines, readers and people.")

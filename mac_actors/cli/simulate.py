@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from pathlib import Path
 
 import click
 from rich.live import Live
@@ -16,7 +17,7 @@ from mac_actors.client.http import default_url
 from mac_actors.core.text import count
 from mac_actors.errors import ServerError
 from mac_actors.settings.environment import MAC_READER_TOKEN, USERS_CONFIG
-from mac_actors.settings.files import users_of
+from mac_actors.settings.files import reader_keys_of, users_of
 from mac_actors.simulation.readers import ReaderPlan, Tally
 from mac_actors.simulation.readers import simulate as run
 
@@ -26,9 +27,12 @@ from mac_actors.simulation.readers import simulate as run
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=30, show_default=True, help="For how long.")
 @click.option("--fast", is_flag=True, help="Heartbeats as fast as the server answers, instead of one every 10 s.")
 @click.option("--oops", is_flag=True, help="Let somebody press Oops now and then (it stays set).")
+@click.option("--keys", type=click.Path(path_type=Path), help="A file with the readers' own keys, by machine.")
 @click.option("--seed", type=int, help="The same people and chances again.")
 @url_option
-def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | None, url: str | None) -> None:
+def simulate(
+    readers: int, seconds: float, fast: bool, oops: bool, keys: Path | None, seed: int | None, url: str | None
+) -> None:
     """Report to a running server as a shop full of readers does, and sum up how it answered.
 
     The readers take the server's machines in turn; with more readers than machines several share one. The
@@ -41,7 +45,8 @@ def simulate(readers: int, seconds: float, fast: bool, oops: bool, seed: int | N
     if not machines:
         raise ServerError("the server has no machines that readers could report for: look at its machines.json")
     raise_file_limit()
-    plan = ReaderPlan(fobs=_fobs(), token=MAC_READER_TOKEN.read(), fast=fast, oops=oops, seed=seed)
+    own = reader_keys_of(keys) if keys else {}
+    plan = ReaderPlan(fobs=_fobs(), token=MAC_READER_TOKEN.read(), keys=own, fast=fast, oops=oops, seed=seed)
     with Live(console=out, transient=True, refresh_per_second=4) as live:
         tally = asyncio.run(
             run(url, machines, readers, plan, seconds=seconds, progress=lambda t: live.update(_progress(t, seconds)))

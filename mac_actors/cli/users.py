@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mac_actors.cli import people
 from mac_actors.cli.common import agree, connect, read_settings, show_notes, url_option
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.text import count
@@ -30,9 +31,13 @@ SHOWN = 50
 _FILE = click.Path(path_type=Path)
 
 
-@click.group(short_help="users import: make users.json from a spreadsheet or a CRM.")
+@click.group(short_help="Users: found and changed at a running server; users.json made of a spreadsheet or a CRM.")
 def users() -> None:
-    """Look after the users file."""
+    """Look after users: at a running server, and in their file."""
+
+
+for _command in (people.find, people.show, people.add, people.fob, people.authorize, people.withdraw):
+    users.add_command(_command)
 
 
 @users.group("import", short_help="Make users.json from a spreadsheet or a CRM.")

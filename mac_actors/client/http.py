@@ -40,6 +40,13 @@ PATIENT_SECONDS = 600.0
 _LOAD = "In the directory of mac-actors.env: set -a; . ./mac-actors.env; set +a"
 
 _KINDS = {
+    "users": list,
+    "account_id": str,
+    "fobs": list,
+    "admins": list,
+    "sessions": list,
+    "token": str,
+    "success": bool,
     "machines": list,
     "display_name": str,
     "events": list,
@@ -96,14 +103,22 @@ class Client:
             raise ConfigError([f"{parameter} {error}"]) from None
 
     def command(
-        self, command: str, name: str, reason: str | None, by: str | None, source: str = "cli", *, details: bool = False
+        self,
+        command: str,
+        name: str,
+        reason: str | None,
+        by: str | None,
+        source: str = "cli",
+        *,
+        details: bool = False,
+        when_free: bool = False,
     ) -> tuple[dict[str, Any], list[str]]:
-        """Carry out ``oops``, ``unoops``, ``lock``, ``unlock`` or ``clear``.
+        """Carry out ``oops``, ``unoops``, ``lock`` (``when_free``: after the running session), ``unlock`` or ``clear``.
 
         Returns the answer (with ``details`` the outcomes and the outputs too), and what was so already.
         """
         method, path = PATHS[command]
-        body = {"reason": reason, "by": by, "source": source}
+        body = {"reason": reason, "by": by, "source": source} | ({"when": "free"} if when_free else {})
         parameters = {"details": "1"} if details else {}
         url = f"/api/machine/{path}/{quote(name, safe='')}"
         answer, headers = self._call(method, url, parameters, body, COMMAND_SECONDS)
@@ -111,12 +126,12 @@ class Client:
 
     def machines(self) -> list[dict[str, Any]]:
         """Return all machines."""
-        machines: list[dict[str, Any]] = self._get("machines", "GET", "/api/machines")["machines"]
+        machines: list[dict[str, Any]] = self.get("machines", "GET", "/api/machines")["machines"]
         return machines
 
     def machine(self, name: str) -> dict[str, Any]:
         """Return one machine, by name or alias."""
-        return self._get("display_name", "GET", f"/api/machines/{quote(name, safe='')}")
+        return self.get("display_name", "GET", f"/api/machines/{quote(name, safe='')}")
 
     def events(
         self, machine: str | None = None, limit: int = 20, cursor: str | None = None, **more: str
@@ -124,7 +139,7 @@ class Client:
         """Return a page of the journal, newest first; ``more`` are other parameters of the call."""
         path = f"/api/machines/{quote(machine, safe='')}/events" if machine else "/api/events"
         parameters = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {}) | more
-        return self._get("events", "GET", path, parameters)
+        return self.get("events", "GET", path, parameters)
 
     def healthy(self) -> bool:
         """Whether the server answers; that it could serve is not said by this."""
@@ -136,16 +151,16 @@ class Client:
 
     def poke(self, machine: str) -> dict[str, Any]:
         """Have a reader report now; returns how many ``seconds`` that took."""
-        return self._get("native_api", "POST", f"/api/machine/poke/{quote(machine, safe='')}")
+        return self.get("native_api", "POST", f"/api/machine/poke/{quote(machine, safe='')}")
 
     def readers(self) -> list[dict[str, Any]]:
         """Return all readers: whether they have keys, and their firmware."""
-        readers: list[dict[str, Any]] = self._get("readers", "GET", "/api/readers")["readers"]
+        readers: list[dict[str, Any]] = self.get("readers", "GET", "/api/readers")["readers"]
         return readers
 
     def reader_key(self, method: str, machine: str, by: str | None) -> dict[str, Any]:
         """Give a machine's reader a key (``POST``) or a new one (``PUT``); returns ``machine`` and ``key``."""
-        return self._get("key", method, *self._key(machine, by))
+        return self.get("key", method, *self._key(machine, by))
 
     def revoke_key(self, machine: str, by: str | None) -> None:
         """Take a machine's reader its keys."""
@@ -156,27 +171,52 @@ class Client:
 
     def reload(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read both files again; returns what changed, with ``warnings``."""
-        return self._get("powered_on", "POST", "/api/reload", {"details": "1"} | ({"force": "1"} if force else {}))
+        return self.get("powered_on", "POST", "/api/reload", {"details": "1"} | ({"force": "1"} if force else {}))
 
     def reload_users(self, *, force: bool = False) -> dict[str, Any]:
         """Have the server read its users file again; returns how many were ``removed``, ``updated`` and ``added``."""
-        return self._get("updated", "POST", "/api/reload-users", {"force": "1"} if force else {})
+        return self.get("updated", "POST", "/api/reload-users", {"force": "1"} if force else {})
 
-    def usage(self, first: date | None, last: date | None) -> dict[str, Any]:
+    def usage(self, first: date | None, last: date | None, *, by_month: bool = False) -> dict[str, Any]:
         """Return the usage from one day to another, both included."""
-        parameters = {name: str(day) for name, day in (("from", first), ("to", last)) if day}
-        return self._get("machines", "GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)
+        given = (("from", first), ("to", last), ("by", "month" if by_month else None))
+        parameters = {name: str(value) for name, value in given if value}
+        return self.get("machines", "GET", "/api/usage", parameters, seconds=PATIENT_SECONDS)
 
     def forget(self, user: str, *, only_look: bool = False) -> dict[str, Any]:
         """Remove a person's name and fobs from the journal; ``only_look``: say who it would be."""
         body = {"user": user, "only_look": only_look}
-        return self._get("done", "POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)
+        return self.get("done", "POST", "/api/forget", body=body, seconds=PATIENT_SECONDS)
+
+    def admins(self) -> list[dict[str, Any]]:
+        """Return the personal logins of admins."""
+        admins: list[dict[str, Any]] = self.get("admins", "GET", "/api/admins")["admins"]
+        return admins
+
+    def add_admin(self, name: str, by: str | None) -> dict[str, Any]:
+        """Make a personal login; the answer has its ``token``."""
+        return self.get("token", "POST", "/api/admins", None, {"name": name, "by": by}, COMMAND_SECONDS)
+
+    def revoke_admin(self, name: str, by: str | None) -> dict[str, Any]:
+        """Revoke a personal login."""
+        path = f"/api/admins/{quote(name, safe='')}"
+        return self.get("success", "DELETE", path, None, {"by": by}, COMMAND_SECONDS)
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return who is logged in on the board."""
+        sessions: list[dict[str, Any]] = self.get("sessions", "GET", "/api/sessions")["sessions"]
+        return sessions
+
+    def end_session(self, session: str) -> dict[str, Any]:
+        """End a session of the board."""
+        path = f"/api/sessions/{quote(session, safe='')}"
+        return self.get("success", "DELETE", path, None, None, COMMAND_SECONDS)
 
     def confirm_clock(self) -> None:
         """Say that the server's clock is right, so that names are removed from old events."""
         self._call("POST", "/api/confirm-clock")
 
-    def _get(self, key: str, *arguments: Any, **more: Any) -> dict[str, Any]:
+    def get(self, key: str, *arguments: Any, **more: Any) -> dict[str, Any]:
         """Return the answer to a call, which has ``key``. Arguments as of :meth:`_send`."""
         return self._ours(self._call(*arguments, **more)[0], key)
 

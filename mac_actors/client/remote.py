@@ -21,6 +21,7 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.client.follow import EVENTS_AT_ONCE, Follower, read_outcome
 from mac_actors.client.http import Client
+from mac_actors.client.remote_users import RemoteUsers
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.redaction import MEMBER
@@ -58,6 +59,7 @@ class RemoteFleet(AnyFleet):
         # one thread: commands arrive in the order in which they were given, as with an actor
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
         self._names = Names(())
+        self.users = RemoteUsers(self._client, self._check_open)
         self._subscribers = Subscribers()
         self._restarts = Restarts()
         self._custom = CustomActors(self._restarts, log.warning)
@@ -107,10 +109,10 @@ class RemoteFleet(AnyFleet):
             raise self._is_closed() from None
         return reply
 
-    def command(self, command: str, name: str, by: str | None, reason: str | None) -> Answer:
+    def command(self, command: str, name: str, by: str | None, reason: str | None, **more: Any) -> Answer:
         """Carry out a command, and wait for its answer; for :class:`RemoteMachine`."""
         with self._errors_of(name):
-            answer, already = self._client.command(command, name, reason, by, "repl", details=True)
+            answer, already = self._client.command(command, name, reason, by, "repl", details=True, **more)
         if "outputs" not in answer:
             raise ServerError(
                 f"{self.url} carried it out, but has an older version of mac-actors and does not tell what came of it: "
@@ -247,8 +249,10 @@ class RemoteMachine(Machine):
     def oops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         return self._command("oops", by, reason)
 
-    def lock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        return self._command("lock", by, reason)
+    def lock(
+        self, by: str | None = None, reason: str | None = None, *, when_free: bool = False
+    ) -> pykka.Future[Answer]:
+        return self._command("lock", by, reason, when_free=when_free)
 
     def clear(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         return self._command("clear", by, reason)
@@ -262,8 +266,8 @@ class RemoteMachine(Machine):
     def snapshot(self) -> pykka.Future[Snapshot]:
         return self._fleet.submit(lambda: self._fleet.snapshot(self._name))
 
-    def _command(self, command: str, by: str | None, reason: str | None) -> pykka.Future[Answer]:
-        return self._fleet.submit(lambda: self._fleet.command(command, self._name, by, reason))
+    def _command(self, command: str, by: str | None, reason: str | None, **more: Any) -> pykka.Future[Answer]:
+        return self._fleet.submit(lambda: self._fleet.command(command, self._name, by, reason, **more))
 
     def __repr__(self) -> str:
         """Return which machine it is, and where."""

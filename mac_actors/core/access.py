@@ -68,6 +68,14 @@ def authorize(
     return Granted(user, kind, authorize_second(config.second_relay, user, at))
 
 
+def may_use(config: MachineConfig, directory: Directory, user: User, at: datetime) -> bool:
+    """Whether ``user`` could start a session on a machine that is neither oopsed nor locked out."""
+    if config.always_enabled:
+        return True
+    allowed = config.unauthorized_warn_only or bool(user.held(at) & config.authorizations_or)
+    return allowed and not directory.expired(user, at)
+
+
 def authorize_second(second: SecondRelay | None, user: User, at: datetime) -> SecondDecision:
     """Decide what a session of ``user`` may do with the second relay."""
     if second is None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 from unicodedata import category
 
+from mac_actors.core.routing import AT_ONCE, Routing
 from mac_actors.core.text import DASHES, INVISIBLE, one_line
 
 REPORT_SECONDS = 10.0
@@ -89,6 +90,19 @@ class Offline:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may be, in seconds, and for how long nothing may run in it: while less than ``amps`` flow.
+
+    ``None``: as long as it likes. A session ends by them with ``cut`` alone.
+    """
+
+    session_seconds: float | None = None
+    idle_seconds: float | None = None
+    amps: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """One machine as machines.json describes it."""
 
@@ -99,10 +113,17 @@ class MachineConfig:
     alias: str | None = None
     second_relay: SecondRelay | None = None
     offline: Offline = Offline()
+    limits: Limits | None = None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    """Of its manual: an address that begins with http:// or https://."""
     trainers_or: frozenset[str] = frozenset()
     """Who holds one of them may train others for it: give them :attr:`teachable` authorizations."""
     report_seconds: float = REPORT_SECONDS
     """How often its reader reports; 0: it may be silent for as long as it likes (:func:`.reports.was_silent`)."""
+    slack_channel: str | None = None
+    """The id of an oops channel of its own."""
 
     @property
     def display_name(self) -> str:
@@ -213,6 +234,16 @@ class Configuration:
     loaded_at: datetime
     users_mtime: datetime | None = None
     webhooks: Mapping[str, WebhookConfig] = field(default_factory=dict)
+    routing: Routing = AT_ONCE
+
+    @property
+    def slack_channels(self) -> dict[str, list[str]]:
+        """The oops channels that machines have of their own, with the machines that people see there."""
+        found: dict[str, list[str]] = {}
+        for machine in self.machines.values():
+            if machine.slack_channel:
+                found.setdefault(machine.slack_channel, []).append(machine.display_name)
+        return found
 
 
 SHRINK_FROM = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mac_actors.core.state import NO_TELEMETRY, Source, Telemetry
+from mac_actors.core.state import NO_TELEMETRY, Severity, Source, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Command:
 
     ``public_reason`` is the reason without the names of members that are known to be in it, where there are such.
     ``given`` is when the command was given, where it may have come late: it then lifts nothing that was set since.
+    ``until`` is when it is no longer to be carried out, in seconds on a clock that nobody sets.
     """
 
     at: datetime
@@ -52,6 +53,7 @@ class Command:
     reason: str | None = None
     public_reason: str | None = None
     given: datetime | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ class Oops(Command):
 
 @dataclass(frozen=True, slots=True)
 class Lock(Command):
-    """Lock the machine out for maintenance."""
+    """Lock the machine out for maintenance; ``when_free``: once no session runs, which goes on until then."""
+
+    when_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,17 @@ class Unlock(Command):
 @dataclass(frozen=True, slots=True)
 class Clear(Command):
     """Lift oops and lock-out, whichever are set."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddDetails(Command):
+    """Say what is wrong with a machine that is oopsed or locked out: in ``reason``. Changes neither.
+
+    ``about``: since when the oops or lock is that it belongs to; ``None``: whichever there is.
+    """
+
+    severity: Severity = Severity.UNUSABLE
+    about: datetime | None = None
 
 
 COMMANDS: dict[str, type[Command]] = {kind.__name__.lower(): kind for kind in (Oops, Lock, Unoops, Unlock, Clear)}

@@ -15,7 +15,7 @@ MOST_FOBS = 500
 """A reader keeps no more. A list that had more is empty: nobody could say who is left out."""
 
 LIFETIME_SECONDS = 24 * 3600.0
-"""For so long a list is good; less where a membership in it ends before."""
+"""For so long a list is good; less where a membership or an authorization in it ends before."""
 
 TAKEN_KEPT = 200
 """So many offline sessions of a machine are remembered, so that none is taken twice; a report has half as many."""
@@ -32,7 +32,7 @@ class FobList:
     """Who may start a machine without the server; nobody, while it is oopsed or locked.
 
     ``too_many``: how many fobs there would be, where those are more than a reader keeps. ``expires_at``: when the first
-    membership in it is over, if that counts.
+    membership in it is over, if that counts, or the first authorization.
     """
 
     oops: bool
@@ -54,7 +54,10 @@ def fob_list(config: MachineConfig, directory: Directory, state: MachineState, a
     holders = _holders(config, directory, state, at)
     if len(holders) > MOST_FOBS:
         return FobList(oops, lock, too_many=len(holders))
-    expiries = [user.expires_at for user in holders.values() if user.expires_at and directory.enforce_expiration]
+    users = holders.values()
+    expiries = [user.expires_at for user in users if user.expires_at and directory.enforce_expiration]
+    limits = (limit for user in users for limit in user.limits if limit.authorization in config.authorizations_or)
+    expiries += [limit.ends for limit in limits if limit.ends and limit.ends > at]
     return FobList(oops, lock, tuple(sorted(holders)), expires_at=min(expiries, default=None))
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ class EndReason(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     MACHINE_REMOVED = "machine_removed"
+    TIME_LIMIT = "time_limit"
+    IDLE = "idle"
     RESTORED = "restored"
     """The database was restored from a backup in which the session ran."""
     OFFLINE = "offline"
@@ -153,6 +155,14 @@ class SessionEnded(MachineOutcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class OverTime(MachineOutcome):
+    """A session has become longer than it may be: ``limit`` seconds. It goes on."""
+
+    user: Person
+    limit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rebooted(MachineOutcome):
     """The reader restarted; ``ended`` is the session that this cut, ``card_blocked`` whether a card is in it."""
 
@@ -179,8 +189,28 @@ class LockSet(MachineOutcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DetailsAdded(MachineOutcome):
+    """Somebody said what is wrong with a machine that is oopsed or locked out."""
+
+    details: Details
+
+    @property
+    def origin(self) -> Details:
+        """Who said it, from where, and what."""
+        return self.details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LockPending(MachineOutcome):
+    """The machine will be locked out when the running session, which is ``user``'s, ends."""
+
+    flag: Flag
+    user: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Cleared(MachineOutcome):
-    """Oops, lock or both were lifted: the flags that were, and who did it.
+    """Oops, lock or both were lifted, or a lock that was pending: the flags that were, and who did it.
 
     ``still_oopsed`` and ``still_locked`` say what remains; ``power_on`` that an always enabled
     machine is live again.
@@ -188,6 +218,7 @@ class Cleared(MachineOutcome):
 
     oops: Flag | None
     lock: Flag | None
+    pending: Flag | None = None
     source: Source
     by: str | None
     reason: str | None
@@ -200,6 +231,11 @@ class Cleared(MachineOutcome):
     def origin(self) -> Cleared:
         """The outcome itself: the flags' origins are those of what was lifted."""
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PendingCleared(Cleared):
+    """Nothing but a pending lock was lifted: the machine had never been out of use by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -263,6 +299,16 @@ class AuthorizationWithdrawn(UserChanged):
     until: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Reported(MachineOutcome):
+    """Somebody said on the machine's page that something is wrong with it; ``by`` as they called themselves. Nothing
+    changes by it.
+    """
+
+    text: str
+    by: str | None = None
+
+
 class _Kind(NamedTuple):
     """A word for outcomes of a type; where the type has several words, the first that ``fits``."""
 
@@ -275,13 +321,18 @@ _KINDS = (
     _Kind("session_started", SessionStarted),
     _Kind("session_refused", SessionRefused),
     _Kind("session_ended", SessionEnded),
+    _Kind("over_time", OverTime),
     _Kind("card_seen", CardSeen),
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),
     _Kind("lock_set", LockSet),
+    _Kind("lock_pending", LockPending),
+    _Kind("lock_pending_cleared", PendingCleared),
+    _Kind("details", DetailsAdded),
     _Kind("cleared", Cleared, lambda cleared: cleared.oops and cleared.lock),
     _Kind("oops_cleared", Cleared, lambda cleared: cleared.oops),
     _Kind("lock_cleared", Cleared),
+    _Kind("reported", Reported),
     _Kind("power_on", PowerChanged, lambda changed: changed.on),
     _Kind("power_off", PowerChanged),
     _Kind("user_added", UserAdded),

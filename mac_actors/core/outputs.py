@@ -8,7 +8,7 @@ from mac_actors.core.config import MachineConfig
 from mac_actors.core.inputs import Report
 from mac_actors.core.readable import Readable
 from mac_actors.core.reports import has_rebooted, is_heartbeat
-from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind
+from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind, TimeLimit
 
 LCD_COLUMNS = 16
 """Characters a line of the readers' two-line display."""
@@ -27,6 +27,8 @@ REFUSED: dict[Refusal, tuple[str, str, RGB]] = {
     Refusal.EXPIRED: ("Membership", "expired", ORANGE),
     Refusal.UNAUTHORIZED: ("Unauthorized", "", ORANGE),
 }
+
+TIME = {TimeLimit.SOON: ("Under 5 min left", "then card out"), TimeLimit.OVER: ("Time is up!", "Remove your card")}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,6 +102,8 @@ def _shown(config: MachineConfig, state: MachineState) -> tuple[str, str, RGB]:
         return "Down for", "maintenance", ORANGE
     if config.always_enabled:
         return "Always On", "", GREEN
+    if session is not None and session.time_limit is not None:
+        return *TIME[session.time_limit], ORANGE
     if session is not None:
         return "Welcome,", session.lcd_name, GREEN
     if card is None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mac_actors.core.config import normalize_fob
-from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, SessionStarted, UserChanged
-from mac_actors.core.state import Flag
+from mac_actors.core.outcomes import FORGOTTEN, Cleared, Ended, Outcome, Person, Reported, SessionStarted, UserChanged
+from mac_actors.core.people.additions import Author
+from mac_actors.core.state import Details, Flag
 
 MEMBER = Person("", "a member")
 """Whoever it was, where names are hidden."""
@@ -77,7 +78,7 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
     if current and isinstance(outcome, SessionStarted):
         return outcome
     changes: dict[str, Any] = {}
-    for name, fact in outcome.facts(Person, Ended, Flag).items():
+    for name, fact in outcome.facts(Person, Ended, Flag, Details).items():
         match fact:
             case Person() if redaction.has(fact):
                 changes[name] = redaction.person
@@ -89,17 +90,20 @@ def without(outcome: Outcome, redaction: Redaction, *, current: bool = False) ->
         changes["fob"] = ""
     if isinstance(outcome, Cleared | UserChanged):
         changes |= _origin(outcome, redaction)
+    if isinstance(outcome, Reported):
+        text = "" if redaction is _HIDDEN else redaction.out_of(outcome.text)
+        changes |= {"by": redaction.by if redaction.has_name(outcome.by) else outcome.by, "text": text}
     changes = {name: fact for name, fact in changes.items() if fact != getattr(outcome, name)}
     return replace(outcome, **changes) if changes else outcome
 
 
-def _origin(origin: Flag | Cleared | UserChanged, redaction: Redaction) -> dict[str, Any]:
+def _origin(origin: Flag | Cleared | UserChanged | Author, redaction: Redaction) -> dict[str, Any]:
     """Return what changes in ``by`` and ``reason``."""
     changes: dict[str, Any] = {}
     if redaction.has_name(origin.by):
         changes["by"] = redaction.by
     reasons = ["reason"]
-    if isinstance(origin, UserChanged):
+    if isinstance(origin, UserChanged | Author):
         if redaction.everybody:
             changes["reason"] = origin.reason and ""
     else:
@@ -110,6 +114,11 @@ def _origin(origin: Flag | Cleared | UserChanged, redaction: Redaction) -> dict[
         if redaction.names and (text := getattr(origin, name)):
             changes[name] = redaction.out_of(text)
     return {name: text for name, text in changes.items() if text != getattr(origin, name)}
+
+
+def without_author(author: Author, redaction: Redaction) -> Author:
+    """Return who changed a user without those people's names."""
+    return replace(author, **_origin(author, redaction))
 
 
 def without_fob(outcome: Outcome) -> Outcome:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.outputs import relay_on, second_relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Flag, MachineState, Session, Status, Telemetry
+from mac_actors.core.state import Details, Flag, MachineState, Session, Status, Telemetry
 
 ONLINE_WITHIN = timedelta(seconds=60)
 """A machine is online while its reader's last report is no older than this."""
@@ -30,15 +30,33 @@ class Snapshot(Readable):
     second_relay: bool
     oops: Flag | None
     lock: Flag | None
+    lock_pending: Flag | None = field(kw_only=True, default=None)
     session: Session | None
     telemetry: Telemetry
     last_checkin: datetime | None
     last_update: datetime | None
+    area: str | None = None
+    description: str | None = None
+    link: str | None = None
+    details: Details | None = None
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
+    obeyed_after: float | None = field(default=None, compare=False)
+    """Seconds from the last command that its reader has learned of to the report by which it did."""
+    keyed: bool = field(default=False, compare=False)
+    """Whether its reader has a key, and so signs its reports."""
 
     @classmethod
-    def of(cls, config: MachineConfig, state: MachineState, now: datetime, refused: str | None = None) -> Snapshot:
+    def of(
+        cls,
+        config: MachineConfig,
+        state: MachineState,
+        now: datetime,
+        refused: str | None = None,
+        obeyed_after: float | None = None,
+        *,
+        keyed: bool = False,
+    ) -> Snapshot:
         """Take a snapshot of a machine at ``now``."""
         return cls(
             name=config.name,
@@ -51,21 +69,35 @@ class Snapshot(Readable):
             second_relay=second_relay_on(config, state),
             oops=state.oops,
             lock=state.lock,
+            lock_pending=state.lock_pending,
+            details=state.details,
             session=state.session,
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,
             last_update=state.last_update,
+            area=config.area,
+            description=config.description,
+            link=config.link,
             refused=refused,
+            obeyed_after=obeyed_after,
+            keyed=keyed,
         )
+
+    @property
+    def clearable(self) -> bool:
+        """Whether there is anything that a clear would lift."""
+        return bool(self.oops or self.lock or self.lock_pending)
 
     def without_names(self) -> Snapshot:
         """Return it without saying who: nobody in ``by``, and a session whose names are empty."""
-        if not (self.oops or self.lock or self.session):
+        if not (self.clearable or self.session):
             return self
         return replace(
             self,
             oops=self.oops and self.oops.without_names(),
             lock=self.lock and self.lock.without_names(),
+            lock_pending=self.lock_pending and self.lock_pending.without_names(),
+            details=self.details and self.details.without_names(),
             session=self.session and replace(self.session, account_id="", full_name="", lcd_name=""),
         )
 

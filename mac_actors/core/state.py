@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
-from mac_actors.core.config import normalize_fob
+from mac_actors.core.config import Limits, normalize_fob
 from mac_actors.core.readable import Readable
 
 
@@ -19,8 +20,11 @@ class Source(StrEnum):
     BUTTON = "button"
     SLACK = "slack"
     HTTP = "http"
+    BOARD = "board"
+    """The buttons of the web pages."""
     CLI = "cli"
     REPL = "repl"
+    MQTT = "mqtt"
     SERVER = "server"
     """The server itself, which locks a machine whose stored state it can't read."""
 
@@ -57,6 +61,13 @@ KEPT_REFUSALS = frozenset({Refusal.UNKNOWN, Refusal.EXPIRED, Refusal.UNAUTHORIZE
 """Refusals that the display goes on showing until the card is out; the others block the card instead."""
 
 
+class TimeLimit(StrEnum):
+    """How near a session is to the limit of its time."""
+
+    SOON = "soon"
+    OVER = "over"
+
+
 class SecondDecision(StrEnum):
     """What a session may do with the machine's second relay."""
 
@@ -65,6 +76,13 @@ class SecondDecision(StrEnum):
     WARN = "warn"
     ALWAYS_ENABLED = "always_enabled"
     DENIED = "denied"
+
+
+class Severity(StrEnum):
+    """How bad it is, as whoever found it says."""
+
+    UNUSABLE = "unusable"
+    WITH_CARE = "usable with care"
 
 
 class Status(StrEnum):
@@ -91,13 +109,25 @@ class Flag(Readable):
     public_reason: str | None = None
     incident: datetime | None = None
 
+    @property
+    def begins(self) -> datetime:
+        """When the machine went out of use."""
+        return self.incident or self.since
+
     def is_newer(self, given: datetime | None) -> bool:
         """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
         return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
 
-    def without_names(self) -> Flag:
+    def without_names(self) -> Self:
         """Return it without saying who."""
         return replace(self, by=None, reason=self.public_reason or self.reason, public_reason=None)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Details(Flag):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity = Severity.UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,6 +146,9 @@ class Session(Readable):
 
     ``since`` is for people: the wall clock may be set. Its length is counted: ``began`` is its start, or that of the
     server's process, on the process's clock, ``seen`` how many seconds processes before this one were there.
+
+    ``limits`` are those that the machine had when it began: a change of configuration cuts no session. ``idle_from`` is
+    since when nothing runs, on the process's clock.
     """
 
     account_id: str
@@ -126,6 +159,9 @@ class Session(Readable):
     second: SecondDecision = SecondDecision.NONE
     began: float | None = field(default=None, repr=False, compare=False)
     seen: float = field(default=0.0, repr=False, compare=False)
+    limits: Limits | None = field(default=None, repr=False)
+    time_limit: TimeLimit | None = None
+    idle_from: float | None = field(default=None, repr=False, compare=False)
 
     def seconds(self, now: float) -> float:
         """Return its length so far, at ``now`` on the process's clock."""
@@ -137,7 +173,8 @@ class Telemetry(Readable):
     """What the reader last said of itself; ``None`` is "no reading".
 
     Firmware that says its name and version says more: ``boot`` is a random number of this boot, ``count`` rises with
-    every report of it, ``poke`` is the UDP port at which it takes pokes (:mod:`mac_actors.actors.poker`).
+    every report of it, ``poke`` is the UDP port at which it takes pokes (``actors/poker.py``).
+    ``measures``: whether ``amps`` was measured; otherwise it is 0.
     """
 
     uptime: float | None = None
@@ -152,6 +189,7 @@ class Telemetry(Readable):
     poke: int | None = None
     list_revision: int | None = None
     """Of the list that the reader keeps for when the server is away."""
+    measures: bool = field(default=True, repr=False)
 
 
 NO_TELEMETRY = Telemetry()
@@ -161,6 +199,7 @@ NO_TELEMETRY = Telemetry()
 class MachineState(Readable):
     """All that is remembered of one machine.
 
+    ``lock_pending`` is a lock that falls when the running session ends.
     ``status_since`` is when :attr:`status` last changed; ``always_enabled`` is what the configuration
     said when it was last applied, so that a change of it is noticed even across a restart. ``last_arrival`` is when the
     last report came, on the clock of the process that heard it (:func:`resumed`). ``offline_taken`` are the latest
@@ -170,6 +209,9 @@ class MachineState(Readable):
     status_since: datetime
     oops: Flag | None = None
     lock: Flag | None = None
+    lock_pending: Flag | None = None
+    details: Details | None = None
+    """The last that were given; until neither oops nor lock is left."""
     card: Card | None = None
     session: Session | None = None
     telemetry: Telemetry = NO_TELEMETRY
@@ -182,7 +224,7 @@ class MachineState(Readable):
     @property
     def what_people_did(self) -> tuple[object, ...]:
         """What only a card, a button or a command changes."""
-        return (self.oops, self.lock, self.card, self.session)
+        return (self.oops, self.lock, self.lock_pending, self.card, self.session)
 
     @property
     def durable(self) -> tuple[object, ...]:
@@ -193,6 +235,12 @@ class MachineState(Readable):
     def flagged(self) -> bool:
         """Oopsed or locked."""
         return self.oops is not None or self.lock is not None
+
+    def due_lock(self, at: datetime) -> Flag | None:
+        """Return the lock that falls ``at`` this moment: one that waited for the end of a session."""
+        if self.lock_pending is None or self.session is not None:
+            return None
+        return replace(self.lock_pending, since=at, incident=self.oops.begins if self.oops else None)
 
     @property
     def status(self) -> Status:
@@ -220,5 +268,5 @@ def resumed(state: MachineState, now: float) -> MachineState:
     An earlier version kept zeroes and case of a fob: the card that is in the reader must not look like another one.
     """
     card = state.card and replace(state.card, fob=normalize_fob(state.card.fob) or state.card.fob)
-    session = state.session and replace(state.session, began=now, seen=session_seconds(state))
+    session = state.session and replace(state.session, began=now, seen=session_seconds(state), idle_from=None)
     return replace(state, card=card, session=session, last_arrival=None)

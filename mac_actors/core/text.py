@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime
 
 JOINERS = "\u200c\u200d"
@@ -46,6 +47,42 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def reader_text(firmware: str | None, poke: int | None, obeyed_after: float | None, *, keyed: bool) -> str | None:
+    """Say what a reader told of itself, whether it has a key, and how long it took to learn of the last command.
+
+    For example ``mac-actors-reader 1.0, has a key, takes pokes, obeyed after 9 ms``; ``None``: nothing is known.
+    """
+    known = (
+        firmware,
+        "has a key" if keyed else firmware and "no key",
+        "takes pokes" if poke else None,
+        None if obeyed_after is None else f"obeyed after {seconds_text(obeyed_after)}",
+    )
+    return ", ".join(filter(None, known)) or None
+
+
+def seconds_text(seconds: float) -> str:
+    """Say a length of time that is mostly short: ``9 ms``, ``4.2 s``; from a minute on as :func:`duration`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
+
+
 def local_time(at: datetime, *, seconds: bool = False) -> str:
     """Say a time as the shop's clocks do, with their zone: ``2026-11-24 19:00 CET``."""
-    return f"{at.astimezone():{'%Y-%m-%d %H:%M:%S %Z' if seconds else '%Y-%m-%d %H:%M %Z'}}"
+    return f"{at.astimezone():{'%Y-%m-%d %H:%M:%S' if seconds else '%Y-%m-%d %H:%M'}} {zone(at)}"
+
+
+def zone(at: datetime) -> str:
+    """Return the zone of the shop's clocks at this moment: ``CET``; ``UTC+01:00`` where it has no such name."""
+    local = at.astimezone()
+    return f"{local:%Z}" if f"{local:%Z}".isalpha() else f"UTC{local.isoformat()[-6:]}"
+
+
+_PLAIN = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+
+
+def search_key(text: str) -> str:
+    """Return a text as it is searched: without case, accents, hyphens and marks (as in static/board.js)."""
+    plain = unicodedata.normalize("NFKD", text).lower().translate(_PLAIN)
+    return one_line("".join(c for c in plain if unicodedata.category(c)[0] not in "MP" and c not in INVISIBLE))

@@ -8,7 +8,9 @@ The rules of a reader's report, in this order:
 4. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
 5. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap.
+6. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
+A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
 Only an insertion starts a session. Everything else can but end one. :mod:`mac_actors.core.reports` tells which is what.
 """
 
@@ -24,6 +26,7 @@ from typing import Any
 from mac_actors.core.access import Granted, Refused, authorize
 from mac_actors.core.config import Directory, MachineConfig, User
 from mac_actors.core.inputs import (
+    AddDetails,
     Clear,
     Command,
     Configured,
@@ -36,15 +39,20 @@ from mac_actors.core.inputs import (
     Unlock,
     Unoops,
 )
+from mac_actors.core.limits import cut_by, hold_to_limits
 from mac_actors.core.offline import TAKEN_KEPT, ended_offline
 from mac_actors.core.outcomes import (
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
+    LockPending,
     LockSet,
     OopsSet,
     Outcome,
+    OverTime,
+    PendingCleared,
     Person,
     PowerChanged,
     Rebooted,
@@ -54,8 +62,19 @@ from mac_actors.core.outcomes import (
 )
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.readable import Readable
-from mac_actors.core.reports import LATE_SECONDS, arrival, has_rebooted, is_heartbeat, is_older, was_silent
-from mac_actors.core.state import KEPT_REFUSALS, Card, Flag, MachineState, Refusal, Session, Source
+from mac_actors.core.reports import LATE_SECONDS, arrival, elapsed, has_rebooted, is_heartbeat, is_older, was_silent
+from mac_actors.core.state import (
+    KEPT_REFUSALS,
+    Card,
+    Details,
+    Flag,
+    MachineState,
+    Refusal,
+    Session,
+    SessionKind,
+    Source,
+    TimeLimit,
+)
 
 
 class Already(StrEnum):
@@ -67,6 +86,14 @@ class Already(StrEnum):
     NOT_LOCKED_OUT = "not_locked_out"
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
+    LOCK_PENDING = "lock_pending"
+    OVER = "over"
+    """The oops or lock that the details belong to is over."""
+    FREE = "free"
+    """Somebody who wanted to be told when the machine is free finds that it is."""
+    WAITING = "waiting"
+    """They wait for it already."""
+    NOT_WAITING = "not_waiting"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -106,7 +133,8 @@ def decide(
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
         seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
-        if is_heartbeat(state, given) and not (rebooted or given.offline):
+        is_limited = state.session is not None and state.session.limits is not None
+        if is_heartbeat(state, given) and not (rebooted or given.offline or is_limited):
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -114,6 +142,7 @@ def decide(
             hold = hold or Refusal.GAP
         draft = _Draft(config, directory, seen, given.at, last_arrival)
         draft.report(given, hold, rebooted=rebooted)
+        draft.limit(elapsed(state, given))
         return draft.decision(state)
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
@@ -161,6 +190,8 @@ class _Draft:
                 self.clear(given, oops=False, lock=True)
             case Clear():
                 self.clear(given, oops=True, lock=True)
+            case AddDetails():
+                self.add_details(given)
             case Configured():
                 self.configured()
             case Removed():
@@ -168,6 +199,7 @@ class _Draft:
                 self.block_card()
                 if ended:
                     self.emit(SessionEnded, ended=ended)
+                self.lock_if_due()
 
     # reports
 
@@ -176,6 +208,7 @@ class _Draft:
             ended = self.end_session(EndReason.REBOOT)
             self.block_card()
             self.emit(Rebooted, ended=ended, card_blocked=report.fob is not None)
+            self.lock_if_due()
         for session in report.offline:
             self.offline_session(report, session)
         if report.oops and self.state.oops is None:
@@ -211,6 +244,7 @@ class _Draft:
         self.change(card=None)
         if ended:
             self.emit(SessionEnded, ended=ended)
+        self.lock_if_due()
 
     def insert(self, fob: str, hold: Refusal | None) -> None:
         access = authorize(self.config, self.directory, self.state, fob, self.at, hold)
@@ -218,7 +252,10 @@ class _Draft:
         match access:
             case Granted(user=holder, kind=kind, second=second):
                 name, lcd_name = holder.full_name, holder.lcd_name
-                session = Session(holder.account_id, name, lcd_name, kind, self.at, second, began=self.now)
+                limits = None if kind is SessionKind.OVERRIDE else self.config.limits
+                session = Session(
+                    holder.account_id, name, lcd_name, kind, self.at, second, began=self.now, limits=limits
+                )
                 self.change(card=Card(fob, self.at), session=session)
                 relay = self.config.second_relay
                 alias = relay.alias if relay else None
@@ -239,6 +276,22 @@ class _Draft:
                 self.change(card=Card(fob, self.at, blocked=self.state.flagged or hold is not None))
                 self.emit(CardSeen, user=user, fob=fob)
 
+    def limit(self, gap: float | None) -> None:
+        """Hold the running session to its limits; ``gap``: the seconds since the report before."""
+        session = self.state.session
+        if session is None or session.limits is None:
+            return
+        held = hold_to_limits(session, session.limits, self.state.telemetry, self.now, gap)
+        self.change(session=held)
+        if reason := cut_by(held, session.limits, self.now):
+            ended = self.end_session(reason)
+            self.block_card()
+            self.emit(SessionEnded, ended=ended)
+            self.lock_if_due()
+        elif held.time_limit is TimeLimit.OVER is not session.time_limit:
+            user = Person(session.account_id, session.full_name)
+            self.emit(OverTime, user=user, limit=session.limits.session_seconds)
+
     # oops, lock, clear
 
     def set_oops(self, command: Command) -> None:
@@ -250,38 +303,71 @@ class _Draft:
         self.block_card()
         self.change(oops=flag)
         self.emit(OopsSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
+        self.lock_if_due()
 
-    def set_lock(self, command: Command) -> None:
+    def set_lock(self, command: Lock) -> None:
+        session = self.state.session
         if self.state.lock is not None:
             self.already.append(Already.LOCKED_OUT)
-            return
-        flag = _flag(command, self.state.oops)
+        elif session is None or not command.when_free:
+            self.lock(_flag(command, self.state.oops))
+        elif self.state.lock_pending is not None:
+            self.already.append(Already.LOCK_PENDING)
+        else:
+            flag = _flag(command, None)
+            self.change(lock_pending=flag)
+            self.emit(LockPending, flag=flag, user=Person(session.account_id, session.full_name))
+
+    def lock_if_due(self) -> None:
+        """Let the lock fall that waited for the end of the session."""
+        if flag := self.state.due_lock(self.at):
+            self.lock(flag)
+
+    def lock(self, flag: Flag) -> None:
         ended = self.end_session(EndReason.LOCK)
         self.block_card()
-        self.change(lock=flag)
+        self.change(lock=flag, lock_pending=None)
         self.emit(LockSet, flag=flag, ended=ended, card=None if ended else self.card_holder())
+
+    def add_details(self, command: AddDetails) -> None:
+        flags = [flag for flag in (self.state.oops, self.state.lock) if flag]
+        if not any(command.about in {None, flag.since} for flag in flags):
+            self.already.append(Already.OVER)
+            return
+        incident = min(flag.incident or flag.since for flag in flags)
+        origin = (command.source, command.by, command.reason, command.public_reason)
+        details = Details(command.at, *origin, incident, command.severity)
+        if details == self.state.details:  # the same once more
+            return
+        self.change(details=details)
+        self.emit(DetailsAdded, details=details)
 
     def clear(self, command: Command, *, oops: bool, lock: bool) -> None:
         lifted_oops = self.state.oops if oops else None
         lifted_lock = self.state.lock if lock else None
-        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock) if flag):
+        pending = self.state.lock_pending if lock else None
+        if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock, pending) if flag):
             self.already.append(Already.SET_SINCE)
             return
         if oops and lifted_oops is None:
             self.already.append(Already.NOT_OOPSED)
-        if lock and lifted_lock is None:
+        if lock and lifted_lock is None and pending is None:
             self.already.append(Already.NOT_LOCKED_OUT)
-        if lifted_oops is None and lifted_lock is None:
+        if lifted_oops is None and lifted_lock is None and pending is None:
             return
         had_power = relay_on(self.config, self.state)
         self.change(
             oops=None if lifted_oops else self.state.oops,
             lock=None if lifted_lock else self.state.lock,
+            lock_pending=None if pending else self.state.lock_pending,
         )
+        if not self.state.flagged:
+            self.change(details=None)
         self.emit(
-            Cleared,
+            Cleared if lifted_oops or lifted_lock else PendingCleared,
             oops=lifted_oops,
             lock=lifted_lock,
+            pending=pending,
             source=command.source,
             by=command.by,
             reason=command.reason,
@@ -329,7 +415,7 @@ class _Draft:
 
 
 def _flag(command: Command, other: Flag | None) -> Flag:
-    incident = (other.incident or other.since) if other else None
+    incident = other.begins if other else None
     return Flag(command.at, command.source, command.by, command.reason, command.public_reason, incident)
 
 

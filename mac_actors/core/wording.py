@@ -11,15 +11,17 @@ from datetime import datetime
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.text import duration, local_time, one_line
 
 SOURCES = {
     Source.BUTTON: "the button at the machine",
     Source.SLACK: "Slack",
     Source.HTTP: "HTTP",
+    Source.BOARD: "the board",
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
+    Source.MQTT: "MQTT",
     Source.SERVER: "the server itself",
 }
 
@@ -64,12 +66,12 @@ def public_text(outcome: Outcome) -> str:
 
 
 def summary_text(cleared: o.Cleared, *, names: bool) -> str:
-    """Say for how long a machine was out of use, and why; empty while it still is."""
-    if cleared.still_oopsed or cleared.still_locked:
+    """Say for how long a machine was out of use, and why; empty while it still is, or if it was not."""
+    if cleared.still_oopsed or cleared.still_locked or isinstance(cleared, o.PendingCleared):
         return ""
     flags = sorted((flag.since, word, flag) for word, flag in _lifted(cleared))
     told = (f"{word}{origin(flag.source, flag.by) if names else ''}{_reason(flag, names)}" for _, word, flag in flags)
-    began = min(flag.incident or since for since, _, flag in flags)
+    began = min(flag.begins for _, _, flag in flags)
     return f"Out of use for {_lasted(began, cleared)}: {'; '.join(told)}."
 
 
@@ -82,13 +84,13 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
 
 
 def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
+    if isinstance(outcome, o.UserChanged):
+        return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
     sentence = _sentence(outcome, by, also, names)
-    if outcome.machine is None:
-        return sentence
-    return f"{outcome.display_name}{' ' if sentence.startswith('is ') else ': '}{sentence}"
+    return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
 
 
-def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
+def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa: PLR0912 - one for each outcome
     """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
@@ -105,16 +107,29 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:
         case o.Rebooted(card_blocked=blocked):
             hint = " Its card must be taken out and put in again." if blocked else ""
             return f"the reader restarted.{also}{hint}"
-        case o.OopsSet(flag=flag, card=card):
-            return f"is oopsed{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
-        case o.LockSet(flag=flag, card=card):
-            return f"is locked out for maintenance{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
+        case o.OopsSet(flag=flag, card=card) | o.LockSet(flag=flag, card=card):
+            what = "oopsed" if isinstance(outcome, o.OopsSet) else "locked out for maintenance"
+            return f"is {what}{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
+        case o.LockPending(flag=flag, user=user):
+            until = f" {_who(user, names)}'s session goes on." if names else ""
+            return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
+        case o.DetailsAdded(details=details):
+            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
         case o.Cleared():
             return _cleared(outcome, by, names)
-        case o.UserChanged():
-            return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
         case o.PowerChanged(on=on):
             return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+        case o.Reported(text=text, by=who):
+            return _problem(text, who) if names else "a problem was reported."
+        case _:
+            return _more(outcome, names)
+
+
+def _more(outcome: Outcome, names: bool) -> str:
+    """Return the sentence of what the configuration of a machine asks for."""
+    match outcome:
+        case o.OverTime(user=user, limit=limit):
+            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
@@ -143,7 +158,14 @@ def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
     return f"an admin ({found.by})" if found.by else "an admin"
 
 
+def _problem(text: str, by: str | None) -> str:
+    said = f": {one_line(text).rstrip('.')}" if text else ""
+    return f"a problem was reported{f', by {by}' if by else ''}{said}."
+
+
 def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
+    if isinstance(outcome, o.PendingCleared):
+        return f"will not be locked out for maintenance after all{by}{_reason(outcome, names)}."
     lifted = " and ".join(word for word, _ in _lifted(outcome))
     rest = ""
     if outcome.still_oopsed:
@@ -152,13 +174,30 @@ def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
         rest = " It is still locked out."
     elif outcome.power_on:
         rest = " Power is on."
-    return f"is no longer {lifted}{by}{_reason(outcome, names)}.{rest}"
+    pending = ", nor will it be locked out once it is free" if outcome.pending else ""
+    return f"is no longer {lifted}{pending}{by}{_reason(outcome, names)}.{rest}"
 
 
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
     """Say in the notice of an oops or lock of ``since`` how it ended: who, after how long, when, why."""
-    who = (f" by {cleared.by}" if cleared.by else f" from {SOURCES[cleared.source]}") if names else ""
-    return f"Cleared{who} after {_lasted(since, cleared)}, {local_time(cleared.at)}{_reason(cleared, names)}."
+    when = f"after {_lasted(since, cleared)}, {local_time(cleared.at)}"
+    return f"Cleared{_by(cleared, names)} {when}{_reason(cleared, names)}."
+
+
+def lock_text(lock: Flag, *, names: bool) -> str:
+    """Say in the notice of an oops that the machine is locked out, too: ``Locked out by Ann.``"""
+    return f"Locked out{_by(lock, names)}."
+
+
+def details_text(details: Details, *, names: bool) -> str:
+    """Say what is wrong with a machine, and how bad it is: ``usable with care, by Ann: bearing is loud``."""
+    by = f", by {details.by}" if names and details.by else ""
+    return f"{details.severity}{by}{_reason(details, names)}"
+
+
+def _by(origin: Flag | o.Cleared, names: bool) -> str:
+    """Return by whom something was done, else from where; nothing where names are hidden."""
+    return (f" by {origin.by}" if origin.by else f" from {SOURCES[origin.source]}") if names else ""
 
 
 def origin(source: Source, by: str | None) -> str:
@@ -186,6 +225,8 @@ def _who(user: o.Person | None, names: bool) -> str:
 _END_REASONS = {
     o.EndReason.CARD_CHANGED: " (another card was inserted)",
     o.EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
+    o.EndReason.TIME_LIMIT: " (the limit of this machine)",
+    o.EndReason.IDLE: " (nothing was running; was the card forgotten?)",
     o.EndReason.RESTORED: " (the database was restored from a backup)",
 }
 

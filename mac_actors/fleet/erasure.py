@@ -11,8 +11,10 @@ from rapidfuzz import fuzz, process
 
 from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User, fold_name, normalize_fob
+from mac_actors.core.people.additions import Addition, Kind
 from mac_actors.core.redaction import Redaction
 from mac_actors.errors import UnknownPerson
+from mac_actors.fleet.people.users import Users
 from mac_actors.storage import redaction, slack_users
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import BATCH
@@ -75,7 +77,7 @@ def find(person: str, directory: Directory, journal: Journal) -> Candidate:
     raise UnknownPerson(person, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
 
 
-def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgotten:
+def carry_out(who: Candidate, directory: Directory, journal: Journal, users: Users | None = None) -> Forgotten:
     """Forget this person. Interrupted at any moment, it is begun again and does the rest.
 
     Raises :class:`~mac_actors.errors.StorageError` when the disk does not take it; what was done until then is done.
@@ -84,7 +86,8 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
         store = journal.store
         user = next((one for one in directory.users if one.account_id == who.account_id), None)
         lines = list(redaction.lines_of(store, who.account_id)) if who.account_id else []
-        person = _redaction(who, user, lines)
+        additions = store.load_additions(who.account_id) if who.account_id else []
+        person = _redaction(who, user, lines, additions)
         ids = {number for number, _, _ in lines}
         ids |= {*redaction.commands_of(store, person), *redaction.unknown_fobs_of(store, person)}
         events = 0
@@ -96,20 +99,30 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal) -> Forgott
             events += len(batch.rewrites)
             current += batch.left
             time.sleep(PAUSE_SECONDS)
+        if users is not None:
+            users.forget(person)
         notices = store.notices_with(person.out_of)
         linked = slack_users.slack_ids_of(store, who.account_id) if who.account_id else ()
         journal.write(Record(reworded=notices, unlinked=linked, scrub=True), WRITE_SECONDS)
         emptied = _empty_log(journal)
         store.remove_leftovers()
-        return Forgotten(who, events, tuple(current), len(notices), emptied, user is not None)
+        file = users.people.file if users else directory
+        return Forgotten(who, events, tuple(current), len(notices), emptied, who.account_id in file.by_account)
 
 
-def _redaction(who: Candidate, user: User | None, lines: Sequence[tuple[int, str, str]]) -> Redaction:
+def _redaction(
+    who: Candidate, user: User | None, lines: Sequence[tuple[int, str, str]], additions: Sequence[Addition]
+) -> Redaction:
     names = {who.full_name, *(name for _, name, _ in lines)}
     fobs = {normalize_fob(fob) for _, _, fob in lines}
     if user is not None:
         names |= {user.full_name, user.email}
         fobs |= set(user.fob_codes)
+    for addition in additions:
+        if addition.user:
+            names |= {addition.user.full_name, addition.user.email}
+        if addition.kind is Kind.FOB:
+            fobs.add(addition.value)
     accounts = frozenset({who.account_id} if who.account_id else ())
     return Redaction(accounts, frozenset(names - {""}), frozenset(filter(None, fobs)))
 

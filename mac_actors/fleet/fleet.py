@@ -15,8 +15,9 @@ import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy
-from mac_actors.actors.notifier import Chat, Notifier
+from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree
+from mac_actors.actors.notifier import Chat
+from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
@@ -27,25 +28,30 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
-from mac_actors.core.notices import Channel, Notice
-from mac_actors.core.outcomes import Outcome
+from mac_actors.core.notices import Channel, Notice, notices, oops_channel, route
+from mac_actors.core.outcomes import Outcome, Reported, kind
 from mac_actors.core.outputs import Outputs, kept_outputs
+from mac_actors.core.routing import SERVER
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
+from mac_actors.fleet.people.logins import Logins
+from mac_actors.fleet.people.users import Users
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.fleet.reader_keys import ReaderKeyring
 from mac_actors.fleet.reader_lists import ReaderLists, RevisedList
 from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
+from mac_actors.fleet.reminders import Reminders
 from mac_actors.fleet.retention import Retention
 from mac_actors.fleet.supervisor import Supervisor
-from mac_actors.fleet.users import Users
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
+from mac_actors.storage.codec import journal_row
+from mac_actors.storage.outbox import waiting_members
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 
@@ -53,6 +59,9 @@ log = logging.getLogger(__name__)
 
 READERS_SECONDS = 2.0
 """How often it is looked for readers that have fallen silent, and at their Wi-Fi."""
+
+REMINDERS_SECONDS = 60.0
+"""How often it is looked for oopses and lock-outs that are old."""
 
 FILES_SECONDS = 1.0
 """How often it is looked whether the files in the state directory are those that are open."""
@@ -72,6 +81,8 @@ class MachineFleet(AnyFleet):
     ``restarter`` stops machines whose firmware takes no pokes.
     """
 
+    users: Users
+
     def __init__(
         self,
         configuration: Configuration,
@@ -86,12 +97,16 @@ class MachineFleet(AnyFleet):
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
+        self.commit_budget = commit_budget
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
         self.poker = Poker(restarter)
         self.custom = CustomActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
+        self._routing = configuration.routing
+        if self.notifier:
+            self.notifier.configure(map(oops_channel, configuration.slack_channels))
         self.webhooks = Webhooks(send, self.journal, self.notify) if send else None
         if self.webhooks:
             self.webhooks.configure(configuration.webhooks)
@@ -102,26 +117,30 @@ class MachineFleet(AnyFleet):
             configuration.directory,
             self.journal,
             commit_budget=commit_budget,
-            chat=chat is not None,
+            notices=self._all_notices,
             announce=self._announce,
             notify=self.notify,
         )
+        self.logins = Logins(self.journal)
         configuration = replace(configuration, directory=self.users.people.directory)
         context = MachineContext(
             self.journal,
             self.poker,
             commit_budget,
-            chat is not None,
+            self._notices,
             self.webhooks.notices if self.webhooks else lambda outcome: (),
             self._announce,
             self.notify,
             self.refused_readers.why,
+            self.reader_keys,
+            waiting_members(store),
         )
         pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
         self._reader_lists = ReaderLists(self.supervisor.published)
         self.users.supervisor = self.supervisor
         self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
+        self._reminders = Reminders(self.journal)
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
         self._missing = MissingReaders(missing, self.started_at)
@@ -133,6 +152,7 @@ class MachineFleet(AnyFleet):
                 Chore("look at chat and webhooks", self._health.look_at_outlets),
                 Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
                 Chore("save telemetry", self.supervisor.save_telemetry),
+                Chore("ask about old oopses", self._remind, REMINDERS_SECONDS),
             )
         ]
         disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
@@ -202,6 +222,13 @@ class MachineFleet(AnyFleet):
         self.supervisor.find(name)
         return kept_outputs(*self.supervisor.published[name], report)
 
+    def tell_when_free(self, name: str, member: str, *, off: bool = False) -> Answer:
+        """Tell a member of the chat, once, when a machine is free (``off``: not, after all); says what was so already.
+
+        Raises as :meth:`ask`.
+        """
+        return self.supervisor.ask(name, TellWhenFree(member, datetime.now(UTC), off))
+
     def poke(self, name_or_alias: str) -> Poked:
         """Have a machine's reader report now, and wait for its report.
 
@@ -210,7 +237,7 @@ class MachineFleet(AnyFleet):
         self.supervisor.check_open()
         machine = self.configuration.machines[self.find(name_or_alias)]
         try:
-            return self.poker.try_out(machine.name)
+            return self.poker.try_out(machine)
         except MachineUnavailable as error:
             raise MachineUnavailable(f"{machine.display_name}: {error}") from error
 
@@ -223,19 +250,34 @@ class MachineFleet(AnyFleet):
         machine = self.configuration.machines.get(name)
         return machine.offline if machine else Offline()
 
+    def report_problem(self, name_or_alias: str, text: str, by: str | None = None) -> None:
+        """Write in the journal, and tell the admins, that somebody says that something is wrong with a machine.
+
+        Nothing changes by it. Raises :class:`UnknownMachine`.
+        """
+        config, state = self.supervisor.published[self.find(name_or_alias)]
+        said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
+        self.journal.record(Record(rows=((journal_row(said), self._all_notices(said, state, config)),)))
+        self._announce((said,))
+
     # seeing
 
     def snapshot(self, name_or_alias: str) -> Snapshot:
         """Return one machine as it is now, by name or alias, without asking its actor."""
         self.supervisor.check_open()
         config, state = self.supervisor.published[self.find(name_or_alias)]
-        return Snapshot.of(config, state, datetime.now(UTC), self.refused_readers.why.get(config.name))
+        return self._seen(config, state, datetime.now(UTC))
 
     def snapshots(self) -> list[Snapshot]:
         """Return all machines as they are now, in the configuration's order, without asking their actors."""
         self.supervisor.check_open()
-        now, refused = datetime.now(UTC), self.refused_readers.why
-        return [Snapshot.of(config, state, now, refused.get(config.name)) for config, state in self.published()]
+        now = datetime.now(UTC)
+        return [self._seen(config, state, now) for config, state in self.published()]
+
+    def _seen(self, config: MachineConfig, state: MachineState, now: datetime) -> Snapshot:
+        name, keyed = config.name, config.name in self.reader_keys
+        refused = self.refused_readers.why.get(name)
+        return Snapshot.of(config, state, now, refused, self.poker.took.get(name), keyed=keyed)
 
     def published(self) -> list[tuple[MachineConfig, MachineState]]:
         """Return every machine's rules and state as they are now, in the configuration's order; whoever shows them
@@ -287,12 +329,28 @@ class MachineFleet(AnyFleet):
         if self.notifier and at_once:
             self.notifier.say_now(text)
         elif self.notifier:
-            self.journal.record(Record(notices=((datetime.now(UTC), Notice(Channel.CONTROL, text)),)))
+            now = datetime.now(UTC)
+            if notice := route(Notice(Channel.CONTROL, text), SERVER, now, self._routing):
+                self.journal.record(Record(notices=((now, notice),)))
+
+    def _notices(
+        self, outcome: Outcome, state: MachineState | None, config: MachineConfig | None
+    ) -> tuple[Notice, ...]:
+        """Return what is posted of an outcome, where, and when."""
+        found = notices(outcome, state, config) if self.notifier else ()
+        routed = (route(notice, kind(outcome), outcome.at, self._routing) for notice in found)
+        return tuple(notice for notice in routed if notice)
 
     def outlets(self) -> dict[str, Outlet]:
         """Return who takes what is in the outbox to somebody outside, by channel."""
         chat = self.notifier.channels.items() if self.notifier else ()
         return {**dict(chat), **(self.webhooks.notifiers if self.webhooks else {})}
+
+    def _all_notices(
+        self, outcome: Outcome, state: MachineState | None = None, config: MachineConfig | None = None
+    ) -> tuple[Notice, ...]:
+        """Return what is written for the chat and for webhooks of an outcome that comes from no machine's actor."""
+        return self._notices(outcome, state, config) + (self.webhooks.notices(outcome) if self.webhooks else ())
 
     def _wake_outlets(self) -> None:
         for outlet in self.outlets().values():
@@ -316,7 +374,13 @@ class MachineFleet(AnyFleet):
         would go, or a machine on which a session runs, unless ``force``.
         """
         self.supervisor.check_open()
+        channels = new.slack_channels | self.configuration.slack_channels
+        if self.notifier:
+            self.notifier.configure(map(oops_channel, channels))
         summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
+        self._routing = self.configuration.routing
+        if self.notifier:
+            self.notifier.configure(map(oops_channel, self.configuration.slack_channels))
         if self.webhooks and machines:
             self.webhooks.configure(new.webhooks)
         return summary
@@ -337,6 +401,10 @@ class MachineFleet(AnyFleet):
         for sentence in (*self._missing.look(snapshots, now), *doubled):
             self.notify(sentence)
         self.wifi.look(snapshots, now)
+
+    def _remind(self) -> None:
+        if self.notifier:
+            self._reminders.look(self.snapshots(), self._routing, datetime.now(UTC))
 
     # the end
 

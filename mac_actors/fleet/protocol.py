@@ -15,6 +15,7 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.errors import UnknownMachine
+from mac_actors.fleet.people.protocol import AnyUsers
 
 A = TypeVar("A", bound=pykka.Actor)
 
@@ -25,8 +26,12 @@ class Machine(Protocol):
     def oops(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         """Mark the machine as broken: relay off at once, session over."""
 
-    def lock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
-        """Lock the machine out for maintenance: relay off at once, session over."""
+    def lock(
+        self, by: str | None = None, reason: str | None = None, *, when_free: bool = False
+    ) -> pykka.Future[Answer]:
+        """Lock the machine out for maintenance: relay off at once, session over. ``when_free``: a running session goes
+        on, and the machine is locked out when it ends.
+        """
 
     def clear(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         """Lift oops and lock-out, whichever are set."""
@@ -43,6 +48,9 @@ class Machine(Protocol):
 
 class AnyFleet(Protocol):
     """All machines of a shop: :class:`~mac_actors.Fleet` or :class:`~mac_actors.RemoteFleet`."""
+
+    users: AnyUsers
+    """The users: found, and changed over what users.json says."""
 
     def __getitem__(self, name_or_alias: str, /) -> Machine:
         """Return the machine with this name or alias; raises :class:`~mac_actors.UnknownMachine`."""

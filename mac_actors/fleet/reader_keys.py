@@ -55,6 +55,10 @@ class ReaderKeyring:
             else:
                 self._keys[machine] = stored
 
+    def __contains__(self, machine: object) -> bool:
+        """Whether a machine's reader has a key."""
+        return machine in self._keys
+
     def __bool__(self) -> bool:
         """Whether any reader has a key."""
         return bool(self._keys)

@@ -11,8 +11,8 @@ from mac_actors.core.config import Configuration, Directory, has_shrunk
 from mac_actors.core.inputs import Removed
 from mac_actors.errors import MachineUnavailable, ReloadRefused
 from mac_actors.fleet.names import Names
+from mac_actors.fleet.people.users import Users
 from mac_actors.fleet.supervisor import Supervisor
-from mac_actors.fleet.users import Users
 from mac_actors.settings.warnings import warnings_of
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def reload(supervisor: Supervisor, users: Users, new: Configuration, *, machines
     """
     with supervisor.lock:
         old = supervisor.configuration
-        new = new if machines else replace(new, machines=old.machines, webhooks=old.webhooks)
+        new = new if machines else replace(new, machines=old.machines, webhooks=old.webhooks, routing=old.routing)
         summary = ReloadSummary(
             _compare_users(users.people.file, new.directory),
             added=tuple(name for name in new.machines if name not in old.machines),

@@ -119,11 +119,16 @@ class Retention:
         if batch.last is not None and len(self._left) < MOST_LEFT:
             self._left += batch.left
             self._write(batch, batch.last)
-        elif self._changed:
+        elif (old := self._old_additions(before)) or self._changed:
             self._emptying = True
-            self._latch = self._journal.record(Record(scrub=True))
+            self._latch = self._journal.record(Record(scrub=True, drop=old))
         else:
             self._end()
+
+    def _old_additions(self, before: datetime) -> tuple[tuple[str, int], ...]:
+        """Return the changes of users that are over, and old: their lines in the journal name nobody by now."""
+        everything = self._store.load_additions(everything=True)
+        return tuple(("addition", one.id) for one in everything if not one.counts and one.author.at < before)
 
     def _forget_links(self, before: datetime) -> None:
         if self._accounts is None:

@@ -35,10 +35,10 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End it after the chore under way."""
+    def stop(self, timeout: float = 5) -> None:
+        """End it after the chore under way, which is waited for, ``timeout`` seconds at the most."""
         self._stopping.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout)
 
     def _run(self) -> None:
         turn = 0

@@ -57,6 +57,7 @@ def _writable_by_all(settings: Settings) -> Iterator[Path]:
     """Yield files that decide, and directories in which anybody could put another file in their place."""
     database = settings.state_dir / DATABASE
     files = [settings.machines_config, settings.users_config, database, settings.tls_cert, settings.tls_key]
+    files.append(settings.reader_api_keys)
     known = [path for path in files if path is not None]
     for path in dict.fromkeys([*known, *(path.absolute().parent for path in known)]):
         try:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from anyascii import anyascii
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from mac_actors.core.config import MachineConfig, Offline, SecondRelay, User, fold_name, read_fob
+from mac_actors.core.config import Limits, MachineConfig, Offline, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
@@ -50,6 +51,12 @@ def _fob(text: str) -> str:
     return code
 
 
+def _channel(text: str) -> str:
+    if not re.fullmatch(r"[CG][A-Z0-9]{2,}", text):
+        raise ValueError("the id of a channel, which is at the end of its details in Slack and begins with C, no name")
+    return text
+
+
 def _while_away(seconds: float) -> float:
     if not 10 <= seconds <= 3600:
         raise ValueError("seconds, 10 to 3600")
@@ -62,7 +69,36 @@ def _not_empty(values: list[str]) -> list[str]:
     return values
 
 
+def _minutes(value: float) -> float:
+    if not 0 < value <= 7 * 24 * 60:
+        raise ValueError("minutes, more than 0 and no more than 10080, a week")
+    return value
+
+
+def _amps(value: float) -> float:
+    if not 0 < value <= 1000:
+        raise ValueError("a current in A, more than 0 and no more than 1000")
+    return value
+
+
+def _text(text: str) -> str:
+    _readable(text.replace("\n", " "))
+    return text
+
+
+def _link(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and parts.hostname and visible(text) == text and " " not in text
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("an address that begins with http:// or https://")
+    return text
+
+
 Label = Annotated[str, AfterValidator(_readable)]
+Minutes = Annotated[float, AfterValidator(_minutes)]
 Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
 
 
@@ -131,6 +167,33 @@ class MachineEntry(Strict):
         default=None,
         description="The name that people see and may use. No two names or aliases may be equal; case does not count.",
     )
+    max_session_minutes: Minutes | None = Field(
+        default=None,
+        description="How long a session may be. The display says so five minutes before. After it the display says "
+        "each time that time is up, and the control channel is told; the power stays on, unless ``cut`` is ``true``.",
+    )
+    idle_minutes: Minutes | None = Field(
+        default=None,
+        description="With ``cut`` and ``amps``: a session ends after so many minutes in which less current flows: "
+        "a card was forgotten in the reader.",
+    )
+    amps: Annotated[float, AfterValidator(_amps)] | None = Field(
+        default=None,
+        description="For ``idle_minutes``: the current, in A, from which on the machine counts as running.",
+    )
+    cut: bool = Field(
+        default=False,
+        description="``true``: at these limits the session ends and the power goes off, under a running tool too.",
+    )
+    area: Annotated[str, StringConstraints(max_length=60), AfterValidator(_readable)] | None = Field(
+        default=None, description="Where it stands, for example ``Woodshop``: a heading and a filter on the board."
+    )
+    description: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_text)] | None = Field(
+        default=None, description="What it is, for its page. Plain text; ``\\n`` begins a new line."
+    )
+    link: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_link)] | None = Field(
+        default=None, description="The address of its manual, ``http://`` or ``https://``, for its page."
+    )
     second_relay: SecondRelayEntry | None = Field(
         default=None,
         description="For machines with a second relay. It is never on while the first is off. Its keys are below.",
@@ -145,6 +208,33 @@ class MachineEntry(Strict):
         "and its second relay's, on the board (:doc:`people`).",
     )
 
+    slack_channel: Annotated[str, AfterValidator(_channel)] | None = Field(
+        default=None,
+        description="The id of an oops channel of its own: oopses, lock-outs and clears are posted there, and not in "
+        "``SLACK_OOPS_CHANNEL_ID``. Several machines may have the same. The bot must be in it.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_are_whole(self) -> Self:
+        if self.idle_minutes is not None and (self.amps is None or not self.cut):
+            raise ValueError('"amps" and "cut": true beside idle_minutes')
+        if self.amps is not None and self.idle_minutes is None:
+            raise ValueError("idle_minutes beside amps")
+        if self.cut and self.max_session_minutes is None and self.idle_minutes is None:
+            raise ValueError('max_session_minutes or idle_minutes beside "cut": true')
+        return self
+
+    def limits(self) -> Limits | None:
+        """Return the core's value for the limits of its sessions."""
+        if self.max_session_minutes is None and self.idle_minutes is None:
+            return None
+        return Limits(
+            self.max_session_minutes and self.max_session_minutes * 60,
+            self.idle_minutes and self.idle_minutes * 60,
+            self.amps or 0.0,
+            self.cut,
+        )
+
     def config(self, name: str) -> MachineConfig:
         """Return the core's value for this entry."""
         return MachineConfig(
@@ -154,7 +244,12 @@ class MachineEntry(Strict):
             always_enabled=self.always_enabled,
             alias=self.alias,
             second_relay=self.second_relay.relay() if self.second_relay else None,
+            slack_channel=self.slack_channel,
             offline=self.offline.offline() if self.offline else Offline(),
+            limits=self.limits(),
+            area=self.area,
+            description=self.description,
+            link=self.link,
             trainers_or=frozenset(self.trainers_or),
         )
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from mac_actors.settings import space
+from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
     Variable,
+    api_key,
+    base_url,
     flag,
+    mqtt_broker,
     readable_file,
     refused,
     seconds,
@@ -33,6 +39,12 @@ def _whose_silence(text: str) -> str:
 MACHINES_CONFIG = Variable("MACHINES_CONFIG", Path, "The file of the machines.", "machines.json")
 USERS_CONFIG = Variable(
     "USERS_CONFIG", Path, "The file of the users. ``mac-actors simulate`` takes fobs from it too.", "users.json"
+)
+SLACK_CONFIG = Variable(
+    "SLACK_CONFIG",
+    Path,
+    "The file that says what is posted in Slack when. It may be missing, unless you name another one than the default.",
+    "slack.json",
 )
 MACHINE_STATE_DIR = Variable(
     "MACHINE_STATE_DIR",
@@ -73,11 +85,30 @@ MAC_READER_TOKEN = Variable(
     secret,
     "The secret of the readers. While it is not set, reports are open. No spaces, plain ASCII.",
 )
+MAC_READER_API_KEY = Variable(
+    "MAC_READER_API_KEY",
+    api_key,
+    "The key of the native API (``api``, ``encryption``) of all readers whose firmware takes no pokes: an oops or a "
+    "lock-out of a machine that has power restarts its reader (:doc:`readers`). Not set: it stops with the next "
+    "report. Needs ``pip install 'mac-actors[esphome]'``.",
+)
+MAC_READER_API_KEYS = Variable(
+    "MAC_READER_API_KEYS",
+    readable_file,
+    "The same with a key for each reader: a JSON file, machine name → key. A machine that is not in it has that of "
+    "``MAC_READER_API_KEY``, or none.",
+)
 MAC_PUBLIC_NAMES = Variable(
     "MAC_PUBLIC_NAMES",
     flag,
     "``1``: everybody who can reach the server sees users' names. ``0``: only callers with the admins' token do.",
     "0",
+)
+MAC_BASE_URL = Variable(
+    "MAC_BASE_URL",
+    base_url,
+    "The address of the board as people reach it, for example ``https://machines.example.org``. The links that log "
+    "somebody in begin with it (:doc:`people`). Not set: there are none.",
 )
 MAC_TLS_CERT = Variable(
     "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
@@ -134,10 +165,29 @@ SLACK_API_URL = Variable(
     "SLACK_API_URL", web_api, "Optional: the base address of Slack's Web API, for proxies and for tests."
 )
 
-FILES = (MACHINES_CONFIG, USERS_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
+MAC_MQTT_URL = Variable(
+    "MAC_MQTT_URL",
+    mqtt_broker,
+    "``mqtt://HOST`` or ``mqtts://HOST``, where needed with user and port: ``mqtts://USER:PASSWORD@HOST:8883``. It "
+    "turns MQTT on (:doc:`mqtt`). A path, ``mqtt://HOST/woodshop``, is what topics begin with in place of "
+    "``mac-actors``.",
+)
+MAC_MQTT_PASSWORD_FILE = Variable(
+    "MAC_MQTT_PASSWORD_FILE", readable_file, "A file whose first line is the password at the broker, if not in the URL."
+)
+MAC_MQTT_COMMANDS = Variable(
+    "MAC_MQTT_COMMANDS",
+    flag,
+    "``1``: whoever may publish at the broker may oops, lock and clear machines. ``0``: nobody may, by MQTT.",
+    "0",
+)
+
+FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
-    *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN, MAC_PUBLIC_NAMES, MAC_TLS_CERT, MAC_TLS_KEY),
+    *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
+    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    *space.VARIABLES,
 )
 SLACK = (
     *(SLACK_APP_TOKEN, SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET, SLACK_CONTROL_CHANNEL_ID, SLACK_OOPS_CHANNEL_ID),
@@ -145,7 +195,9 @@ SLACK = (
 )
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
-VARIABLES = (*FILES, *SERVER, *SLACK)
+MQTT = (MAC_MQTT_URL, MAC_MQTT_PASSWORD_FILE, MAC_MQTT_COMMANDS)
+
+VARIABLES = (*FILES, *SERVER, *MQTT, *SLACK)
 
 
 def use_time_zone() -> None:
@@ -161,10 +213,14 @@ class Tokens:
 
     admin: str | None = MAC_ADMIN_TOKEN.setting
     reader: str | None = MAC_READER_TOKEN.setting
+    reader_api: str | None = MAC_READER_API_KEY.setting
 
     def __repr__(self) -> str:
         """Say which are set, not what they are."""
-        return f"Tokens(admin={'set' if self.admin else None}, reader={'set' if self.reader else None})"
+        return f"Tokens({', '.join(f'{one.name}={self._shown(one.name)}' for one in fields(self))})"
+
+    def _shown(self, name: str) -> str | None:
+        return "set" if getattr(self, name) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +240,19 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """What the connection to an MQTT broker needs. The URL, which may hold a password, is not part of its ``repr``."""
+
+    url: str = MAC_MQTT_URL.setting
+    password_file: Path | None = MAC_MQTT_PASSWORD_FILE.setting
+    commands: bool = MAC_MQTT_COMMANDS.setting
+
+    def __repr__(self) -> str:
+        """Show the broker alone."""
+        return f"MqttSettings({urlsplit(self.url).hostname}, commands={self.commands})"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the environment decides; the variables are in ``docs/configuration.rst``."""
 
@@ -191,10 +260,13 @@ class Settings:
     users_config: Path = USERS_CONFIG.setting
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
+    space: Space = field(default_factory=Space)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
+    reader_api_keys: Path | None = MAC_READER_API_KEYS.setting
     public_names: bool = MAC_PUBLIC_NAMES.setting
+    base_url: str | None = MAC_BASE_URL.setting
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting
@@ -203,6 +275,8 @@ class Settings:
     missing_readers: str = MAC_MISSING_READERS.setting
     retention_days: int | None = MAC_RETENTION_DAYS.setting
     slack: SlackSettings | None = None
+    slack_config: Path = SLACK_CONFIG.setting
+    mqtt: MqttSettings | None = None
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
@@ -211,7 +285,11 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`ConfigError` with a line for each bad variable: its name, its value, what is allowed.
     """
     reader = Reader(environ)
-    settings = Settings(**reader.read_fields(Settings), tokens=Tokens(**reader.read_fields(Tokens)))
+    settings = Settings(
+        **reader.read_fields(Settings),
+        tokens=Tokens(**reader.read_fields(Tokens)),
+        space=Space(**reader.read_fields(Space)),
+    )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
@@ -219,5 +297,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         for variable in SLACK[:-1]:
             reader.require(variable, "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)")
         settings = replace(settings, slack=SlackSettings(**reader.read_fields(SlackSettings)))
+    if MAC_MQTT_URL.given(environ):
+        settings = replace(settings, mqtt=MqttSettings(**reader.read_fields(MqttSettings)))
     reader.raise_problems()
     return settings

@@ -1,4 +1,4 @@
-"""machines.json, users.json and the webhooks: read, checked, and turned into the core's frozen values.
+"""machines.json, users.json, slack.json and the webhooks: read, checked, and turned into the core's frozen values.
 
 Every mistake of a file is reported at once, with the file, the path inside it and what is expected.
 """
@@ -17,13 +17,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
+from mac_actors.core.signing import read_secret
 from mac_actors.errors import ConfigError
 from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
-from mac_actors.settings.environment import Settings
+from mac_actors.settings.environment import SLACK_CONFIG, Settings
 from mac_actors.settings.problems import excerpt, printed, problem
+from mac_actors.settings.slack_file import read_slack
 from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
@@ -37,7 +40,14 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
         settings.webhooks if machines and settings.webhooks else {},
         enforce_expiration=settings.enforce_expiration,
         report_seconds=settings.report_seconds,
+        slack=next(iter(slack_files(settings)), {}) if machines else {},
     )
+
+
+def slack_files(settings: Settings) -> list[Path]:
+    """Return the file that says what is posted when, if there is one, or one was asked for."""
+    path = settings.slack_config
+    return [path] if str(path) != SLACK_CONFIG.default or path.exists() else []
 
 
 def parse(
@@ -45,16 +55,18 @@ def parse(
     users: Path | Sequence[Any],
     webhooks: Path | Mapping[str, Any] = MappingProxyType({}),
     *,
+    slack: Path | Mapping[str, Any] = MappingProxyType({}),
     enforce_expiration: bool = False,
     report_seconds: float = REPORT_SECONDS,
 ) -> Configuration:
-    """Check machines, users and webhooks, given as paths, as parsed JSON or as models.
+    """Check machines, users, webhooks and what is posted when, given as paths, as parsed JSON or as models.
 
     Raises :class:`ConfigError` with one line for each mistake: file, path in it, what is expected.
     """
     problems: list[str] = []
     machine_entries = _collect(_read_machines, machines, "machines", problems)
     user_entries = _collect(_read_users, users, "users", problems)
+    slack_entries = _collect(read_slack, slack, "slack", problems)
     webhook_entries = _collect(_read_webhooks, webhooks, "webhooks", problems)
     if problems:
         raise ConfigError(problems)
@@ -67,17 +79,18 @@ def parse(
         ),
         loaded_at=datetime.now(UTC),
         users_mtime=_mtime(users) if isinstance(users, Path) else None,
+        routing=slack_entries[""].routing(),
         webhooks={name: entry.config(name) for name, entry in webhook_entries.items()},
     )
 
 
 def _collect(
-    read: Callable[[object, list[str]], dict[Key, Entry]], source: object, label: str, problems: list[str]
-) -> dict[Key, Entry]:
+    read: Callable[[object, list[str]], dict[Key, Value]], source: object, label: str, problems: list[str]
+) -> dict[Key, Value]:
     """Read one file's entries; what is wrong goes to ``problems``, with the file's name before it."""
     found: list[str] = []
     try:
-        return read(_read_json(source) if isinstance(source, Path) else source, found)
+        return read(read_json(source) if isinstance(source, Path) else source, found)
     except ConfigError as error:
         found += error.problems
         return {}
@@ -117,6 +130,30 @@ def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
     return list(entries.values())
 
 
+def reader_keys_of(path: Path) -> dict[str, bytes]:
+    """Return the readers' keys in a file, by machine, as ``{"table-saw": "4f0c2d…"}`` has them.
+
+    Raises :class:`ConfigError` with one line for each mistake; none repeats a key.
+    """
+    problems: list[str] = []
+    keys = _collect(_read_keys, path, "keys", problems)
+    if problems:
+        raise ConfigError(problems)
+    return keys
+
+
+def _read_keys(data: object, problems: list[str]) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    if not isinstance(data, Mapping):
+        raise ConfigError(["expected an object of machines and their keys"])
+    for machine, text in data.items():
+        try:
+            keys[machine] = read_secret(str(text))
+        except ValueError as error:
+            problems.append(f"{machine}: {error}")
+    return keys
+
+
 def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         raise ConfigError([f"expected a list of users, not {excerpt(data)}"])
@@ -136,13 +173,14 @@ def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: li
     return entries
 
 
-def _read_json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Read a file of JSON. Raises :class:`ConfigError` with what is wrong, without the file's name."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         missing = (
-            "there is no such file; MACHINES_CONFIG, USERS_CONFIG and MAC_WEBHOOKS say where the files are "
-            f"(looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
+            "there is no such file; MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG and MAC_WEBHOOKS say where they are"
+            f" (looked in {path.absolute().parent}; 'mac-actors init DIRECTORY' writes first ones)"
         )
         raise ConfigError([missing]) from None
     except OSError as error:

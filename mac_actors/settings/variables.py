@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mac_actors.errors import ConfigError
 
@@ -56,6 +57,17 @@ def secret(text: str) -> str:
     """Take a secret, which goes into an HTTP header; an error does not show it."""
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError("has a space or a character that is not plain ASCII: allowed is neither")
+    return text
+
+
+def api_key(text: str) -> str:
+    """Take a key of ESPHome's native API; an error does not show it."""
+    try:
+        good = len(b64decode(text, validate=True)) == 32
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is no key of ESPHome's native API: allowed are 32 bytes in base64, as under api, encryption")
     return text
 
 
@@ -118,6 +130,27 @@ def server_address(text: str) -> str:
     if not good:
         raise refused(text, "an address like http://workshop.local:5000")
     return text
+
+
+def mqtt_broker(text: str) -> str:
+    """Take the address of an MQTT broker; an error does not show it, for a password may be in it."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"mqtt", "mqtts"} and parts.hostname and (parts.port is None or parts.port > 0)
+        good = good and not (parts.query or parts.fragment) and not {*unquote(parts.path)} & {"+", "#", "\0"}
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("is no broker's address: allowed is mqtt://HOST or mqtts://USER:PASSWORD@HOST:PORT")
+    return text
+
+
+def base_url(text: str) -> str:
+    """Take the address that paths of the server are put behind."""
+    address = server_address(text).rstrip("/")
+    if "?" in address or "#" in address:
+        raise refused(text, "an address like https://machines.example.org, without ? and #")
+    return address
 
 
 class Reader:

@@ -8,9 +8,12 @@ import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from mac_actors.core.signing import HEADER, sign
+from mac_actors.version import VERSION
 
 REPORT_SECONDS = 10.0
 """A reader reports this often, and at each event."""
@@ -19,6 +22,7 @@ TIMEOUT_SECONDS = 10.0
 """How long a reader waits for its answer."""
 
 KEYS = {"relay", "display", "oops_led", "status_led_rgb", "status_led_brightness", "second_relay"}
+SIGNED_KEYS = KEYS | {"always_on", "nonce"}
 
 
 @dataclass
@@ -50,10 +54,14 @@ class Tally:
 
 @dataclass
 class ReaderPlan:
-    """How the readers behave. ``pace`` divides all waits; ``fast``: no waits at all, heartbeats alone."""
+    """How the readers behave. ``pace`` divides all waits; ``fast``: no waits at all, heartbeats alone.
+
+    ``keys`` are the readers' own, by machine; who has one signs.
+    """
 
     fobs: Sequence[str] = ()
     token: str | None = None
+    keys: Mapping[str, bytes] = field(default_factory=dict)
     fast: bool = False
     pace: float = 1.0
     oops: bool = False
@@ -73,6 +81,8 @@ class SimulatedReader:
         self._tally = tally
         self._chance = chance
         self._card = ""
+        self._key = plan.keys.get(machine)
+        self._boot, self._count, self._nonce = chance.getrandbits(32), 0, ""
         self._booted = time.monotonic() - chance.uniform(60, 86_400)
         self._turn = asyncio.Lock()
 
@@ -94,54 +104,76 @@ class SimulatedReader:
                 await asyncio.sleep(REPORT_SECONDS * chance.uniform(0.95, 1.05) / plan.pace)
 
     async def report(self, oops: bool) -> None:
-        """Send one report and note how it went."""
+        """Send one report and note how it went; a second one at once if the first did not count."""
         async with self._turn:
-            body = json.dumps(
-                {
-                    "machine_name": self._machine,
-                    "oops": oops,
-                    "rfid_value": self._card.lstrip("0"),
-                    "uptime": round(time.monotonic() - self._booted, 3),
-                    "wifi_signal_db": -60 + self._chance.randint(-5, 5),
-                    "wifi_signal_percent": 80,
-                    "internal_temperature_c": 53.33,
-                    "amps": 4.2 if self._card else 0,
-                }
-            )
-            begun = time.perf_counter()
-            try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):  # wait_for() can swallow the cancellation at the end
-                    answer = await self._post(body.encode())
-            except TimeoutError:
-                self._tally.errors[f"no answer within {TIMEOUT_SECONDS:.0f} s"] += 1
-            except (OSError, EOFError, asyncio.IncompleteReadError) as error:
-                self._tally.errors[type(error).__name__] += 1
-                await asyncio.sleep(0.2)  # as a reader does, rather than hammering a server that is away
-            else:
-                self._check(answer, time.perf_counter() - begun)
+            if not await self._send(oops):
+                await self._send(oops)
 
-    def _check(self, answer: bytes, seconds: float) -> None:
+    async def _send(self, oops: bool) -> bool:
+        """Send a report; false: it did not count, because its nonce was an old one."""
+        body = json.dumps(self._fields(oops)).encode()
+        signature = sign(self._key, body) if self._key else None
+        begun = time.perf_counter()
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):  # wait_for() can swallow the cancellation at the end
+                answer = await self._post(body, signature)
+        except TimeoutError:
+            self._tally.errors[f"no answer within {TIMEOUT_SECONDS:.0f} s"] += 1
+        except (OSError, EOFError, asyncio.IncompleteReadError) as error:
+            self._tally.errors[type(error).__name__] += 1
+            await asyncio.sleep(0.2)  # as a reader does, rather than hammering a server that is away
+        else:
+            return self._check(answer, signature, time.perf_counter() - begun)
+        return True
+
+    def _fields(self, oops: bool) -> dict[str, object]:
+        fields = {
+            "machine_name": self._machine,
+            "oops": oops,
+            "rfid_value": self._card.lstrip("0"),
+            "uptime": round(time.monotonic() - self._booted, 3),
+            "wifi_signal_db": -60 + self._chance.randint(-5, 5),
+            "wifi_signal_percent": 80,
+            "internal_temperature_c": 53.33,
+            "amps": 4.2 if self._card else 0,
+        }
+        if self._key:
+            self._count += 1
+            fields |= {"firmware": f"mac-actors simulate {VERSION}", "boot": self._boot, "count": self._count}
+            fields |= {"nonce": self._nonce}
+        return fields
+
+    def _check(self, answer: bytes, signature: str | None, seconds: float) -> bool:
         head, _, body = answer.partition(b"\r\n\r\n")
         status = head.split(b" ", 2)[1:2]
         if status != [b"200"]:
             self._tally.errors[f"status {b''.join(status).decode(errors='replace')}"] += 1
-            return
+            return True
+        if self._key and signature:
+            right = f"{HEADER}: {sign(self._key, signature, body)}".lower()
+            if right not in head.decode(errors="replace").lower().split("\r\n"):
+                self._tally.errors["an answer that is not signed with the reader's key"] += 1
+                return True
         try:
-            complete = json.loads(body).keys() == KEYS
+            told = json.loads(body)
+            complete = told.keys() - {"applied"} == (SIGNED_KEYS if self._key else KEYS)
         except (ValueError, AttributeError):
             complete = False
-        if complete:
-            self._tally.latencies.append(seconds)
-        else:
+        if not complete:
             self._tally.errors["an answer that is not the readers' JSON"] += 1
+            return True
+        self._tally.latencies.append(seconds)
+        self._nonce = told.get("nonce", "")
+        return bool(told.get("applied", True))
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _post(self, body: bytes, signature: str | None) -> bytes:
         reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._tls or None)
         try:
             token = f"Authorization: Bearer {self._plan.token}\r\n" if self._plan.token else ""
+            signed = f"{HEADER}: {signature}\r\n" if signature else ""
             head = (
                 f"POST /api/machine/update HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
-                f"{token}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                f"{token}{signed}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             )
             writer.write(head.encode() + body)
             return await reader.read()

@@ -23,10 +23,13 @@ POST_CHARACTERS = 3500
 MISTAKE = "The server made a mistake; its log says which. Look at the status, then try again."
 
 HELP = """\
-status (or list) – all machines; status NAME – one in detail (these two work in any channel that I am in)
+status (or list) – all machines; status NAME – one in detail
+notify me NAME – a direct message to you, once, when it is free (this and status work in any channel that I am in)
 oops NAME – mark a machine as broken: its power goes off at once
 lock NAME – lock it out for maintenance: its power goes off at once
+lock NAME when free – the same once its session has ended; until then nobody is disturbed
 clear NAME – lift oops and lock-out
+lock all, clear all – the same for all machines, once somebody has confirmed it
 history NAME – what happened to it
 link @MEMBER ACCOUNT – say who a member of Slack is: account id, e-mail address or full name in users.json
 unlink @MEMBER – say that this is nobody in users.json
@@ -47,6 +50,7 @@ _NEITHER = "is neither oopsed nor locked out"
 _ALREADY = {
     Already.OOPSED: "is oopsed already",
     Already.LOCKED_OUT: "is locked out already",
+    Already.LOCK_PENDING: "is to be locked out already, once it is free",
     Already.NOT_OOPSED: "is not oopsed",
     Already.NOT_LOCKED_OUT: "is not locked out",
 }
@@ -113,7 +117,25 @@ def over_text(key: ThreadKey, cleared: Cleared | None) -> str:
 def elsewhere_text(verb: str = "") -> str:
     """Say that a command (if it was one) is not for this channel. Names no machine's state."""
     what = f"'{verb}' works" if verb else "Commands work"
-    return f"{what} in the admins' control channel alone. Here I answer to a mention with 'status' or 'status NAME'."
+    here = "'status', 'status NAME' or 'notify me NAME'"
+    return f"{what} in the admins' control channel alone. Here I answer to a mention with {here}."
+
+
+def notify_text(label: str, already: Iterable[Already], *, off: bool) -> str:
+    """Say whether somebody will be told when a machine is free."""
+    end = f" To be told no longer: notify me off {label}"
+    match [*already], off:
+        case [Already.FREE], _:
+            text = f"{label} is free now."
+        case [Already.WAITING], _:
+            text = f"You will be told when {label} is free: you have asked for that already.{end}"
+        case [Already.NOT_WAITING], _:
+            text = f"You have not asked to be told about {label}, or have been told."
+        case _, True:
+            text = f"You will not be told when {label} is free."
+        case _:
+            text = f"You will get a direct message, once, when {label} is free.{end}"
+    return escape(text)
 
 
 def history_text(label: str, outcomes: Sequence[Outcome]) -> str:
@@ -124,12 +146,12 @@ def history_text(label: str, outcomes: Sequence[Outcome]) -> str:
     return "\n".join((f"The last events of {escape(label)}, newest first:", *lines))
 
 
-def split(lines: Iterable[str]) -> list[str]:
-    """Put lines together to posts that Slack shows whole."""
+def split(lines: Iterable[str], longest: int = POST_CHARACTERS) -> list[str]:
+    """Put lines together to posts (or blocks) that Slack shows whole, of so many characters at the most."""
     posts: list[str] = []
     for line in lines:
-        if posts and len(posts[-1]) + 1 + len(line) <= POST_CHARACTERS:
+        if posts and len(posts[-1]) + 1 + len(line) <= longest:
             posts[-1] += "\n" + line
         else:
-            posts.append(line if len(line) <= POST_CHARACTERS else re.sub(r"&\w*$", "", line[:POST_CHARACTERS]))
+            posts.append(line if len(line) <= longest else re.sub(r"&\w*$", "", line[:longest]))
     return posts

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mac_actors.actors.replies import Answer
+from mac_actors.core.config import fold_name
 from mac_actors.core.inputs import COMMANDS, Lock, Oops
 from mac_actors.core.state import Source
 from mac_actors.core.transitions import Already
 from mac_actors.errors import ChatError, MacError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, notices, status
-from mac_actors.slack.commands import ParsedCommand, Target, resolve
+from mac_actors.slack.commands import ALL, ParsedCommand, Target, Verb, resolve
 from mac_actors.slack.people import SlackUser, SlackUsers
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,20 @@ class Changes:
         self._people = people
 
     def resolve(self, command: ParsedCommand) -> Target:
-        """Find the machine that is meant, and the reason. Raises :class:`UnknownMachine`."""
-        return resolve(command, self._fleet.find, lambda user: self._people.get(user).name)
+        """Find the machine that is meant (:data:`ALL` of them, for a lock or a clear), and the reason.
+
+        Raises :class:`UnknownMachine`.
+        """
+
+        def find(name: str) -> str:
+            try:
+                return self._fleet.find(name)
+            except UnknownMachine:
+                if command.verb in {Verb.LOCK, Verb.CLEAR} and fold_name(name) == "all":
+                    return ALL
+                raise
+
+        return resolve(command, find, lambda user: self._people.get(user).name)
 
     def make(
         self, command: str, target: Target, person: SlackUser, given: datetime | None, event_id: str | None = None
@@ -43,7 +57,10 @@ class Changes:
         if kind not in {Oops, Lock} and not person.active:
             raise ChatError(UNKNOWN_ASKER)
         now, reasons = datetime.now(UTC), (target.reason, target.public_reason)
-        return self._fleet.ask(target.name, kind(now, Source.SLACK, person.name, *reasons, given), event_id)
+        order = kind(now, Source.SLACK, person.name, *reasons, given)
+        if isinstance(order, Lock):
+            order = replace(order, when_free=target.when_free)
+        return self._fleet.ask(target.name, order, event_id)
 
     def remarks(self, name: str, answer: Answer) -> list[str]:
         """Return what is to be said beside the notice: that nothing was changed, or that the disk is slow."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -17,7 +18,10 @@ SCOPES = ("app_mentions:read", "channels:read", "chat:write", "groups:read", "us
 """What the bot token must be allowed to do; etc/slack-manifest.yaml asks for these and a few more."""
 
 OPTIONAL_SCOPES = {
+    "canvases:read": "a canvas whose answer was lost",
+    "canvases:write": "the live status",
     "commands": "/oops-clear",
+    "pins:write": "pinning the live status where it is a message",
     "users:read.email": "members that are linked by their e-mail addresses",
 }
 """What it may be allowed to do, and what there is not without it."""
@@ -50,8 +54,11 @@ class Check:
         return self.grade in (Grade.OK, Grade.NOTE)
 
 
-def check_all(settings: SlackSettings) -> Iterator[Check]:
-    """Look at tokens, scopes, both channels and Socket Mode, one after the other."""
+def check_all(settings: SlackSettings, own: Mapping[str, Sequence[str]] = MappingProxyType({})) -> Iterator[Check]:
+    """Look at tokens, scopes, channels and Socket Mode, one after the other.
+
+    ``own`` are the oops channels of some machines' own, with these machines.
+    """
     client = make_client(settings)
     try:
         me = client.auth_test()
@@ -60,7 +67,7 @@ def check_all(settings: SlackSettings) -> Iterator[Check]:
         return
     yield Check("SLACK_BOT_TOKEN", Grade.OK, f"the bot is {me.get('user')} in {me.get('team')}")
     yield _scopes(str({k.lower(): v for k, v in dict(me.headers or {}).items()}.get("x-oauth-scopes", "")))
-    for variable, channel in _channels(settings):
+    for variable, channel in _channels(settings, own):
         yield _check_channel(client, settings, variable, channel)
     try:
         client.apps_connections_open(app_token=settings.app_token)
@@ -70,18 +77,19 @@ def check_all(settings: SlackSettings) -> Iterator[Check]:
         yield Check("SLACK_APP_TOKEN", Grade.OK, "Socket Mode can be used")
 
 
-def check_channels(client: WebClient, settings: SlackSettings) -> Iterator[str]:
-    """Return what is wrong with the two channels, a line each."""
-    for variable, channel in _channels(settings):
+def check_channels(client: WebClient, settings: SlackSettings, own: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Return what is wrong with the channels, a line each."""
+    for variable, channel in _channels(settings, own):
         check = _check_channel(client, settings, variable, channel)
         if not check.ok:
             yield f"{variable} {channel}: {check.text}"
 
 
-def _channels(settings: SlackSettings) -> tuple[tuple[str, str], ...]:
+def _channels(settings: SlackSettings, own: Mapping[str, Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return (
         ("SLACK_CONTROL_CHANNEL_ID", settings.control_channel),
         ("SLACK_OOPS_CHANNEL_ID", settings.oops_channel),
+        *((f"slack_channel of {', '.join(labels[:5])}", channel) for channel, labels in own.items()),
     )
 
 
@@ -95,7 +103,7 @@ def _check_channel(client: WebClient, settings: SlackSettings, variable: str, ch
     if not info.get("is_member"):
         return Check(variable, Grade.WRONG, REMEDIES["not_in_channel"])
     there = f"the bot is in #{info.get('name', '?')} ({channel})"
-    if variable == "SLACK_OOPS_CHANNEL_ID":
+    if variable != "SLACK_CONTROL_CHANNEL_ID":
         if channel == settings.control_channel:
             same = "which is the control channel too: everything is posted twice, set another channel for everybody"
             return Check(variable, Grade.NOTE, f"{there}, {same}")

@@ -22,14 +22,21 @@ class Verb(StrEnum):
     LOCK = "lock"
     CLEAR = "clear"
     HISTORY = "history"
+    NOTIFY = "notify"
     LINK = "link"
     UNLINK = "unlink"
     HELP = "help"
 
 
+ANYWHERE = frozenset({Verb.STATUS, Verb.NOTIFY})
+"""What works outside the control channel too."""
+
 CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
+
+ALL = "*"
+"""Stands for all machines in a :class:`Target`: no machine is called so."""
 
 LONGEST_NAME, MOST_CUTS = 200, 8
 """Characters of a name in a command, and colons and dashes before a reason: what is beyond is not looked for."""
@@ -62,7 +69,11 @@ class Target:
     name: str
     reason: str | None = None
     public_reason: str | None = None
+    when_free: bool = False
+    """Whether a lock is to fall when the running session ends."""
 
+
+_WHEN_FREE = re.compile(r"(.*?)[\s,]+when\s+free[\s.!]*$", re.IGNORECASE)
 
 _QUOTES = "\"'“”„‟‘’‚‛«»"
 _AROUND = f"*_~`{_QUOTES}{INVISIBLE}"  # what people and their keyboards put around a command or a name
@@ -118,21 +129,24 @@ def resolve(command: ParsedCommand, find: Callable[[str], str], name_of: Callabl
     """Find the machine that a command names, and the reason after a colon, a dash or on further lines.
 
     The whole argument is tried as a name first, then what stands before each colon and dash from the last to the
-    first, so that a name with a colon in it works. ``find`` is the fleet's, and raises :class:`UnknownMachine`; so
-    does this, for what stands before the first. ``name_of`` says what the member with an id is called.
+    first, so that a name with a colon in it works; of a lock's, each also without "when free". ``find`` is the
+    fleet's, and raises :class:`UnknownMachine`; so does this, for what stands before the first. ``name_of`` says what
+    the member with an id is called.
     """
     argument = command.argument
     cuts = [match for match in _CUT.finditer(argument) if match["cut"]][:MOST_CUTS]
     for name, reason in [(argument, "")] + [(argument[: cut.start()], argument[cut.end() :]) for cut in reversed(cuts)]:
-        try:
-            machine = find_quoted(plain(name), find)
-        except UnknownMachine as error:
-            unknown = error
-        else:
-            marks = re.match(r"[*_~`]*", name.lstrip())
-            why = f"{_without_end(marks[0] if marks else '', reason.strip())}\n{command.more}"
-            said, public = (_reason(why, who) for who in (name_of, lambda _: MEMBER.full_name))
-            return Target(machine, said, public if public != said else None)
+        later = _WHEN_FREE.match(name) if command.verb is Verb.LOCK else None
+        for called in (name, later[1]) if later else (name,):
+            try:
+                machine = find_quoted(plain(called), find)
+            except UnknownMachine as error:
+                unknown = error
+            else:
+                marks = re.match(r"[*_~`]*", name.lstrip())
+                why = f"{_without_end(marks[0] if marks else '', reason.strip())}\n{command.more}"
+                said, public = (_reason(why, who) for who in (name_of, lambda _: MEMBER.full_name))
+                return Target(machine, said, public if public != said else None, called is not name)
     raise unknown
 
 
@@ -150,6 +164,21 @@ def find_quoted(text: str, find: Callable[[str], str]) -> str:
                 raise
             name = name[begins : len(name) - ends].strip()
     raise UnknownMachine("")
+
+
+def find_notified(argument: str, find: Callable[[str], str]) -> tuple[str, bool]:
+    """Find the machine that somebody wants to be told about, and whether they don't want that any more.
+
+    Raises :class:`UnknownMachine`.
+    """
+    typed = re.sub(r"^me\b\s*", "", plain(argument).strip(_AROUND + " "), flags=re.IGNORECASE)
+    off = re.match(r"off\b\s*(.*)", typed, re.IGNORECASE)
+    try:
+        return find_quoted(typed, find), False
+    except UnknownMachine:
+        if off is None:
+            raise
+        return find_quoted(off[1], find), True
 
 
 def _without_end(marks: str, text: str) -> str:

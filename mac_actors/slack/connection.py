@@ -10,11 +10,14 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.settings import SlackSettings
 from mac_actors.slack.checks import check_channels
 from mac_actors.slack.dispatcher import Dispatcher
 from mac_actors.slack.gateway import QUIET, SlackChat, make_client
+from mac_actors.slack.home.links import Links
 from mac_actors.slack.listeners import register
+from mac_actors.slack.live.status import LOOK_SECONDS, LiveStatus
 from mac_actors.slack.socket_mode import SocketMode
 from mac_actors.slack.workers import Workers
 
@@ -39,7 +42,9 @@ class SlackConnection:
         self.chat = SlackChat(self._client, settings)
         self._stopping = threading.Event()
         self._channels: list[str] = []
+        self._own: dict[str, list[str]] = {}
         self._fleet: MachineFleet | None = None
+        self._watches: list[Watch] = []
         self._sockets = SocketMode(self._client, settings.app_token, self._make_app)
         self.commands = Workers(LISTENERS, "slack-command")
         """The threads that carry commands out, and answer them."""
@@ -47,6 +52,7 @@ class SlackConnection:
     def start(self, fleet: MachineFleet) -> None:
         """Connect in the background, and go on trying until it works or :meth:`stop` is called."""
         self._fleet = fleet
+        self.chat.find_member = Links(fleet, self._client).to_be_told
         self._sockets.start()
         threading.Thread(target=self._check_again, name="slack-channels", daemon=True).start()
 
@@ -55,6 +61,8 @@ class SlackConnection:
         self._stopping.set()
         deadline = time.monotonic() + STOP_SECONDS
         self._sockets.stop()
+        for watch in self._watches:
+            watch.stop(0)  # a call of theirs that hangs keeps nobody
         self._sockets.workers.finish(STOP_SECONDS)
         self.commands.finish(deadline - time.monotonic())
         self._sockets.close()
@@ -74,15 +82,20 @@ class SlackConnection:
 
     def _check_again(self) -> None:
         while not self._stopping.wait(CHECK_SECONDS):
-            if self._channels:
-                self._channels = list(check_channels(self._client, self._settings))
+            if self._channels or (self._fleet and self._fleet.configuration.slack_channels != self._own):
+                self._channels = self._look_at_channels()
+
+    def _look_at_channels(self) -> list[str]:
+        assert self._fleet is not None
+        self._own = self._fleet.configuration.slack_channels
+        return list(check_channels(self._client, self._settings, self._own))
 
     def _make_app(self) -> App:
         """Look whether tokens and channels are right, and set up what listens; raises what the clients raise."""
         assert self._fleet is not None
         settings = self._settings
         self._client.auth_test()
-        self._channels = list(check_channels(self._client, settings))
+        self._channels = self._look_at_channels()
         for problem in self._channels:
             log.error("Slack: %s", problem)
         app = App(
@@ -95,4 +108,9 @@ class SlackConnection:
         dispatcher = Dispatcher(self._fleet, self._client, settings, self._stopping)
         register(app, dispatcher)
         self.commands.submit(dispatcher.people.learn, settings.control_channel)
+        live = LiveStatus(self._fleet, self._client, settings.oops_channel)
+        self._watches = [
+            Watch("slack-live", Chore("write the live status", live.step, LOOK_SECONDS)),
+            Watch("slack-homes", Chore("publish App Homes", dispatcher.homes.step)),
+        ]
         return app

@@ -14,8 +14,22 @@ from mac_actors.errors import ChatError, StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings import SlackSettings
 from mac_actors.slack import answers, notices, status
+from mac_actors.slack.bulk import Bulk
 from mac_actors.slack.changes import UNKNOWN_ASKER, Changes
-from mac_actors.slack.commands import CHANGING, ParsedCommand, Verb, find_quoted, moment, parse, plain
+from mac_actors.slack.commands import (
+    ALL,
+    ANYWHERE,
+    CHANGING,
+    ParsedCommand,
+    Target,
+    Verb,
+    find_notified,
+    find_quoted,
+    moment,
+    parse,
+    plain,
+)
+from mac_actors.slack.home.homes import Homes
 from mac_actors.slack.home.links import Links, find_users, parse_link
 from mac_actors.slack.interactions import Interactions
 from mac_actors.slack.once import Once
@@ -48,8 +62,10 @@ class Dispatcher:
         self._once = Once(fleet)
         self._changes = Changes(fleet, self.people)
         self.links = Links(fleet, client)
+        self.homes = Homes(fleet, client, self.links)
         self.replies = Replies(client, self._control, stopping)
         self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
+        self.bulk = Bulk(fleet, client, self._control, self.people, self._changes, self.replies, self._once)
 
     def mention(self, event_id: str, event: dict[str, Any], bot_user: str | None) -> None:
         """Carry out what somebody who mentioned the bot wants; the same event only once."""
@@ -61,7 +77,7 @@ class Dispatcher:
         if not user or not channel or not self._once.begin(event_id):
             return
         command = parse(str(event.get("text", "")), bot_user)
-        if channel != self._control and command.verb is not Verb.STATUS:
+        if channel != self._control and command.verb not in ANYWHERE:
             if command.addressed:
                 word = command.unknown or command.verb.value
                 self.replies.whisper(channel, user, answers.elsewhere_text(notices.escape(word)), thread)
@@ -69,17 +85,26 @@ class Dispatcher:
                 self._once.remember(told)
                 self.replies.whisper(channel, user, answers.elsewhere_text(), thread)
             return
+        if command.verb is Verb.NOTIFY:
+            self.replies.whisper(channel, user, self._notify(command.argument, user, event_id), thread)
+            return
         person = self.people.get(user) if command.verb in CHANGING else SlackUser(user)
         if person.active is False:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
         texts = self._carry_out(command, person, channel, event_id, moment(event.get("ts")))
-        self.replies.post(texts, channel, thread)
+        if isinstance(texts, Target):
+            self.bulk.ask(command.verb, texts, person, thread)
+        else:
+            self.replies.post(texts, channel, thread)
 
     def _carry_out(
         self, command: ParsedCommand, person: SlackUser, channel: str, event_id: str, given: datetime | None
-    ) -> list[str]:
-        """Do it, and return the posts that answer it (none where the notice itself is the answer)."""
+    ) -> list[str] | Target:
+        """Do it, and return the posts that answer it (none where the notice itself is the answer).
+
+        What concerns all machines is only returned.
+        """
         remembered = False
         try:
             match command.verb:
@@ -93,6 +118,8 @@ class Dispatcher:
                     return [answers.help_text(command.unknown)]
                 case verb:
                     target = self._changes.resolve(command)
+                    if target.name == ALL:
+                        return target
                     answer = self._changes.make(verb, target, person, given, event_id)
                     remembered = True  # with what it did, or by the machine that was so already
                     return self._changes.remarks(target.name, answer)
@@ -101,6 +128,16 @@ class Dispatcher:
         finally:
             if not remembered:
                 self._once.remember(event_id)
+
+    def _notify(self, argument: str, user: str, event_id: str) -> str:
+        try:
+            name, off = find_notified(argument, self._fleet.find)
+            answer = self._fleet.tell_when_free(name, user, off=off)
+            return answers.notify_text(self._fleet.snapshot(name).display_name, answer.already, off=off)
+        except Exception as error:
+            return self._changes.failure(error)
+        finally:
+            self._once.remember(event_id)
 
     def _status(self, argument: str, *, names: bool) -> list[str]:
         now = datetime.now(UTC)

@@ -14,11 +14,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import one_line
 from mac_actors.errors import ChatError
 from mac_actors.settings import SlackSettings
-from mac_actors.slack.notices import escape, notice_blocks, notice_text, pressed_blocks, shorten
+from mac_actors.slack.notices import escape, notice_blocks, notice_text, shorten, standing_blocks
 from mac_actors.storage.records import Waiting
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ REMEDIES = {
     "channel_is_archived": _ARCHIVED,
     "missing_scope": "the app lacks a scope: add those of etc/slack-manifest.yaml, and install the app again",
     "restricted_action": "the workspace does not let the app post there: an owner of the workspace can allow it",
+    "messages_tab_disabled": "direct messages of the app are off: switch on the Messages Tab in the app's settings, "
+    "below App Home",
     "restricted_action_read_only_channel": "only some may post in the channel: "
     "let the app, in the channel's posting permissions, or set another channel",
     "restricted_action_thread_only_channel": "the channel takes nothing but replies: "
@@ -87,7 +89,13 @@ _NO_THREAD = frozenset(
 _TOO_MUCH = frozenset({"msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text", "msg_blocks_too_long"})
 _AS_IT_IS = _TOO_MUCH | {"message_not_found", "edit_window_closed", "cant_update_message"}
 
-PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
+PLAIN: dict[str, Any] = {
+    "mrkdwn": False,
+    "parse": "none",
+    "link_names": False,
+    "unfurl_links": False,
+    "unfurl_media": False,
+}
 """How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
@@ -108,9 +116,9 @@ def explain(error: Exception) -> ChatError:
         return ChatError("Slack asks to wait (rate limit)", _retry_after(error.response))
     code = error_code(error)
     if code in REMEDIES:
-        return ChatError(f"{code}: {REMEDIES[code]}", LASTING_RETRY_SECONDS)
+        return ChatError(f"{code}: {REMEDIES[code]}", LASTING_RETRY_SECONDS, lasting=True)
     if code:
-        return ChatError(f"Slack answered {code}")
+        return ChatError(f"Slack answered {code}", lasting=code not in _PASSING)
     return ChatError(f"Slack answered with status {getattr(error.response, 'status_code', 'unknown')}")
 
 
@@ -143,6 +151,11 @@ def _retry_after(response: Any) -> float:
         return LASTING_RETRY_SECONDS
 
 
+def _not_yet(account_id: str) -> str | None:
+    del account_id
+    raise ChatError("it is not known yet who is who in Slack: the server is starting", 1.0)
+
+
 class SlackChat:
     """The notifier's way to Slack."""
 
@@ -151,62 +164,67 @@ class SlackChat:
     def __init__(self, client: WebClient, settings: SlackSettings) -> None:
         self._client = client
         self._ids = {Channel.CONTROL: settings.control_channel, Channel.OOPS: settings.oops_channel}
+        self.find_member: Callable[[str], str | None] = _not_yet
+        """Says which Slack user an account is, if they want to be told why they were refused."""
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> str | None:
         """Post notices; what begins or ends something in a thread goes to the channel, too. Returns the post's ``ts``.
 
-        Raises :class:`ChatError`.
+        Raises :class:`ChatError`, or :class:`StorageError` where it must be looked up who somebody is.
         """
+        to = self._id(channel)
+        if to is None:
+            return None  # nobody who wants to be told
         text = notice_text(notices, datetime.now(UTC))
         blocks = notice_blocks(channel, notices, text)
         try:
             try:
                 broadcast = any(notice.opens or notice.closes for notice in notices)
                 in_thread = {"thread_ts": thread, "reply_broadcast": broadcast} if thread else {}
-                return self._post(channel, text, blocks=blocks, **in_thread)
+                return self._post(to, text, blocks=blocks, **in_thread)
             except SlackApiError as error:
                 # A notice that Slack can't take as it is must not hold up all others.
                 if thread and error_code(error) in _NO_THREAD:
-                    return self._post(channel, text, blocks=blocks)
+                    return self._post(to, text, blocks=blocks)
                 if error_code(error) not in _TOO_MUCH:
                     raise
                 log.warning("Slack answered %s to a notice; it is posted without thread and blocks", error_code(error))
-                return self._post(channel, shorten(text))
+                return self._post(to, shorten(text))
         except (SlackApiError, OSError, ValueError) as error:
             raise explain(error) from error
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
-        """Say in a notice's post how the matter ended, in the place of its buttons. Raises :class:`ChatError`."""
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
+        """Show in a notice's post how its matter stands; its buttons go when it is over. Raises :class:`ChatError`.
+
+        ``text`` is that of the notice: what Slack gives back is not what was posted.
+        """
+        text = escape(one_line(text))
         try:
-            update_notice(self._client, self._ids[channel], post, text, end)
+            self._client.chat_update(
+                channel=str(self._id(channel)),
+                ts=post,
+                text=shorten("\n".join((text, *map(escape, shown.lines)))),
+                blocks=standing_blocks(channel, text, key, shown),
+                parse="none",
+                link_names=False,
+            )
         except (SlackApiError, OSError, ValueError) as error:
             if error_code(error) not in _AS_IT_IS:
                 raise explain(error) from error
-            log.info("Slack answered %s: a notice stays as it is, though its matter is over", error_code(error))
+            log.info("Slack answered %s: a notice stays as it is, though there is news", error_code(error))
 
-    def _post(self, channel: Channel, text: str, **arguments: Any) -> str | None:
+    def _id(self, address: str) -> str | None:
+        """Return the id that Slack has for an address; ``None``: it is nobody's."""
+        channel, rest = channel_of(address)
+        if channel is Channel.DIRECT and rest.startswith("@"):
+            return self.find_member(rest[1:])
+        return rest or self._ids[channel]
+
+    def _post(self, to: str, text: str, **arguments: Any) -> str | None:
         call: Callable[..., SlackResponse] = self._client.chat_postMessage
-        response = call(channel=self._ids[channel], text=text, **PLAIN, **arguments)
+        response = call(channel=to, text=text, **PLAIN, **arguments)
         posted: str | None = response.get("ts")
         return posted
-
-
-def update_notice(
-    client: WebClient, channel: str, post: str, text: str, done: str, key: ThreadKey | None = None
-) -> SlackResponse:
-    """Have a notice's post say what was done, and leave of its buttons *Clear* for ``key``, if any.
-
-    ``text`` is that of the notice: what Slack gives back is not what was posted. Raises what the SDK raises.
-    """
-    text, done = escape(one_line(text)), one_line(done)
-    return client.chat_update(
-        channel=channel,
-        ts=post,
-        text=shorten(f"{text}\n{escape(done)}"),
-        blocks=pressed_blocks(text, done, key),
-        parse="none",
-        link_names=False,
-    )
 
 
 def call_quietly(

@@ -1,20 +1,23 @@
-"""``/oops-clear``, its modal, and the buttons of notices."""
+"""``/oops-clear``, the buttons of notices, and the modals of both."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from slack_sdk import WebClient
 
-from mac_actors.core.notices import Channel, ThreadKey, text_in
+from mac_actors.core.inputs import AddDetails
+from mac_actors.core.notices import ThreadKey
+from mac_actors.core.state import Source
 from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.slack import answers, status
+from mac_actors.slack import answers, details, status
 from mac_actors.slack.changes import Changes
 from mac_actors.slack.commands import ParsedCommand, Target, Verb, moment
-from mac_actors.slack.gateway import call_quietly, update_notice
+from mac_actors.slack.gateway import call_quietly
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.slack.replies import Replies
 from mac_actors.storage.records import Record
@@ -54,7 +57,7 @@ class Interactions:
             command = ParsedCommand(Verb.CLEAR, argument)
             self._act(user, lambda person: self._clear(self._changes.resolve(command), person, now))
             return
-        flagged = [machine for machine in self._fleet.snapshots() if machine.oops or machine.lock]
+        flagged = [machine for machine in self._fleet.snapshots() if machine.clearable]
         if not flagged:
             self._replies.respond(body, "No machine is oopsed or locked out.")
             return
@@ -88,26 +91,61 @@ class Interactions:
             return
 
         def press(person: SlackUser) -> list[str]:
-            machine = self._fleet.snapshot(key.machine)
-            flag = machine.oops if key.flag == "oops" else machine.lock
-            if flag is None or flag.since != key.since:
+            if not self._is_on(key):
                 return [self._over(key)]
             answer = self._changes.make(command, Target(key.machine), person, given)
             if not answer.outcomes and command != Verb.LOCK and Already.SET_SINCE not in answer.already:
                 return [self._over(key)]  # somebody was quicker
-            if answer.outcomes and command == Verb.LOCK:  # that it was cleared its notice says by itself
-                self._show_locked(body, key, person)
             return self._changes.remarks(key.machine, answer)
 
-        self._act(user, press, (body.get("message") or {}).get("thread_ts"))
+        self._act(user, press, thread=(body.get("message") or {}).get("thread_ts"))
+
+    def details_button(self, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Ask what is wrong, for the oops or lock of a notice, if it is not over; everybody may."""
+        key = ThreadKey.parse(str(action.get("value", "")))
+        if key is None:
+            return
+        try:
+            machine = self._fleet.snapshot(key.machine)
+            remark = "" if self._is_on(key) else self._over(key)
+        except Exception as error:
+            remark = self._changes.failure(error)
+        if remark:
+            self._replies.respond(body, remark)
+            return
+        where = {"channel": body["channel"]["id"], "thread": body["message"].get("thread_ts"), "key": str(key)}
+        view = details.modal(machine, json.dumps(where))
+        if not call_quietly(self._client.views_open, trigger_id=body.get("trigger_id"), view=view):
+            self._replies.respond(body, "The form could not be opened. Press the button again.")
+
+    def details_view(self, body: dict[str, Any]) -> None:
+        """Add what was written in the form to the oops or lock that it was opened for, unless that is over."""
+        where = json.loads(body["view"]["private_metadata"])
+        key = ThreadKey.parse(where["key"])
+        assert key is not None
+        text, severity = details.written(body["view"])
+
+        def add(person: SlackUser) -> list[str]:
+            given = AddDetails(datetime.now(UTC), Source.SLACK, person.name, text, severity=severity, about=key.since)
+            answer = self._fleet.ask(key.machine, given)
+            return self._changes.remarks(key.machine, answer) if answer.outcomes else [self._over(key)]
+
+        self._act(str(body["user"]["id"]), add, where["channel"], where["thread"])
+
+    def _is_on(self, key: ThreadKey) -> bool:
+        machine = self._fleet.snapshot(key.machine)
+        flag = machine.oops if key.flag == "oops" else machine.lock
+        return flag is not None and flag.since == key.since
 
     def _over(self, key: ThreadKey) -> str:
         """Say that an oops or lock is over, and who lifted it, which may be on its way to the disk."""
         self._fleet.journal.record(Record()).wait(BARRIER_SECONDS)
         return answers.over_text(key, self._fleet.store.story(key)[1])
 
-    def _act(self, user: str, act: Callable[[SlackUser], list[str]], thread: str | None = None) -> None:
-        """Do something for a user of the control channel."""
+    def _act(
+        self, user: str, act: Callable[[SlackUser], list[str]], channel: str | None = None, thread: str | None = None
+    ) -> None:
+        """Do something for a user of a channel, the control channel unless it is another."""
         person = self._people.get(user)
         if person.active is False:
             return
@@ -116,17 +154,4 @@ class Interactions:
         except Exception as error:
             remarks = [self._changes.failure(error)]
         for remark in remarks:
-            self._replies.whisper(self._control, user, remark, thread)
-
-    def _show_locked(self, body: dict[str, Any], key: ThreadKey, person: SlackUser) -> None:
-        begun, _ = self._fleet.store.story(key)
-        if begun:
-            call_quietly(
-                update_notice,
-                client=self._client,
-                channel=self._control,
-                post=body["message"]["ts"],
-                text=text_in(Channel.CONTROL, begun),
-                done=f"Locked out by {person.name}.",
-                key=key,
-            )
+            self._replies.whisper(channel or self._control, user, remark, thread)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from slack_bolt import App
 
-from mac_actors.slack import notices
+from mac_actors.slack import details, notices
 from mac_actors.slack.dispatcher import Dispatcher
+from mac_actors.slack.home.view import SWITCHES
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,16 @@ def register(app: App, dispatcher: Dispatcher) -> None:
     def on_message() -> None:
         """Nothing: only mentions are commands. (An app may be subscribed to more than it needs.)"""
 
+    @app.event("app_home_opened")
+    def on_home_opened(event: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            dispatcher.homes.opened(str(event["user"]))
+
+    @app.action(SWITCHES)
+    def on_switch(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
+        ack()
+        dispatcher.homes.switched(str(body["user"]["id"]), action)
+
     @app.command("/oops-clear")
     def on_oops_clear(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
@@ -35,6 +47,14 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         ack()
         dispatcher.interactions.clear_view(body)
 
+    @app.view(notices.DETAILS_VIEW)
+    def on_details_view(ack: Callable[..., None], body: dict[str, Any]) -> None:
+        if errors := details.mistakes(body["view"]):
+            ack(response_action="errors", errors=errors)
+            return
+        ack()
+        dispatcher.interactions.details_view(body)
+
     @app.error
     def on_error(error: Exception, body: dict[str, Any]) -> None:
         """Whatever the listeners here let through: said to whoever asked."""
@@ -42,11 +62,14 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         dispatcher.replies.apologize(body)
 
     for command, (_, action) in notices.LABELS.items():
-        _register_button(app, dispatcher, action, command)
+        own = dispatcher.interactions.details_button if command == "details" else None
+        _register_button(app, action, own or partial(dispatcher.interactions.button, command))
+    for action in (notices.ALL_ACTION, notices.CANCEL_ACTION):
+        _register_button(app, action, dispatcher.bulk.press)
 
 
-def _register_button(app: App, dispatcher: Dispatcher, action: str, command: str) -> None:
+def _register_button(app: App, action: str, press: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
     @app.action(action)
     def on_press(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
         ack()
-        dispatcher.interactions.button(command, body, action)
+        press(body, action)

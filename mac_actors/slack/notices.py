@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -19,11 +19,21 @@ LONGEST = 4000
 
 CLEAR_VIEW = "mac_clear_modal"
 
-LABELS = {"clear": ("Clear", "mac_clear"), "lock": ("Lock out", "mac_lock"), "unlock": ("Unlock", "mac_unlock")}
+DETAILS_VIEW = "mac_details_modal"
+
+LABELS = {
+    "clear": ("Clear", "mac_clear"),
+    "lock": ("Lock out", "mac_lock"),
+    "unlock": ("Unlock", "mac_unlock"),
+    "details": ("Add details", "mac_details"),
+}
 """What the button for a command is called, and the id of its action."""
 
-BUTTONS = {"oops": ("clear", "lock"), "lock": ("clear", "unlock")}
-"""The commands of the buttons of an oops and of a lock."""
+ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
+"""The ids of the buttons by which something is done to all machines, or not."""
+
+BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details")}
+"""The commands of the buttons of an oops and of a lock, in the control channel."""
 
 
 def escape(text: str) -> str:
@@ -41,12 +51,10 @@ def _line(notice: Waiting, now: datetime) -> str:
     return f"[{local_time(notice.at)}] {text}" if now - notice.at > LATE else text
 
 
-def notice_blocks(channel: Channel, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops or lock in the control channel: text and buttons; ``None`` for all else."""
-    opens = notices[0].opens if len(notices) == 1 else None
-    if channel is not Channel.CONTROL or opens is None:
-        return None
-    return [section(text), buttons(opens, *BUTTONS[opens.flag])]
+def notice_blocks(channel: str, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
+    """Return the blocks of an oops or lock that has a post of its own, or of a reminder: text and buttons."""
+    key = (notices[0].opens or notices[0].asks) if len(notices) == 1 else None
+    return standing_blocks(channel, text, key, Standing()) if key else None
 
 
 def section(text: str) -> dict[str, Any]:
@@ -66,19 +74,29 @@ def unescape(text: str) -> str:
 
 def buttons(key: ThreadKey, *commands: str) -> dict[str, Any]:
     """Return buttons for an oops or lock; ``key`` is its thread's, so that an old notice acts on nothing newer."""
-    return {"type": "actions", "elements": [_button(*LABELS[command], str(key)) for command in commands]}
+    return {"type": "actions", "elements": [button(*LABELS[command], str(key)) for command in commands]}
 
 
-def _button(label: str, action: str, value: str) -> dict[str, Any]:
+def button(label: str, action: str, value: str) -> dict[str, Any]:
+    """Return one button. Slack takes no empty value."""
     return {
         "type": "button",
         "action_id": action,
-        "value": value,
+        "value": value or action,
         "text": {"type": "plain_text", "text": label, "emoji": False},
     }
 
 
-def pressed_blocks(text: str, done: str, key: ThreadKey | None) -> list[dict[str, Any]]:
-    """Return the blocks of a notice whose button was pressed: what was done by whom, and what is left to press."""
-    note = {"type": "context", "elements": [{"type": "plain_text", "text": done[:2000], "emoji": False}]}
-    return [section(text), note, *([buttons(key, "clear")] if key else [])]
+def standing_blocks(channel: str, text: str, key: ThreadKey, shown: Standing) -> list[dict[str, Any]]:
+    """Return the blocks of a notice that shows how its matter stands, and has what is left to press."""
+    lines = "\n".join(shown.lines)[:2000]
+    note = {"type": "context", "elements": [{"type": "plain_text", "text": lines, "emoji": False}]}
+    left = [] if shown.over else [buttons(key, *_commands(channel, key, locked=shown.locked))]
+    return [section(text), *([note] if lines else []), *left]
+
+
+def _commands(channel: str, key: ThreadKey, *, locked: bool = False) -> tuple[str, ...]:
+    """Return what can be pressed; in the oops channel by everybody."""
+    if channel_of(channel)[0] is Channel.OOPS:
+        return ("details",)
+    return tuple(command for command in BUTTONS[key.flag] if not (locked and command == "lock"))

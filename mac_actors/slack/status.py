@@ -10,8 +10,8 @@ from typing import Any
 from mac_actors.core.config import Configuration
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, Session, SessionKind
-from mac_actors.core.text import count, duration
-from mac_actors.core.wording import origin
+from mac_actors.core.text import count, duration, reader_text
+from mac_actors.core.wording import details_text, origin
 from mac_actors.slack.answers import split
 from mac_actors.slack.notices import CLEAR_VIEW, escape, unescape
 
@@ -39,7 +39,7 @@ _FLAGGED, _SILENT, _USED, _IDLE = range(4)
 
 def _ranked_line(machine: Snapshot, now: datetime) -> tuple[int, str]:
     """Return the line of a machine, and its rank among those of the others."""
-    contact = _contact(machine, now) + _refused(machine)
+    contact = _pending(machine, now) + _contact(machine, now) + _refused(machine)
     if machine.oops or machine.lock:
         return _FLAGGED, _flagged_line(machine, now) + contact
     if machine.last_checkin and not machine.online:
@@ -78,8 +78,9 @@ def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
         "current": f"{telemetry.amps:g} A" if telemetry.amps else None,
     }
     known = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+    reader = reader_text(telemetry.firmware, telemetry.poke, machine.obeyed_after, keyed=machine.keyed)
     seen = f"last report {_ago(machine.last_checkin, now)} ago" if machine.last_checkin else "never seen"
-    lines.append("reader: " + ", ".join(filter(None, (seen, known))))
+    lines.append("reader: " + ", ".join(filter(None, (seen, known, escape(reader or "")))))
     return lines
 
 
@@ -91,7 +92,8 @@ def status_line(machine: Snapshot, now: datetime) -> str:
         line = _used_line(machine, machine.session, now)
     else:
         line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
-    return line + (", OFFLINE" if machine.last_checkin and not machine.online else "") + _refused(machine)
+    offline = ", OFFLINE" if machine.last_checkin and not machine.online else ""
+    return line + _pending(machine, now) + offline + _refused(machine)
 
 
 def _flagged_line(machine: Snapshot, now: datetime) -> str:
@@ -99,7 +101,13 @@ def _flagged_line(machine: Snapshot, now: datetime) -> str:
         f"{word}{_flag(flag, now)}" for word, flag in (("OOPSED", machine.oops), ("LOCKED OUT", machine.lock)) if flag
     ]
     override = ", running by override" if machine.session else ""
+    if machine.details:
+        flags.append(escape(details_text(machine.details, names=True)))
     return f"{_label(machine)}: {'; '.join(flags)}{override}"
+
+
+def _pending(machine: Snapshot, now: datetime) -> str:
+    return f"; TO BE LOCKED OUT once it is free{_flag(machine.lock_pending, now)}" if machine.lock_pending else ""
 
 
 def _flag(flag: Flag, now: datetime) -> str:

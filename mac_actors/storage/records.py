@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mac_actors.core.notices import Channel, Notice, ThreadKey
+from mac_actors.core.notices import Notice, ThreadKey
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.signing import Key, ReaderKeys, read_secret
 from mac_actors.core.state import MachineState
@@ -19,7 +19,7 @@ class Thread(NamedTuple):
     """A post that tells of an oops or a lock. It is ``unsettled`` until it says how that ended, if it is to."""
 
     key: ThreadKey
-    channel: Channel
+    channel: str
     post: str
     unsettled: bool
     root: str | None = None
@@ -51,7 +51,8 @@ class Record:
     it; ``notices`` belong to no outcome; ``sent`` are ids of outbox rows that the chat has taken, and
     ``threads`` where it put those that begin one. ``seen`` is the chat event that
     asked for all this, with its time. ``links`` are Slack users and their accounts; before, those with the
-    ids in ``unlinked`` are forgotten.
+    ids in ``unlinked`` are forgotten. ``wait`` and ``told`` are Slack users who from now on, or no longer, wait for a
+    machine to be free: machine, id, since when.
 
     Where names are removed: ``rewrites`` are lines of the journal as they are to be (id, account id, data),
     ``reworded`` texts of the outbox by id, ``notes`` what tasks write down (name, value). ``scrub`` has the small
@@ -70,6 +71,8 @@ class Record:
     seen: tuple[str, datetime] | None = None
     links: tuple[SlackLink, ...] = ()
     unlinked: tuple[str, ...] = ()
+    wait: tuple[tuple[str, str, datetime], ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
     rewrites: tuple[tuple[int, str | None, str], ...] = ()
     reworded: tuple[tuple[int, str], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
@@ -116,6 +119,25 @@ class Waiting(Notice):
 
     id: int
     at: datetime
+
+
+def read_waiting(row: Any) -> Waiting:
+    """Decode a row of the outbox."""
+    return Waiting(
+        row.channel,
+        row.text,
+        ThreadKey.parse(row.opens or ""),
+        _thread_keys(row.closes),
+        _thread_keys(row.within),
+        ThreadKey.parse(row.asks or ""),
+        None if row.due is None else datetime.fromisoformat(row.due),
+        id=row.id,
+        at=datetime.fromisoformat(row.at),
+    )
+
+
+def _thread_keys(written: str | None) -> tuple[ThreadKey, ...]:
+    return tuple(key for line in (written or "").splitlines() if (key := ThreadKey.parse(line)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,12 @@ from mac_actors.core.outcomes import (
     FORGOTTEN,
     TYPES,
     CardSeen,
+    DetailsAdded,
+    LockPending,
     LockSet,
     OopsSet,
     Outcome,
+    PendingCleared,
     SessionRefused,
     SessionStarted,
     UserChanged,
@@ -60,7 +63,12 @@ _ACCOUNTS = text(
 )
 _COMMANDS = tuple(
     text(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
-    for condition in (IS_OF_FLAGS, is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))))
+    for condition in (
+        IS_OF_FLAGS,
+        is_any_of(LockPending, PendingCleared),
+        is_any_of(DetailsAdded),
+        is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))),
+    )
 )
 """What people did: one query for each index."""
 _UNKNOWN = text(
@@ -171,7 +179,7 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands_of(store: Store, redaction: Redaction) -> list[int]:
-    """Return the lines of what they did (oops, lock, clear, changes of users), or that name them in a reason."""
+    """Return the lines of what they did (to machines, details, changes of users), or that name them in a reason."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
     with store.reading("look for commands in the journal") as connection:
         rows = [row for query in _COMMANDS for row in connection.execute(query)]
@@ -186,7 +194,7 @@ def commands_by(store: Store, name: str) -> bool:
         str(part.get("by") or "").casefold() == name
         for _, data in rows
         for document in (json.loads(data),)
-        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock")))
+        for part in (document, *(document.get(word) or {} for word in ("flag", "oops", "lock", "pending", "details")))
     )
 
 
@@ -242,7 +250,13 @@ def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
     for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
         state = read_state(data)
         if isinstance(state, MachineState):
-            parts = {"oops": state.oops, "lock": state.lock, "session": state.session}
+            parts = {
+                "oops": state.oops,
+                "lock": state.lock,
+                "lock_pending": state.lock_pending,
+                "details": state.details,
+                "session": state.session,
+            }
             found |= {(name, word, part.since) for word, part in parts.items() if part is not None}
     return found
 
@@ -253,6 +267,10 @@ def _key(outcome: Outcome) -> tuple[str, str, datetime] | None:
             return machine, "oops", flag.since
         case LockSet(machine=machine, flag=flag):
             return machine, "lock", flag.since
+        case LockPending(machine=machine, flag=flag):
+            return machine, "lock_pending", flag.since
+        case DetailsAdded(machine=machine, details=details):
+            return machine, "details", details.since
         case SessionStarted(machine=machine, at=at):
             return machine, "session", at
         case _:

@@ -63,11 +63,22 @@ outbox = Table(
     Column("closes", Text),
     Column("journal_id", Integer),
     Column("within", Text),
+    Column("asks", Text),
+    Column("due", Text),
     Index("outbox_channel", "channel", "id"),
 )
 """Notices that the chat has not taken yet, and events that webhooks have not: then ``journal_id`` says which. A row is
-deleted when it was taken. ``closes`` and ``within``: a key a line.
+deleted when it was taken. ``closes`` and ``within``: a key a line. ``due``: it is held until then.
 """
+
+waiting_member = Table(
+    "waiting_member",
+    metadata,
+    Column("machine", Text, primary_key=True),
+    Column("slack_id", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+)
+"""Slack users who want to be told when a machine is free."""
 
 thread = Table(
     "thread",

@@ -6,11 +6,11 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, func, select, text
+from sqlalchemy import Connection, Engine, Select, Table, case, func, or_, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
@@ -24,7 +24,18 @@ from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_stor
 from mac_actors.storage.files import remove_leftovers
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.migrations import migrate
-from mac_actors.storage.records import Due, Entry, Page, Record, Thread, Unreadable, Waiting, read_keys, read_state
+from mac_actors.storage.records import (
+    Due,
+    Entry,
+    Page,
+    Record,
+    Thread,
+    Unreadable,
+    Waiting,
+    read_keys,
+    read_state,
+    read_waiting,
+)
 from mac_actors.storage.schema import (
     IS_OF_FLAGS,
     addition,
@@ -118,12 +129,20 @@ class Store:
         with self.reading("read the machines' states") as connection:
             return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
 
-    def load_additions(self, account_id: str | None = None) -> list[Addition]:
-        """Return the additions that are in force, or all that there ever were of one account, in their order."""
+    def load_additions(self, account_id: str | None = None, *, everything: bool = False) -> list[Addition]:
+        """Return the additions that are in force, or all that there ever were (of one account), in their order."""
         query = select(addition).order_by(addition.c.id)
-        query = query.where(addition.c.counts if account_id is None else addition.c.account_id == account_id)
+        if account_id is not None:
+            query = query.where(addition.c.account_id == account_id)
+        elif not everything:
+            query = query.where(addition.c.counts)
         with self.reading("read the additions to the users") as connection:
             return [codec.load_addition(*row) for row in connection.execute(query)]
+
+    def rows(self, table: Table) -> list[dict[str, Any]]:
+        """Return all rows of a small table."""
+        with self.reading(f"read the table {table.name}") as connection:
+            return [dict(row._mapping) for row in connection.execute(select(table))]
 
     def last_addition(self) -> int:
         """Return the number of the last addition; 0: there is none."""
@@ -164,23 +183,12 @@ class Store:
         entries = tuple(entry for row in rows[:limit] if (entry := _entry(row.id, row.kind, row.data)))
         return Page(entries, rows[limit - 1].id if len(rows) > limit else None)
 
-    def waiting(self, channel: Channel, after: int = 0, limit: int = 100) -> list[Waiting]:
-        """Return the oldest notices that the channel has not taken, with ids above ``after``."""
-        query = select(outbox).where(outbox.c.channel == channel.value, outbox.c.id > after)
+    def waiting(self, channel: str, after: int = 0, limit: int = 100) -> list[Waiting]:
+        """Return the oldest notices that the channel has not taken and that are not held, with ids above ``after``."""
+        query = select(outbox).where(outbox.c.channel == channel, outbox.c.id > after, outbox.c.due.is_(None))
         with self.reading("read the outbox") as connection:
             rows = connection.execute(query.order_by(outbox.c.id).limit(limit)).all()
-        return [
-            Waiting(
-                row.channel,
-                row.text,
-                ThreadKey.parse(row.opens or ""),
-                _thread_keys(row.closes),
-                _thread_keys(row.within),
-                id=row.id,
-                at=datetime.fromisoformat(row.at),
-            )
-            for row in rows
-        ]
+        return [read_waiting(row) for row in rows]
 
     def due(self, channel: str, after: int, without: Collection[str], limit: int = 50) -> list[Due]:
         """Return the oldest events that wait for a webhook, with ids above ``after``, ``without`` some machines'."""
@@ -202,16 +210,16 @@ class Store:
         with self.reading("read the outbox") as connection:
             return tuple(connection.scalars(query))
 
-    def thread(self, key: ThreadKey, channel: Channel) -> Thread | None:
+    def thread(self, key: ThreadKey, channel: str) -> Thread | None:
         """Return the post that began this thread in this channel, if it is known."""
-        query = select(thread).where(thread.c.key == str(key), thread.c.channel == channel.value)
+        query = select(thread).where(thread.c.key == str(key), thread.c.channel == channel)
         with self.reading("read a thread") as connection:
             row = connection.execute(query).first()
         return None if row is None else Thread(key, channel, row.post, bool(row.unsettled), row.root)
 
-    def unsettled(self, channel: Channel) -> list[ThreadKey]:
+    def unsettled(self, channel: str) -> list[ThreadKey]:
         """Return the threads of a channel whose posts do not say yet how their matter ended."""
-        query = select(thread.c.key).where(thread.c.channel == channel.value, thread.c.unsettled)
+        query = select(thread.c.key).where(thread.c.channel == channel, thread.c.unsettled)
         with self.reading("read the threads") as connection:
             return [key for written in connection.scalars(query) if (key := ThreadKey.parse(written))]
 
@@ -243,11 +251,19 @@ class Store:
         return sum(count for count, _ in waiting), min((since for _, since in waiting), default=None)
 
     def waiting_by_channel(self) -> dict[str, tuple[int, datetime]]:
-        """Return, for each channel with notices in the outbox, how many there are and since when the oldest waits."""
-        query = select(outbox.c.channel, func.count(), func.min(outbox.c.at)).group_by(outbox.c.channel)
+        """Return, for each channel with notices in the outbox, how many there are and since when the oldest waits.
+
+        All direct messages are together. What is held does not wait yet.
+        """
+        now = codec.timestamp(datetime.now(UTC))
+        oldest = func.min(func.coalesce(outbox.c.due, outbox.c.at))
+        address = case(
+            (outbox.c.channel.startswith(f"{Channel.DIRECT}:"), Channel.DIRECT.value), else_=outbox.c.channel
+        )
+        query = select(address, func.count(), oldest).where(or_(outbox.c.due.is_(None), outbox.c.due <= now))
         with self.reading("read the outbox") as connection:
-            rows = connection.execute(query).all()
-        return {channel: (count, datetime.fromisoformat(oldest)) for channel, count, oldest in rows}
+            rows = connection.execute(query.group_by(address)).all()
+        return {channel: (count, datetime.fromisoformat(since)) for channel, count, since in rows}
 
     def last_line(self) -> int:
         """Return the number of the journal's last line; 0: it has none."""
@@ -296,10 +312,6 @@ class Store:
         alone = self._alone or contextlib.nullcontext()
         with as_storage_error(what), alone, self._engine.connect() as connection:
             yield connection
-
-
-def _thread_keys(written: str | None) -> tuple[ThreadKey, ...]:
-    return tuple(key for line in (written or "").splitlines() if (key := ThreadKey.parse(line)))
 
 
 def _entry(number: int, kind: str, data: str) -> Entry | None:

@@ -36,6 +36,7 @@ from mac_actors.storage.schema import (
     seen_event,
     slack_user,
     thread,
+    waiting_member,
 )
 
 SEEN_FOR = timedelta(hours=2)
@@ -95,6 +96,12 @@ class _Statements:
             *slack_user.columns.keys(),
         )
         self.drop_link = made(delete(slack_user).where(slack_user.c.id == bindparam("slack_id")))
+        self.put_waiting = made(upsert(waiting_member).on_conflict_do_nothing(), *waiting_member.columns.keys())
+        self.drop_waiting = made(
+            delete(waiting_member).where(
+                waiting_member.c.machine == bindparam("of"), waiting_member.c.slack_id == bindparam("whose")
+            )
+        )
         self.put_seen = made(upsert(seen_event).on_conflict_do_nothing(), *seen_event.columns.keys())
         self.forget_seen = made(delete(seen_event).where(seen_event.c.at < bindparam("before")))
         self.put_note = made(
@@ -209,6 +216,9 @@ class Writer:
             do.put_state.run(cursor, [{"name": n, "state": s} for n, s in states.items()])
             do.put_journal.run(cursor, rows)
             do.put_outbox.run(cursor, posts)
+            waits = [(m, i, codec.timestamp(at)) for r in records for m, i, at in r.wait]
+            do.put_waiting.run(cursor, [{"machine": m, "slack_id": i, "at": at} for m, i, at in waits])
+            do.drop_waiting.run(cursor, [{"of": m, "whose": i} for r in records for m, i in r.told])
             do.drop_sent.run(cursor, [{"sent_id": i} for r in records for i in r.sent])
             do.put_thread.run(
                 cursor,
@@ -296,4 +306,6 @@ def _post(at: str, notice: Notice, journal_id: int | None = None) -> dict[str, A
         "closes": "\n".join(map(str, notice.closes)) or None,
         "journal_id": journal_id,
         "within": "\n".join(map(str, notice.within)) or None,
+        "asks": None if notice.asks is None else str(notice.asks),
+        "due": None if notice.due is None else codec.timestamp(notice.due),
     }

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from mac_actors.core.config import MachineConfig
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.people.logins import Role, Session, csrf_of
 from mac_actors.settings import Tokens
 from mac_actors.web.errors import RequestRefused
-from mac_actors.web.logins import READING_TRIES_IN_ALL, READING_TRIES_PER_ADDRESS, Login, Logins, Tries
+from mac_actors.web.tries import READING_TRIES_IN_ALL, READING_TRIES_PER_ADDRESS, Tries
 
 COOKIE = "mac_admin"
 """Holds the key of a login, never the token."""
@@ -20,16 +23,29 @@ COOKIE = "mac_admin"
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP")
 
 
+CSRF = "HTTP_MAC_CSRF"
+"""The header in which a page's script sends the secret of its forms, with calls that change something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls what is not for everybody. ``name`` is theirs for certain; ``None``: whoever has the admins' token.
+    """Who calls what is not for everybody: an admin, or a trainer, whose ``account_id`` and machines these are.
 
-    A trainer is no ``admin``; ``account_id`` is theirs.
+    ``name`` is theirs for certain; where it is ``None`` they have the admins' token, and ``by`` is what they say.
     """
 
     name: str | None = None
-    admin: bool = True
+    by: str | None = None
     account_id: str | None = None
+    machines: tuple[MachineConfig, ...] = ()
+
+    @property
+    def admin(self) -> bool:
+        """Whether they are no trainer."""
+        return self.account_id is None
+
+
+ANYBODY_WITH_THE_TOKEN = Caller()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,7 @@ class Viewer:
     """Who looks at a page.
 
     ``login`` is ``in``, ``local`` (an admin without login: no token is set), ``out`` or ``off`` (no token is set, and
-    the viewer is elsewhere). ``names``: members' names may be shown.
+    the viewer is elsewhere). ``names``: members' names may be shown. ``caller``: who may change users.
     """
 
     admin: bool = False
@@ -47,33 +63,69 @@ class Viewer:
     csrf: str = ""
     lapsed: bool = False
     """The browser has a login that the server does not know (any more)."""
+    caller: Caller | None = None
+
+    @property
+    def trainer(self) -> bool:
+        """Whether they may train others at some machine, and are no admin."""
+        return self.caller is not None and not self.caller.admin
 
 
 class Access:
-    """The rules, for one set of tokens."""
+    """The rules, for one set of tokens; who has a token or a session of their own is known to the ``fleet``."""
 
-    def __init__(self, tokens: Tokens, *, public_names: bool = False) -> None:
+    def __init__(self, tokens: Tokens, fleet: MachineFleet | None = None, *, public_names: bool = False) -> None:
         self._admin = tokens.admin
         self._reader = tokens.reader
+        self._fleet = fleet
         self._public_names = public_names
         self._local_csrf = secrets.token_urlsafe(32)
-        self.logins = Logins()
         self._tries = Tries()
         self._reading_tries = Tries(per_address=READING_TRIES_PER_ADDRESS, in_all=READING_TRIES_IN_ALL)
 
     def check_admin(self, environ: dict[str, Any]) -> Caller:
         """Let an admin pass, and return who it is; raises :class:`RequestRefused` (401 or 403) with what to do."""
-        if self._admin is None:
+        caller = self._bearer(environ)
+        if caller is None and self._admin is None:
             if not _from_loopback(environ):
                 raise RequestRefused(
                     403,
                     "admin calls are accepted from this computer alone while MAC_ADMIN_TOKEN is not set: "
-                    "set it on the server and send it as 'Authorization: Bearer TOKEN'",
+                    "set it on the server and send it as 'Authorization: Bearer TOKEN', or send a personal token",
                 )
-        elif not _bears(environ, self._admin):
-            raise RequestRefused(401, "admin calls need the header 'Authorization: Bearer TOKEN' with MAC_ADMIN_TOKEN")
-        _check_origin(environ, local_only=self._admin is None)
-        return Caller()
+            _check_origin(environ, local_only=True)
+            return ANYBODY_WITH_THE_TOKEN
+        if caller is None:
+            raise RequestRefused(
+                401,
+                "admin calls need the header 'Authorization: Bearer TOKEN' with MAC_ADMIN_TOKEN or a personal token",
+            )
+        _check_origin(environ, local_only=False)
+        return caller
+
+    def check_people(self, environ: dict[str, Any]) -> Caller:
+        """Let an admin or a trainer pass, by token or by a session of the board; as :meth:`check_admin`.
+
+        A page's script that changes something sends the secret of its forms along.
+        """
+        key = cookies(environ).get(COOKIE)
+        if key is None or environ.get("HTTP_AUTHORIZATION"):
+            return self.check_admin(environ)
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return self.check_people_form(environ, environ.get(CSRF, "")).caller or ANYBODY_WITH_THE_TOKEN
+        caller = self.viewer(environ).caller
+        if caller is None:
+            raise _logged_out()
+        _check_origin(environ, local_only=False)
+        return caller
+
+    def _bearer(self, environ: dict[str, Any]) -> Caller | None:
+        """Return the admin whose token came along."""
+        if self._admin is not None and _bears(environ, self._admin):
+            return ANYBODY_WITH_THE_TOKEN
+        scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        name = self._fleet.logins.admin(token.strip()) if self._fleet and scheme.lower() == "bearer" else None
+        return Caller(name) if name else None
 
     def reader_may_report(self, environ: dict[str, Any]) -> bool:
         """Whether a report may come in: always, unless a reader token is set and another or none was sent."""
@@ -86,15 +138,15 @@ class Access:
         """
         if self._admin is None or environ.get("HTTP_AUTHORIZATION", "")[:7].lower() != "bearer ":
             return True
-        right = _bears(environ, self._admin) or (self._reader is not None and _bears(environ, self._reader))
+        right = self.is_admin(environ) or (self._reader is not None and _bears(environ, self._reader))
         seconds = self._reading_tries.wait(environ.get("REMOTE_ADDR", ""), right)
         if seconds is not None:
             raise TooMany(math.ceil(seconds))
         return right
 
     def is_admin(self, environ: dict[str, Any]) -> bool:
-        """Whether the admins' token came along."""
-        return self._admin is not None and _bears(environ, self._admin)
+        """Whether a token of an admin came along."""
+        return self._bearer(environ) is not None
 
     def shows_names(self, environ: dict[str, Any]) -> bool:
         """Whether members' names are shown to this caller."""
@@ -104,49 +156,102 @@ class Access:
 
     def viewer(self, environ: dict[str, Any]) -> Viewer:
         """Return who looks at a page."""
-        if self._admin is None:
-            if _from_loopback(environ) and _is_loopback(_host(environ)):
-                return Viewer(admin=True, names=self._public_names, login="local", csrf=self._local_csrf)
-            return Viewer(names=self._public_names, login="off")
         key = cookies(environ).get(COOKIE)
-        if login := key and self.logins.find(key):
-            return Viewer(admin=True, names=True, login="in", by=login.by, csrf=login.csrf)
-        names = self._public_names or _bears(environ, self._admin)
-        return Viewer(names=names, lapsed=key is not None)
+        if self._fleet and key and (session := self._fleet.logins.find(key)):
+            return self._logged_in(session, csrf_of(key))
+        if self._admin is None and _from_loopback(environ) and _is_loopback(_host(environ)):
+            local = ANYBODY_WITH_THE_TOKEN
+            return Viewer(admin=True, names=self._public_names, login="local", csrf=self._local_csrf, caller=local)
+        names = self._public_names or self.is_admin(environ)
+        return Viewer(names=names, login="out" if self._has_tokens() else "off", lapsed=key is not None)
+
+    def _logged_in(self, session: Session, csrf: str) -> Viewer:
+        if session.role is not Role.TRAINER:
+            named = session.role is Role.ADMIN
+            caller = Caller(session.name if named else None, session.name)
+            return Viewer(admin=True, names=True, login="in", by=session.name, csrf=csrf, caller=caller)
+        machines = self._fleet.users.trained_by(session.account_id) if self._fleet else []
+        trainer = Caller(session.name, session.name, session.account_id, tuple(machines)) if machines else None
+        return Viewer(names=self._public_names, login="in", by=session.name, csrf=csrf, caller=trainer)
+
+    def _has_tokens(self) -> bool:
+        return self._admin is not None or (self._fleet is not None and bool(self._fleet.logins.admins))
 
     def on_the_wall(self) -> Viewer:
         """Return the viewer of a wall display, which shows what everybody may see, whoever set it up."""
         return Viewer(names=self._public_names)
 
-    def log_in(self, environ: dict[str, Any], token: str, by: str | None) -> Login:
-        """Log in with the admin token; raises :class:`RequestRefused`: 401 for a wrong one, 429 after too many."""
+    def log_in(self, environ: dict[str, Any], token: str, by: str | None) -> str:
+        """Log in with the admin token, or with a personal one, whose name counts then; returns the session's key.
+
+        Raises :class:`RequestRefused`: 401 for a wrong one, 429 after too many.
+        """
         _check_origin(environ, local_only=False)
-        right = self._admin is not None and hmac.compare_digest(token.encode(), self._admin.encode())
+        shared = self._admin is not None and hmac.compare_digest(token.encode(), self._admin.encode())
+        name = self._fleet.logins.admin(token) if self._fleet else None
+        self._limit_tries(environ, shared or name is not None)
+        if self._fleet is None or not (shared or name):
+            raise RequestRefused(
+                401,
+                "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server, or a personal token",
+            )
+        return self._fleet.logins.open(*((Role.ADMIN, name) if name else (Role.TOKEN, by)))[0]
+
+    def follow_link(self, environ: dict[str, Any], link: str) -> tuple[str, Session]:
+        """Log in by a link; returns the session's key, and the session. Raises :class:`RequestRefused` (403, 429)."""
+        found = self._fleet.logins.follow(link) if self._fleet else None
+        self._limit_tries(environ, found is not None)
+        if found is None:
+            raise RequestRefused(
+                403, "this link was used already, or is older than two minutes: ask for a new one with /mac login"
+            )
+        return found
+
+    def _limit_tries(self, environ: dict[str, Any], right: bool) -> None:
+        """Count a try; raises :class:`TooMany`."""
         seconds = self._tries.wait(environ.get("REMOTE_ADDR", ""), right)
         if seconds is not None:
             raise TooMany(math.ceil(seconds))
-        if not right:
-            raise RequestRefused(401, "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server")
-        return self.logins.open(by)
 
     def log_out(self, environ: dict[str, Any], csrf: str) -> None:
-        """End the login of this browser if one of our forms asks for it; raises :class:`RequestRefused` if not."""
+        """End the session of this browser if one of our forms asks for it; raises :class:`RequestRefused` if not."""
         _check_origin(environ, local_only=False)
         if self.viewer(environ).login == "in":
-            self.check_form(environ, csrf)
-            self.logins.close(cookies(environ)[COOKIE])
+            self._check_csrf(self.viewer(environ), csrf)
+            session = self._fleet.logins.find(cookies(environ)[COOKIE]) if self._fleet else None
+            if self._fleet and session:
+                self._fleet.logins.end(session.id)
+
+    def check_origin(self, environ: dict[str, Any]) -> None:
+        """Refuse a form that another site's page sent; raises :class:`RequestRefused` (403)."""
+        _check_origin(environ, local_only=False)
 
     def check_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
         """Let an admin's command pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
+        viewer = self.check_people_form(environ, csrf)
+        if not viewer.admin:
+            raise RequestRefused(403, "this is for admins alone")
+        return viewer
+
+    def check_people_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
+        """Let an admin's or a trainer's change of a user pass; as :meth:`check_form`."""
         viewer = self.viewer(environ)
         if viewer.login == "off":
             raise RequestRefused(403, "nobody can log in while MAC_ADMIN_TOKEN is not set on the server")
-        if not viewer.admin:
-            raise RequestRefused(401, "you are not logged in (any more): log in as an admin, then try again")
+        if viewer.caller is None:
+            raise _logged_out()
         _check_origin(environ, local_only=viewer.login == "local")
+        self._check_csrf(viewer, csrf)
+        return viewer
+
+    @staticmethod
+    def _check_csrf(viewer: Viewer, csrf: str) -> None:
         if not hmac.compare_digest(csrf.encode(), viewer.csrf.encode()):
             raise RequestRefused(403, "this form is out of date: load the page again, then try again")
-        return viewer
+
+
+def _logged_out() -> RequestRefused:
+    return RequestRefused(401, "you are not logged in (any more): log in, then try again")
 
 
 class TooMany(RequestRefused):

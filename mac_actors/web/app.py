@@ -10,15 +10,31 @@ import bottle
 
 from mac_actors.errors import UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.settings.space import Space
 from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access, TooMany
-from mac_actors.web.api import admin, erasure, events, health, machines, openapi, reader_keys, readers, usage, users
+from mac_actors.web.api import (
+    admin,
+    erasure,
+    events,
+    health,
+    logins,
+    machines,
+    openapi,
+    reader_keys,
+    readers,
+    spaceapi,
+    usage,
+    users,
+)
+from mac_actors.web.cors import Cors
 from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, docs, history, login
+from mac_actors.web.pages import assets, board, docs, embed, history, home_screen, labels, login, report, shop
 from mac_actors.web.pages.html import error_page
+from mac_actors.web.pages.notes import Notes
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +42,17 @@ log = logging.getLogger(__name__)
 class Application(bottle.Bottle):
     """Bottle, with errors that are JSON, or a page where a person looks; ``refusals`` counts them by status."""
 
-    def __init__(self, fleet: MachineFleet, access: Access) -> None:
+    def __init__(self, fleet: MachineFleet, access: Access, space: Space) -> None:
         super().__init__()
+        self.space = space
         self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self._access = access
+        self._fleet = fleet
         self.install(Errors(self.answer_error))
         self.install(_WrongTokens(access, self.refusals))
         self.install(Limiter())
+        self.install(Cors(space.embed_origins or ()))
 
     def answer_error(self, status: int, message: str, error: Exception | None = None) -> bottle.HTTPResponse:
         """Return the answer that says what is wrong; ``error`` is what was raised."""
@@ -59,7 +78,9 @@ class Application(bottle.Bottle):
             return error_body(message), {"Content-Type": "application/json"}
         viewer = self._access.viewer(environ)
         if isinstance(error, UnknownMachine):  # its suggestions become links
-            return error_page(status, str(UnknownMachine(error.name)), viewer, error.suggestions)
+            machines, named = self._fleet.configuration.machines, map(self._fleet.find, error.suggestions)
+            nearest = [(name, machines[name].display_name) for name in named]
+            return error_page(status, str(UnknownMachine(error.name)), viewer, nearest)
         return error_page(status, message, viewer)
 
 
@@ -96,17 +117,20 @@ def create_app(
     access: Access,
     load: admin.Load,
     notes: Callable[[], dict[str, str]] = dict,
+    space: Space | None = None,
 ) -> Application:
     """Put the application together.
 
     ``load`` reads the configuration files anew (for the reloads); ``notes`` returns what ``/readyz``
-    mentions without being unready for it.
+    mentions without being unready for it. ``space`` is what the space calls itself and shows to others.
     """
-    app = Application(fleet, access)
+    space = space or Space()
+    app = Application(fleet, access, space)
     readers.routes(app, fleet, access, app.metrics.observe_report)
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
     users.routes(app, fleet, access)
+    logins.routes(app, fleet, access)
     reader_keys.routes(app, fleet, access)
     health.routes(app, fleet, notes)
     events.routes(app, fleet, access)
@@ -115,9 +139,16 @@ def create_app(
     usage.routes(app, fleet, access, past)
     metrics.routes(app, app.metrics)
     openapi.routes(app)
-    board.routes(app, fleet, access)
-    history.routes(app, fleet, access, past)
+    live, said = board.live_board(fleet), Notes()
+    board.routes(app, fleet, access, live, said)
+    history.routes(app, fleet, access, past, live, said)
+    shop.routes(app, fleet, access, past)
+    report.routes(app, fleet, access, said)
     login.routes(app, access, app.refusals.add)
-    docs.routes(app)
+    docs.routes(app, access)
     assets.routes(app)
+    home_screen.routes(app, space)
+    labels.routes(app, fleet, access)
+    embed.routes(app, fleet, live, access, space)
+    spaceapi.routes(app, fleet, space)
     return app

@@ -13,6 +13,7 @@ import bottle
 from mac_actors.errors import (
     ConfigError,
     MachineUnavailable,
+    NotAllowed,
     ReloadRefused,
     StorageError,
     UnknownAuthorization,
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownMachine, 404),
     (UnknownUser, 404),
+    (NotAllowed, 403),
     (ReloadRefused, 409),
     (UserRefused, 409),
     (ConfigError, 422),

@@ -121,6 +121,8 @@ def _describe(error: Any) -> str:
     kind = error["type"]
     if kind == "value_error":
         text = "expected " + str(error["ctx"]["error"])
+    elif kind == "literal_error":
+        text = f"expected {error['ctx']['expected']}"
     elif kind == "string_too_long":
         text = f"expected at most {error['ctx']['max_length']} characters"
     else:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.notifier import (
     ChannelNotifier,
-    Notifier,
 )
-from mac_actors.core.notices import Channel, Notice, ThreadKey
+from mac_actors.actors.notifiers import Notifier
+from mac_actors.core.notices import Channel, Notice, Standing, ThreadKey
 from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store
 from tests.fakes import PATIENCE, wait_until
@@ -24,11 +24,11 @@ class FakeChat:
 
     def __init__(self, seconds_per_post: float = 0.0) -> None:
         self.seconds_per_post = seconds_per_post
-        self.posts: list[tuple[Channel, tuple[str, ...], str | None]] = []
+        self.posts: list[tuple[str, tuple[str, ...], str | None]] = []
         self.tries = 0
-        self.errors: dict[Channel, list[Exception]] = {CONTROL: [], OOPS: []}
+        self.errors: dict[str, list[Exception]] = {channel: [] for channel in Channel}
         """Raised first, one a try."""
-        self.refusing: dict[Channel, Exception] = {}
+        self.refusing: dict[str, Exception] = {}
         """Raised until it is taken away."""
         self.open = threading.Event()
         """Closed: whoever posts hangs."""
@@ -37,7 +37,7 @@ class FakeChat:
         self.before: Callable[[Sequence[Waiting]], None] = lambda notices: None
         self._changed = threading.Condition()
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> str | None:
         """Take notices, or refuse."""
         self.entered.set()
         assert self.open.wait(PATIENCE)
@@ -53,7 +53,7 @@ class FakeChat:
             self.posts.append((channel, tuple(notice.text for notice in notices), thread))
             return f"{channel} post {len(self.posts)}"
 
-    def settle(self, channel: Channel, post: str, text: str, end: str) -> None:
+    def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Keep nothing: posts stay as they were taken."""
 
     def texts(self, channel: Channel = CONTROL) -> list[str]:

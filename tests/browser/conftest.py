@@ -173,15 +173,15 @@ def page(new_page: NewPage) -> Page:
     return new_page()
 
 
-def start_shop(directory: Path, **variables: str) -> ServerProcess:
-    """Start a server of the sample shop; its readers have not reported yet.
+def start_shop(directory: Path, machines_of_shop: dict[str, Any] = MACHINES, **variables: str) -> ServerProcess:
+    """Start a server of the sample shop, or of these machines; its readers have not reported yet.
 
     One that is to be started again on its port needs a given ``port``: while its old connections are not forgotten,
     one that the system has chosen can't be had again.
     """
     directory.mkdir(exist_ok=True)
     machines, users = directory / "machines.json", directory / "users.json"
-    machines.write_text(json.dumps(MACHINES), encoding="utf-8")
+    machines.write_text(json.dumps(machines_of_shop), encoding="utf-8")
     users.write_text(json.dumps(USERS), encoding="utf-8")
     return ServerProcess(
         directory,

@@ -61,8 +61,10 @@ def test_lock_and_clear_with_the_keyboard_alone(page: Page, shop: ServerProcess)
     state(page, "laser", "locked")
     expect(dialog).to_be_hidden()
     expect(tile(page, "laser")).to_contain_text("new <i>lens</i>")
-    expect(tile(page, "laser")).to_contain_text("by Frøya, from HTTP")
-    expect(page.locator("#said")).to_contain_text("Laser Cutter is locked out for maintenance, by Frøya, from HTTP")
+    expect(tile(page, "laser")).to_contain_text("by Frøya, from the board")
+    expect(page.locator("#said")).to_contain_text(
+        "Laser Cutter is locked out for maintenance, by Frøya, from the board"
+    )
     expect(page.get_by_role("button", name="Oops Laser Cutter")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Clear Laser Cutter")).to_be_focused()

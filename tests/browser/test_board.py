@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from mac_actors.core.text import search_key
 from tests.browser.conftest import ANN, MACHINES, MARKUP, OLGA, TOKEN, NewPage, admin, log_in, start_shop
+from tests.core.test_text import SEARCHED
 from tests.e2e.processes import ServerProcess, free_port
 
 
@@ -67,7 +71,7 @@ def test_script_in_a_reason_and_markup_in_an_alias_are_shown_as_text(page: Page,
     page.reload()
     expect(tile(page, "mill").locator(".why")).to_have_text(reason)
     expect(page.locator("#tiles img, #tiles script, #tiles b")).to_have_count(0)
-    assert page.title() == "Machines"
+    assert page.title() == "(1 oopsed) Machines"
 
 
 def test_a_server_that_was_killed_is_said_to_be_lost_and_found_again_alone(page: Page, tmp_path: Path) -> None:
@@ -118,6 +122,25 @@ def test_search_and_filter_outlive_an_update_and_are_in_the_address(page: Page, 
     page.get_by_role("link", name="Show all").click()
     expect(page.locator("#tiles > li:visible")).to_have_count(len(MACHINES))
     expect(page).to_have_url(f"{shop.url}/")
+
+
+def test_the_script_folds_what_is_searched_as_the_server_does(
+    page: Page, own_shop: ServerProcess, tmp_path: Path
+) -> None:
+    aliases = {f"m{number}": text.replace("\u200b", "") for number, (text, _) in enumerate(SEARCHED)}
+    machines: dict[str, Any] = {name: {"authorizations_or": [], "alias": alias} for name, alias in aliases.items()}
+    machines["laser"] = {"authorizations_or": [], "second_relay": {"authorizations_or": ["x"], "alias": "Rotary Äxis"}}
+    (tmp_path / "shop" / "machines.json").write_text(json.dumps(machines), encoding="utf-8")
+    assert own_shop.call("POST", "/api/reload?force=1", {}, {"Authorization": f"Bearer {TOKEN}"})[0] == 200
+    page.goto(own_shop.url)
+    for name, alias in aliases.items():
+        for typed in (alias, search_key(alias), alias.upper()):
+            page.get_by_role("searchbox").fill(typed)
+            assert name in names(page), typed
+    page.get_by_role("searchbox").fill("rotary axis")
+    assert names(page) == ["laser"]
+    page.goto(f"{own_shop.url}/?q=ol-ubel")
+    assert names(page) == ["m1"]
 
 
 def test_focus_stays_where_it_is_while_its_tile_changes_and_moves(page: Page, shop: ServerProcess) -> None:

@@ -100,7 +100,7 @@ def test_a_member_sees_when_it_is_free_and_comes_back_from_the_board(page: Page,
     page.goto(past_shop.url)
     page.get_by_role("link", name="Laser Cutter").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Laser Cutter")
-    expect(page.locator("section.now")).to_contain_text("In use")
+    expect(page.locator(".now")).to_contain_text("In use")
     week = page.get_by_role("table").first
     expect(week.get_by_role("columnheader")).to_have_count(8)
     page.get_by_role("link", name="Older").click()
@@ -114,7 +114,7 @@ def test_names_are_for_those_who_are_logged_in(page: Page, past_shop: ServerProc
     assert "Ann Able" not in page.content()
     log_in(page, past_shop)
     page.goto(f"{past_shop.url}/machines/laser")
-    expect(page.locator("section.now")).to_contain_text("Ann Able runs it")
+    expect(page.locator(".now")).to_contain_text("Ann Able runs it")
     expect(page.locator(".timeline")).to_contain_text("Ann Able's session ended after 2 h 00 min.")
 
 
@@ -122,7 +122,7 @@ def test_a_script_in_an_alias_or_a_reason_is_text(page: Page, past_shop: ServerP
     page.goto(f"{past_shop.url}/machines/mill")
     expect(page).to_have_title(MARKUP)
     expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
-    expect(page.locator("section.now")).to_contain_text(REASON)
+    expect(page.locator(".now")).to_contain_text(REASON)
     page.goto(f"{past_shop.url}/shop")
     expect(page.get_by_role("link", name=MARKUP)).to_be_visible()
     labels = page.evaluate("Chart.getChart(document.querySelector('figure.lying canvas')).data.labels")

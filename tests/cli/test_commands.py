@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
 
+from mac_actors.core.inputs import AddDetails
+from mac_actors.core.state import Severity, Source
 from tests.conftest import Here, MakeServer
 from tests.e2e.processes import COMMAND, PATIENCE, Talking, environment, free_port, run
 from tests.fakes import ANN, sample_users
@@ -52,6 +55,28 @@ def test_a_name_with_spaces_needs_no_quotes(make_server: MakeServer, tmp_path: P
     assert "belt" in output(here, "events", "-n", "1", "metal", "mill", *url, cwd=tmp_path)
     assert here("lock", *url, cwd=tmp_path).stderr.endswith("Error: Missing argument 'NAME'.\n")
     assert here("lock", "metal", "mill", "laser", *url, cwd=tmp_path).returncode == 1
+
+
+def test_status_has_the_details_of_what_is_wrong(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    server = make_server()
+    output(here, "oops", "metal-mill", "--url", server.url, cwd=tmp_path)
+    given = AddDetails(datetime.now(UTC), Source.SLACK, "Eve", "it smells", severity=Severity.WITH_CARE)
+    server.fleet.ask("metal-mill", given)
+    told = " ".join(output(here, "status", "metal-mill", "--url", server.url, cwd=tmp_path).split())
+    assert "usable with care it smells" in told
+
+
+def test_a_lock_that_waits_for_a_session_says_so(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    server = make_server()
+    url = ["--url", server.url]
+    server.outputs("metal-mill", ANN)
+    lock = ("lock", "metal mill", "--when-free", "--reason", "belt", *url)
+    later = "Metal Mill will be locked out when its session ends"
+    assert output(here, *lock, cwd=tmp_path) == f"{later}.\n"
+    assert output(here, *lock, cwd=tmp_path) == f"{later}; nothing was changed.\n"
+    assert "then locked out" in " ".join(output(here, "status", "metal mill", *url, cwd=tmp_path).split())
+    server.outputs("metal-mill")
+    assert output(here, *lock, cwd=tmp_path) == "Metal Mill is locked out; nothing was changed.\n"
 
 
 # others' files

@@ -24,6 +24,10 @@ def test_a_key_is_given_rotated_and_revoked(make_server: MakeServer, tmp_path: P
     listed = here("readers", "list", *url, cwd=tmp_path).stdout
     assert "never used" in listed
     reader.outputs(ANN)
+    assert f"Reader: {FIRMWARE}, has a key\n" in here("status", "metal-mill", *url, cwd=tmp_path).stdout
+    assert server.machine("metal-mill")["keyed"] is True
+    snapshot = server.fleet["metal-mill"].snapshot().get()
+    assert (snapshot, snapshot.keyed) == (server.fleet.snapshot("metal-mill"), True)
     rotated = here("readers", "rotate", "metal-mill", "--by", "Max", *url, cwd=tmp_path)
     lines = here("readers", "list", *url, cwd=tmp_path).stdout.splitlines()
     assert lines[0].split() == ["Machine", "Key", "Firmware", "Last", "report"]
@@ -38,3 +42,29 @@ def test_a_key_is_given_rotated_and_revoked(make_server: MakeServer, tmp_path: P
     assert asked["readers"][0]["key"] is None
     for key in (given.stdout, rotated.stdout):
         assert key.strip() not in listed + "".join(lines)
+
+
+def test_simulated_readers_with_keys_sign(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
+    server = make_server()
+    added = here("readers", "add", "metal-mill", "--url", server.url, cwd=tmp_path)
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"metal-mill": added.stdout.strip()}), encoding="utf-8")
+
+    def simulate(*options: str) -> str:
+        done = here(
+            "simulate", "--readers", "2", "--seconds", "0.5", "--fast", "--url", server.url, *options, cwd=tmp_path
+        )
+        assert done.returncode in {0, 1}
+        return done.stdout
+
+    assert re.search(r"^errors +0$", simulate("--keys", str(keys)), re.MULTILINE)
+    machine = server.machine("metal-mill")
+    assert machine["last_checkin"] is not None
+    assert "status 401" in simulate()
+    keys.write_text(json.dumps({"metal-mill": "0f" * 32}), encoding="utf-8")
+    assert "status 401" in simulate("--keys", str(keys))
+    keys.write_text(json.dumps({"metal-mill": "4f0c2dsecret", "laser": 7}), encoding="utf-8")
+    refused = here("simulate", "--keys", str(keys), "--url", server.url, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.count("64 hexadecimal digits") == 2
+    assert "4f0c2dsecret" not in refused.stderr

@@ -7,18 +7,19 @@ that breaks a rule; and by a walk through *all* abstract states, in which every 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mac_actors.core.config import Directory, MachineConfig, User
+from mac_actors.core.config import Directory, Limits, MachineConfig, User
 from mac_actors.core.inputs import (
+    AddDetails,
     Clear,
     Command,
     Configured,
@@ -121,6 +122,8 @@ def check_state(config: MachineConfig, state: MachineState) -> None:
         assert OWNERS[card.fob].account_id == session.account_id, "a session runs on another one's card"
         assert not card.blocked
         assert card.refusal is None
+    # a lock that waits for the end of a session has one to wait for
+    assert state.lock_pending is None or (session is not None and state.lock is None)
     # 1
     assert not out.relay or config.always_enabled or session is not None
     # 2
@@ -152,7 +155,11 @@ def check_card_and_session(step: Step) -> None:
     # 5
     if step.card_changed:
         assert new is None or (new is not old and new.since == event.at)
-    if new is not None and new is not old:
+    if new is not None and old is not None and new is not old and not step.card_changed:
+        assert isinstance(event, Report)
+        assert replace(new, time_limit=old.time_limit) == old, "it is told how long it may go on, and nothing else"
+        assert not starts
+    elif new is not None and new is not old:
         assert step.inserts
         assert isinstance(event, Report)
         assert not event.oops
@@ -169,7 +176,9 @@ def check_card_and_session(step: Step) -> None:
     rebooted = any(isinstance(outcome, Rebooted) for outcome in step.decision.outcomes)
     flagged_now = step.after.oops is not step.before.oops and step.after.oops is not None
     flagged_now |= step.after.lock is not step.before.lock and step.after.lock is not None
-    if rebooted or flagged_now:
+    if step.before.lock_pending and step.card_changed and new is not None:
+        assert new.kind is SessionKind.OVERRIDE, "nobody else starts: the lock has fallen before"
+    elif rebooted or flagged_now:
         assert new is None
         assert step.after.card is None or step.after.card.blocked
     if step.before.card and step.before.card.blocked and not step.card_changed:
@@ -188,7 +197,10 @@ def check_flags(step: Step) -> None:
     if isinstance(event, Oops) or (isinstance(event, Report) and event.oops):
         assert step.after.oops is not None
     if isinstance(event, Lock):
-        assert step.after.lock is not None
+        assert step.after.lock is not None or (event.when_free and step.after.lock_pending is not None)
+        assert not event.when_free or step.after.session is step.before.session
+    if step.before.lock_pending is not None and not isinstance(event, Unlock | Clear):
+        assert step.after.lock_pending is step.before.lock_pending or step.after.lock is not None
     if isinstance(event, Unoops | Clear):
         assert step.after.oops is None
     if isinstance(event, Unlock | Clear):
@@ -245,6 +257,7 @@ def abstract(state: MachineState) -> MachineState:
         status_since=T0,
         oops=flag(state.oops),
         lock=flag(state.lock),
+        lock_pending=flag(state.lock_pending),
         card=state.card and replace(state.card, since=T0),
         session=state.session and replace(state.session, since=T0, began=T0.timestamp()),
         telemetry=Telemetry(
@@ -299,6 +312,7 @@ Events = tuple[tuple[Input, Refusal | None], ...]
 COMMANDS: Events = (
     (Oops(LATER, Source.SLACK, "U1"), None),
     (Lock(LATER, Source.HTTP, "U2"), None),
+    (Lock(LATER, Source.HTTP, "U4", when_free=True), None),
     (Unoops(LATER, Source.CLI), None),
     (Unlock(LATER, Source.REPL), None),
     (Clear(LATER, Source.SLACK, "U3"), None),
@@ -337,11 +351,26 @@ def always(config: MachineConfig) -> MachineConfig:
     return replace(config, always_enabled=True)
 
 
+def limited(*, cut: bool) -> MachineConfig:
+    """A mill whose sessions may last 20 s, or as in the walk: until the report after the one at their start."""
+    return replace(MILL, limits=Limits(20.0, 20.0 if cut else None, 1.0, cut))
+
+
+HEARTBEATS: Events = tuple(
+    (Report(T0 + timedelta(seconds=after), card, telemetry=Telemetry(USUAL_UPTIME + after, amps=amps)), None)
+    for after in (10, 40)
+    for card in (ANNA.fob_codes[0], OTTO.fob_codes[0])
+    for amps in (0.0, 5.0)
+)
+
+
 WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory, Events]] = [
     ("plain", (MILL, always(MILL)), PEOPLE, EVENTS),
     ("firmware that says more", (MILL, always(MILL)), PEOPLE, SAYING_MORE),
     ("expiry enforced", (MILL, always(MILL)), ENFORCED, EVENTS),
     ("warn only", (SAW, always(SAW)), ENFORCED, EVENTS),
+    ("limits", (limited(cut=False), always(limited(cut=False))), PEOPLE, (*EVENTS, *HEARTBEATS)),
+    ("limits that cut", (limited(cut=True), always(limited(cut=True))), PEOPLE, (*EVENTS, *HEARTBEATS)),
     ("second relay", (laser(), always(laser())), PEOPLE, EVENTS),
     (
         "second relay, warn only",
@@ -367,11 +396,13 @@ def test_the_invariants_hold_in_all_states_that_can_be_reached(
             assert any(s.card and s.card.blocked for s in these)
             assert any(s.card is None for s in these)
     assert any(relay_on(config, state) and state.session is None for config, state in seen)
+    assert any(state.lock_pending for state in states)
 
 
 # histories
 
 CONFIGS = [replace(config, name="machine", alias=None) for config in (MILL, always(MILL), SAW)]
+LIMITED = [replace(limited(cut=cut), name="machine", alias=None) for cut in (False, True)]
 LASERS = [
     replace(laser(machine_always=machine_always, second_warn=second_warn, second_always=second_always), name="machine")
     for second_warn, second_always in ((False, False), (True, False), (False, True))
@@ -383,7 +414,9 @@ fobs = st.sampled_from(CARDS)
 since_it_came = st.sampled_from([0.0, 0.0, 0.0, 0.04, 3.0, 6.0, 1e4])
 seconds = st.sampled_from([0.0, 0.5, 10.0, 119.0, 121.0, 1e5]) | st.floats(0, 1e4)
 uptimes = st.none() | st.just("running") | st.sampled_from([0.0, 3.5, 1e9])
-admins: st.SearchStrategy[type[Command]] = st.sampled_from([Oops, Lock, Unoops, Unlock, Clear])
+admins: st.SearchStrategy[Callable[..., Command]] = st.sampled_from(
+    [Oops, Lock, partial(Lock, when_free=True), Unoops, Unlock, Clear, AddDetails]
+)
 
 
 class History(RuleBasedStateMachine):
@@ -401,7 +434,7 @@ class History(RuleBasedStateMachine):
         self.boot, self.count = 1, 0
         self.used = 0.0
 
-    @initialize(family=st.sampled_from([CONFIGS, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
+    @initialize(family=st.sampled_from([CONFIGS, LIMITED, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
     def start(self, family: list[MachineConfig], data: st.DataObject) -> None:
         self.configs = family
         self.config = data.draw(st.sampled_from(family))
@@ -476,7 +509,7 @@ class History(RuleBasedStateMachine):
         assert session_seconds(self.state) == session_seconds(before)
 
     @rule(kind=admins, by=st.sampled_from([None, "U1", "U2"]), source=st.sampled_from(Source), passed=seconds)
-    def admin(self, kind: type[Oops], by: str | None, source: Source, passed: float) -> None:
+    def admin(self, kind: Callable[..., Command], by: str | None, source: Source, passed: float) -> None:
         self.now += timedelta(seconds=passed)
         self.happens(kind(self.now, source, by))
 

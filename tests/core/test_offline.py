@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mac_actors.core.config import Directory, MachineConfig, User
+from mac_actors.core.config import Directory, Limit, MachineConfig, User
 from mac_actors.core.inputs import OfflineSession, Report
 from mac_actors.core.offline import (
     LIFETIME_SECONDS,
@@ -224,3 +224,12 @@ def test_as_many_are_remembered_as_may_come_again() -> None:
         many = [session(n, begun=n / 10, over=n / 10 + 0.1) for n in range(first, first + 100)]
         state = decide(MILL, PEOPLE, state, told(*many, seconds=1000 + first)).state
     assert state.offline_taken == tuple((7, n) for n in range(100, TAKEN_KEPT + 100))
+
+
+def test_a_list_ends_with_the_first_authorization_in_it_that_does() -> None:
+    limit = Limit("Milling", ends=after(3600))
+    limited = replace(ANNA, expires_at=None, limits=(limit, Limit("Other", ends=after(60))))
+    made = fob_list(MILL, Directory.of([limited]), MachineState(T0), T0)
+    assert (made.fobs, made.expires_at) == (limited.fob_codes, after(3600))
+    over = replace(limited, limits=(Limit("Milling", ends=T0),))
+    assert fob_list(MILL, Directory.of([over]), MachineState(T0), T0).fobs == ()

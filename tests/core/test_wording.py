@@ -20,24 +20,29 @@ from mac_actors.core.outcomes import (
     AuthorizationWithdrawn,
     CardSeen,
     Cleared,
+    DetailsAdded,
     Ended,
     EndReason,
     FobGiven,
     FobTaken,
+    LockPending,
     LockSet,
     MachineOutcome,
     OopsSet,
     Outcome,
+    PendingCleared,
     Person,
     PowerChanged,
     Rebooted,
+    Reported,
     SessionEnded,
     SessionRefused,
     SessionStarted,
     UserAdded,
     UserChanged,
 )
-from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.redaction import EVERYBODY, Redaction, without, without_names
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
 from mac_actors.core.transitions import Decision, decide
 from mac_actors.core.wording import end_text, full_text, public_text
@@ -147,11 +152,33 @@ USER_CHANGES = [
 ]
 
 
+def reported(by: str | None, text: str = "the fence is loose. ") -> Reported:
+    return Reported(machine="metal-mill", display_name=NAME, at=T0, text=text, by=by)
+
+
+def lock_pending(flag: Flag) -> LockPending:
+    return LockPending(machine="metal-mill", display_name=NAME, at=T0, flag=flag, user=ANNA_ADLER)
+
+
+def pending_cleared() -> PendingCleared:
+    lifted = cleared(oops=False, lock=False)
+    return PendingCleared(**{f.name: getattr(lifted, f.name) for f in fields(lifted)} | {"pending": FLAGS[0]})
+
+
+def details(severity: Severity, reason: str = "bearing is loud.", public: str | None = None) -> DetailsAdded:
+    found = Details(T0, Source.SLACK, WHO, reason, public, None, severity)
+    return DetailsAdded(machine="metal-mill", display_name=NAME, at=T0, details=found)
+
+
 def power(*, on: bool) -> PowerChanged:
     return PowerChanged(machine="metal-mill", display_name=NAME, at=T0, on=on)
 
 
 FLAGS = [Flag(T0, source, by, reason) for source in Source for by in (None, WHO) for reason in (None, "belt slips.")]
+
+OVER = outcomes.OverTime(
+    machine="metal-mill", display_name=NAME, at=T0, user=Person("id-anna", "Anna Adler"), limit=3600.0
+)
 
 EXAMPLES: list[Outcome] = [
     *(started(kind, second) for kind, second in product(SessionKind, SecondDecision)),
@@ -164,6 +191,10 @@ EXAMPLES: list[Outcome] = [
     *(rebooted(cut, card_blocked=blocked) for cut, blocked in product((None, ended(EndReason.REBOOT)), (False, True))),
     *(oops_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.OOPS, SessionKind.OVERRIDE)))),
     *(lock_set(flag, cut) for flag, cut in product(FLAGS, (None, ended(EndReason.LOCK)))),
+    *(lock_pending(flag) for flag in FLAGS),
+    pending_cleared(),
+    replace(cleared(oops=True, lock=False), pending=FLAGS[0]),
+    *(details(severity) for severity in Severity),
     cleared(oops=True, lock=True),
     cleared(oops=True, lock=False, still_locked=True),
     cleared(oops=False, lock=True, still_oopsed=True),
@@ -171,13 +202,18 @@ EXAMPLES: list[Outcome] = [
     cleared(oops=False, lock=True, by=None, reason=None),
     power(on=True),
     power(on=False),
+    OVER,
+    reported("Ada Admin"),
+    reported(None),
+    reported(None, ""),
 ]
 
 
 @pytest.mark.parametrize("outcome", EXAMPLES, ids=repr)
 def test_every_outcome_has_both_wordings_in_one_line(outcome: Outcome) -> None:
     for text in (full_text(outcome), public_text(outcome)):
-        assert text.startswith((f"{NAME}: ", f"{NAME} is ")) or (outcome.machine is None and NAME not in text)
+        starts = text.startswith((f"{NAME}: ", f"{NAME} is ", f"{NAME} will "))
+        assert starts or (outcome.machine is None and NAME not in text)
         assert text.endswith(".")
         assert "\n" not in text
         assert ".." not in text
@@ -190,6 +226,17 @@ def test_a_public_wording_names_no_member_and_nobody_who_acted(outcome: Outcome)
     text = public_text(outcome)
     for hidden in ("Anna", "Adler", "id-anna", "Ada", "Admin", FOB, FOB[-4:], ", by "):
         assert hidden not in text
+
+
+def test_a_problem_that_was_reported_is_for_admins_alone_and_loses_the_names_that_are_forgotten() -> None:
+    problem = reported("Ada Admin", "the fence is loose, says Anna Adler")
+    assert full_text(problem) == (f"{NAME}: a problem was reported, by Ada Admin: the fence is loose, says Anna Adler.")
+    assert public_text(problem) == f"{NAME}: a problem was reported."
+    assert without_names(problem) == reported(None, "")
+    assert without(problem, EVERYBODY) == reported("", "the fence is loose, says Anna Adler")
+    assert without(problem, Redaction(names=frozenset({"Anna Adler"}))) == reported(
+        "Ada Admin", "the fence is loose, says someone"
+    )
 
 
 def test_there_is_an_example_of_every_kind_of_outcome() -> None:
@@ -223,6 +270,9 @@ def test_a_change_of_a_user_says_who_did_it_as_far_as_that_is_certain() -> None:
         (rebooted(None, card_blocked=False), "rebooted"),
         (oops_set(FLAGS[0]), "oops_set"),
         (lock_set(FLAGS[0]), "lock_set"),
+        (lock_pending(FLAGS[0]), "lock_pending"),
+        (pending_cleared(), "lock_pending_cleared"),
+        (details(Severity.UNUSABLE), "details"),
         (cleared(oops=True, lock=False), "oops_cleared"),
         (cleared(oops=False, lock=True), "lock_cleared"),
         (cleared(oops=True, lock=True), "cleared"),
@@ -238,6 +288,16 @@ BELT = Flag(T0, Source.SLACK, WHO, "belt slips.")
 ASK_BOB = Flag(T0, Source.SLACK, WHO, "ask Bob", "ask a member")
 
 SENTENCES: list[tuple[Outcome, str, str]] = [
+    (
+        details(Severity.WITH_CARE),
+        "Metal Mill: details, by Ada Admin, from Slack: bearing is loud. Usable with care.",
+        "Metal Mill: details: bearing is loud. Usable with care.",
+    ),
+    (
+        details(Severity.UNUSABLE, "ask Bob", "ask a member"),
+        "Metal Mill: details, by Ada Admin, from Slack: ask Bob. Unusable.",
+        "Metal Mill: details: ask a member. Unusable.",
+    ),
     (
         started(SessionKind.AUTHORIZED, SecondDecision.NONE),
         "Metal Mill: Anna Adler logged in.",
@@ -334,6 +394,27 @@ SENTENCES: list[tuple[Outcome, str, str]] = [
         "Metal Mill is locked out for maintenance.",
     ),
     (
+        lock_pending(ASK_BOB),
+        (
+            "Metal Mill will be locked out for maintenance once it is free, by Ada Admin, from Slack: ask Bob. "
+            "Anna Adler's session goes on."
+        ),
+        "Metal Mill will be locked out for maintenance once it is free: ask a member.",
+    ),
+    (
+        pending_cleared(),
+        "Metal Mill will not be locked out for maintenance after all, by Ada Admin, from Slack: mended.",
+        "Metal Mill will not be locked out for maintenance after all: mended.",
+    ),
+    (
+        replace(cleared(oops=True, lock=False), pending=BELT),
+        (
+            "Metal Mill is no longer oopsed, nor will it be locked out once it is free, by Ada Admin, from Slack: "
+            "mended."
+        ),
+        "Metal Mill is no longer oopsed, nor will it be locked out once it is free: mended.",
+    ),
+    (
         cleared(oops=True, lock=True),
         "Metal Mill is no longer oopsed and locked out, by Ada Admin, from Slack: mended.",
         "Metal Mill is no longer oopsed and locked out: mended.",
@@ -388,13 +469,18 @@ CONTROL_ONLY = (Channel.CONTROL,)
 POSTED: dict[type[Outcome], tuple[Channel, ...]] = {
     OopsSet: BOTH_CHANNELS,
     LockSet: BOTH_CHANNELS,
+    LockPending: BOTH_CHANNELS,
+    PendingCleared: BOTH_CHANNELS,
     Cleared: BOTH_CHANNELS,
+    DetailsAdded: BOTH_CHANNELS,
     SessionStarted: CONTROL_ONLY,
     SessionRefused: CONTROL_ONLY,
     SessionEnded: CONTROL_ONLY,
     Rebooted: CONTROL_ONLY,
+    outcomes.OverTime: CONTROL_ONLY,
     CardSeen: (),
     PowerChanged: (),
+    Reported: CONTROL_ONLY,
     **dict.fromkeys(map(type, USER_CHANGES), CONTROL_ONLY),
 }
 
@@ -411,7 +497,7 @@ def test_each_channel_is_told_what_the_table_says(outcome: Outcome) -> None:
     assert [notice.text.partition(" Out of use")[0] for notice in posted] == [texts[n.channel] for n in posted]
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", BOTH_CHANNELS)
 @pytest.mark.parametrize(
     "setting",
     [[oops(10)], [lock(10)], [oops(10), lock(20)], [lock(10), oops(20)], [report(None, 10, oops=True), lock(20)]],
@@ -547,7 +633,7 @@ def told(seconds: float, *events: Input, channel: Channel = Channel.CONTROL) -> 
 OOPS_KEY, LOCK_KEY = ThreadKey("metal-mill", "oops", after(10)), ThreadKey("metal-mill", "lock", after(20))
 
 
-@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("channel", BOTH_CHANNELS)
 def test_a_lock_on_top_of_an_oops_is_told_within_its_thread(channel: Channel) -> None:
     [notice] = told(20, oops(10), lock(20), channel=channel)
     assert (notice.opens, notice.within) == (LOCK_KEY, (OOPS_KEY,))

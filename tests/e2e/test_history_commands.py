@@ -16,10 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from mac_actors.cli import main
-from mac_actors.cli.history import _cell
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Person
 from mac_actors.core.state import MachineState, SecondDecision, SessionKind
+from mac_actors.core.usage_csv import cell
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record, record_state
@@ -96,12 +96,12 @@ def test_a_day_that_the_server_refuses_is_said(server: ServerProcess, tmp_path: 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "\rx"])
 def test_no_name_is_a_formula(text: str) -> None:
-    assert _cell(text) == f"'{text}"
+    assert cell(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["Ann", "CO2 Laser", "", "a=b"])
 def test_other_names_stay_as_they_are(text: str) -> None:
-    assert _cell(text) == text
+    assert cell(text) == text
 
 
 # forget

@@ -50,7 +50,7 @@ class FailingChat(RecordingChat):
         super().__init__()
         self.mistakes = 0
 
-    def post(self, channel: Channel, notices: Any, thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Any, thread: str | None) -> str | None:
         if self.mistakes:
             self.mistakes -= 1
             raise RuntimeError("a mistake in the chat")

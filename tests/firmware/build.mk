@@ -1,42 +1,46 @@
-# Compiles the firmware as a Linux program, build/firmware/reader, and beside it what a test puts between it and its
-# system. What is there already is kept: after a change of the packages one file of sixty is compiled.
+# Compiles the firmware as a Linux program, build/firmware/reader, and what readers in the field have, as .../field; beside
+# them what a test puts between a program and its system. What is there already is kept: after a change of the packages
+# one file of sixty is compiled.
 #
 #   make -f tests/firmware/build.mk ESPHOME=path/to/esphome
 
 ESPHOME ?= esphome
 OUT := build/firmware
-GENERATED := $(OUT)/build/reader
 HERE := tests/firmware
-INPUTS := $(HERE)/requirements.txt $(HERE)/host.yaml $(HERE)/bench.h $(wildcard etc/esphome/packages/*) $(wildcard etc/esphome/components/*/*)
+INPUTS := $(HERE)/requirements.txt $(HERE)/bench.h $(wildcard etc/esphome/packages/*) $(wildcard etc/esphome/components/*/*)
 
 .PHONY: all
-ifndef SECOND
+ifndef PROGRAM
 
 # The list of sources is known when ESPHome has written them.
-all: $(OUT)/generated
-	@$(MAKE) --no-print-directory -f $(HERE)/build.mk SECOND=1
+all: $(OUT)/host.generated $(OUT)/field.generated
+	@$(MAKE) --no-print-directory -f $(HERE)/build.mk PROGRAM=reader
+	@$(MAKE) --no-print-directory -f $(HERE)/build.mk PROGRAM=field
 
-$(OUT)/generated: $(INPUTS)
+$(OUT)/%.generated: $(HERE)/%.yaml $(INPUTS)
 	@mkdir -p $(OUT)
-	ESPHOME_DATA_DIR=$(abspath $(OUT)) $(ESPHOME) -q compile --only-generate $(HERE)/host.yaml
+	ESPHOME_DATA_DIR=$(abspath $(OUT)) $(ESPHOME) -q compile --only-generate $<
 	@touch $@
 
 else
 
-all: $(OUT)/reader $(OUT)/shim.so
+GENERATED := $(OUT)/build/$(PROGRAM)
+BUILT := $(OUT)/objects/$(PROGRAM)
+
+all: $(OUT)/$(PROGRAM) $(OUT)/shim.so
 
 GIVEN := $(shell sed -n '/^build_flags/,/^build_unflags/s/^ *\(-.*\)/\1/p' $(GENERATED)/platformio.ini)
 FLAGS := -O0 $(filter-out -l%,$(GIVEN)) -I$(GENERATED)/src -I$(HERE)
 SOURCES := $(shell find $(GENERATED)/src -name '*.cpp')
-OBJECTS := $(SOURCES:$(GENERATED)/src/%.cpp=$(OUT)/objects/%.o)
-COMMON := $(OUT)/objects/common.h
+OBJECTS := $(SOURCES:$(GENERATED)/src/%.cpp=$(BUILT)/%.o)
+COMMON := $(BUILT)/common.h
 
-$(OUT)/reader: $(OBJECTS)
-	$(CXX) -o $@ $^ -lpthread $(filter -l%,$(GIVEN))
+$(OUT)/$(PROGRAM): $(OBJECTS)
+	$(CXX) -o $@ $^ -lpthread -lcrypto
 
 $(COMMON):
-	@printf '#include <%s>\n' nlohmann/json.hpp openssl/evp.h | $(CXX) -E -x c++ - >/dev/null 2>&1 || \
-	  { echo "on Debian: apt install g++ libssl-dev nlohmann-json3-dev"; exit 1; }
+	@printf '#include <nlohmann/json.hpp>\n#include <openssl/evp.h>\n' | $(CXX) -E -x c++ - >/dev/null 2>&1 || \
+	  { echo "on Debian: apt install g++ nlohmann-json3-dev libssl-dev"; exit 1; }
 	@mkdir -p $(@D)
 	@printf '#include "esphome/core/%s"\n' application.h automation.h base_automation.h helpers.h log.h >$@
 	@printf '#include <%s>\n' functional nlohmann/json.hpp >>$@
@@ -45,9 +49,9 @@ $(COMMON).gch: $(COMMON)
 	$(CXX) $(FLAGS) -MMD -MP -x c++-header $< -o $@
 
 # The packages and the components are ours: a warning is an error there.
-$(OUT)/objects/esphome/components/async_post/%.o $(OUT)/objects/esphome/components/offline_list/%.o: FLAGS += -Wall -Wextra -Werror
+$(BUILT)/esphome/components/async_post/%.o $(BUILT)/esphome/components/offline_list/%.o: FLAGS += -Wall -Wextra -Werror
 
-$(OUT)/objects/%.o: $(GENERATED)/src/%.cpp $(COMMON).gch
+$(BUILT)/%.o: $(GENERATED)/src/%.cpp $(COMMON).gch
 	@mkdir -p $(@D)
 	@echo $*
 	@$(CXX) $(FLAGS) -include $(COMMON) -MMD -MP -c $< -o $@

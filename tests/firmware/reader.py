@@ -37,6 +37,8 @@ class Reader(Talking):
 
     ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). ``was``: the same board before it lost its
     power. ``unix_time`` is what its clock says at the start; 0: it has none.
+    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). The ``program`` ``field`` is what readers
+    in the field have: its native API is at ``api_port``, a restart ends it, and its machine is always ``table-saw``.
     """
 
     def __init__(
@@ -52,6 +54,9 @@ class Reader(Talking):
         resolver_hangs: bool = False,
         was: Reader | None = None,
         unix_time: int = 0,
+        program: str = "reader",
+        takes_pokes: bool = True,
+        api_port: int = 0,
     ) -> None:
         home = directory / f"reader-{time.monotonic_ns()}"
         home.mkdir()
@@ -64,7 +69,7 @@ class Reader(Talking):
         self._bench = (home / "bench").open("w", buffering=1)
         self.machine = machine
         self.key = key
-        self.poke_port = free_port()
+        self.poke_port = free_port() if takes_pokes else 0
         self._expected_from = 0
         variables = {"TIMEOUT_MS": str(timeout_ms)} if timeout_ms else {}
         if at_boot:
@@ -73,7 +78,7 @@ class Reader(Talking):
             variables["AUTHORIZATION"] = f"Bearer {token}"
         super().__init__(
             cwd=home,
-            command=[str(BUILT / "reader")],
+            command=[str(BUILT / program)],
             LD_PRELOAD=str(BUILT / "shim.so"),
             CONTROL=str(control),
             BENCH=self._bench.name,
@@ -83,6 +88,7 @@ class Reader(Talking):
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),
             READER_KEY=key,
+            API_PORT=str(api_port),
             **variables,
         )
 

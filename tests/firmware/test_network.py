@@ -258,16 +258,13 @@ def poke(reader: Reader, name: str, times: int = 1) -> None:
             sock.sendto(f"MAC1 {name}".encode(), ("127.0.0.1", reader.poke_port))
 
 
-def test_a_poke_brings_the_orders_at_once(reader: Reader, server: ServerProcess, link: Link) -> None:
-    reader.card_in(BJORN)
-    reader.expect("relay on")
-    link.next_report(rfid_value=BJORN, poke=reader.poke_port)
-    server.call("POST", "/api/machine/oops/table-saw")
+def test_a_poke_brings_a_report_at_once(reader: Reader, link: Link) -> None:
+    link.next_report(poke=reader.poke_port)
     for name in ("", "table-sa", "table-saw2", "TABLE-SAW", "x" * 1400):
         poke(reader, name)
     poke(reader, "table-saw")
-    reader.expect("relay off")
-    assert [report.body["count"] for report in link.reports] == [1, 2, 3]
+    link.next_report()
+    assert [report.body["count"] for report in link.reports] == [1, 2]
 
 
 def test_a_storm_of_pokes_costs_four_reports_a_second_and_oops_is_not_deaf(

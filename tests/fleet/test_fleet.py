@@ -395,7 +395,7 @@ class SlowChat(RecordingChat):
 
     posting = threading.Event()
 
-    def post(self, channel: Channel, notices: Sequence[Waiting], thread: str | None) -> str | None:
+    def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> str | None:
         self.posting.set()
         threading.Event().wait(0.3)
         return super().post(channel, notices, thread)

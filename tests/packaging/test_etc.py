@@ -40,7 +40,7 @@ def test_nothing_is_set_in_the_environment_file_as_it_is() -> None:
 
 def test_every_value_in_the_environment_file_is_valid_when_it_is_taken_out_of_its_comment(tmp_path: Path) -> None:
     values = dict(SETTING.findall(ENV))
-    for name in ("MAC_TLS_CERT", "MAC_TLS_KEY"):  # files have to be there
+    for name in ("MAC_TLS_CERT", "MAC_TLS_KEY", "MAC_MQTT_PASSWORD_FILE"):  # files have to be there
         (tmp_path / name).touch()
         values[name] = str(tmp_path / name)
     settings = from_environment(values)

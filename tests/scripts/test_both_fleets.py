@@ -12,7 +12,7 @@ import pykka
 import pytest
 
 from mac_actors import Answer, AnyFleet, FleetClosed, MachineUnavailable, Snapshot, Source, Status, UnknownMachine
-from mac_actors.core.outcomes import Cleared, LockSet, OopsSet, Outcome, SessionEnded, SessionStarted
+from mac_actors.core.outcomes import Cleared, LockPending, LockSet, OopsSet, Outcome, SessionEnded, SessionStarted
 from tests.fakes import ANN, ODD_ALIAS, RecordingSubscriber, wait_until
 from tests.scripts.shop import TOKEN, Shop, serving, shop_here, shop_remote
 from tests.web.client import Running
@@ -44,6 +44,21 @@ def shop(request: pytest.FixtureRequest, server: Running) -> Iterator[Shop]:
 @pytest.fixture
 def fleet(shop: Shop) -> AnyFleet:
     return shop.fleet
+
+
+def test_a_lock_may_wait_for_the_end_of_a_session(shop: Shop) -> None:
+    mill = shop.fleet["Metal Mill"]
+    shop.report("metal-mill", ANN)
+    (pending,) = mill.lock(by="me", reason="belt", when_free=True).get(timeout=WAIT).outcomes
+    assert isinstance(pending, LockPending)
+    shown = mill.snapshot().get(timeout=WAIT)
+    assert (shown.status, shown.lock) == (Status.IN_USE, None)
+    assert shown.lock_pending
+    assert shown.lock_pending.reason == "belt"
+    assert mill.lock(when_free=True).get(timeout=WAIT).already == ("lock_pending",)
+    shop.report("metal-mill", "")
+    locked = mill.snapshot().get(timeout=WAIT)
+    assert (locked.status, locked.lock_pending) == (Status.LOCKED_OUT, None)
 
 
 def test_all_machines_are_there_in_order_by_name_and_by_alias(fleet: AnyFleet) -> None:

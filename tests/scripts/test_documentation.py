@@ -41,7 +41,7 @@ def test_every_session_in_the_page_goes_as_it_is_shown(
 
 
 def test_there_are_sessions() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
 
 
 def test_every_public_name_is_in_the_page() -> None:

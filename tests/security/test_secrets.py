@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
@@ -18,7 +19,8 @@ from tests.e2e.processes import PATIENCE, ServerProcess, run
 from tests.fakes import ODD_ALIAS, sample_machines, user, wait_until
 from tests.slack.standin.envelopes import VERIFICATION
 from tests.slack.standin.workspace import ADA, BOB, CONTROL, OOPS, OTHER, Workspace
-from tests.web.client import described
+from tests.web.client import described, report_body
+from tests.web.signed import headers as signed_headers
 
 ADMIN, READER = "admin-Kq3xVbTz", "reader-Wm8sJpLd"
 BOT, APP, SIGNING = "xoxb-Rt5yHnGc", "xapp-Zf2kDvQe", "signing-Xb7uNcMa"
@@ -41,6 +43,11 @@ BROKEN = (
     [USERS[0] | {"fob_codes": [f"{ANN}\n"], "account_id": 1}],
     [USERS[0] | {"fob_codes": ["0000000000", f"{ANN[:5]}\x07{ANN[5:]}"], "preferred_name": ""}],
 )
+
+
+def shown_keys(replies: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the readers' keys in these replies."""
+    return [key for _, said in replies for key in re.findall('"key":"([0-9a-f]{64})"', said)]
 
 
 @dataclass
@@ -107,6 +114,18 @@ class Day:
         assert self.report("metal-mill", BERT) == 200  # an override
         origin = {"Origin": "http://elsewhere.example"}
         assert self.call("POST", "/api/reload", authorization=f"Bearer {ADMIN}", **origin) == 403
+
+    def keys(self) -> None:
+        """A reader gets a key, and another one; it signs with them, and somebody else with what they take for one."""
+        admin = f"Bearer {ADMIN}"
+        for method, status in (("PUT", 409), ("POST", 200), ("POST", 409), ("PUT", 200)):
+            assert self.call(method, "/api/reader/router/key", {"by": "Olga"}, authorization=admin) == status
+        body = json.dumps(report_body("router", firmware="1"))
+        for key in (*shown_keys(self.replies), "0f" * 32):
+            head = signed_headers(key, body.encode())
+            status = self.call("POST", "/api/machine/update", body, authorization=f"Bearer {READER}", **head)
+            assert status == (401 if key == "0f" * 32 else 200)
+        assert self.report("router") == 401
 
     def reloads(self) -> None:
         """The users file is broken in many ways, and mended."""
@@ -189,6 +208,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
             workspace.wait_connected()
             day.readers()
             day.admins()
+            day.keys()
             day.reloads()
             day.chat()
             wait_until(lambda: sum("logged in" in post.text for post in workspace.posts(CONTROL)) > 0)
@@ -218,6 +238,13 @@ def test_no_token_is_in_the_log_in_a_reply_or_in_slack(evidence: Evidence, kind:
     assert [line for line in evidence.log.splitlines() if secret in line] == []
     assert [(asked, said) for asked, said in evidence.replies if secret in said] == []
     assert [told for told in evidence.slack if secret in told] == []
+
+
+def test_a_reader_s_key_is_said_once_to_whoever_asked_for_it(evidence: Evidence) -> None:
+    keys = shown_keys(evidence.replies)
+    assert len(keys) == 2
+    everything = "\n".join([evidence.log, *(said for _, said in evidence.replies), *evidence.slack])
+    assert [everything.count(key) for key in keys] == [1, 1]
 
 
 def test_no_token_that_was_tried_is_in_the_log(evidence: Evidence) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mac_actors.errors import ConfigError
-from mac_actors.settings import Settings, SlackSettings, Tokens, from_environment
+from mac_actors.settings import MqttSettings, Settings, SlackSettings, Tokens, from_environment
 
 SLACK = {
     "SLACK_APP_TOKEN": "xapp-1",
@@ -37,8 +37,10 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "state_dir": Path("machine_state"),
         "host": "0.0.0.0",
         "port": 5000,
-        "tokens": {"admin": None, "reader": None},
+        "tokens": {"admin": None, "reader": None, "reader_api": None},
+        "reader_api_keys": None,
         "public_names": False,
+        "base_url": None,
         "tls_cert": None,
         "tls_key": None,
         "enforce_expiration": False,
@@ -47,7 +49,10 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "missing_readers": "seen",
         "retention_days": None,
         "webhooks": None,
+        "mqtt": None,
+        "space": {"name": None, "logo": None, "embed_origins": None, "space_api": None},
         "slack": None,
+        "slack_config": Path("slack.json"),
     }
 
 
@@ -229,3 +234,19 @@ def test_secrets_are_not_part_of_what_is_shown() -> None:
     for secret in ("s3cret", "xapp-1", "xoxb-1", "abc"):
         assert secret not in shown
     assert "C1" in shown
+
+
+@pytest.mark.parametrize(
+    "url", ["1.2.3.4", "http://h", "mqtt://", "mqtt://h:x", "mqtt://h:0", "mqtt://h/a+b", "mqtt://h#x"]
+)
+def test_a_wrong_broker_is_an_error_that_does_not_show_it(url: str) -> None:
+    (line,) = problems(MAC_MQTT_URL=url)
+    assert line == "MAC_MQTT_URL is no broker's address: allowed is mqtt://HOST or mqtts://USER:PASSWORD@HOST:PORT"
+
+
+def test_a_broker_may_have_a_user_a_password_a_port_and_a_path() -> None:
+    url = "mqtts://u:p%40ss@broker.example:8884/woodshop"
+    settings = from_environment({"MAC_MQTT_URL": url, "MAC_MQTT_COMMANDS": "1"}).mqtt
+    assert settings == MqttSettings(url, commands=True)
+    assert "p%40ss" not in repr(settings)
+    assert from_environment({"MAC_MQTT_COMMANDS": "1"}).mqtt is None

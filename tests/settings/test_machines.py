@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mac_actors.core.config import Limits
 from mac_actors.settings.files import parse
 from tests.settings.mistakes import of_machine, problems
 
@@ -118,3 +119,31 @@ def test_an_alias_may_not_be_another_machines_name(alias: str, order: int) -> No
     [line] = problems(dict(list(machines.items())[::order]))
     assert line.startswith("machines: a.alias: expected a name of its own")
     assert line.endswith("also means router")
+
+
+@pytest.mark.parametrize("key", ["max_session_minutes", "idle_minutes", "amps"])
+@pytest.mark.parametrize("value", [0, -1, 1e9, float("nan"), float("inf"), "5", True])
+def test_a_limit_is_a_number_that_makes_sense(key: str, value: object) -> None:
+    (line,) = of_machine(**{"idle_minutes": 5, "amps": 1, "cut": True, key: value})
+    assert line.startswith(f"machines: metal-mill.{key}: expected ")
+    assert "number" in line or "more than 0" in line
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"idle_minutes": 5, "amps": 1}, 'expected "amps" and "cut": true beside idle_minutes'),
+        ({"idle_minutes": 5, "cut": True}, 'expected "amps" and "cut": true beside idle_minutes'),
+        ({"amps": 1, "max_session_minutes": 5}, "expected idle_minutes beside amps"),
+        ({"cut": True}, 'expected max_session_minutes or idle_minutes beside "cut": true'),
+    ],
+)
+def test_limits_that_say_only_half_are_an_error(entry: dict[str, object], said: str) -> None:
+    (line,) = of_machine(**entry)
+    assert line.startswith(f"machines: metal-mill: {said}")
+
+
+def test_limits_are_in_seconds() -> None:
+    entry = {"authorizations_or": [], "max_session_minutes": 60, "idle_minutes": 1.5, "amps": 0.5, "cut": True}
+    assert parse({"m": entry}, []).machines["m"].limits == Limits(3600.0, 90.0, 0.5, True)
+    assert parse({"m": {"authorizations_or": []}}, []).machines["m"].limits is None

@@ -9,8 +9,10 @@ import pytest
 
 from mac_actors.settings.files import parse
 from mac_actors.settings.warnings import warnings_of
-from tests.conftest import Here
-from tests.fakes import user
+from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.store import Store
+from tests.conftest import Here, write_sample
+from tests.fakes import open_fleet, sample_users, user
 
 MACHINES = {
     "saw": {"authorizations_or": ["Wodshop", "Steward"]},
@@ -53,6 +55,19 @@ def shop(tmp_path: Path) -> Path:
     (tmp_path / "machines.json").write_text(json.dumps({"saw": {"authorizations_or": ["Wodshop"]}}))
     (tmp_path / "users.json").write_text(json.dumps(USERS[1:]))
     return tmp_path
+
+
+def test_check_says_where_the_file_gives_a_fob_to_somebody_else_than_the_server(tmp_path: Path, here: Here) -> None:
+    write_sample(tmp_path)
+    with open_fleet(Store.open(tmp_path / "state")) as fleet:
+        fleet.users.give_fob("2", "77")
+    users = sample_users()
+    users[0]["fob_codes"] = ["77"]
+    (tmp_path / "users.json").write_text(json.dumps(users))
+    done = here("check", cwd=tmp_path, MACHINE_STATE_DIR="state")
+    assert "Note: users.json gives the fob ending in '0077' to Ann Able" in done.stderr
+    (tmp_path / "state" / DATABASE).write_bytes(b"nonsense" * 1000)
+    assert here("check", cwd=tmp_path, MACHINE_STATE_DIR="state").returncode == 0
 
 
 NOTE = "Note: nobody has the authorization 'Wodshop', which saw asks for: did you mean 'Woodshop'?"

@@ -68,17 +68,20 @@ class Shop:
         *,
         wait: bool = True,
         commit_budget: float = PATIENT_BUDGET,
+        machines: Path = ETC / "machines.json",
+        slack_config: Path = Path("slack.json"),
         **changes: str,
     ) -> None:
         self.workspace = workspace
         settings = Settings(
-            ETC / "machines.json",
+            machines,
             ETC / "users.json",
             directory / "state",
             host="127.0.0.1",
             port=0,
             commit_budget=commit_budget,
             slack=slack_settings(workspace, **changes),
+            slack_config=slack_config,
         )
         self._stopped = False
         self._uptime = 1000.0
@@ -118,7 +121,7 @@ class Shop:
         for machine in self.fleet.snapshots():
             if machine.session:
                 self.report(machine.name)
-            if machine.oops or machine.lock:
+            if machine.clearable:
                 self.fleet.ask(machine.name, Clear(datetime.now(UTC), Source.REPL))
         self.settle()
         self.begin()
@@ -154,6 +157,12 @@ class Shop:
     def drained(self) -> None:
         """Wait until all notices are posted."""
         wait_until(lambda: self.fleet.journal.depth == 0 and self.fleet.store.count_waiting()[0] == 0)
+
+    def told(self, user: str, n: int = 1) -> list[str]:
+        """The direct messages that a user got since the test began, once there are n."""
+        channel = f"D{user[1:]}"
+        self.workspace.wait_for(lambda: len(self.posts(channel)) >= n, PATIENCE)
+        return [post.text for post in self.posts(channel)]
 
     def settle(self) -> None:
         """Wait until all that was said is answered, all notices are posted, and so is the answer to a last command."""

@@ -109,7 +109,7 @@ def wrong(found: dict[str, Check]) -> set[str]:
 def test_a_right_set_up_has_nothing_wrong(workspace: Workspace) -> None:
     found = checks(workspace)
     assert [check.grade for check in found.values()] == [Grade.OK] * 5
-    assert not list(check_channels(make_client(slack_settings(workspace)), slack_settings(workspace)))
+    assert not list(check_channels(make_client(slack_settings(workspace)), slack_settings(workspace), {}))
 
 
 def test_a_workspace_that_does_not_tell_scopes_is_believed(workspace: Workspace) -> None:

@@ -118,8 +118,8 @@ def test_the_first_word_is_the_command_and_the_rest_of_the_line_its_argument(tex
     assert at_bot(text) == command
 
 
-def test_what_changes_something_is_oops_lock_and_clear() -> None:
-    assert {Verb.OOPS, Verb.LOCK, Verb.CLEAR} == CHANGING
+def test_what_changes_something_is_oops_lock_clear_and_links() -> None:
+    assert {Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK} == CHANGING
 
 
 @pytest.mark.parametrize("space", [" ", "   ", "\t", NBSP, f" {NBSP}\t ", "\N{IDEOGRAPHIC SPACE}", "\N{EM SPACE}"])
@@ -369,6 +369,30 @@ def test_a_name_or_alias_is_found_exactly_and_a_reason_follows_a_colon_or_dash(
             called(argument)
     else:
         assert called(argument) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lock Metal Mill when free", Target("metal-mill", when_free=True)),
+        ("lock *Metal Mill*  When  FREE: new belt", Target("metal-mill", "new belt", when_free=True)),
+        ("lock Metal Mill, when free - new belt", Target("metal-mill", "new belt", when_free=True)),
+        ("lock Metal Mill: when free", Target("metal-mill", "when free")),
+        ("lock Metal Mill when free.", Target("metal-mill", when_free=True)),
+        ("lock Booth when free", Target("booth")),
+        ("lock Booth when free when free", Target("booth", when_free=True)),
+    ],
+)
+def test_a_lock_may_wait_until_the_machine_is_free(text: str, expected: Target) -> None:
+    def find(name: str) -> str:
+        return "booth" if name.casefold() == "booth when free" else NAMES.find(name)
+
+    assert resolve(at_bot(text), find, name_of) == expected
+
+
+def test_nothing_but_a_lock_waits() -> None:
+    with pytest.raises(UnknownMachine):
+        target("oops Metal Mill when free")
 
 
 @pytest.mark.parametrize("text", ["oops <http://shop.io|shop.io>", "oops <http://shop.io|shop.io>: dark"])

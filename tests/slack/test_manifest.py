@@ -52,9 +52,15 @@ def test_the_manifest_names_no_scope_twice(manifest: dict[str, Any]) -> None:
     assert len(scopes) == len(set(scopes))
 
 
-def test_the_manifest_subscribes_to_mentions_and_nothing_else(manifest: dict[str, Any]) -> None:
-    assert manifest["settings"]["event_subscriptions"] == {"bot_events": ["app_mention"]}
-    assert '@app.event("app_mention")' in inspect.getsource(listeners.register)
+def test_the_manifest_subscribes_to_what_is_listened_to_and_nothing_else(manifest: dict[str, Any]) -> None:
+    assert manifest["settings"]["event_subscriptions"] == {"bot_events": ["app_home_opened", "app_mention"]}
+    listened_to = re.findall(r'@app\.event\("([^"]+)"\)', inspect.getsource(listeners.register))
+    assert sorted(listened_to) == ["app_home_opened", "app_mention", "message"]  # the last one to leave it alone
+
+
+def test_the_manifest_has_the_tabs_of_the_app(manifest: dict[str, Any]) -> None:
+    tabs = ("home_tab_enabled", "messages_tab_enabled", "messages_tab_read_only_enabled")
+    assert manifest["features"]["app_home"] == dict.fromkeys(tabs, True)
 
 
 def test_the_manifest_has_every_slash_command_that_the_server_listens_to(manifest: dict[str, Any]) -> None:
@@ -83,11 +89,11 @@ def test_the_manifest_has_a_bot_user_and_keeps_to_the_lengths_that_slack_allows(
 
 def test_the_manifest_has_no_sections_beside_those_of_slacks_schema(manifest: dict[str, Any]) -> None:
     assert set(manifest) == {"display_information", "features", "oauth_config", "settings"}
-    assert set(manifest["features"]) == {"bot_user", "slash_commands"}
+    assert set(manifest["features"]) == {"app_home", "bot_user", "slash_commands"}
 
 
 def test_the_variables_were_found_in_the_source() -> None:
-    assert {known.name for known in environment.SLACK} == set(VARIABLES)
+    assert {known.name for known in environment.SLACK} == set(VARIABLES) - {environment.SLACK_CONFIG.name}
 
 
 @pytest.mark.parametrize("variable", [known.name for known in environment.SLACK[:-1]])

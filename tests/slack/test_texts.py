@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User
-from mac_actors.core.notices import Channel, ThreadKey
+from mac_actors.core.notices import Channel, Standing, ThreadKey
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import (
@@ -139,13 +139,12 @@ def test_of_several_notices_each_has_a_line_and_late_ones_their_time() -> None:
 @pytest.mark.parametrize(
     "waiting",
     [
-        [notice("x", Channel.OOPS, KEY)],
         [notice("x", Channel.OOPS)],
         [notice("x", Channel.CONTROL)],
         [notice("x", Channel.CONTROL, KEY), notice("y", Channel.CONTROL)],
     ],
 )
-def test_only_a_single_oops_or_lock_in_the_control_channel_has_blocks(waiting: list[Waiting]) -> None:
+def test_only_a_single_oops_or_lock_has_blocks(waiting: list[Waiting]) -> None:
     assert notices.notice_blocks(Channel(waiting[0].channel), waiting, "x") is None
 
 
@@ -158,6 +157,7 @@ def test_an_oops_in_the_control_channel_has_buttons_for_just_this_oops() -> None
     assert [(b["action_id"], b["text"]["text"], b["value"]) for b in actions["elements"]] == [
         ("mac_clear", "Clear", "metal-mill oops 2026-03-02T12:00:00+00:00"),
         ("mac_lock", "Lock out", "metal-mill oops 2026-03-02T12:00:00+00:00"),
+        ("mac_details", "Add details", "metal-mill oops 2026-03-02T12:00:00+00:00"),
     ]
 
 
@@ -168,6 +168,7 @@ def test_a_lock_out_in_the_control_channel_has_buttons_for_just_this_lock_out() 
     assert [(b["action_id"], b["text"]["text"], b["value"]) for b in blocks[1]["elements"]] == [
         ("mac_clear", "Clear", "metal-mill lock 2026-03-02T12:00:00+00:00"),
         ("mac_unlock", "Unlock", "metal-mill lock 2026-03-02T12:00:00+00:00"),
+        ("mac_details", "Add details", "metal-mill lock 2026-03-02T12:00:00+00:00"),
     ]
 
 
@@ -178,15 +179,25 @@ def test_a_block_shows_the_longest_notice_that_slack_takes() -> None:
     assert blocks[0]["text"]["text"] == "<" * 3000
 
 
-@pytest.mark.parametrize("key", [None, KEY])
-def test_a_pressed_notice_says_who_pressed_and_keeps_the_button_that_is_left(key: ThreadKey | None) -> None:
-    blocks = notices.pressed_blocks(INERT, f"Cleared by {NASTY}.", key)
+@pytest.mark.parametrize(
+    ("channel", "shown", "left"),
+    [
+        (Channel.CONTROL, Standing((NASTY,), over=True), []),
+        (Channel.CONTROL, Standing((NASTY,), locked=True), ["mac_clear", "mac_details"]),
+        (Channel.CONTROL, Standing((NASTY,)), ["mac_clear", "mac_lock", "mac_details"]),
+        (Channel.OOPS, Standing((NASTY,)), ["mac_details"]),
+        (Channel.OOPS, Standing((NASTY,), over=True), []),
+    ],
+)
+def test_a_notice_shows_how_it_stands_and_keeps_the_buttons_that_are_left(
+    channel: Channel, shown: Standing, left: list[str]
+) -> None:
+    blocks = notices.standing_blocks(channel, INERT, KEY, shown)
     assert not complaints_about_blocks(blocks)
     assert blocks[0]["text"]["text"] == NASTY
     [note] = blocks[1]["elements"]
-    assert note == {"type": "plain_text", "text": f"Cleared by {NASTY}.", "emoji": False}
-    left = [b["action_id"] for block in blocks[2:] for b in block["elements"]]
-    assert left == (["mac_clear"] if key else [])
+    assert note == {"type": "plain_text", "text": NASTY, "emoji": False}
+    assert [b["action_id"] for block in blocks[2:] for b in block["elements"]] == left
 
 
 # --- answers ------------------------------------------------------------------------------------------

@@ -23,12 +23,14 @@ from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import KINDS, TYPES, Ended, EndReason, Outcome, Person, kind
 from mac_actors.core.state import (
     Card,
+    Details,
     Flag,
     MachineState,
     Refusal,
     SecondDecision,
     Session,
     SessionKind,
+    Severity,
     Source,
     Telemetry,
 )
@@ -47,6 +49,9 @@ moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 maybe_text = st.none() | text
 flags = st.builds(Flag, moments, st.sampled_from(Source), maybe_text, maybe_text)
+details = st.builds(
+    Details, moments, st.sampled_from(Source), maybe_text, maybe_text, severity=st.sampled_from(Severity)
+)
 persons = st.builds(Person, text, text)
 seconds = st.floats(0, 1e9)
 endings = st.builds(Ended, persons, st.sampled_from(SessionKind), moments, seconds, st.sampled_from(EndReason))
@@ -55,6 +60,8 @@ states = st.builds(
     status_since=moments,
     oops=st.none() | flags,
     lock=st.none() | flags,
+    lock_pending=st.none() | flags,
+    details=st.none() | details,
     card=st.none() | st.builds(Card, text, moments, st.booleans(), st.none() | st.sampled_from(Refusal)),
     session=st.none()
     | st.builds(Session, text, text, text, st.sampled_from(SessionKind), moments, st.sampled_from(SecondDecision)),
@@ -93,12 +100,28 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
     st.builds(o.CardSeen, user=st.none() | persons, fob=text, **common),
     st.builds(o.SessionEnded, ended=endings, **common),
     st.builds(o.Rebooted, ended=st.none() | endings, card_blocked=st.booleans(), **common),
+    st.builds(o.LockPending, flag=flags, user=persons, **common),
+    st.builds(
+        o.PendingCleared,
+        oops=st.none(),
+        lock=st.none(),
+        pending=flags,
+        source=st.sampled_from(Source),
+        by=maybe_text,
+        reason=maybe_text,
+        still_oopsed=st.booleans(),
+        still_locked=st.just(value=False),
+        power_on=st.just(value=False),
+        **common,
+    ),
     st.builds(o.OopsSet, flag=flags, ended=st.none() | endings, **common),
+    st.builds(o.DetailsAdded, details=details, **common),
     st.builds(o.LockSet, flag=flags, ended=st.none() | endings, **common),
     st.builds(
         o.Cleared,
         oops=st.none() | flags,
         lock=flags,
+        pending=st.none() | flags,
         source=st.sampled_from(Source),
         by=maybe_text,
         reason=maybe_text,
@@ -108,6 +131,7 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
         **common,
     ),
     st.builds(o.PowerChanged, on=st.booleans(), **common),
+    st.builds(o.Reported, text=st.text(), by=maybe_text, **common),
     st.builds(o.UserAdded, **of_user),
     st.builds(o.FobGiven, fob=text, **of_user),
     st.builds(o.FobTaken, fob=text, **of_user),
@@ -627,5 +651,5 @@ def test_a_failed_opening_lets_the_directory_go(tmp_path: Path) -> None:
 def test_every_outcome_of_the_core_is_tried_here() -> None:
     """A new outcome must be added to the strategy above."""
     made = {TYPES[kind_].__name__ for kind_ in KINDS}
-    ours = (*o.MachineOutcome.__subclasses__(), *o.UserChanged.__subclasses__())
-    assert made == {outcome.__name__ for outcome in ours if outcome.__module__ == Outcome.__module__}
+    kinds = (*o.MachineOutcome.__subclasses__(), *o.Cleared.__subclasses__(), *o.UserChanged.__subclasses__())
+    assert made == {outcome.__name__ for outcome in kinds if outcome.__module__ == Outcome.__module__}

@@ -89,6 +89,16 @@ def test_only_a_webhook_that_says_so_gets_names(receiver: Receiver) -> None:
     assert ANN not in str(full)
 
 
+def test_what_comes_from_no_machines_actor_is_sent_too(receiver: Receiver) -> None:
+    with fleet_with(hooks(shop=receiver)) as fleet:
+        fleet.users.add("Una User", by="Ada Admin")
+        fleet.report_problem("metal-mill", "the belt slips", "Una User")
+        added, reported = receiver.wait_for(2)
+    assert (added["kind"], added["machine"]) == ("user_added", None)
+    assert (reported["kind"], reported["machine"]) == ("reported", "metal-mill")
+    assert "Una" not in added["text"] + reported["text"]
+
+
 def test_a_webhook_gets_the_kinds_that_it_asks_for_alone(receiver: Receiver) -> None:
     with fleet_with(hooks(shop={"url": receiver.url, "kinds": ["oops_set", "lock_set"]})) as fleet:
         report(fleet, "metal-mill", ANN)

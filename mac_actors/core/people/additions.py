@@ -72,9 +72,23 @@ class Addition:
     user: NewUser | None = None
     counts: bool = True
 
+    @property
+    def word(self) -> str:
+        """What the journal calls it."""
+        return _WORDS[self.kind, self.given]
+
     def ends(self) -> datetime | None:
         """Return the first moment after :attr:`until`."""
         return None if self.until is None else end_of(self.until)
+
+
+_WORDS = {
+    (Kind.FOB, True): "fob_given",
+    (Kind.FOB, False): "fob_taken",
+    (Kind.AUTHORIZATION, True): "authorization_granted",
+    (Kind.AUTHORIZATION, False): "authorization_withdrawn",
+    (Kind.USER, True): "user_added",
+}
 
 
 def end_of(day: date) -> datetime:

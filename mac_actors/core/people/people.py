@@ -17,6 +17,14 @@ class Conflict(NamedTuple):
     addition: Addition
     owner: User
 
+    def __str__(self) -> str:
+        """Say it, and what to do."""
+        return (
+            f"users.json gives the fob ending in {self.addition.value[-4:]!r} to {self.owner.full_name}, to whom it "
+            f"opens the machines; at the server it was given to account {self.addition.account_id}: "
+            "take it away from one of them"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class People:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from mac_actors.core.config import User
+from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people.additions import Addition, Kind, last_day
+from mac_actors.core.people.changes import AlreadySo
 from mac_actors.core.people.people import People
 from mac_actors.core.readable import Readable
 
@@ -72,6 +74,16 @@ class UserView(Readable):
             items(Kind.AUTHORIZATION, dict.fromkeys(withdrawn), lambda one: not one.given),
             added=file is None,
         )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UserAnswer(Readable):
+    """What came of a change: the user as they are now, outcomes, what was so already, and whether it is on disk."""
+
+    user: UserView
+    outcomes: tuple[Outcome, ...] = ()
+    already: tuple[AlreadySo, ...] = ()
+    durable: bool = True
 
 
 def _item(value: str, addition: Addition | None, in_file: frozenset[str]) -> Item:

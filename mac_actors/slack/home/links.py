@@ -81,6 +81,11 @@ class Links:
         self.link(slack_id, account_id, "e-mail")
         return slack_id
 
+    def to_be_told(self, account_id: str) -> str | None:
+        """Return the Slack user who is this account, and wants to know which authorization is missing."""
+        slack_id = self.slack_id_of(account_id)
+        return slack_id if slack_id and self.is_on(slack_id, Switch.MISSING) else None
+
     def is_on(self, slack_id: str, switch: Switch) -> bool:
         """Whether this Slack user wants these direct messages."""
         link = link_of(self._fleet.store, slack_id)

@@ -41,6 +41,7 @@ from mac_actors.storage.history.values import (
     WEEKS,
     DayUsage,
     MachineHistory,
+    MonthUsage,
     Running,
     ShopHistory,
     Usage,
@@ -155,6 +156,31 @@ class History:
         with self._store.reading("read the usage") as connection:
             machines = sessions.by_machine(connection, start, end, running)
             return machines, sessions.by_user(connection, start, end, running) if users else None
+
+    def months(self, first: date, last: date, running: Sequence[Running] = ()) -> list[MonthUsage]:
+        """Return each user's sessions at each machine in each month from one local day to another.
+
+        Raises ``ValueError`` for days that clocks can't tell.
+        """
+        now, found = self._clock().timestamp(), []
+        with self._store.reading("read the usage by month") as connection:
+            while first <= last and midnight(first, self._zone) < now:
+                following = (first.replace(day=1) + timedelta(31)).replace(day=1)
+                start, end = (midnight(day, self._zone) for day in (first, min(following, last + timedelta(1))))
+                parts = sessions.by_user_and_machine(connection, start, min(end, now), running)
+                found += [MonthUsage(first, machine, user) for machine, user in parts]
+                first = following
+        return found
+
+    def unavailable(self, first: date, last: date) -> tuple[dict[str, float], float]:
+        """Return for how many seconds each machine was oopsed or locked out in these days, and how long they were.
+
+        Raises ``ValueError`` for days that clocks can't tell.
+        """
+        start = midnight(first, self._zone)
+        end = max(start, min(midnight(last + timedelta(1), self._zone), self._clock().timestamp()))
+        with self._store.reading("read when machines were out of use") as connection:
+            return downtime.unavailable(connection, start, end), end - start
 
     def _last_days(self, now: float) -> list[Day]:
         today = local(now, self._zone).date()

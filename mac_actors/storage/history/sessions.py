@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, text
 
-from mac_actors.core.outcomes import FORGOTTEN
+from mac_actors.core.outcomes import FORGOTTEN, Outcome
+from mac_actors.storage import codec
 from mac_actors.storage.history.instants import EPOCH, stamp
 from mac_actors.storage.history.values import Running, Usage, UserUsage
 
@@ -46,9 +47,21 @@ _BY_USER = text(
     SELECT account_id, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, id")}) WHERE b < :end GROUP BY account_id
     """  # noqa: S608
 )
+_BY_USER_AND_MACHINE = text(
+    f"""
+    SELECT account_id, machine, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, machine, id")}) WHERE b < :end
+    GROUP BY account_id, machine
+    """  # noqa: S608
+)
 _REFUSALS = text(_refusals("count(*)"))
 _REFUSALS_BY_MACHINE = text(f"{_refusals('machine, count(*)')} GROUP BY machine")
 _REFUSALS_BY_USER = text(f"{_refusals('account_id, count(*), max(id)')} GROUP BY account_id")
+_LAST = text(
+    """
+    SELECT kind, data FROM journal INDEXED BY journal_use
+    WHERE seconds IS NOT NULL AND at >= :since AND account_id = :account ORDER BY at DESC LIMIT :limit
+    """
+)
 _NAMES = text(
     """
     SELECT id, coalesce(json_extract(data, '$.ended.user.full_name'), json_extract(data, '$.user.full_name'), '')
@@ -98,6 +111,30 @@ def by_user(connection: Connection, start: float, end: float, running: Iterable[
             usage[one.account_id] += still
             names[one.account_id] = one.full_name
     return [UserUsage(account, names.get(account, ""), part) for account, part in usage.items()]
+
+
+def last_of(connection: Connection, account_id: str, since: float, limit: int) -> list[Outcome]:
+    """Return what ended the last sessions of a user that ended after ``since``, the newest first."""
+    given = {"account": account_id, "since": stamp(since), "limit": limit}
+    return [codec.load_outcome(kind, data) for kind, data in connection.execute(_LAST, given)]
+
+
+def by_user_and_machine(
+    connection: Connection, start: float, end: float, running: Iterable[Running]
+) -> list[tuple[str, UserUsage]]:
+    """Return each user's sessions at each machine, in no order."""
+    usage: defaultdict[tuple[str, str], Usage] = defaultdict(Usage)
+    rows: dict[str | None, int] = {}
+    for account, machine, sessions, seconds, row in connection.execute(_BY_USER_AND_MACHINE, _between(start, end)):
+        usage[account, machine] = Usage(int(sessions), round(seconds, 3))
+        rows[account] = max(rows.get(account, 0), int(row))
+    names = _names(connection, rows)
+    for one in running:
+        still = _still_running(one, start, end)
+        if still != Usage():
+            usage[one.account_id, one.machine] += still
+            names[one.account_id] = one.full_name
+    return [(machine, UserUsage(account, names.get(account, ""), part)) for (account, machine), part in usage.items()]
 
 
 def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | None, str]:

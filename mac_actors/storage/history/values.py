@@ -79,6 +79,15 @@ class UserUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthUsage:
+    """One user's part at one machine in one month, of which ``month`` is the first day that was asked for."""
+
+    month: date
+    machine: str
+    user: UserUsage
+
+
+@dataclass(frozen=True, slots=True)
 class Week:
     """A week of the whole shop, from its Monday."""
 

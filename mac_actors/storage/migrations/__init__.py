@@ -15,6 +15,7 @@ from mac_actors.storage.migrations import (
     m0003_settled,
     m0004_incidents,
     m0005_slack_users,
+    m0006_direct_messages,
     m0007_reader_keys,
     m0009_people,
 )
@@ -28,6 +29,7 @@ MIGRATIONS: Mapping[str, Callable[..., None]] = {
     "0003_settled": m0003_settled.upgrade,
     "0004_incidents": m0004_incidents.upgrade,
     "0005_slack_users": m0005_slack_users.upgrade,
+    "0006_direct_messages": m0006_direct_messages.upgrade,
     "0007_reader_keys": m0007_reader_keys.upgrade,
     "0009_people": m0009_people.upgrade,
 }

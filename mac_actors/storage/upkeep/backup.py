@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mac_actors.core.outcomes import Ended, EndReason, Person, SessionEnded
+from mac_actors.core.outcomes import Ended, EndReason, LockSet, Outcome, Person, SessionEnded
+from mac_actors.core.people.additions import Addition, Kind
 from mac_actors.core.state import MachineState, session_seconds
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
@@ -29,8 +30,18 @@ from mac_actors.storage.files import (
 )
 from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.schema import board_session
 from mac_actors.storage.store import Store
-from mac_actors.storage.upkeep.verify import OnProgress, damage_reported, integrity, is_damage, reading, schema, states
+from mac_actors.storage.upkeep.verify import (
+    OnProgress,
+    additions,
+    damage_reported,
+    integrity,
+    is_damage,
+    reading,
+    schema,
+    states,
+)
 
 PAGES = 256
 """Pages (of 4 KiB) in one step of a copy."""
@@ -52,7 +63,9 @@ class Restored:
     kept: Path | None = None
     """Where the former database is; ``None``: there was none."""
     lifted: tuple[str, ...] | None = ()
-    """The machines that were oopsed or locked in the former database and no longer are; ``None``: it is unreadable."""
+    """The machines that were oopsed or locked in the former database and no longer are, and what was taken from users
+    there and no longer is; ``None``: it is unreadable.
+    """
     old_keys: int = 0
     """Readers whose keys are those of the backup, because the former database could not be asked for them."""
 
@@ -189,7 +202,9 @@ def _end_sessions(stage: Path) -> Restored:
         stored = {n: s for n, s in store.load_states().items() if isinstance(s, MachineState)}
         in_use = tuple(name for name, state in stored.items() if state.session)
         with_card = [(name, state) for name, state in stored.items() if state.card or state.session]
-        store.commit([_end_session(name, state, _display_name(store, name), now) for name, state in with_card])
+        logins = tuple(("board_session", row["id"]) for row in store.rows(board_session))  # some may have ended since
+        records = [_end_session(name, state, _display_name(store, name), now) for name, state in with_card]
+        store.commit([*records, Record(drop=logins)])
     return Restored(len(stored), events, last, in_use)
 
 
@@ -200,10 +215,14 @@ def _end_session(name: str, state: MachineState, display_name: str, now: datetim
         return Record(record_state(name, replace(state, card=card)))
     person = Person(session.account_id, session.full_name)
     ended = Ended(person, session.kind, session.since, session_seconds(state), EndReason.RESTORED)
-    outcome = SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)
-    since = state.status_since if state.flagged else now
-    after = replace(state, card=card, session=None, last_update=now, status_since=since)
-    return Record(record_state(name, after), ((journal_row(outcome), ()),))
+    outcomes: list[Outcome] = [SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)]
+    after = replace(state, card=card, session=None, last_update=now)
+    if flag := after.due_lock(now):
+        after = replace(after, lock=flag, lock_pending=None)
+        outcomes.append(LockSet(machine=name, display_name=display_name, at=now, flag=flag, ended=None))
+    if after.status is not state.status:
+        after = replace(after, status_since=now)
+    return Record(record_state(name, after), tuple((journal_row(outcome), ()) for outcome in outcomes))
 
 
 def _keep_keys(former: Path, stage: Path) -> int:
@@ -230,8 +249,18 @@ def _display_name(store: Store, name: str) -> str:
 def _flagged(path: Path) -> set[str]:
     with reading(path) as connection:
         known = [(name, state) for name, state in states(connection) if isinstance(state, MachineState)]
+        taken = {f"{one.account_id} ({one.word}: {_label(one)})" for one in _withdrawals(connection)}
     oopsed = {f"{name} (oopsed)" for name, state in known if state.oops}
-    return oopsed | {f"{name} (locked out)" for name, state in known if state.lock}
+    return oopsed | taken | {f"{name} (locked out)" for name, state in known if state.lock}
+
+
+def _withdrawals(connection: sqlite3.Connection) -> Iterator[Addition]:
+    """Return the fobs and authorizations that count no more."""
+    return (one for one in additions(connection) if isinstance(one, Addition) and one.counts and not one.given)
+
+
+def _label(addition: Addition) -> str:
+    return f"…{addition.value[-4:]}" if addition.kind is Kind.FOB else addition.value
 
 
 def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | None]:

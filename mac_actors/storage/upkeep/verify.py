@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.people.additions import Addition
 from mac_actors.core.state import Flag, MachineState, Session, SessionKind, Source
 from mac_actors.core.text import one_line
 from mac_actors.core.wording import origin
@@ -70,6 +71,7 @@ def verify(directory: Path, found: Callable[[str], None], progress: OnProgress =
         report(_foreign(connection))
         report(replay.read_journal(connection))
         report(replay.compare(connection))
+        report(_additions(connection))
     return numbers
 
 
@@ -184,6 +186,36 @@ def _made_by(migrations: Collection[str]) -> dict[str, str]:
         engine.dispose()
 
 
+def additions(connection: sqlite3.Connection) -> Iterator[Addition | str]:
+    """Read the changes of users, one by one; of one that can't be read it is said why. None in an earlier version."""
+    if _things(connection).get("addition") != "table":
+        return
+    for number, *row in connection.execute("SELECT id, account_id, counts, data FROM addition ORDER BY id"):
+        try:
+            yield codec.load_addition(number, *row)
+        except ValueError as error:
+            yield f"addition {number} can't be read: {one_line(error)[:200]}"
+
+
+def _additions(connection: sqlite3.Connection) -> Iterator[str]:
+    """Say which changes of users are not in the journal, and which of the journal are not among them."""
+    words = "'user_added', 'fob_given', 'fob_taken', 'authorization_granted', 'authorization_withdrawn'"
+    query = f"SELECT id, kind, at, account_id FROM journal WHERE kind IN ({words})"  # noqa: S608 - words of ours
+    lines = {(kind, at): (number, account) for number, kind, at, account in connection.execute(query)}
+    there = set()
+    for addition in additions(connection):
+        if isinstance(addition, str):
+            yield addition
+            continue
+        key = (addition.word, codec.timestamp(addition.author.at))
+        there.add(key)
+        if key not in lines:
+            yield f"addition {addition.id} ({addition.word}) is not in the journal"
+    for key, (number, account) in lines.items():
+        if account and key not in there:  # without an account they were forgotten
+            yield f"event {number} ({key[0]}) is not among the additions"
+
+
 # journal against states
 
 
@@ -195,7 +227,13 @@ class _Last:
     value: Flag | Session | None
 
 
-_PARTS = {"oops": "oopsed", "lock": "locked out", "session": "in use"}
+_PARTS = {
+    "oops": "oopsed",
+    "lock": "locked out",
+    "lock_pending": "to be locked out",
+    "details": "with details",
+    "session": "in use",
+}
 
 
 @dataclass(slots=True)
@@ -247,11 +285,16 @@ class _Replay:
             case o.OopsSet(flag=flag):
                 values = {"oops": flag, "session": None}
             case o.LockSet(flag=flag):
-                values = {"lock": flag, "session": None}
+                values = {"lock": flag, "lock_pending": None, "session": None}
                 if flag.source is Source.SERVER:
-                    values["oops"] = None  # the state could not be read, and was made anew
-            case o.Cleared(still_oopsed=oopsed, still_locked=locked):
-                values = {part: None for part, still in (("oops", oopsed), ("lock", locked)) if not still}
+                    values |= {"oops": None, "details": None}  # the state could not be read, and was made anew
+            case o.LockPending(flag=flag):
+                values["lock_pending"] = flag
+            case o.DetailsAdded(details=details):
+                values["details"] = details
+            case o.Cleared(still_oopsed=oopsed, still_locked=locked, pending=pending):
+                parts = {"oops": oopsed, "lock": locked, "lock_pending": pending is None, "details": oopsed or locked}
+                values = {part: None for part, still in parts.items() if not still}
         if outcome.machine is None:
             return
         last = self.last.setdefault(outcome.machine, {})

@@ -12,10 +12,10 @@ from mac_actors.core.inputs import Clear, Command, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.web.access import Access
+from mac_actors.web.access import Access, Caller
 from mac_actors.web.api.events import DETAILS, outcome_details
 from mac_actors.web.api.openapi import Operation, query
-from mac_actors.web.api.request_models import AdminBody, Body
+from mac_actors.web.api.request_models import AdminBody, Body, LockBody
 from mac_actors.web.api.response_models import (
     OutcomeBody,
     OutputsBody,
@@ -50,15 +50,15 @@ class Load(Protocol):
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) -> None:
     """Add the admins' routes."""
 
-    def check_access() -> None:
+    def check_access() -> Caller:
         with refusals_in_log():
-            access.check_admin(bottle.request.environ)
+            return access.check_admin(bottle.request.environ)
 
-    def command(kind: type[Command]) -> Callable[[str], bytes]:
+    def command(kind: type[Command], model: type[AdminBody]) -> Callable[[str], bytes]:
         def carry_out(name: str) -> bytes:
-            check_access()
-            body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
-            answer = fleet.ask(fleet.find(name), body.command(kind))
+            caller = check_access()
+            body = parse_body(model, read_body(bottle.request.environ) or b"{}")
+            answer = fleet.ask(fleet.find(name), body.command(kind, caller.name))
             if answer.already:
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
             success = SuccessBody(durable=None if answer.durable else False)
@@ -74,8 +74,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         return carry_out
 
     for method, path, kind, summary in _CALLS:
-        operation = Operation(summary, SuccessBody, errors=(503,), body=AdminBody, query=(DETAILS,), security="admin")
-        app.route(f"/api/machine/{path}/<name:path>", method, command(kind), api=operation)
+        model = LockBody if kind is Lock else AdminBody
+        operation = Operation(summary, SuccessBody, errors=(503,), body=model, query=(DETAILS,), security="admin")
+        app.route(f"/api/machine/{path}/<name:path>", method, command(kind, model), api=operation)
 
     operation = Operation("Have a reader report now, and say how long that took", PokedBody, (503,), security="admin")
 

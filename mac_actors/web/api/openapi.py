@@ -37,6 +37,8 @@ _IN_PATH = re.compile("<([a-z]+):path>")
 _PARTS = {
     "name": "name or alias of a machine, without regard to case",
     "account": "account id of a user",
+    "login": "name of a personal login",
+    "session": "id of a session of the board",
     "code": "number of a fob; zeroes at the left, separators and case do not count",
     "authorization": "an authorization, exactly",
 }

@@ -12,7 +12,7 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.wording import origin
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reader_keys import KeyRefused
-from mac_actors.web.access import Access
+from mac_actors.web.access import Access, Caller
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.api.response_models import (
@@ -33,16 +33,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     """Add the routes."""
     keys = fleet.reader_keys
 
-    def check_access() -> None:
+    def check_access() -> Caller:
         with refusals_in_log():
-            access.check_admin(bottle.request.environ)
+            return access.check_admin(bottle.request.environ)
 
     def change(name: str, how: Callable[[MachineConfig, str], T]) -> tuple[str, T]:
-        check_access()
+        caller = check_access()
         body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
         machine = fleet.configuration.machines[fleet.find(name)]
         try:
-            return machine.name, how(machine, origin(body.source, body.by))
+            return machine.name, how(machine, origin(body.source, caller.name or body.by))
         except KeyRefused as refused:
             raise RequestRefused(409, str(refused)) from None
 

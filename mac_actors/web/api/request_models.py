@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +21,7 @@ from pydantic import (
 )
 
 from mac_actors.core.config import read_fob
-from mac_actors.core.inputs import Command, OfflineSession
+from mac_actors.core.inputs import Command, Lock, OfflineSession
 from mac_actors.core.offline import TAKEN_KEPT
 from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Source, Telemetry
@@ -33,6 +34,13 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 def _printable(text: str) -> str | None:
     return one_line("".join(c if c.isprintable() else " " for c in text)) or None
+
+
+def _said(text: str) -> str:
+    said = _printable(text)
+    if said is None:
+        raise ValueError("a few words that say what is wrong")
+    return said
 
 
 class Body(BaseModel):
@@ -113,6 +121,7 @@ class ReportBody(Body):
             None if self.firmware is None else self.count,
             None if self.firmware is None else self.poke or None,
             None if self.firmware is None else self.list_revision,
+            measures="amps" in self.model_fields_set and self.amps is not None,
         )
 
 
@@ -138,13 +147,13 @@ class AdminBody(Body):
         Source.HTTP, description="`cli` or `repl`; anything else counts as `http`"
     )
 
-    def command(self, kind: type[Command]) -> Command:
-        """Return the command that is given with this, now."""
-        return kind(datetime.now(UTC), self.source, self.by, self.reason)
+    def command(self, kind: type[Command], name: str | None = None) -> Command:
+        """Return the command that is given with this, now; ``name`` is who does so, where that is certain."""
+        return kind(datetime.now(UTC), self.source, name or self.by, self.reason)
 
     def author(self, caller: Caller) -> Author:
         """Return who changes something with this, now: the caller, where it is certain who that is."""
-        by = self.by if caller.name is None else caller.name
+        by = caller.name or caller.by or self.by
         return Author(datetime.now(UTC), self.source, by, self.reason, confirmed=caller.name is not None)
 
 
@@ -176,6 +185,12 @@ Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "
 Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_present_fob)]
 
 
+class NewAdminBody(AdminBody):
+    """Whose personal login it is to be. The name is in the journal and in notices, for all that is done with it."""
+
+    name: Annotated[Short, AfterValidator(_name)]
+
+
 class NewUserBody(AdminBody):
     """A user who is not in users.json. Of the optional fields, null is as left out."""
 
@@ -199,6 +214,26 @@ class UntilBody(AdminBody):
     """Until the end of which day, if not for good; who does it and why."""
 
     until: Day | None = None
+
+
+class ProblemBody(Body):
+    """What somebody says is wrong with a machine. White space and control characters are folded."""
+
+    text: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(_said)]
+    by: Annotated[str, StringConstraints(strict=True, max_length=200), AfterValidator(_printable)] | None = None
+
+
+class LockBody(AdminBody):
+    """Beside who and why: whether a session that runs goes on, and the lock falls when it ends."""
+
+    when: Literal["free"] | None = Field(
+        None, description="`free`: a running session goes on, and the machine is locked out when it ends"
+    )
+
+    def command(self, kind: type[Command], name: str | None = None) -> Command:
+        """Return the lock that is given with this, now."""
+        command = super().command(kind, name)
+        return replace(command, when_free=self.when == "free") if isinstance(command, Lock) else command
 
 
 class ForgetBody(Body):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import bottle
 from pydantic import BeforeValidator, Field
 
-from mac_actors.core.state import Session, Source, Status
+from mac_actors.core.state import Session, Severity, Source, Status
 from mac_actors.web.api.request_models import Body
 from mac_actors.web.json_line import json_line
 
@@ -78,6 +78,12 @@ class FlagBody(Body):
     reason: str | None
 
 
+class DetailsBody(FlagBody):
+    """What is wrong with a machine that is oopsed or locked out: in ``reason``, and how bad it is."""
+
+    severity: Severity
+
+
 class SessionBody(Body):
     """A running session; ``user`` is null where names are hidden."""
 
@@ -93,6 +99,10 @@ class SessionBody(Body):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TelemetryBody(Body):
     """What the reader last said of itself."""
 
@@ -102,6 +112,11 @@ class TelemetryBody(Body):
     internal_temperature_c: float | None
     amps: float
     second_relay_state: bool | None
+    firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
+    poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
+
+
+Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 
 
 class MachineBody(Body):
@@ -117,12 +132,29 @@ class MachineBody(Body):
     second_relay: bool
     oops: FlagBody | None
     lock: FlagBody | None
+    lock_pending: FlagBody | None = Field(
+        None,
+        exclude_if=lambda flag: flag is None,
+        description="only there while the machine is to be locked out when its session ends",
+    )
     session: Annotated[SessionBody | None, BeforeValidator(SessionBody.of)]
     telemetry: TelemetryBody
     last_checkin: datetime | None
     last_update: datetime | None
+    area: Given = Field(None, description="where it stands; like the two below only there where machines.json has it")
+    description: Given = None
+    link: Given = Field(None, description="the address of its manual")
+    details: DetailsBody | None = Field(
+        None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+    )
     refused: str | None = Field(
-        None, exclude_if=lambda why: why is None, description="only there while its reader's reports are refused: why"
+        None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"
+    )
+    obeyed_after: float | None = Field(
+        None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
+    )
+    keyed: bool = Field(
+        False, exclude_if=lambda keyed: not keyed, description="only there, true, where its reader has a key, and signs"
     )
 
 
@@ -179,6 +211,18 @@ class UserUsageBody(Body):
     refusals: int
 
 
+class MonthUsageBody(Body):
+    """A user's sessions at a machine in a month (``YYYY-MM``)."""
+
+    month: str
+    account_id: str | None
+    name: str
+    machine: str
+    display_name: str
+    sessions: int
+    seconds: float
+
+
 class UsageBody(Body):
     """What was used from one day to another, both included, in the server's local time."""
 
@@ -186,6 +230,9 @@ class UsageBody(Body):
     last: date = Field(serialization_alias="to")
     machines: list[MachineUsageBody]
     users: list[UserUsageBody] | None = Field(description="null without the admins' token")
+    months: list[MonthUsageBody] | None = Field(
+        None, exclude_if=lambda months: months is None, description="with `?by=month` and the admins' token alone"
+    )
 
 
 class ForgottenBody(Body):
@@ -206,6 +253,18 @@ class PokedBody(Body):
 
     seconds: float | None = Field(description="from the poke to its report; null: none came within 2 s")
     native_api: bool = Field(description="its firmware takes no pokes, and its native API was looked at instead")
+
+
+class SuccessBody(Body):
+    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
+
+    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
+    """
+
+    success: bool = True
+    durable: bool | None = None
+    outcomes: list[OutcomeBody] | None = None
+    outputs: OutputsBody | None = None
 
 
 class OutcomeBody(Body):
@@ -244,18 +303,6 @@ class ReadersBody(Body):
     """All readers, in the order of machines.json."""
 
     readers: list[ReaderBody]
-
-
-class SuccessBody(Body):
-    """The command was carried out. ``durable`` is there, false, when it is not on disk yet.
-
-    ``outcomes`` and ``outputs`` (what the reader is told) are there with ``?details=1`` alone.
-    """
-
-    success: bool = True
-    durable: bool | None = None
-    outcomes: list[OutcomeBody] | None = None
-    outputs: OutputsBody | None = None
 
 
 class ItemBody(Body):
@@ -307,6 +354,47 @@ class ChangedUserBody(UserBody):
     success: bool = True
     already: list[str] = Field(description="what was so already: then nothing was changed")
     durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
+    outcomes: list[OutcomeBody] | None = Field(
+        None, exclude_if=lambda outcomes: outcomes is None, description="with `?details=1` alone: what came of it"
+    )
+
+
+class PersonalLoginBody(Body):
+    """A personal login, and who made it when."""
+
+    name: str
+    at: datetime
+    by: str | None
+
+
+class AdminsBody(Body):
+    """All personal logins, by name."""
+
+    admins: list[PersonalLoginBody]
+
+
+class NewTokenBody(Body):
+    """A new personal login. Its token is nowhere else. ``durable`` is there, false, when it is not on disk yet."""
+
+    name: str
+    token: str
+    durable: bool | None = None
+
+
+class LoginSessionBody(Body):
+    """A session of the board. Of one by MAC_ADMIN_TOKEN the name is what its admin says."""
+
+    id: str
+    role: str = Field(description="`token` (MAC_ADMIN_TOKEN), `admin` or `trainer`")
+    name: str | None
+    at: datetime = Field(description="since when")
+    used_at: datetime = Field(description="when it was used last, to within an hour")
+
+
+class SessionsBody(Body):
+    """All sessions of the board, the newest first."""
+
+    sessions: list[LoginSessionBody]
 
 
 class UnknownFobBody(Body):

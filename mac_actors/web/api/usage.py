@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import bottle
@@ -11,10 +11,10 @@ from mac_actors import clock
 from mac_actors.core.outcomes import FORGOTTEN
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
-from mac_actors.storage.history.values import Running, Usage, UserUsage
+from mac_actors.storage.history.values import MonthUsage, Running, Usage, UserUsage
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation, query
-from mac_actors.web.api.response_models import MachineUsageBody, UsageBody, UserUsageBody, json_of
+from mac_actors.web.api.response_models import MachineUsageBody, MonthUsageBody, UsageBody, UserUsageBody, json_of
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.limiter import HISTORY
 from mac_actors.web.requests import day, read_query
@@ -48,33 +48,68 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             "Sessions, hours and refusals by machine, and for admins by user",
             UsageBody,
             errors=(422, 503),
-            query=_DAYS,
+            query=(*_DAYS, query("by", "`month`: for admins each user's sessions at each machine by month too")),
         ),
     )
     def usage() -> bytes:
-        query = read_query()
-        today = datetime.now().astimezone().date()
-        last = day("to", query.get("to")) or today
-        first = day("from", query.get("from")) or last - timedelta(DEFAULT_DAYS - 1)
-        if first > last:
-            raise RequestRefused(422, f"from: expected a day that is not after to ({last})")
-        running = running_sessions(fleet)
-        machines, users = history.usage(first, last, running, users=is_admin())
-        titles = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
-        return json_of(
-            UsageBody(
-                first=first,
-                last=last,
-                machines=[
-                    MachineUsageBody(
-                        machine=name, display_name=titles.get(name, name), **_use(machines.get(name, Usage()))
-                    )
-                    for name in [*titles, *sorted(machines.keys() - titles.keys())]
-                ],
-                users=None if users is None else _users(users, fleet),
-            ),
-            by_alias=True,
+        first, last = asked_days(DEFAULT_DAYS)
+        by_month = read_query().get("by") == "month"
+        return json_of(usage_body(fleet, history, first, last, users=is_admin(), by_month=by_month), by_alias=True)
+
+
+def asked_days(default: int) -> tuple[date, date]:
+    """Return the days that the query asks for, the last ``default`` ones unless it says which.
+
+    Raises :class:`RequestRefused` (422).
+    """
+    query = read_query()
+    last = day("to", query.get("to") or None) or datetime.now().astimezone().date()
+    first = day("from", query.get("from") or None) or last - timedelta(default - 1)
+    if first > last:
+        raise RequestRefused(422, f"from: expected a day that is not after to ({last})")
+    return first, last
+
+
+def usage_body(
+    fleet: MachineFleet, history: History, first: date, last: date, *, users: bool, by_month: bool = False
+) -> UsageBody:
+    """Return the usage of these days, with ``users`` that of each user, then also ``by_month``."""
+    running = running_sessions(fleet)
+    machines, people = history.usage(first, last, running, users=users)
+    titles = {name: machine.display_name for name, machine in fleet.configuration.machines.items()}
+    return UsageBody(
+        first=first,
+        last=last,
+        machines=[
+            MachineUsageBody(machine=name, display_name=titles.get(name, name), **_use(machines.get(name, Usage())))
+            for name in [*titles, *sorted(machines.keys() - titles.keys())]
+        ],
+        users=None if people is None else _users(people, fleet),
+        months=_months(history.months(first, last, running), titles, fleet) if users and by_month else None,
+    )
+
+
+def _months(found: list[MonthUsage], titles: dict[str, str], fleet: MachineFleet) -> list[MonthUsageBody]:
+    """By month, then name, then machine."""
+    rows = [
+        MonthUsageBody(
+            month=f"{one.month:%Y-%m}",
+            machine=one.machine,
+            display_name=titles.get(one.machine, one.machine),
+            sessions=one.user.usage.sessions,
+            seconds=one.user.usage.seconds,
+            **_who(one.user, fleet),
         )
+        for one in found
+    ]
+    return sorted(rows, key=lambda row: (row.month, row.name.casefold(), row.display_name.casefold()))
+
+
+def _who(user: UserUsage, fleet: MachineFleet) -> dict[str, Any]:
+    if user.account_id is None or user.account_id == FORGOTTEN.account_id:
+        return {"account_id": None, "name": UNKNOWN if user.account_id is None else REMOVED}
+    known = fleet.configuration.directory.by_account.get(user.account_id)
+    return {"account_id": user.account_id, "name": known.full_name if known else user.full_name}
 
 
 def running_sessions(fleet: MachineFleet) -> list[Running]:
@@ -89,16 +124,8 @@ def running_sessions(fleet: MachineFleet) -> list[Running]:
 
 def _users(users: list[UserUsage], fleet: MachineFleet) -> list[UserUsageBody]:
     """Those with the most hours first; then the fobs that nobody knows, and those whose names were removed."""
-    known = {user.account_id: user.full_name for user in fleet.configuration.directory.users}
-    people, others = [], []
-    for one in users:
-        if one.account_id is None or one.account_id == FORGOTTEN.account_id:
-            name = UNKNOWN if one.account_id is None else REMOVED
-            others.append(UserUsageBody(account_id=None, name=name, **_use(one.usage)))
-        else:
-            name = known.get(one.account_id, one.full_name)
-            people.append(UserUsageBody(account_id=one.account_id, name=name, **_use(one.usage)))
-    return sorted(people, key=lambda user: (-user.seconds, user.name)) + sorted(others, key=lambda user: user.name)
+    found = [UserUsageBody(**_who(one, fleet), **_use(one.usage)) for one in users]
+    return sorted(found, key=lambda user: (user.account_id is None, -user.seconds if user.account_id else 0, user.name))
 
 
 def _use(usage: Usage) -> dict[str, Any]:

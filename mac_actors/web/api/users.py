@@ -9,17 +9,20 @@ from typing import Any
 import bottle
 
 from mac_actors.core.config import read_fob
+from mac_actors.core.outcomes import kind
 from mac_actors.core.people.additions import end_of
-from mac_actors.core.people.view import UserView
+from mac_actors.core.people.view import UserAnswer, UserView
+from mac_actors.core.redaction import without_fob
 from mac_actors.errors import UnknownUser
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.fleet.users import UserAnswer
+from mac_actors.fleet.people.permissions import allow_any, allow_authorization, allow_fob, allow_take, for_trainers
 from mac_actors.web.access import Access, Caller
-from mac_actors.web.api.events import DEFAULT_LIMIT, HIGHEST_LIMIT
+from mac_actors.web.api.events import DEFAULT_LIMIT, DETAILS, HIGHEST_LIMIT, outcome_details
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody, FobBody, NewUserBody, UntilBody
 from mac_actors.web.api.response_models import (
     ChangedUserBody,
+    OutcomeBody,
     UnknownFobBody,
     UnknownFobsBody,
     UserBody,
@@ -28,7 +31,7 @@ from mac_actors.web.api.response_models import (
 )
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.limiter import JOURNAL
-from mac_actors.web.requests import number, parse_body, read_body, read_query
+from mac_actors.web.requests import is_set, number, parse_body, read_body, read_query
 
 _FINDING = (
     query("q", "words, of which each is part of a name, the e-mail address or the account id", type="string"),
@@ -49,10 +52,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 
     def caller() -> Caller:
         with refusals_in_log():
-            return access.check_admin(bottle.request.environ)
+            found = access.check_people(bottle.request.environ)
+            allow_any(users, found.account_id)
+            return found
 
     def changing(summary: str, body: Any, *errors: int) -> Operation:
-        return Operation(summary, ChangedUserBody, errors=(*errors, 503), body=body, security="admin")
+        return Operation(summary, ChangedUserBody, errors=(*errors, 503), body=body, query=(DETAILS,), security="admin")
 
     @app.get(
         "/api/users",
@@ -60,13 +65,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         api=Operation("Users, by name", UsersBody, errors=(422, 503), query=_FINDING, security="admin"),
     )
     def find() -> bytes:
-        caller()
+        who = caller()
         asked = read_query()
-        found = users.find(asked.get("q", ""))
+        found = users.search(asked.get("q", ""))
         first = number("cursor", asked.get("cursor")) or 0
         last = first + min(number("limit", asked.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT)
         now = datetime.now(UTC)
-        page = [UserBody.model_validate(UserView.of(users.people, user, now)) for user in found[first:last]]
+        page = [body_of(UserView.of(users.people, user, now), who) for user in found[first:last]]
         return json_of(UsersBody(users=page, next=str(last) if len(found) > last else None))
 
     @app.post(
@@ -76,6 +81,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             ChangedUserBody,
             errors=(409, 503),
             body=NewUserBody,
+            query=(DETAILS,),
             security="admin",
             created=ChangedUserBody,
         ),
@@ -83,6 +89,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def add() -> bytes:
         who = caller()
         body = parse_body(NewUserBody, read_body(bottle.request.environ) or b"{}")
+        allow_fob(users, who.account_id, body.fob)
         answer = users.add(
             body.full_name,
             preferred_name=body.preferred_name or "",
@@ -92,7 +99,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             author=body.author(who),
         )
         bottle.response.status = 200 if answer.already else 201
-        return changed(answer)
+        return changed(answer, who)
 
     @app.post("/api/users/<account:path>/fobs", api=changing("Give a user a fob", FobBody, 409))
     def give_fob(account: str) -> bytes:
@@ -100,7 +107,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         body = parse_body(FobBody, read_body(bottle.request.environ) or b"{}")
         if (body.code is None) == (body.seen_at is None):
             raise RequestRefused(422, "expected either code, the number of a fob, or seen_at, a machine")
-        return changed(users.give_fob(known(account), body.code, seen_at=body.seen_at, author=body.author(who)))
+        allow_fob(users, who.account_id, body.code)
+        return changed(users.give_fob(known(account), body.code, seen_at=body.seen_at, author=body.author(who)), who)
 
     @app.delete(
         "/api/users/<account:path>/fobs/<code:path>", api=changing("Have a user's fob count no more", AdminBody)
@@ -108,7 +116,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def take_fob(account: str, code: str) -> bytes:
         who = caller()
         body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
-        return changed(users.take_fob(known(account), fob(code), author=body.author(who)))
+        user, author, number = known(account), body.author(who), fob(code)
+        allow_take(users, who.account_id, author, users.show(user), number)
+        return changed(users.take_fob(user, number, author=author), who)
 
     @app.put(
         "/api/users/<account:path>/authorizations/<authorization:path>", api=changing("Authorize a user", UntilBody)
@@ -116,8 +126,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def grant(account: str, authorization: str) -> bytes:
         who = caller()
         body = parse_body(UntilBody, read_body(bottle.request.environ) or b"{}")
+        allow_authorization(users, who.account_id, authorization)
         return changed(
-            users.authorize(known(account), authorization, until=future(body.until), author=body.author(who))
+            users.authorize(known(account), authorization, until=future(body.until), author=body.author(who)), who
         )
 
     @app.delete(
@@ -127,12 +138,15 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def withdraw(account: str, authorization: str) -> bytes:
         who = caller()
         body = parse_body(UntilBody, read_body(bottle.request.environ) or b"{}")
-        return changed(users.withdraw(known(account), authorization, until=future(body.until), author=body.author(who)))
+        allow_authorization(users, who.account_id, authorization)
+        return changed(
+            users.withdraw(known(account), authorization, until=future(body.until), author=body.author(who)), who
+        )
 
     @app.get("/api/users/<account:path>", api=Operation("One user", UserBody, errors=(503,), security="admin"))
     def show(account: str) -> bytes:
-        caller()
-        return json_of(UserBody.model_validate(users.show(known(account))))
+        who = caller()
+        return json_of(body_of(users.show(known(account)), who))
 
     @app.get(
         "/api/fobs/unknown",
@@ -151,12 +165,24 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         return user
 
 
-def changed(answer: UserAnswer) -> bytes:
+def body_of(view: UserView, who: Caller) -> UserBody:
+    """Return a user as this caller is to see them."""
+    return UserBody.model_validate(view if who.admin else for_trainers(view))
+
+
+def changed(answer: UserAnswer, who: Caller) -> bytes:
     """Answer with what came of a change."""
     if answer.already:
         bottle.response.set_header("Mac-Already", " ".join(answer.already))
-    view = {field.name: getattr(answer.user, field.name) for field in fields(answer.user)}
-    return json_of(ChangedUserBody.model_validate(view | {"already": answer.already, "durable": answer.durable}))
+    view = answer.user if who.admin else for_trainers(answer.user)
+    values = {field.name: getattr(view, field.name) for field in fields(view)}
+    values |= {"already": answer.already, "durable": answer.durable}
+    if is_set("details"):
+        values["outcomes"] = [
+            OutcomeBody(kind=kind(outcome), outcome=outcome_details(without_fob(outcome)))
+            for outcome in answer.outcomes
+        ]
+    return json_of(ChangedUserBody.model_validate(values))
 
 
 def fob(code: str) -> str:

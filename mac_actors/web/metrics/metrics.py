@@ -72,6 +72,8 @@ class Metrics:
         self.refusals = list(refusals)
         self.slack_connected: Callable[[], bool] | None = None
         """Set where Slack is on."""
+        self.mqtt_connected: Callable[[], bool] | None = None
+        """Set where MQTT is on."""
         self.log_lines_left_out: Callable[[], Counter[str]] = Counter
         """Set where there is a log: lines that were not written, by reason."""
         self._transitions = Counter(dict.fromkeys(KINDS, 0))
@@ -145,6 +147,7 @@ class Metrics:
         left_out = Counter(unwritable=0, repeated=0)
         left_out.update(self.log_lines_left_out())
         yield _several(table.LOG_LINES, _by_one(left_out))
+        yield _single(table.MQTT, self.mqtt_connected() if self.mqtt_connected else None)
         yield _single(table.SLACK, self.slack_connected() if self.slack_connected else None)
         yield core.InfoMetricFamily(table.BUILD.name.removesuffix("_info"), table.BUILD.help, {"version": VERSION})
 

@@ -85,6 +85,11 @@ MACHINE_GAUGES: tuple[MachineGauge, ...] = (
         lambda m: m.state.lock is not None,
     ),
     _gauge(
+        "mac_machine_lock_pending",
+        "Whether the machine is to be locked out when its session ends.",
+        lambda m: m.state.lock_pending is not None,
+    ),
+    _gauge(
         "machine_override_login_state",
         "Whether an override session runs: somebody repairs an oopsed or locked machine.",
         lambda m: m.state.session is not None and m.state.session.kind is SessionKind.OVERRIDE,
@@ -269,6 +274,9 @@ LOG_LINES = Metric(
     ("reason",),
 )
 SLACK = Metric("mac_slack_connected", Kind.GAUGE, "Whether Slack is connected. Absent where Slack is not set up.")
+MQTT = Metric(
+    "mac_mqtt_connected", Kind.GAUGE, "Whether the MQTT broker is connected. Absent where MQTT is not set up."
+)
 BUILD = Metric("mac_build_info", Kind.INFO, "1; its labels say which version runs.", ("version",))
 
 TABLE: tuple[Metric, ...] = (
@@ -301,6 +309,7 @@ TABLE: tuple[Metric, ...] = (
     RESTARTS,
     LOG_LINES,
     SLACK,
+    MQTT,
     BUILD,
 )
 """All of them, in the order of the reference. Beside them are ``process_…`` and ``python_…`` of prometheus-client."""

@@ -11,7 +11,7 @@ import bottle
 
 from mac_actors.web.server.connection import Shared
 
-STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
+STATIC_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 
 FOR_EVER = "public, max-age=31536000, immutable"
 """For an address with the file's hash in it: other content has another address."""
@@ -25,6 +25,10 @@ SAFE_HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 """What keeps a page, and a file that is opened as one, to what is shipped with it."""
+
+
+IMAGES_IN_STYLES = f"{SAFE_HEADERS['Content-Security-Policy']}; img-src 'self' data:"
+"""The policy for Swagger UI: its styles hold their pictures within them."""
 
 
 def routes(app: bottle.Bottle) -> None:
@@ -57,14 +61,10 @@ def send(name: str) -> bytes:
     response.set_header("Cache-Control", FOR_EVER if request.query.get("v") == known else "max-age=3600")
     for header, value in SAFE_HEADERS.items():
         response.set_header(header, value)
-    if suffix == ".html":  # Swagger UI's styles hold their pictures within them
-        response.set_header(
-            "Content-Security-Policy", f"{SAFE_HEADERS['Content-Security-Policy']}; img-src 'self' data:"
-        )
     if f'"{known}"' in request.environ.get("HTTP_IF_NONE_MATCH", ""):
         response.status = 304
         return b""
-    response.content_type = f"{STATIC_TYPES[suffix]}; charset=utf-8"
+    response.content_type = STATIC_TYPES[suffix] + ("" if suffix == ".png" else "; charset=utf-8")
     return _content(name)
 
 

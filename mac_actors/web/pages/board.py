@@ -6,64 +6,81 @@ Boards poll (docs/decisions/0010-boards-poll.rst): the script asks for changes o
 from __future__ import annotations
 
 import hashlib
-import secrets
-import threading
-from collections import OrderedDict
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import bottle
 
+from mac_actors import clock
 from mac_actors.core import wording
 from mac_actors.core.inputs import COMMANDS
+from mac_actors.core.state import Source
 from mac_actors.core.text import one_line
+from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
-from mac_actors.web.api.request_models import AdminBody
+from mac_actors.web.api.request_models import LockBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log, wants_page
 from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
-from mac_actors.web.pages.login import drop_login_cookie
-from mac_actors.web.pages.tiles import BUTTONS, STATES, Board, BoardView
-from mac_actors.web.requests import parse_fields, read_form
+from mac_actors.web.pages.login import drop_login_cookie, own_path
+from mac_actors.web.pages.notes import Notes
+from mac_actors.web.pages.tiles import BUTTONS, STATES, Board, Filter
+from mac_actors.web.requests import number, parse_fields, read_form
 
 NOT_DURABLE = "It is not on disk yet: the server's disk is slow. It counts, but a power cut now could undo it."
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
+COMMAND_SECONDS = 8.0
+"""A command of a page that comes later is not carried out: at 10 s its browser says that there was no answer. The
+difference is for the browser's idea of the time.
+"""
+
+
+def live_board(fleet: MachineFleet) -> Board:
+    """Return the view of the fleet that all open pages share."""
+
+    def second(machine: str) -> str | None:
+        config = fleet.configuration.machines.get(machine)
+        return config.second_relay.alias if config and config.second_relay else None
+
+    return Board(fleet.snapshots, second=second)
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, board: Board, notes: Notes) -> None:
     """Add the board's routes."""
-    board = Board(fleet.snapshots)
-    notes = _Notes()
 
     def who() -> tuple[Viewer, str]:
         """Return who looks, and which kind of tiles they get."""
         if str(bottle.request.query.get("kiosk") or "0") != "0":
             return access.on_the_wall(), "kiosk"
         viewer = access.viewer(bottle.request.environ)
+        if "machine" in bottle.request.query:
+            return viewer, page_kind(viewer)
         return viewer, "admin" if viewer.admin else "plain"
 
     @app.get("/")
     def page() -> bytes:
         viewer, kind = who()
         view = board.view()
-        query = bottle.request.query
-        state = query.get("state", "")
+        wanted = which()
         if viewer.lapsed:  # which the page says, once
             drop_login_cookie()
         return render(
             "board.tpl",
             viewer,
             view=view,
+            shown=view.shown(wanted),
+            wanted=wanted,
             kind=kind,
-            q=one_line(query.getunicode("q", "")),
-            state=state if state in STATES else "",
             buttons=BUTTONS,
             states=STATES,
-            stamp=_stamp(viewer, kind),
-            cursor=_cursor(board, view),
-            now=datetime.now().astimezone(),
-            said=notes.take(query.get("said", "")),
+            stamp=stamp(viewer, kind),
+            said=notes.take(bottle.request.query.get("said", "")),
         )
 
     @app.get("/board/changes")
@@ -71,9 +88,12 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         viewer, kind = who()
         view = board.view()
         query = bottle.request.query
-        stamp, cursor = _stamp(viewer, kind), _cursor(board, view)
+        page, cursor = stamp(viewer, kind), view.cursor
+        only = query.getunicode("machine")
+        if only is not None:
+            view = view.only(fleet.find(only))
         bottle.response.set_header("Cache-Control", "no-store")
-        same_page = query.get("page") == stamp
+        same_page = query.get("page") == page
         if same_page and query.get("since") == cursor:
             bottle.response.status = 204
             return b""
@@ -81,14 +101,20 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         known = int(version[:18]) if same_page and epoch == board.epoch and version.isdecimal() else -1
         answer: dict[str, Any] = {
             "cursor": cursor,
-            "page": stamp,
-            "summary": view.summary,
+            "page": page,
+            "title": view.title,
+            "summary": (view.shown(which()) if kind == "kiosk" else view).summary,
             "counts": view.counts,
             "tiles": {t.content.machine.name: t.html(kind, viewer.names) for t in view.tiles if t.version > known},
         }
         if view.ordered > known:
-            answer["order"] = [tile.content.machine.name for tile in view.tiles]
+            answer["order"] = view.order(kind)
         return answer
+
+    def which() -> Filter:
+        query = bottle.request.query
+        words, area, state = (one_line(query.getunicode(key, "")) for key in ("q", "area", "state"))
+        return Filter(words, state if state in STATES else "", area)
 
     @app.post("/board/machines/<name:path>")
     def command(name: str) -> Any:
@@ -99,16 +125,24 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         action = form.get("action", "")
         if action not in BUTTONS:
             raise RequestRefused(422, f"action: expected one of {', '.join(BUTTONS)}")
+        back = own_path(form.get("back", "/"))
         if "reason" not in form:  # the button of a tile, without the script that asks for the reason
-            return render("command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action])
-        text, good = _carry_out(fleet, name, action, form["reason"], viewer.by)
+            return render(
+                "command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action], back=back
+            )
+        text, good = _carry_out(fleet, name, action, form, viewer.by)
         board.refresh()
         if wants_page(bottle.request.environ):
-            return see_other(f"/?said={notes.keep(text)}")
+            return see_other(f"{back}?said={notes.keep(text)}")
         return {"said": text, "good": good}
 
 
-def _stamp(viewer: Viewer, kind: str) -> str:
+def page_kind(viewer: Viewer) -> str:
+    """Return which kind of tile a machine's own page shows to this viewer."""
+    return "page-admin" if viewer.admin else "page"
+
+
+def stamp(viewer: Viewer, kind: str) -> str:
     """Return what is another one for another version of the server, another viewer, or after a change of the clocks: a
     page then loads itself anew.
     """
@@ -117,35 +151,25 @@ def _stamp(viewer: Viewer, kind: str) -> str:
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
 
 
-def _cursor(board: Board, view: BoardView) -> str:
-    return f"{board.epoch}-{view.version}"
-
-
-def _carry_out(fleet: MachineFleet, name: str, action: str, reason: str, by: str | None) -> tuple[str, bool]:
+def _carry_out(
+    fleet: MachineFleet, name: str, action: str, form: Mapping[str, str], by: str | None
+) -> tuple[str, bool]:
     """Carry the command out; returns what came of it in words, and whether it is all as it was wished."""
-    body = parse_fields(AdminBody, {"reason": reason, "by": by})
-    answer = fleet.ask(name, body.command(COMMANDS[action]))
+    body = parse_fields(LockBody, {"reason": form["reason"], "by": by, "when": form.get("when")})
+    given = replace(body.command(COMMANDS[action]), source=Source.BOARD, until=_until(form.get("sent")))
+    answer = fleet.ask(name, given)
     text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
     if not answer.outcomes:
-        text = f"{fleet.snapshot(name).display_name} {BUTTONS[action].in_vain}: nothing was changed."
+        in_vain = "was to be locked out already" if Already.LOCK_PENDING in answer.already else BUTTONS[action].in_vain
+        return f"{fleet.snapshot(name).display_name} {in_vain}: nothing was changed.", False
     return (text, True) if answer.durable else (f"{text} {NOT_DURABLE}", False)
 
 
-class _Notes:
-    """What is to be said on the next page that a browser without the script is sent to. Each is said once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, str] = OrderedDict()
-
-    def keep(self, text: str) -> str:
-        key = secrets.token_urlsafe(8)
-        with self._lock:
-            self._kept[key] = text
-            while len(self._kept) > 100:
-                self._kept.popitem(last=False)
-        return key
-
-    def take(self, key: str) -> str | None:
-        with self._lock:
-            return self._kept.pop(key, None)
+def _until(sent: str | None) -> float | None:
+    """Return until when a command counts that was sent then (milliseconds since 1970, by the server's clock as the
+    page knows it); ``None``: a browser without the script does not say.
+    """
+    milliseconds = number("sent", sent)
+    if milliseconds is None:
+        return None
+    return clock.seconds() + COMMAND_SECONDS - max(0.0, time.time() - milliseconds / 1000)

@@ -1,25 +1,31 @@
-"""The pages of one machine and of the whole shop. Their charts are drawn from their tables (static/charts.js)."""
+"""The page of one machine. Its charts are drawn from its tables (static/charts.js)."""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import groupby
 
 import bottle
 
+from mac_actors.core.config import MachineConfig
+from mac_actors.core.people.trainers import trained_by
 from mac_actors.core.text import duration
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
-from mac_actors.storage.history.values import DAYS, WEEKS, Usage
+from mac_actors.storage.history.values import DAYS
 from mac_actors.web.access import Access
 from mac_actors.web.api.events import event_body
 from mac_actors.web.api.response_models import EventBody
 from mac_actors.web.api.usage import running_sessions
-from mac_actors.web.limiter import HISTORY, JOURNAL
+from mac_actors.web.limiter import JOURNAL
+from mac_actors.web.pages.board import page_kind, stamp
 from mac_actors.web.pages.html import render
-from mac_actors.web.pages.tiles import TileContent
+from mac_actors.web.pages.notes import Notes
+from mac_actors.web.pages.tiles import BUTTONS, Board, Tile, TileContent
 from mac_actors.web.requests import number
 
 EVENTS = 30
@@ -36,6 +42,12 @@ HARDLY = 0.03
 LEVELS = (0.02, 0.15, 0.35, 0.6)
 """From these shares of time in use on an hour is coloured one step darker."""
 
+CHANCES = ((0.15, "free"), (0.5, "maybe in use"), (math.inf, "in use"))
+"""What an hour usually is, by the share of its time in use: the first that is larger."""
+
+COMING = 12
+"""Hours from now on that a page shows by themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hour:
@@ -46,8 +58,19 @@ class Hour:
     levels: tuple[int, ...]
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History) -> None:
-    """Add the pages."""
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a machine usually is in an hour, in words, and how dark that is (0 to 4)."""
+
+    hour: int
+    word: str
+    level: int
+
+
+def routes(
+    app: bottle.Bottle, fleet: MachineFleet, access: Access, history: History, live: Board, notes: Notes
+) -> None:
+    """Add the page."""
 
     @app.get("/machines/<name:path>", limit=JOURNAL)
     def machine(name: str) -> bytes:
@@ -58,14 +81,22 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         before = number("before", bottle.request.query.get("before") or None)
         page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
         config = fleet.configuration.machines.get(seen.name)
+        kind = page_kind(viewer)
         return render(
             "machine.tpl",
             viewer,
             machine=seen if viewer.names else seen.without_names(),
-            content=TileContent.of(seen),
+            state_now=Tile(TileContent.of(seen), 0).html(kind, viewer.names),
+            cursor=live.view().cursor,
+            said=notes.take(bottle.request.query.get("said", "")),
+            stamp=stamp(viewer, kind),
+            buttons=BUTTONS,
             always_on=config is not None and config.always_enabled,
             second=config.second_relay if config else None,
             past=past,
+            needs=needs(fleet, config, names=viewer.names) if config else None,
+            coming=coming(past.week, now := datetime.now().astimezone()),
+            today=today(past.week, now),
             week=week(past.week),
             busiest=busiest(past.week),
             weekdays=WEEKDAYS,
@@ -78,27 +109,6 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
             duration=duration,
         )
 
-    @app.get("/shop", limit=HISTORY)
-    def shop() -> bytes:
-        viewer = access.viewer(bottle.request.environ)
-        past = history.shop(running_sessions(fleet))
-        titles = {one.name: one.display_name for one in fleet.configuration.machines.values()}
-        length = datetime.now().timestamp() - past.since.timestamp()
-        rows = [
-            (name, titles.get(name), use, share(past.unavailable.get(name, 0.0), length))
-            for name, use in ((n, past.machines.get(n, Usage())) for n in {**titles, **past.machines})
-        ]
-        rows.sort(key=lambda row: (-row[2].seconds, (row[1] or row[0]).casefold()))
-        return render(
-            "shop.tpl",
-            viewer,
-            rows=rows,
-            total=sum(past.machines.values(), Usage()),
-            weeks=past.weeks,
-            days=DAYS,
-            number_of_weeks=WEEKS,
-        )
-
 
 def week(shares: Sequence[Sequence[float]]) -> list[Hour]:
     """Return the hours of the day from the first that is more than hardly in use to the last, the day's in any case."""
@@ -107,10 +117,55 @@ def week(shares: Sequence[Sequence[float]]) -> list[Hour]:
         Hour(
             hour,
             tuple(round(day[hour] * 100) for day in shares),
-            tuple(sum(day[hour] >= level for level in LEVELS) for day in shares),
+            tuple(_level(day[hour]) for day in shares),
         )
         for hour in range(used[0], used[-1] + 1)
     ]
+
+
+def coming(shares: Sequence[Sequence[float]], now: datetime) -> list[Chance]:
+    """Return what the hours from now on usually are."""
+    return [_chance(shares, now.weekday() * 24 + now.hour + n) for n in range(COMING)]
+
+
+def today(shares: Sequence[Sequence[float]], now: datetime) -> str:
+    """Say what the rest of this day usually is: ``free until 17, in use until 20, then free``."""
+    last = max([hour for hour in range(24) if hour in DAYTIME or shares[now.weekday()][hour] > HARDLY])
+    hours = [_chance(shares, now.weekday() * 24 + hour) for hour in range(now.hour, max(last, now.hour) + 1)]
+    spans = [(word, [*same][-1].hour + 1) for word, same in groupby(hours, key=lambda chance: chance.word)]
+    *before, (final, _) = spans
+    if not before:
+        return f"{final} for the rest of the day"
+    return ", ".join(f"{word} until {end}" for word, end in before) + f", then {final}"
+
+
+def _chance(shares: Sequence[Sequence[float]], hour_of_week: int) -> Chance:
+    weekday, hour = divmod(hour_of_week % 168, 24)
+    share = shares[weekday][hour]
+    return Chance(hour, next(word for below, word in CHANCES if share < below), _level(share))
+
+
+def _level(share: float) -> int:
+    return sum(share >= level for level in LEVELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a member needs to use a machine: one of these authorizations; and who trains for it."""
+
+    authorizations: tuple[str, ...]
+    warn_only: bool
+    trainers: tuple[str, ...] | None
+    """Their names, ``None`` where names are hidden; there are ``number``."""
+    number: int
+
+
+def needs(fleet: MachineFleet, config: MachineConfig, *, names: bool) -> Needs:
+    """Return what is needed for a machine."""
+    now, directory = datetime.now(UTC), fleet.configuration.directory
+    found = sorted(user.full_name for user in directory.users if trained_by(user, directory, (config,), now))
+    wanted = tuple(sorted(config.authorizations_or, key=str.casefold))
+    return Needs(wanted, config.unauthorized_warn_only, tuple(found) if names else None, len(found))
 
 
 def busiest(shares: Sequence[Sequence[float]]) -> tuple[str, int, int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -14,8 +14,11 @@ from urllib.parse import quote
 import bottle
 
 from mac_actors.core.text import local_time
+from mac_actors.core.text import zone as zone_at
+from mac_actors.settings.space import Space
 from mac_actors.web.access import Viewer, cookies
 from mac_actors.web.pages.assets import SAFE_HEADERS, address
+from mac_actors.web.pages.home_screen import DEFAULT_NAME, logo_address
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,8 +42,10 @@ def render(name: str, viewer: Viewer, **values: Any) -> bytes:
     return _page(name, viewer, **values)
 
 
-def error_page(status: int, message: str, viewer: Viewer, nearest: Sequence[str] = ()) -> tuple[bytes, dict[str, str]]:
-    """Return body and headers of a page that says what is wrong; ``nearest``: the machines that may be meant."""
+def error_page(
+    status: int, message: str, viewer: Viewer, nearest: Sequence[tuple[str, str]] = ()
+) -> tuple[bytes, dict[str, str]]:
+    """Return body and headers of a page that says what is wrong; ``nearest``: name and display name of machines."""
     return _page("error.tpl", viewer, status=status, message=message, nearest=nearest), dict(PAGE_HEADERS)
 
 
@@ -56,13 +61,16 @@ def see_other(path: str) -> bottle.HTTPResponse:
 
 def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
     theme = cookies(bottle.request.environ).get("theme", "")
-    page = fill(name, viewer=viewer, path=bottle.request.path, theme=theme if theme in THEMES else "", **values)
+    values |= {"viewer": viewer, "path": bottle.request.path, "theme": theme if theme in THEMES else ""}
+    space = getattr(bottle.request.app, "space", None) or Space()
+    values |= {"space_name": space.name or DEFAULT_NAME, "named": space.name, "logo": logo_address(space)}
+    page = fill(name, now=datetime.now().astimezone(), **values)
     return page.encode("utf-8", "replace")
 
 
 def fill(name: str, **values: Any) -> str:
     """Fill a template in, without any header."""
-    return str(_template(name).render(asset=address, url=url, clock=clock, zone=zone, **values))
+    return str(_template(name).render(asset=address, url=url, escape=escape, clock=clock, zone=zone, **values))
 
 
 def url(*parts: str) -> str:
@@ -84,8 +92,7 @@ def clock(at: datetime, text: str = "{}", ago: str = "") -> str:
 
 def zone() -> str:
     """Return the zone of the shop's clocks now: ``CET``; ``UTC+01:00`` where it has no such name."""
-    now = datetime.now().astimezone()
-    return f"{now:%Z}" if f"{now:%Z}".isalpha() else f"UTC{now.isoformat()[-6:]}"
+    return zone_at(datetime.now(UTC))
 
 
 @cache

@@ -14,16 +14,18 @@ from tests.slack.troubles import held
 from .notice import buttons, oops_notice, shown_text
 
 
-def test_only_notices_of_oops_and_lock_in_the_control_channel_have_buttons(shop: Shop) -> None:
+def test_notices_of_oops_and_lock_alone_have_buttons_in_the_oops_channel_one_for_everybody(shop: Shop) -> None:
     shop.say("oops Metal Mill")
     shop.say("lock Metal Mill")
     shop.say("clear Metal Mill")
     shop.settle()
     oops, lock, clear = shop.posts(CONTROL)
-    assert [element["text"]["text"] for _, element in elements(oops.blocks)] == ["Clear", "Lock out"]
-    assert [element["text"]["text"] for _, element in elements(lock.blocks)] == ["Clear", "Unlock"]
+    assert [element["text"]["text"] for _, element in elements(oops.blocks)] == ["Clear", "Lock out", "Add details"]
+    assert [element["text"]["text"] for _, element in elements(lock.blocks)] == ["Clear", "Unlock", "Add details"]
     assert not clear.blocks
-    assert not any(post.blocks for post in shop.posts(OOPS))
+    *noticed, over = shop.posts(OOPS)
+    assert [[e["text"]["text"] for _, e in elements(post.blocks)] for post in noticed] == [["Add details"]] * 2
+    assert not over.blocks
 
 
 def test_the_unlock_button_lifts_the_lock_out_alone(shop: Shop) -> None:
@@ -65,12 +67,12 @@ def test_the_clear_button_clears_and_the_notice_shows_by_whom(shop: Shop) -> Non
 def test_the_lock_out_button_locks_and_leaves_the_clear_button(shop: Shop) -> None:
     notice = oops_notice(shop)
     shop.workspace.press("mac_lock", message=notice, user=BOB).acked()
-    shop.wait_for_updates()
+    shop.wait_for_updates(2)
     shop.settle()
     assert shop.state("metal-mill").status is Status.OOPSED_LOCKED_OUT
     assert shop.texts(CONTROL) == ["Metal Mill is locked out for maintenance, by bob, from Slack."]
     assert shown_text(shop, notice).endswith("\nLocked out by bob.")
-    assert buttons(shop, notice) == ["Clear"]
+    assert buttons(shop, notice) == ["Clear", "Add details"]
     shop.begin()
     shop.workspace.press("mac_clear", message=shop.workspace.message(CONTROL, notice.ts), user=ADA).acked()
     shop.wait_for_updates(4)
@@ -95,7 +97,7 @@ def test_the_button_of_an_old_notice_does_nothing_to_a_newer_oops(shop: Shop, ac
     assert shop.state("metal-mill").status is Status.OOPSED
     assert not shop.posts()
     assert buttons(shop, old) == []
-    assert buttons(shop, new) == ["Clear", "Lock out"]
+    assert buttons(shop, new) == ["Clear", "Lock out", "Add details"]
 
 
 def test_two_who_press_clear_at_once_clear_once_and_the_notice_shows_who_did(shop: Shop) -> None:

@@ -140,7 +140,8 @@ def test_a_mention_in_passing_is_told_once_what_works(shop: Shop) -> None:
             shop.workspace.mention(text, user=user, channel="C0CHAT").acked()
     shop.settle()
     text = (
-        "Commands work in the admins' control channel alone. Here I answer to a mention with 'status' or 'status NAME'."
+        "Commands work in the admins' control channel alone. Here I answer to a mention with 'status', 'status NAME' "
+        "or 'notify me NAME'."
     )
     assert sorted((told.user, told.text) for told in shop.ephemerals()) == [(ADA, text), (BOB, text)]
     assert not shop.posts()

@@ -53,6 +53,8 @@ def test_a_clear_of_both_is_said_in_the_notices_of_both_wherever_it_comes_from(s
     shop.say("oops Metal Mill")
     shop.say("lock Metal Mill")
     shop.drained()
+    shop.wait_for_updates(2)  # of the oops: that it is locked out, too
+    shop.begin()
     assert shop.http.post("/api/machine/clear/metal-mill").status == 200
     shop.workspace.wait_for(lambda: len(shop.updates()) == 4)
     for channel, who in ((CONTROL, "Cleared from HTTP after"), (OOPS, "Cleared after")):

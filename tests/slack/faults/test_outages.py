@@ -55,7 +55,7 @@ def test_one_change_while_slack_is_down_has_its_buttons_and_its_thread(
     shop.drained()
     for channel in (CONTROL, OOPS):
         oops, clear = shop.posts(channel)
-        assert bool(oops.blocks) is (channel == CONTROL)
+        assert oops.blocks
         assert (clear.thread_ts, clear.broadcast) == (oops.ts, True)
 
 

@@ -1,4 +1,4 @@
-"""Canvases: one a channel, one operation a call, and what a free plan does not have."""
+"""Canvases: one a channel, one operation a call, locks, and what a free plan does not have."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Canvases:
     def __init__(self, state: State) -> None:
         self._state = state
         self.free_plan = False
+        self.locked: set[str] = set()
+        """Canvases that somebody is editing in a way that keeps others out."""
 
     def create(self, params: Mapping[str, Any]) -> Json:
         """canvases.create"""
@@ -40,12 +42,26 @@ class Canvases:
         changes = params.get("changes") or []
         if canvas is None:
             raise SlackError("canvas_not_found")
+        if canvas.id in self.locked:
+            raise SlackError("canvas_editing_locked")
         if len(changes) != 1:
             raise SlackError("invalid_arguments", response_metadata={"messages": ["one operation at a time"]})
         if changes[0].get("operation") == "replace" and "section_id" not in changes[0]:
             canvas = replace(canvas, markdown=_markdown(changes[0]))
         self._state.canvases[canvas.id] = canvas
         return {}
+
+    def lookup(self, params: Mapping[str, Any]) -> Json:
+        """canvases.sections.lookup"""
+        canvas = self._state.canvases.get(str(params.get("canvas_id")))
+        criteria = params.get("criteria") or {}
+        if canvas is None:
+            raise SlackError("canvas_not_found")
+        if not criteria.get("contains_text"):
+            raise SlackError("invalid_arguments", response_metadata={"messages": ["criteria"]})
+        paragraphs = canvas.markdown.split("\n\n")
+        found = [n for n, paragraph in enumerate(paragraphs) if criteria["contains_text"] in paragraph]
+        return {"sections": [{"id": f"temp:C:{n}"} for n in found]}
 
     def of_channel(self, channel: str) -> Canvas | None:
         """The canvas that is a channel's tab."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ def complaints_about_view(view: object) -> list[str]:
     if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
         return ["a view has a type"]
     found = complaints_about_blocks(view.get("blocks"), 100)
+    found += ["a view holds 250 kB"] if len(json.dumps(view, ensure_ascii=False).encode()) > 250_000 else []
     if view["type"] == "modal":
         found += _text(view.get("title"), 24, "title", needed=True)
         found += _text(view.get("submit"), 24, "submit") + _text(view.get("close"), 24, "close")
@@ -67,7 +69,7 @@ def _about_block(block: Json) -> list[str]:
         case "context":
             found += [] if 0 < len(block.get("elements") or []) <= 10 else ["a context holds 1 to 10 elements"]
         case "input":
-            found += _text(block.get("label"), 2000, "label", needed=True)
+            found += _text(block.get("label"), 2000, "label", needed=True) + _text(block.get("hint"), 2000, "hint")
     inside = [element for _, element in elements([block])]
     ids = [element["action_id"] for element in inside]
     found += ["action_id must be unique in a block"] if len(set(ids)) < len(ids) else []
@@ -82,6 +84,18 @@ def _about_element(element: Json) -> list[str]:
         case "button":
             found += _text(element.get("text"), 75, "button text", needed=True)
             found += _length(element.get("value"), 2000, "button value")
+        case "plain_text_input":
+            longest = element.get("max_length", 3000)
+            found += [] if 0 < longest <= 3000 else ["max_length must be from 1 to 3000"]
+        case "radio_buttons" | "checkboxes":
+            options = element.get("options") or []
+            found += [] if 0 < len(options) <= 10 else ["a group holds 1 to 10 options"]
+            initial = [element["initial_option"]] if "initial_option" in element else element.get("initial_options")
+            if initial is not None and not (initial and all(option in options for option in initial)):
+                found.append("initial options must be among the options, and some")
+            for option in options:
+                found += _text(option.get("text"), 75, "option text", needed=True)
+                found += _length(option.get("value"), 150, "option value", needed=True)
         case "static_select":
             options = element.get("options") or [o for g in element.get("option_groups") or [] for o in g["options"]]
             found += [] if 0 < len(options) <= 100 else ["a menu holds 1 to 100 options"]

@@ -17,7 +17,7 @@ from .socket_mode import SocketMode
 from .web_api import WebApi
 
 # Arguments that are JSON inside a form-encoded body.
-_NESTED = {"attachments", "blocks", "changes", "document_content", "metadata", "view"}
+_NESTED = {"attachments", "blocks", "changes", "criteria", "document_content", "metadata", "view"}
 
 
 class Endpoint:

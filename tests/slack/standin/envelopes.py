@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .checks import elements
@@ -129,6 +129,26 @@ def block_actions(
         "message": shown,
         "state": {"values": {}},
         "response_url": response_url,
+        "actions": [action],
+    }
+
+
+def home_actions(*, action_id: str, values: Sequence[str], user: User, view: View, trigger_id: str) -> Json:
+    """A change of the boxes that are checked in somebody's App Home."""
+    [(block, element)] = [pair for pair in elements(view.view["blocks"]) if pair[1]["action_id"] == action_id]
+    options = [option for option in element["options"] if option["value"] in values]
+    action = {
+        "action_id": action_id,
+        "block_id": block.get("block_id", "b1"),
+        "type": element["type"],
+        "selected_options": options,
+        "action_ts": f"{time.time():.6f}",
+    }
+    return {
+        "type": "block_actions",
+        **_interaction(user, trigger_id),
+        "container": {"type": "view", "view_id": view.id},
+        "view": {"id": view.id, "team_id": TEAM, **view.view, "state": {"values": {}}, "hash": view.hash},
         "actions": [action],
     }
 

@@ -81,12 +81,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class View:
-    """A modal that the bot opened."""
+    """A modal that the bot opened, or somebody's App Home."""
 
     id: str
     user: str
     view: Json
     at: float
+
+    @property
+    def hash(self) -> str:
+        return f"{self.at}.{self.id}"
 
     @property
     def callback_id(self) -> str:
@@ -157,6 +161,8 @@ class State:
         self.homes: dict[str, View] = {}
         """What each user sees in App Home."""
         self.canvases: dict[str, Canvas] = {}
+        self.pins: list[tuple[str, str]] = []
+        """Pinned messages, by channel and ts."""
         self.threads: dict[tuple[str, str], str] = {}
         """By channel and ts of every message, people's too, the ts of the message that begins its thread."""
         self.locked: set[tuple[str, str]] = set()

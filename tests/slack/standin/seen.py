@@ -65,6 +65,12 @@ class Seen:
         with self._state.changed:
             return list(self._state.canvases.values())
 
+    @property
+    def pins(self) -> list[tuple[str, str]]:
+        """Channel and ts of the messages that are pinned."""
+        with self._state.changed:
+            return list(self._state.pins)
+
     # Waiting.
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float = PATIENCE) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from tests.slack.standin import envelopes
-from tests.slack.standin.bot import NOTICE, error_of
+from tests.slack.standin.bot import MODAL, NOTICE, error_of
 from tests.slack.standin.workspace import ADA, BOB, CONTROL, EVE, OOPS, Workspace
 
 
@@ -212,3 +214,54 @@ def test_a_users_home_is_the_last_that_was_published(workspace: Workspace, clien
     client.views_publish(user_id=ADA, view=view)
     assert workspace.homes[ADA].view == view
     assert error_of(lambda: client.views_publish(user_id="U0NONE", view=view)) == "user_not_found"
+    first = client.views_publish(user_id=ADA, view=view)["view"]["id"]
+    assert first == workspace.homes[ADA].id
+    assert error_of(lambda: client.views_publish(user_id=ADA, view=view, hash="1.old")) == "hash_conflict"
+    client.views_publish(user_id=ADA, view=view, hash=workspace.homes[ADA].hash)
+    assert error_of(lambda: client.views_publish(user_id=ADA, view=MODAL)) == "invalid_arguments"
+    workspace.disable_home()
+    assert error_of(lambda: client.views_publish(user_id=ADA, view=view)) == "not_enabled"
+
+
+def test_nobody_is_found_by_an_address_that_is_not_confirmed(workspace: Workspace, client: WebClient) -> None:
+    def found(**more: Any) -> str:
+        workspace.add_user(ADA, "ada", "Ada", email="ada@example.org", **more)
+        return str(client.users_lookupByEmail(email="Ada@example.org")["user"]["id"])
+
+    assert found() == ADA
+    assert client.users_info(user=ADA)["user"]["profile"]["email"] == "ada@example.org"
+    for more in ({"confirmed": False}, {"deleted": True}, {"is_bot": True}, {"stranger": True}):
+        assert error_of(lambda more=more: found(**more)) == "users_not_found"  # type: ignore[misc]
+    workspace.scopes = [scope for scope in workspace.scopes if scope != "users:read.email"]
+    assert error_of(found) == "missing_scope"
+    assert "email" not in client.users_info(user=ADA)["user"]["profile"]
+
+
+def test_a_message_is_pinned_once(workspace: Workspace, client: WebClient) -> None:
+    ts = client.chat_postMessage(channel=OOPS, text="x")["ts"]
+    client.pins_add(channel=OOPS, timestamp=ts)
+    assert workspace.pins == [(OOPS, ts)]
+    assert error_of(lambda: client.pins_add(channel=OOPS, timestamp=ts)) == "already_pinned"
+    assert error_of(lambda: client.pins_add(channel=OOPS, timestamp="1.0")) == "message_not_found"
+
+
+def test_a_canvas_that_is_locked_or_gone_is_not_changed_and_text_in_it_is_found(
+    workspace: Workspace, client: WebClient
+) -> None:
+    def content(text: str) -> dict[str, str]:
+        return {"type": "markdown", "markdown": text}
+
+    def edit() -> object:
+        change = {"operation": "replace", "document_content": content("new")}
+        return client.canvases_edit(canvas_id=canvas, changes=[change])
+
+    canvas = client.conversations_canvases_create(channel_id=OOPS, document_content=content("a\n\nold"))["canvas_id"]
+    criteria = {"contains_text": "old"}
+    assert client.canvases_sections_lookup(canvas_id=canvas, criteria=criteria)["sections"] == [{"id": "temp:C:1"}]
+    workspace.lock_canvas(canvas)
+    assert error_of(edit) == "canvas_editing_locked"
+    workspace.mend()
+    edit()
+    assert client.canvases_sections_lookup(canvas_id=canvas, criteria=criteria)["sections"] == []
+    workspace.delete_canvas(canvas)
+    assert error_of(edit) == "canvas_not_found"

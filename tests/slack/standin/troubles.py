@@ -53,10 +53,16 @@ class Troubles:
         """Answer with an HTTP status and a page that is no JSON."""
         self._faults.add(Fault("http_error", method, times=times, status=status))
 
+    def disable_messages(self, disabled: bool = True) -> None:
+        """Have an owner of the app switch its direct messages off, or on again."""
+        self._api.messages_tab = not disabled
+
     def mend(self) -> None:
         """Take back all faults (but not `down`)."""
         self._sockets.refusing = None
+        self._api.messages_tab = True
         self._state.locked.clear()
+        self._api.canvases.locked.clear()
         self._faults.mend()
 
     def refuse_sockets(self, refused: bool = True, error: str = "internal_error") -> None:
@@ -99,6 +105,25 @@ class Troubles:
         with self._state.changed:
             del self._state.current[message.channel, message.ts]
             del self._state.threads[message.channel, message.ts]
+
+    def people_make_canvas(self, channel: str, markdown: str) -> None:
+        """Somebody makes the channel's canvas."""
+        with self._state.changed:
+            self._api.canvases.create_in_channel(channel, {"document_content": {"markdown": markdown}})
+
+    def delete_canvas(self, canvas: str) -> None:
+        """Somebody deletes a canvas."""
+        with self._state.changed:
+            del self._state.canvases[canvas]
+
+    def lock_canvas(self, canvas: str) -> None:
+        """Keep the app out of a canvas, until `mend`."""
+        with self._state.changed:
+            self._api.canvases.locked.add(canvas)
+
+    def disable_home(self, disabled: bool = True) -> None:
+        """Switch the Home tab off in the app's settings."""
+        self._api.home_enabled = not disabled
 
     def keep_rates(self) -> None:
         """Answer 429 to calls that come too often, from now on."""

@@ -23,6 +23,7 @@ SCOPES = (
     "groups:read",
     "groups:write",
     "incoming-webhook",
+    "pins:write",
     "users.profile:read",
     "users:read",
     "users:read.email",
@@ -38,17 +39,21 @@ class WebApi:
         self.scopes: tuple[str, ...] = SCOPES
         self.trigger_life = 3.0
         self.page = 100
+        self.home_enabled = True
+        self.messages_tab = True
         self.canvases = Canvases(state)
         self._methods: dict[str, tuple[str | None, Callable[[Mapping[str, Any]], Json]]] = {
             "auth.test": (None, self._auth_test),
-            "canvases.create": ("canvases:write", self.canvases.create),
+            "canvases.create": ("canvases:write", self._create_canvas),
             "canvases.edit": ("canvases:write", self.canvases.edit),
+            "canvases.sections.lookup": ("canvases:read", self.canvases.lookup),
             "chat.postEphemeral": ("chat:write", self._post_ephemeral),
             "chat.postMessage": ("chat:write", self._post_message),
             "chat.update": ("chat:write", self._update),
             "conversations.canvases.create": ("canvases:write", self._create_channel_canvas),
             "conversations.info": (None, self._channel_info),
             "conversations.members": (None, self._channel_members),
+            "pins.add": ("pins:write", self._pin),
             "reactions.add": ("reactions:write", lambda _: {}),
             "reactions.remove": ("reactions:write", lambda _: {}),
             "users.info": ("users:read", self._user_info),
@@ -106,6 +111,23 @@ class WebApi:
             raise SlackError("not_in_channel")
         return channel
 
+    def _direct(self, params: Mapping[str, Any]) -> Channel | None:
+        """The direct messages of the user whose id is given as the channel, if it is one."""
+        to = str(params.get("channel"))
+        user = self._state.users.get(to)
+        if user is None:
+            if to.startswith(("U", "W")):
+                raise SlackError("user_not_found")
+            return None
+        if user.is_bot:
+            raise SlackError("cannot_dm_bot")
+        if user.deleted:
+            raise SlackError("user_disabled")
+        if not self.messages_tab:
+            raise SlackError("messages_tab_disabled")
+        direct = Channel(f"D{user.id[1:]}", "", private=True, members=[BOT_USER, user.id])
+        return self._state.channels.setdefault(direct.id, direct)
+
     def _user(self, params: Mapping[str, Any]) -> User:
         user = self._state.users.get(str(params.get("user")))
         if user is None:
@@ -124,7 +146,7 @@ class WebApi:
         }
 
     def _post_message(self, params: Mapping[str, Any]) -> Json:
-        channel = self._writable_channel(params)
+        channel = self._direct(params) or self._writable_channel(params)
         text, blocks = _content(params)
         thread, ts = params.get("thread_ts"), self._state.ts()
         if thread is not None:
@@ -147,6 +169,15 @@ class WebApi:
             raise SlackError("cannot_reply_to_message")
         if (channel, thread) in self._state.locked:
             raise SlackError("restricted_action_thread_locked")
+
+    def _pin(self, params: Mapping[str, Any]) -> Json:
+        place = self._writable_channel(params).id, str(params.get("timestamp"))
+        if place not in self._state.current:
+            raise SlackError("message_not_found")
+        if place in self._state.pins:
+            raise SlackError("already_pinned")
+        self._state.pins.append(place)
+        return {}
 
     def _update(self, params: Mapping[str, Any]) -> Json:
         channel = self._writable_channel(params)
@@ -242,6 +273,13 @@ class WebApi:
 
     def _publish_view(self, params: Mapping[str, Any]) -> Json:
         user = params.get("user_id")
+        if not self.home_enabled:
+            raise SlackError("not_enabled")
+        if (params.get("view") or {}).get("type") != "home":
+            raise SlackError("invalid_arguments", response_metadata={"messages": ["not a home view"]})
+        shown = self._state.homes.get(str(user))
+        if params.get("hash") and (shown is None or params["hash"] != shown.hash):
+            raise SlackError("hash_conflict")
         if user not in self._state.users:
             raise SlackError("user_not_found")
         if complaints := complaints_about_view(params.get("view")):
@@ -250,6 +288,11 @@ class WebApi:
             f"V{self._state.number():05d}", str(user), params["view"], time.monotonic()
         )
         return {"view": {"id": view.id, "team_id": TEAM, "app_id": APP, **view.view}}
+
+    def _create_canvas(self, params: Mapping[str, Any]) -> Json:
+        if params.get("channel_id"):
+            self._channel(params, "channel_id")
+        return self.canvases.create(params)
 
     def _create_channel_canvas(self, params: Mapping[str, Any]) -> Json:
         return self.canvases.create_in_channel(self._channel(params, "channel_id").id, params)

@@ -219,6 +219,17 @@ class Workspace(Seen, Troubles):
         )
         return self._envelope("interactive", payload, queued=queued)
 
+    def check_boxes(self, action_id: str, *values: str, user: str = ADA) -> Delivery:
+        """Somebody checks these boxes, and no others, in their App Home."""
+        payload = envelopes.home_actions(
+            action_id=action_id,
+            values=values,
+            user=self.user(user),
+            view=self.homes[user],
+            trigger_id=self._trigger(user),
+        )
+        return self._envelope("interactive", payload, queued=True)
+
     def submit_view(
         self,
         view: View | None = None,
@@ -236,6 +247,8 @@ class Workspace(Seen, Troubles):
         if view is None:
             made: Json = {"callback_id": callback_id, "private_metadata": private_metadata, "blocks": []}
             view = View(f"V{self._state.number():05d}", user or ADA, made, time.monotonic())
+        if missing := {b["block_id"] for b in view.view["blocks"] if b.get("type") == "input"} - set(values):
+            raise ValueError(f"Slack's client sends no form without {missing}")
         who = self.user(user or view.user)
         payload = envelopes.view_submission(view=view, values=values, user=who, trigger_id=self._trigger(who.id))
         return self._envelope("interactive", payload, queued=queued)

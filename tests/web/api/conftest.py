@@ -47,7 +47,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def idle_server(shared_server: Running) -> Running:
     """The server of all tests of the module, tidied up: no card is in a reader, nothing is oopsed or locked out."""
     for machine in shared_server.fleet.snapshots():
-        if machine.oops or machine.lock:
+        if machine.clearable:
             assert shared_server.post(f"/api/machine/clear/{machine.name}").status == 200
         shared_server.outputs(machine.name)
     return shared_server

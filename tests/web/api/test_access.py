@@ -9,7 +9,7 @@ import pytest
 from mac_actors.settings import Tokens
 from mac_actors.web.access import Access
 from mac_actors.web.errors import RequestRefused
-from mac_actors.web.logins import READING_TRIES_PER_ADDRESS
+from mac_actors.web.tries import READING_TRIES_PER_ADDRESS
 from tests.conftest import MakeServer
 from tests.fakes import (
     ANN,

@@ -65,6 +65,38 @@ def test_an_oops_by_http_stops_the_machine_and_says_why(make_server: MakeServer)
     )
 
 
+def test_a_lock_may_wait_for_the_end_of_a_session(make_server: MakeServer) -> None:
+    server = make_server()
+    path, order = "/api/machine/locked_out/metal-mill", {"when": "free", "reason": "new belt"}
+    assert "lock_pending" not in server.machine("metal-mill")
+    server.outputs("metal-mill", ANN)
+    assert server.post(path, order).json == {"success": True}
+    assert server.post(path, order).headers["Mac-Already"] == "lock_pending"
+    assert server.outputs("metal-mill", ANN)["relay"] is True
+    machine = server.machine("metal-mill")
+    assert (machine["status"], machine["lock"], machine["lock_pending"]["reason"]) == ("in_use", None, "new belt")
+    assert server.outputs("metal-mill")["display"] == "Down for\nmaintenance"
+    machine = server.machine("metal-mill")
+    assert (machine["status"], machine["lock"]["reason"]) == ("locked_out", "new belt")
+    assert "lock_pending" not in machine
+    assert [event["kind"] for event in server.events("?limit=3")] == ["lock_set", "session_ended", "lock_pending"]
+
+
+def test_a_lock_that_waits_is_lifted_and_what_it_may_wait_for_is_checked(make_server: MakeServer) -> None:
+    server = make_server()
+    server.outputs("metal-mill", ANN)
+    reply = server.post("/api/machine/locked_out/metal-mill", {"when": "noon"})
+    assert (reply.status, reply.json) == (422, {"error": "when: expected 'free'"})
+    assert "lock_pending" not in server.machine("metal-mill")
+    server.post("/api/machine/locked_out/metal-mill", {"when": "free"})
+    assert server.request("DELETE", "/api/machine/locked_out/metal-mill").headers.get("Mac-Already") is None
+    assert "lock_pending" not in server.machine("metal-mill")
+    assert server.events("?limit=1")[0]["kind"] == "lock_pending_cleared"
+    assert server.outputs("metal-mill", ANN)["relay"] is True
+    assert server.post("/api/machine/locked_out/router", {"when": "free"}).status == 200
+    assert server.machine("router")["status"] == "locked_out"
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [("cli", "cli"), ("repl", "repl"), ("slack", "http"), ("button", "http"), ("server", "http"), ("nonsense", "http")],
@@ -139,12 +171,12 @@ def test_an_alias_that_ends_like_a_path_of_the_api_is_reached(make_server: MakeS
     "called", ["metal-mil", "nope", "metal%FF-mill", "%00", "metal-mill%00", "x" * 9000, "..", "%2e"]
 )
 def test_an_unknown_machine_is_a_404_and_nothing_happens(
-    shared_server: Running, method: str, path: str, called: str
+    idle_server: Running, method: str, path: str, called: str
 ) -> None:
-    reply = shared_server.request(method, path.replace("metal-mill", called))
+    reply = idle_server.request(method, path.replace("metal-mill", called))
     assert reply.status == 404
     assert len(reply.error) < 500
-    assert {machine["status"] for machine in shared_server.get("/api/machines").json["machines"]} == {"idle"}
+    assert {machine["status"] for machine in idle_server.get("/api/machines").json["machines"]} == {"idle"}
 
 
 def test_a_near_miss_is_suggested(server: Running) -> None:

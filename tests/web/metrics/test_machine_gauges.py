@@ -52,6 +52,7 @@ def test_a_machine_in_use(fleet: MachineFleet) -> None:
         "machine_relay_state": 1,
         "machine_oops_state": 0,
         "machine_lockout_state": 0,
+        "mac_machine_lock_pending": 0,
         "machine_override_login_state": 0,
         "machine_unauth_warn_only_state": 0,
         "machine_last_checkin_timestamp": last.timestamp(),

@@ -154,9 +154,9 @@ def test_what_never_happened_is_0_from_the_start(make_server: MakeServer) -> Non
     assert shown.by("mac_transitions_total", "kind") == dict.fromkeys(KINDS, 0)
     assert set(shown.by("mac_refused_logins_total", "reason").values()) == {0}
     assert shown.by("mac_refused_requests_total", "status") == dict.fromkeys(REASONS, 0)
-    parts = ["machine", "journal", "publisher", "poker", "control notifier", "oops notifier"]
+    parts = ["machine", "journal", "publisher", "poker", "control notifier", "oops notifier", "direct notifier"]
     assert shown.by("mac_actor_restarts_total", "kind") == dict.fromkeys(parts, 0)
-    assert shown.by("mac_notices_sent_total", "channel") == {"control": 0, "oops": 0}
+    assert shown.by("mac_notices_sent_total", "channel") == {"control": 0, "oops": 0, "direct": 0}
 
 
 def test_transitions_and_refused_logins_are_counted(server: Running) -> None:
@@ -226,7 +226,7 @@ def test_notices_that_the_chat_refuses_wait_and_are_tried_again() -> None:
         wait_until(lambda: sum(Scrape.of(metrics).by("mac_notices_retried_total", "channel").values()) == 1)
         wait_until(lambda: sum(Scrape.of(metrics).by("mac_notices_waiting", "channel").values()) == 1)
         shown = Scrape.of(metrics)
-        assert shown.by("mac_notices_queued_total", "channel") == {"control": 1, "oops": 1}
+        assert shown.by("mac_notices_queued_total", "channel") == {"control": 1, "oops": 1, "direct": 0}
         assert sum(shown.by("mac_notices_sent_total", "channel").values()) == 1
         retried = shown.by("mac_notices_retried_total", "channel")
         assert shown.by("mac_notices_waiting", "channel") == retried  # in the channel that was refused, and there alone
@@ -303,7 +303,7 @@ def test_a_scrape_waits_for_no_disk_that_hangs(monkeypatch: pytest.MonkeyPatch) 
         first.start()
         assert entered.wait(60)
         try:
-            assert Scrape.of(metrics).by("mac_notices_waiting", "channel") == {"control": 0, "oops": 0}
+            assert Scrape.of(metrics).by("mac_notices_waiting", "channel") == {"control": 0, "oops": 0, "direct": 0}
         finally:
             release.set()
             first.join()
@@ -315,7 +315,7 @@ def test_while_changes_wait_for_the_disk_the_outbox_is_not_read(monkeypatch: pyt
         monkeypatch.delattr(type(fleet.store), "waiting_by_channel")
         shown = Scrape.of(Metrics(fleet))
         assert shown.value("mac_journal_oldest_age_seconds") == 7
-        assert shown.by("mac_notices_waiting", "channel") == {"control": 0, "oops": 0}
+        assert shown.by("mac_notices_waiting", "channel") == {"control": 0, "oops": 0, "direct": 0}
 
 
 def test_an_outbox_that_cannot_be_read_leaves_all_other_numbers(

@@ -143,20 +143,32 @@ def test_commands_are_carried_out_and_said(guarded: Running) -> None:
     admin = Admin(guarded, by=" Frøya\n")
     reply = admin.command("laser", "oops", reason="smoke")
     assert reply.json == {
-        "said": f"{ODD_ALIAS} is oopsed, by Frøya, from HTTP: smoke.",
+        "said": f"{ODD_ALIAS} is oopsed, by Frøya, from the board: smoke.",
         "good": True,
     }
     flag = guarded.fleet.snapshot("laser").oops
-    assert flag == Flag(flag.since if flag else None, Source.HTTP, "Frøya", "smoke")  # type: ignore[arg-type]
+    assert flag == Flag(flag.since if flag else None, Source.BOARD, "Frøya", "smoke")  # type: ignore[arg-type]
     assert admin.command("laser", "oops").json["said"] == f"{ODD_ALIAS} was oopsed already: nothing was changed."
     assert (
         admin.command("LASER", "lock").json["said"]
-        == f"{ODD_ALIAS} is locked out for maintenance, by Frøya, from HTTP."
+        == f"{ODD_ALIAS} is locked out for maintenance, by Frøya, from the board."
     )
     assert admin.command("laser", "lock").json["said"] == f"{ODD_ALIAS} was locked out already: nothing was changed."
     assert "is no longer oopsed and locked out" in admin.command("laser", "clear").json["said"]
     assert "was neither oopsed nor locked out" in admin.command("laser", "clear").json["said"]
     assert guarded.fleet.snapshot("laser").status == "idle"
+
+
+def test_a_lock_may_wait_for_the_end_of_a_session(guarded: Running) -> None:
+    admin = Admin(guarded)
+    guarded.outputs("laser", ANN)
+    reply = admin.command("laser", "lock", reason="lens", when="free")
+    assert "will be locked out for maintenance once it is free" in reply.json["said"]
+    assert "To be locked out once it is free: <bdi" in guarded.request("GET", "/").body.decode()
+    again = admin.command("laser", "lock", reason="lens", when="free")
+    assert "was to be locked out already: nothing was changed." in again.json["said"]
+    assert "will not be locked out" in admin.command("laser", "clear").json["said"]
+    guarded.outputs("laser", "")
 
 
 def test_a_command_of_a_browser_without_the_script_leads_back_and_is_said_once(guarded: Running) -> None:
@@ -169,8 +181,8 @@ def test_a_command_of_a_browser_without_the_script_leads_back_and_is_said_once(g
     assert reply.status == 303
     back = reply.headers["Location"]
     first, second = (guarded.get(back, headers=admin.headers).body.decode() for _ in range(2))
-    assert "is locked out for maintenance, from HTTP: &lt;b&gt;lens&lt;/b&gt;." in first
-    assert "from HTTP: &lt;b&gt;lens&lt;/b&gt;." not in second
+    assert "is locked out for maintenance, from the board: &lt;b&gt;lens&lt;/b&gt;." in first
+    assert "from the board: &lt;b&gt;lens&lt;/b&gt;." not in second
 
 
 def test_only_so_many_notes_are_kept(guarded: Running) -> None:
@@ -235,7 +247,7 @@ def test_a_command_to_a_machine_that_is_not_there_names_the_nearest(guarded: Run
     admin = Admin(guarded)
     reply = admin.command("metal-mil", "lock", BROWSER)
     assert reply.status == 404
-    assert b'<a href="/machines/metal-mill"><bdi>metal-mill</bdi></a>' in reply.body
+    assert b'<a href="/machines/metal-mill"><bdi>Metal Mill</bdi></a>' in reply.body
     assert "Did you mean" in admin.command("metal-mil", "lock").error
 
 

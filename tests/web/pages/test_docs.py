@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from tests.web.client import Running
 
@@ -11,18 +12,29 @@ def test_the_page_of_the_description_and_all_that_it_loads_come_from_here(shared
     page = shared_server.get("/docs")
     assert page.status == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    loaded = [p for p in re.findall(r'(?:src|href)="([^"]+)"', page.body.decode()) if not p.startswith("data:")]
+    loaded = re.findall(r'<(?:script|link) [^>]*(?:src|href)="([^"]+)"', page.body.decode())
     assert loaded
     for path in loaded:
-        assert path.startswith("/static/"), "nothing is loaded from elsewhere"
+        assert path.startswith(("/static/", "/app.webmanifest")), "nothing is loaded from elsewhere"
         reply = shared_server.get(path)
         assert reply.status == 200
-        assert reply.headers["Content-Type"].split(";")[0] in {"text/javascript", "text/css"}
+        assert reply.headers["Content-Type"].split(";")[0] in {
+            *("text/javascript", "text/css", "image/svg+xml", "image/png"),
+            "application/manifest+json",
+        }
         assert reply.body
 
 
-def test_opened_by_its_file_it_has_the_same_policy(shared_server: Running) -> None:
-    page, file = shared_server.get("/docs"), shared_server.get("/static/docs.html")
-    for header in ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"):
-        assert page.headers[header]
-        assert file.headers[header] == page.headers[header]
+def test_it_has_the_policy_of_all_pages_and_may_show_the_pictures_in_its_styles(shared_server: Running) -> None:
+    page, board = shared_server.get("/docs"), shared_server.get("/")
+    for header in ("X-Content-Type-Options", "Referrer-Policy"):
+        assert page.headers[header] == board.headers[header]
+    policy = page.headers["Content-Security-Policy"]
+    assert policy == board.headers["Content-Security-Policy"] + "; img-src 'self' data:"
+
+
+def test_without_a_script_every_call_is_listed_with_what_it_does(shared_server: Running) -> None:
+    page = unescape(shared_server.get("/docs").body.decode())
+    for path, calls in shared_server.get("/openapi.json").json["paths"].items():
+        for method, call in calls.items():
+            assert f"<code>{method.upper()} {path}</code></td><td>{call['summary']}" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
@@ -11,7 +12,9 @@ import pytest
 
 from mac_actors.core.inputs import Clear
 from mac_actors.core.state import Source
-from mac_actors.web.pages.history import busiest, hourly, share, week
+from mac_actors.settings import Tokens
+from mac_actors.web.pages.history import busiest, coming, hourly, share, today, week
+from tests.conftest import MakeServer
 from tests.fakes import ANN, BOB, ODD_ALIAS, written
 from tests.web.client import Running
 from tests.web.conftest import SCRIPT
@@ -97,7 +100,7 @@ def test_the_state_and_the_reader_are_shown(shop: Running) -> None:
     html = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page(shop, "/machines/laser")))
     for text in ("In use", "A member runs it since", "-54 dBm (92 %)", "54 °C", "Tube", "16 min"):
         assert text in html, text
-    assert "Locked out : new belt" in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page(shop, "/machines/router")))
+    assert "Locked out since" in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page(shop, "/machines/router")))
 
 
 def test_the_shop_lists_all_machines_with_a_link_and_their_use(shop: Running) -> None:
@@ -126,6 +129,54 @@ def test_the_hours_of_the_day_are_shown_and_the_night_if_it_is_used() -> None:
     assert (rows[0].hour, rows[0].percent[5], rows[0].levels[5]) == (3, 5, 1)
     assert (rows[12].percent[6], rows[12].levels[6]) == (70, 4)
     assert busiest(busy) == ("Sunday", 15, 70)
+
+
+def test_the_coming_hours_and_the_rest_of_the_day_are_told_in_words() -> None:
+    shares = [[0.0] * 24 for _ in range(7)]
+    monday = datetime(2026, 11, 23, 16, 40)
+    assert today(shares, monday) == "free for the rest of the day"
+    shares[0][17:19] = [0.3, 0.3]
+    shares[0][19] = 0.9
+    assert today(shares, monday) == "free until 17, maybe in use until 19, in use until 20, then free"
+    assert today(shares, monday.replace(hour=23)) == "free for the rest of the day"
+    shares[1][2] = 0.2
+    hours = coming(shares, monday)
+    assert [(chance.hour, chance.word, chance.level) for chance in hours][1:4] == [
+        (17, "maybe in use", 2),
+        (18, "maybe in use", 2),
+        (19, "in use", 4),
+    ]
+    assert (hours[10].hour, hours[10].word) == (2, "maybe in use")
+    sunday = datetime(2026, 11, 29, 22)
+    shares[0][1] = 0.9
+    assert coming(shares, sunday)[3].word == "in use", "the week begins anew"
+
+
+def test_a_member_is_told_what_is_needed_and_who_trains(make_server: MakeServer) -> None:
+    server = make_server(tokens=Tokens(admin="secret"))
+    machines = json.loads(server.machines.read_text(encoding="utf-8"))
+    machines["metal-mill"] |= {
+        "trainers_or": ["tube"],
+        "area": "<b>Metal</b>",
+        "description": "Steel & brass\nno wood",
+        "link": "https://wiki.example/?a=1&b=%22",
+    }
+    machines["router"] |= {"authorizations_or": ["mill"], "unauthorized_warn_only": True}
+    server.machines.write_text(json.dumps(machines), encoding="utf-8")
+    assert server.post("/api/reload", token="secret").status == 200
+    public = page(server, "/machines/metal-mill")
+    for text in (
+        "&lt;b&gt;Metal&lt;/b&gt;",
+        "Steel &amp; brass\nno wood",
+        "https://wiki.example/?a=1&amp;b=%22",
+        "trainer",
+    ):
+        assert text in public
+    assert "Ann Able" not in public
+    assert "Who trains: <bdi>Ann Able" in page(server, "/machines/metal-mill", "secret")
+    assert "Without it your card works too" in page(server, "/machines/router")
+    assert server.machine("metal-mill")["area"] == "<b>Metal</b>"
+    assert "area" not in server.machine("router")
 
 
 @pytest.mark.parametrize(

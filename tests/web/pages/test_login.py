@@ -16,7 +16,7 @@ def test_the_cookie_holds_no_token_and_no_script_or_other_site_gets_it(guarded: 
     cookie = Admin(guarded).cookie
     assert TOKEN not in cookie
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
-    assert {"httponly", "samesite=strict", "path=/", "max-age=43200"} <= attributes
+    assert {"httponly", "samesite=strict", "path=/", "max-age=34560000"} <= attributes
     assert "secure" not in attributes
     behind_proxy = post_form(guarded, "/login", {"X-Forwarded-Proto": "https"}, token=TOKEN)
     assert "; secure" in behind_proxy.headers["Set-Cookie"].lower()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.state import Flag, Session, SessionKind, Source, Status, Telemetry
+from mac_actors.core.state import Details, Flag, Session, SessionKind, Severity, Source, Status, Telemetry
 from mac_actors.web.pages.tiles import STATES, VIEW_SECONDS, Board, BoardView, Tile, TileContent
 
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -66,8 +67,22 @@ def test_what_a_tile_says() -> None:
     assert "Its reader is offline</p>" in html(replace(SILENT, oops=FLAG, last_checkin=None))
     assert "bent &lt;b&gt;" in html(replace(IDLE, oops=FLAG))
     both = html(replace(IDLE, oops=FLAG, lock=replace(FLAG, reason=None)))
-    assert "<b>Oopsed: </b>" in both
-    assert "<b>Locked out</b>" in both
+    assert re.findall(r"#shape-(\w+).*?<strong>(.*?)</strong>", both) == [
+        ("oopsed", "Oopsed"),
+        ("locked", "Locked out"),
+    ]
+    assert both.count("bent &lt;b&gt;</bdi>") == 1
+
+
+def test_a_tile_says_what_is_wrong_and_how_bad_it_is() -> None:
+    details = Details(NOW, Source.SLACK, "Eve", "ask Bob <b>", "ask a member", None, Severity.WITH_CARE)
+    machine = replace(IDLE, oops=FLAG, details=details)
+    assert "<b>Usable with care: </b>" in html(machine).replace("\n", "")
+    assert "ask a member" in html(machine)
+    assert "Bob" not in html(machine)
+    assert "ask Bob &lt;b&gt;" in html(machine, "admin", names=True)
+    assert "by Eve, from Slack" in html(machine, "admin", names=True)
+    assert "Unusable</b>" in html(replace(IDLE, oops=FLAG, details=Details(NOW, Source.REPL)))
 
 
 def test_no_name_is_in_a_tile_for_everybody() -> None:

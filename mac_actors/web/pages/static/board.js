@@ -1,4 +1,4 @@
-/* The theme, times that say how long ago, and the board: it asks for changes once a second. Loaded by all pages. */
+/* The theme, times that say how long ago, and what is live: it asks for changes once a second. Loaded by all pages. */
 (() => {
   'use strict';
 
@@ -29,9 +29,10 @@
     });
   }
 
-  /* times */
+  /* times: by the shop's clock, whatever this computer's says */
 
-  let ahead = 0;  // ms by which the server's clock is ahead of ours
+  let ahead = new Date(root.dataset.now) - Date.now();  // ms by which the server's clock is ahead of ours
+  const shopNow = () => Date.now() + ahead;
   function duration(ms) {
     const minutes = Math.floor(Math.max(0, ms) / 60000), hours = Math.floor(minutes / 60);
     if (minutes < 1) return 'under 1 min';
@@ -40,48 +41,73 @@
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
   function showTimes() {
-    const now = Date.now() + ahead;
     for (const time of document.querySelectorAll('time[data-ago]')) {
-      const at = new Date(time.dateTime), text = time.dataset.ago.replace('{}', duration(now - at));
+      const at = new Date(time.dateTime), text = time.dataset.ago.replace('{}', duration(shopNow() - at));
       if (time.textContent !== text) time.textContent = text;
     }
   }
-
-  const list = by('tiles');
-  function hoursAndMinutes(date) {  // by the shop's clock; its zone is said where this computer's is another one
-    const {offset, zone} = list.dataset;
+  function hoursAndMinutes(date) {  // the zone is said where this computer's is another one
+    const {offset, zone} = root.dataset;
     const shifted = new Date(date.getTime() + offset * 1000);
     const text = shifted.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', timeZone: 'UTC'});
     return date.getTimezoneOffset() * -60 === Number(offset) ? text : `${text} ${zone}`;
   }
-  if (list) ahead = new Date(list.dataset.now) - Date.now();
+  window.shopClock = {now: shopNow, text: hoursAndMinutes};
   showTimes();
   setInterval(showTimes, 5000);
+
+  const list = by('tiles');
   if (!list) return;
 
-  /* what is shown: search and filter */
+  /* what is shown: search, areas and states */
 
-  const find = by('find'), lost = by('lost'), news = by('news'), said = by('said');
-  const items = () => Array.from(list.children);
+  const find = by('find'), lost = by('lost'), news = by('news'), summary = by('summary');
+  const items = () => Array.from(list.querySelectorAll(':scope > [data-name]'));
   const tileOf = item => item.firstElementChild;
+  const PLAIN = {ß: 'ss', ø: 'o', æ: 'ae', œ: 'oe', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ı: 'i'};
 
+  function searchKey(text) {  // as search_key in core/text.py
+    return text.normalize('NFKD').toLowerCase().replace(/[ßøæœłđðþı]/g, letter => PLAIN[letter])
+      .replace(/[\p{M}\p{P}\u200b\ufeff]/gu, '');
+  }
+  const wanted = () => find
+    ? {q: find.elements.q.value, state: find.elements.state.value, area: find.elements.area ? find.elements.area.value : ''}
+    : list.dataset;
+
+  function placeHeadings() {
+    for (const heading of list.querySelectorAll(':scope > .area')) heading.remove();
+    if (!find || !items().some(item => tileOf(item).dataset.area)) return;
+    let last = null;
+    for (const item of items()) {
+      const {area} = tileOf(item).dataset;
+      if (item.hidden || (last !== null && searchKey(area) === searchKey(last))) continue;
+      const heading = document.createElement('li'), text = document.createElement('bdi');
+      heading.className = 'area';
+      text.textContent = area || 'Elsewhere';
+      heading.appendChild(document.createElement('h2')).appendChild(text);
+      item.before(heading);
+      last = area;
+    }
+  }
   function applyFilter() {
-    if (!find) return;
-    const words = find.elements.q.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const state = find.elements.state.value;
+    const none = by('none');
+    if (!none) return;  // a page of one machine
+    const {q, state, area, machine} = wanted(), words = searchKey(q || '').split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const item of items()) {
-      const {state: own, find: text} = tileOf(item).dataset;
-      item.hidden = !((!state || own === state) && words.every(word => text.includes(word)));
+      const own = tileOf(item).dataset;
+      item.hidden = !((!machine || item.dataset.name === machine) && (!state || own.state === state) && (!area || searchKey(own.area) === searchKey(area))
+        && words.every(word => own.find.includes(word)));
       shown += !item.hidden;
     }
-    by('none').hidden = shown > 0;
+    none.hidden = shown > 0;
+    placeHeadings();
+    document.dispatchEvent(new Event('shop:shown'));
   }
   function filterChanged() {
     applyFilter();
     const query = new URLSearchParams();
-    if (find.elements.q.value.trim()) query.set('q', find.elements.q.value.trim());
-    if (find.elements.state.value) query.set('state', find.elements.state.value);
+    for (const [key, value] of Object.entries(wanted())) if (value.trim()) query.set(key, value.trim());
     history.replaceState(null, '', query.size ? `/?${query}` : '/');
   }
   if (find) {
@@ -91,46 +117,12 @@
       if (event.target.id !== 'all') return;
       event.preventDefault();
       find.elements.q.value = '';
+      if (find.elements.area) find.elements.area.value = '';
       find.querySelector('[name="state"][value=""]').checked = true;
       filterChanged();
       find.elements.q.focus();
     });
     applyFilter();  // the browser may have kept what was typed before a reload
-  }
-
-  /* the wall: as many columns as make the tiles largest */
-
-  const wall = root.classList.contains('kiosk');
-  function fitWall() {
-    if (!wall || !list.children.length) return;
-    const box = list.getBoundingClientRect();
-    const width = box.width, height = innerHeight - box.top - 16, gap = 12;
-    const count = list.children.length, flagged = list.querySelectorAll('.oopsed, .locked').length;
-    let best = {size: 0};
-    for (let columns = 1; columns <= count; columns++) {
-      const wide = columns > 3;  // room for the reasons
-      const rows = Math.ceil((count + (wide ? flagged : 0)) / columns);
-      const w = (width - gap * (columns - 1)) / columns, h = (height - gap * (rows - 1)) / rows;
-      const size = Math.min(w / 14, h / 9.5);
-      if (size > best.size) best = {size, columns, h, wide};
-    }
-    const side = Math.min(innerWidth, innerHeight), smallest = Math.max(10, side / 108), largest = Math.max(44, side / 24);
-    const enough = best.size >= smallest;  // else it is scrolled
-    list.classList.add('fitted');
-    list.classList.toggle('wide', Boolean(best.wide));
-    list.style.setProperty('--columns', enough ? best.columns : Math.max(1, Math.floor(width / (16 * smallest))));
-    list.style.setProperty('--row', enough ? `${best.h}px` : 'auto');
-    list.style.setProperty('--size', `${Math.min(largest, Math.max(smallest, best.size))}px`);
-  }
-  function tick() {
-    const clock = by('clock');
-    if (clock) clock.textContent = hoursAndMinutes(new Date(Date.now() + ahead));
-  }
-  if (wall) {
-    addEventListener('resize', fitWall);
-    tick();
-    fitWall();
-    setInterval(tick, 1000);
   }
 
   /* changes */
@@ -140,7 +132,7 @@
     waiting.set(name, text);
     if (announcing) return;
     announcing = setTimeout(() => {
-      news.textContent = waiting.size > 3 ? `${waiting.size} machines changed: ${by('summary').textContent}`
+      news.textContent = waiting.size > 3 ? `${waiting.size} machines changed: ${summary.textContent}`
         : Array.from(waiting.values()).join('. ');
       waiting = new Map();
       announcing = 0;
@@ -153,13 +145,15 @@
     item.dataset.name = name;
     return item;
   };
-  const spoken = item => `${item.querySelector('h2').textContent}: ${item.querySelector('strong').textContent}`;
-
+  const spoken = item => {
+    const words = Array.from(item.querySelectorAll('strong'), word => word.textContent).join(' and ');
+    return `${(item.querySelector('h2') || document.querySelector('h1')).textContent}: ${words}`;
+  };
   const firstKey = item => item.querySelector('.commands [data-key]') || item.querySelector('[data-key]');
 
   function take(answer, quiet) {
     const active = document.activeElement;
-    const holder = active && active.closest ? active.closest('#tiles > li') : null;
+    const holder = active && active.closest ? active.closest('#tiles > [data-name]') : null;
     const key = holder && active.dataset.key;
     const known = new Map(items().map(item => [item.dataset.name, item]));
     for (const [name, html] of Object.entries(answer.tiles)) {
@@ -170,17 +164,20 @@
       if (!quiet && before !== spoken(item)) announce(name, spoken(item));
     }
     if (answer.order) {
-      const wanted = answer.order.map(name => known.get(name)).filter(Boolean);
-      for (const item of items()) if (!wanted.includes(item)) item.remove();
-      wanted.forEach((item, place) => {
+      const sorted = answer.order.map(name => known.get(name)).filter(Boolean);
+      for (const child of Array.from(list.children)) if (!sorted.includes(child)) child.remove();
+      sorted.forEach((item, place) => {
         if (list.children[place] !== item) list.insertBefore(item, list.children[place] || null);
       });
     }
-    fitWall();
-    if (answer.summary !== by('summary').textContent) by('summary').textContent = answer.summary;
+    if (summary) {
+      if (answer.summary !== summary.textContent) summary.textContent = answer.summary;
+      const {space} = root.dataset;
+      document.title = answer.title + document.querySelector('h1').textContent + (space ? ` · ${space}` : '');
+    } else if (Object.keys(answer.tiles).length) refreshRest();
     for (const count of document.querySelectorAll('[data-count]')) {
       const state = count.dataset.count;
-      count.textContent = state ? answer.counts[state] : list.children.length;
+      count.textContent = state ? answer.counts[state] : items().length;
       count.closest('label').classList.toggle('empty', state !== '' && !answer.counts[state]);
     }
     applyFilter();
@@ -189,6 +186,19 @@
       const again = holder.querySelector(`[data-key="${key}"]`) || firstKey(holder);
       if (again) again.focus({preventScroll: true});
     }
+  }
+
+  async function refreshRest() {  // what else a machine's page says: its newest events, its reader
+    try {
+      const reply = await fetch(location.href, {cache: 'no-store', headers: {Accept: 'text/html'}});
+      if (!reply.ok) return;
+      const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html');
+      for (const part of document.querySelectorAll('[data-live]')) {
+        const other = fresh.getElementById(part.id);
+        if (other && other.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) part.replaceChildren(...other.childNodes);
+      }
+      showTimes();
+    } catch { /* the next change brings it */ }
   }
 
   function loadAnew() {
@@ -210,9 +220,9 @@
 
   function isLost(since) {
     if (lost.textContent) return;
-    lost.textContent = `Not up to date: no answer since ${hoursAndMinutes(new Date(since))}, trying again`;
+    lost.textContent = `Not up to date: no answer since ${hoursAndMinutes(new Date(since + ahead))}, trying again`;
     root.classList.add('stale');
-    fitWall();
+    document.dispatchEvent(new Event('shop:shown'));
   }
   function isFound() {
     failures = 0;
@@ -221,7 +231,7 @@
     if (!lost.textContent) return;
     lost.textContent = '';
     root.classList.remove('stale');
-    fitWall();
+    document.dispatchEvent(new Event('shop:shown'));
   }
 
   async function ask() {
@@ -236,6 +246,7 @@
       url.searchParams.set('since', cursor);
       url.searchParams.set('page', page);
       const reply = await fetch(url, {signal: mine.signal, cache: 'no-store', headers: {Accept: 'application/json'}});
+      if (reply.status === 404 && loadAnew()) return;  // the machine of this page is gone
       if (!reply.ok) throw new Error(`status ${reply.status}`);
       const date = Date.parse(reply.headers.get('Date'));
       if (Math.abs(date - Date.now() - ahead) > 2000) ahead = date - Date.now();
@@ -261,63 +272,8 @@
     if (!lost.textContent) answered = Date.now();
     ask();
   });
+  document.addEventListener('shop:ask', ask);
   addEventListener('online', ask);
   addEventListener('pageshow', event => { if (event.persisted) ask(); });
   timer = setTimeout(ask, EVERY);
-
-  /* commands of admins */
-
-  const dialog = by('command');
-  if (!dialog) return;
-  const form = dialog.querySelector('form'), go = form.querySelector('.main'), error = by('command-error');
-  let command = null;
-
-  list.addEventListener('click', event => {
-    const pressed = event.target.closest('button[form="commands"]');
-    if (!pressed) return;
-    event.preventDefault();
-    const about = document.querySelector(`template[data-command="${pressed.value}"]`);
-    command = {action: pressed.value, path: pressed.getAttribute('formaction'), item: pressed.closest('li')};
-    by('command-title').textContent = `${about.dataset.label} ${command.item.querySelector('h2').textContent.trim()}?`;
-    by('command-effect').textContent = about.content.textContent;
-    go.textContent = about.dataset.label;
-    error.textContent = said.textContent = '';
-    form.reset();
-    dialog.showModal();
-    form.elements.reason.focus();
-  });
-  dialog.addEventListener('close', () => {
-    if (dialog.open) return;  // the event is late: another command has been begun
-    const item = command && command.item;
-    command = null;
-    if (!item || !item.isConnected) return;
-    const target = firstKey(item);
-    const active = document.activeElement;
-    if (target && (!active || active === document.body || dialog.contains(active))) target.focus({preventScroll: true});
-  });
-  form.addEventListener('submit', async event => {
-    if (event.submitter && event.submitter.value === 'cancel') return;
-    event.preventDefault();
-    if (go.disabled) return;
-    go.disabled = true;
-    error.textContent = '';
-    try {
-      const body = new URLSearchParams(new FormData(by('commands')));
-      body.set('action', command.action);
-      body.set('reason', form.elements.reason.value);
-      const reply = await fetch(command.path, {method: 'POST', body, headers: {Accept: 'application/json'}})
-        .catch(() => { throw new Error('The server does not answer: look at the board before you try again.'); });
-      const answer = await reply.json()
-        .catch(() => { throw new Error(`Something between here and the server answered with ${reply.status}.`); });
-      if (!reply.ok) throw new Error(answer.error);
-      said.textContent = answer.said;
-      said.className = answer.good ? 'say good' : 'say note';
-      dialog.close();
-      ask();
-    } catch (problem) {
-      error.textContent = problem.message;
-    } finally {
-      go.disabled = false;
-    }
-  });
 })();

@@ -90,6 +90,7 @@
 
   function draw(figure) {
     const { labels, series } = read(figure);
+    figure.hidden = false;
     const box = figure.appendChild(document.createElement("div"));
     box.className = "drawing";
     box.style.setProperty("--bars", labels.length);
@@ -113,6 +114,21 @@
   document.querySelectorAll("figure.chart").forEach(draw);
 
   const repaint = () => charts.forEach((paint) => paint());
+  // On paper: in light colours, as wide as the page; the browser prints what is painted by the end of this event.
+  const canvases = () => [...document.querySelectorAll("figure.chart canvas")].map((canvas) => Chart.getChart(canvas));
+  let theme;
+  addEventListener("beforeprint", () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+    repaint();
+    canvases().forEach((chart) => chart.resize(640, chart.height));
+  });
+  addEventListener("afterprint", () => {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
+    repaint();
+    canvases().forEach((chart) => chart.resize());
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   new MutationObserver(repaint).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 })();

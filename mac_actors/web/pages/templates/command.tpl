@@ -6,6 +6,10 @@
     <input type="hidden" name="csrf" value="{{viewer.csrf}}">
     <input type="hidden" name="action" value="{{action}}">
     <p class="field"><label>Reason (everybody sees it) <input name="reason" maxlength="1000" autocomplete="off" autofocus></label></p>
-    <p><button class="main">{{button.label}}</button> <a class="button" href="/">Cancel</a></p>
+% if action == 'lock':
+    <p class="field"><label><input type="checkbox" name="when" value="free"> Only once it is free: a running session goes on</label></p>
+% end
+    <input type="hidden" name="back" value="{{back}}">
+    <p><button class="main">{{button.label}}</button> <a class="button" href="{{back}}">Cancel</a></p>
   </form>
 </section>

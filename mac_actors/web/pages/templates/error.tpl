@@ -7,8 +7,8 @@
 % if nearest:
   <p>Did you mean one of these?</p>
   <ul>
-%   for name in nearest:
-    <li><a href="{{url('machines', name)}}"><bdi>{{name}}</bdi></a></li>
+%   for name, title in nearest:
+    <li><a href="{{url('machines', name)}}"><bdi>{{title}}</bdi></a></li>
 %   end
   </ul>
 % end

@@ -2,21 +2,25 @@
 % setdefault('scripts', ())
 % setdefault('styles', ())
 % setdefault('kiosk', False)
+% setdefault('bare', kiosk)
+% setdefault('sheets', ())
 <!DOCTYPE html>
-<html lang="en"\\
+<html lang="en" data-now="{{now.isoformat(timespec='milliseconds')}}" data-offset="{{now.utcoffset().total_seconds()}}" data-zone="{{zone()}}" data-space="{{named or ''}}"\\
 % if theme:
  data-theme="{{theme}}"\\
 % end
-% if kiosk:
- class="kiosk"\\
+% if bare:
+ class="{{'kiosk' if kiosk else page}}"\\
 % end
 >
 <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta name="color-scheme" content="light dark">
-  <title>{{title}}</title>
+  <title>{{title}}{{f' · {named}' if named else ''}}</title>
   <link rel="icon" href="{{asset('icon.svg')}}" type="image/svg+xml">
+  <link rel="apple-touch-icon" href="{{asset('icon-192.png')}}">
+  <link rel="manifest" href="/app.webmanifest">
   <link rel="stylesheet" href="{{asset('board.css')}}">
 % for name in styles:
   <link rel="stylesheet" href="{{asset(name)}}">
@@ -31,12 +35,18 @@
 </head>
 <body>
 % include('shapes.tpl')
-% if not kiosk:
+% if not bare:
 <a class="skip" href="#main">Skip to the content</a>
 <header class="bar">
-  <a class="brand" href="/"><svg class="mark" aria-hidden="true"><use href="#shape-brand"/></svg><span class="text">Makerspace</span></a>
+  <a class="brand" href="/">\\
+%   if logo:
+<img class="logo" src="{{logo}}" alt="">\\
+%   else:
+<svg class="mark" aria-hidden="true"><use href="#shape-brand"/></svg>\\
+%   end
+<span class="text">{{space_name}}</span></a>
   <nav aria-label="Main">
-% for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop'), ('docs', '/docs', 'API')):
+% for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop')):
     <a href="{{href}}"{{!' aria-current="page"' if key == page else ''}}>{{text}}</a>
 % end
   </nav>
@@ -59,8 +69,12 @@
 % end
 <main id="main" tabindex="-1">
 {{!base}}
-% if page in ('board', 'shop', 'machine') and not kiosk:
-<p class="foot muted">All times are {{zone()}}, the shop's.</p>
+% if not bare:
+<p class="foot muted">\\
+%   if page in ('board', 'shop', 'machine'):
+All times are {{zone()}}, the shop's. \\
+%   end
+<a href="/docs"{{!' aria-current="page"' if page == 'docs' else ''}}>For developers: the API</a></p>
 % end
 </main>
 </body>

@@ -15,10 +15,10 @@
 %   end
   <form method="post" action="/login">
     <input type="hidden" name="next" value="{{after}}">
-    <p class="field"><label>Admin token <input type="password" name="token" required autofocus autocomplete="current-password"{{!' aria-invalid="true" aria-describedby="error"' if error else ''}}></label></p>
+    <p class="field"><label>Admin token, or a personal one <input type="password" name="token" required autofocus autocomplete="current-password"{{!' aria-invalid="true" aria-describedby="error"' if error else ''}}></label></p>
     <p class="field"><label>Your name, for the journal (optional) <input name="by" value="{{by}}" maxlength="200" autocomplete="name"></label></p>
     <p><button class="main">Log in</button></p>
   </form>
-  <p class="muted">The login ends after {{hours}} hours, and when the server is restarted.</p>
+  <p class="muted">The login ends after {{days}} days without use.</p>
 % end
 </section>

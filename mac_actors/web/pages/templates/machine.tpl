@@ -1,71 +1,80 @@
-% from mac_actors.core.wording import origin
-% rebase('layout.tpl', title=machine.display_name, page='machine', styles=('history.css',), scripts=('chart.umd.min.js', 'charts.js'))
+% rebase('layout.tpl', title=machine.display_name, page='machine', styles=('history.css',), scripts=('chart.umd.min.js', 'charts.js', *(('commands.js',) if viewer.admin else ())))
 % t = machine.telemetry
 <h1><bdi>{{machine.display_name}}</bdi></h1>
 % if machine.alias and machine.alias != machine.name:
-<p class="muted called">Called <code>{{machine.name}}</code> by its reader</p>
+<p class="muted called">Called <code>{{machine.name}}</code> by its reader{{', in ' if machine.area else ''}}<bdi>{{machine.area or ''}}</bdi></p>
+% elif machine.area:
+<p class="muted called">In <bdi>{{machine.area}}</bdi></p>
 % end
+% if machine.description:
+<p class="about"><bdi>{{machine.description}}</bdi></p>
+% end
+% if machine.link:
+<p><a href="{{machine.link}}" rel="noopener noreferrer">Its manual</a></p>
+% end
+% include('says.tpl', said=said)
 <div class="two">
-<section class="tile {{content.state}} now" aria-label="State now">
-% include('state.tpl', content=content)
-% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):
-%   if flag:
-  <p class="long"><b>{{word}}</b>\\
-%     if flag.reason:
-: <bdi>{{flag.reason}}</bdi>\\
-%     end
-<br><span class="by">{{!clock(flag.since)}}<bdi>{{origin(flag.source, flag.by)}}</bdi></span></p>
+<div id="tiles" class="live" data-changes="{{url('board', 'changes')}}?machine={{url(machine.name)[1:]}}" data-cursor="{{cursor}}" data-page="{{stamp}}">
+<div data-name="{{machine.name}}">{{!state_now}}</div>
+</div>
+<section class="panel" aria-labelledby="needs">
+  <h2 id="needs">What you need</h2>
+% if always_on:
+  <p>Always on: no card is needed, so its use is not known.</p>
+% elif needs and not needs.authorizations:
+  <p>Nobody is authorized for it.</p>
+% elif needs:
+  <p>Your card, and {{'this authorization' if len(needs.authorizations) == 1 else 'one of these authorizations'}}:</p>
+  <ul class="plain">
+%   for name in needs.authorizations:
+    <li><bdi>{{name}}</bdi></li>
+%   end
+  </ul>
+%   if needs.warn_only:
+  <p>Without it your card works too, and the admins are told.</p>
 %   end
 % end
-% if machine.session:
-%   who = machine.session.full_name or 'A member'
-  <p><bdi>{{who}}</bdi> {{'runs it by override, for repair,' if machine.session.kind == 'override' else 'runs it'}} since {{!clock(machine.session.since)}}</p>
+% if second and second.authorizations_or:
+  <p><bdi>{{second.alias or 'Second relay'}}</bdi>: {{'comes with it' if second.always_enabled else ' or '.join(sorted(second.authorizations_or))}}</p>
 % end
-% if machine.refused:
-  <p class="long"><b>It can't be stopped from here.</b> Its reader's reports are refused: <bdi>{{machine.refused}}</bdi></p>
+% if needs and needs.trainers:
+  <p>Who trains: <bdi>{{', '.join(needs.trainers[:20])}}</bdi>{{' and others' if needs.number > 20 else ''}}</p>
+% elif needs and needs.number:
+  <p>{{'A trainer' if needs.number == 1 else f'{needs.number} trainers'}} can give it: ask an admin who that is.</p>
 % end
-% if always_on:
-  <p class="note">Always on: no card is needed, so its use is not known.</p>
-% end
-</section>
-<section class="panel" aria-labelledby="reader">
-  <h2 id="reader">Its reader</h2>
-  <dl class="facts">
-    <div><dt>Reports</dt><dd>
-% if machine.last_checkin:
-{{'online' if machine.online else 'offline'}}, last {{!clock(machine.last_checkin, '{}', '{} ago')}}
-% else:
-none yet
-% end
-    </dd></div>
-    <div><dt>Power</dt><dd>{{'on' if machine.relay else 'off'}}</dd></div>
-% if second:
-    <div><dt><bdi>{{second.alias or 'Second relay'}}</bdi></dt><dd>{{'on' if machine.second_relay else 'off'}}</dd></div>
-% end
-    <div><dt>Current</dt><dd>{{f'{t.amps:.1f} A'}}</dd></div>
-% if t.wifi_signal_db is not None or t.wifi_signal_percent is not None:
-    <div><dt>Wi-Fi</dt><dd>{{f'{t.wifi_signal_db:.0f} dBm' if t.wifi_signal_db is not None else ''}} {{f'({t.wifi_signal_percent:.0f} %)' if t.wifi_signal_percent is not None else ''}}</dd></div>
-% end
-% if t.internal_temperature_c is not None:
-    <div><dt>Its temperature</dt><dd>{{f'{t.internal_temperature_c:.0f} °C'}}</dd></div>
-% end
-% if t.uptime is not None:
-    <div><dt>Running for</dt><dd>{{duration(t.uptime)}}</dd></div>
-% end
-  </dl>
 </section>
 </div>
-
+<details class="panel" id="report">
+  <summary>Report a problem</summary>
+  <form method="post" action="{{url('board', 'report', machine.name)}}">
+    <p class="muted">The admins are told. It does not stop the machine: for that press its Oops button.</p>
+    <p class="field"><label>What is wrong? <textarea name="text" rows="3" required maxlength="1000"></textarea></label></p>
+% if viewer.by:
+    <p class="muted">From <bdi>{{viewer.by}}</bdi></p>
+% else:
+    <p class="field"><label>Your name (optional) <input name="by" maxlength="200" autocomplete="name"></label></p>
+% end
+    <p><button class="main">Tell the admins</button></p>
+  </form>
+</details>
 <h2 id="free">When is it free?</h2>
 % if past.first is None:
 <p>Nothing has happened at this machine yet. Its use is shown here as soon as somebody puts in a card.</p>
 % else:
-<p>How much of the time it was in use in the last {{days}} days, in percent\\
+<p>Today it is usually {{today}}\\
 %   if busiest:
-. Most of all on {{busiest[0]}}s from {{busiest[1]}} to {{busiest[1] + 1}}: {{busiest[2]}} %\\
+. It is in use most of all on {{busiest[0]}}s from {{busiest[1]}} to {{busiest[1] + 1}}: {{busiest[2]}} % of the time\\
 %   end
-. Hours that are not here are hardly ever in use.</p>
-<div class="panel scroll" tabindex="0" role="region" aria-labelledby="free">
+.</p>
+<ol class="coming" aria-label="The coming hours">
+%   for number, chance in enumerate(coming):
+  <li class="u{{chance.level}}"><b>{{'now' if number == 0 else f'{chance.hour:02}'}}</b> {{chance.word}}</li>
+%   end
+</ol>
+<details class="panel" open>
+<summary>The whole week</summary>
+<p class="muted" id="week">How much of each hour it was in use in the last {{days}} days, in percent. Hours that are not here are hardly ever in use.</p>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="week">
 <table class="week">
   <thead><tr><th scope="col">Hour</th>
 %   for day in weekdays:
@@ -83,6 +92,7 @@ none yet
   </tbody>
 </table>
 </div>
+</details>
 <h2>The last {{days}} days</h2>
 %   length = past.seconds('length')
 <dl class="sums">
@@ -92,10 +102,10 @@ none yet
   <div><dt>Locked out</dt><dd>{{share(past.seconds('locked'), length)}}</dd></div>
   <div><dt>Either</dt><dd>{{share(past.seconds('unavailable'), length)}}</dd></div>
 </dl>
-<figure class="panel chart" data-series="2" data-colours="in_use" data-unit="h" data-table="days">
+<figure hidden class="panel chart" data-series="2" data-colours="in_use" data-unit="h" data-table="days">
   <figcaption>Hours in use, day by day</figcaption>
 </figure>
-<figure class="panel chart" data-series="4,5" data-colours="oopsed,locked" data-unit="%" data-max="100" data-table="days">
+<figure hidden class="panel chart" data-series="4,5" data-colours="oopsed,locked" data-unit="%" data-max="100" data-table="days">
   <figcaption>Part of each day oopsed and locked out, in percent</figcaption>
 </figure>
 <details class="panel">
@@ -117,9 +127,64 @@ none yet
 </details>
 % end
 
+<h2 id="events">What happened</h2>
+<div id="timeline" data-live>
+% if events:
+<ol class="timeline">
+%   for event in events:
+  <li class="{{event.kind}}">{{!clock(event.at)}} <span class="what"><bdi>{{event.text}}</bdi></span></li>
+%   end
+</ol>
+<p class="turn">
+%   if before:
+  <a href="{{url('machines', machine.name)}}#events">Newest</a>
+%   end
+%   if older:
+  <a href="{{url('machines', machine.name)}}?before={{older}}#events" rel="next">Older</a>
+%   end
+</p>
+% else:
+<p>Nothing{{' before that' if before else ' yet'}}.</p>
+% end
+</div>
+
+<details class="panel" id="reader-facts">
+<summary>For admins: its reader</summary>
+<div id="facts" data-live>
+  <dl class="facts">
+    <div><dt>Reports</dt><dd>
+% if machine.last_checkin:
+{{'online' if machine.online else 'offline'}}, last {{!clock(machine.last_checkin, '{}', '{} ago')}}
+% else:
+none yet
+% end
+    </dd></div>
+    <div><dt>Power</dt><dd>{{'on' if machine.relay else 'off'}}</dd></div>
+% if second:
+    <div><dt><bdi>{{second.alias or 'Second relay'}}</bdi></dt><dd>{{'on' if machine.second_relay else 'off'}}</dd></div>
+% end
+% if t.amps > 0:
+    <div><dt>Current</dt><dd>{{f'{t.amps:.1f} A'}}</dd></div>
+% end
+% if t.wifi_signal_db is not None or t.wifi_signal_percent is not None:
+    <div><dt>Wi-Fi</dt><dd>{{f'{t.wifi_signal_db:.0f} dBm' if t.wifi_signal_db is not None else ''}} {{f'({t.wifi_signal_percent:.0f} %)' if t.wifi_signal_percent is not None else ''}}</dd></div>
+% end
+% if t.internal_temperature_c is not None:
+    <div><dt>Its temperature</dt><dd>{{f'{t.internal_temperature_c:.0f} °C'}}</dd></div>
+% end
+% if t.uptime is not None:
+    <div><dt>Running for</dt><dd>{{duration(t.uptime)}}</dd></div>
+% end
+% from mac_actors.core.text import reader_text
+% told = reader_text(t.firmware, t.poke, machine.obeyed_after, keyed=machine.keyed) if viewer.admin else None
+% if told:
+    <div><dt>Firmware</dt><dd><bdi>{{told}}</bdi></dd></div>
+% end
+  </dl>
+</div>
 <h2 id="wifi">Wi-Fi of its reader</h2>
 % if signals:
-<figure class="panel chart line" data-series="1,2" data-colours="in_use,locked" data-unit="dBm" data-table="signals">
+<figure hidden class="panel chart line" data-series="1,2" data-colours="in_use,locked" data-unit="dBm" data-table="signals">
   <figcaption>Signal in the last two days, in dBm. Closer to 0 is better; below −80 reports may get lost.</figcaption>
 </figure>
 <details class="panel">
@@ -138,22 +203,7 @@ none yet
 % else:
 <p>No reading yet. A sample is taken every five minutes while the reader reports; a restart of the server begins anew.</p>
 % end
-
-<h2 id="events">What happened</h2>
-% if events:
-<ol class="timeline">
-%   for event in events:
-  <li class="{{event.kind}}">{{!clock(event.at)}} <span class="what"><bdi>{{event.text}}</bdi></span></li>
-%   end
-</ol>
-<p class="turn">
-%   if before:
-  <a href="{{url('machines', machine.name)}}#events">Newest</a>
-%   end
-%   if older:
-  <a href="{{url('machines', machine.name)}}?before={{older}}#events" rel="next">Older</a>
-%   end
-</p>
-% else:
-<p>Nothing{{' before that' if before else ' yet'}}.</p>
+</details>
+% if viewer.admin:
+%   include('dialog.tpl', buttons=buttons, back=url('machines', machine.name))
 % end

@@ -1,33 +1,41 @@
 % from mac_actors.core.wording import origin
-<article class="tile {{content.state}}" aria-labelledby="t-{{machine.name}}" data-state="{{content.state}}" data-find="{{content.search_text}}">
+% page = kind.startswith('page')
+% session = machine.session
+<article class="tile {{content.state}}{{' now' if page else ''}}" {{!'aria-label="State now"' if page else f'aria-labelledby="t-{machine.name}"'}} data-state="{{content.state}}" data-find="{{content.search_text}}" data-area="{{machine.area or ''}}">
+% if not page:
 <h2 id="t-{{machine.name}}">\\
-% if kind == 'kiosk':
+%   if kind == 'kiosk':
 <bdi>{{machine.display_name}}</bdi>\\
-% else:
+%   else:
 <a href="{{url('machines', machine.name)}}" data-key="link"><bdi>{{machine.display_name}}</bdi></a>\\
-% end
+%   end
 </h2>
-% include('state.tpl', content=content)
-% for word, flag in (('Oopsed', machine.oops), ('Locked out', machine.lock)):
-%   both = machine.oops and machine.lock
-%   if flag and (flag.reason or both):
-<p class="why">\\
-%     if both:
-<b>{{word}}\\
-%       if flag.reason:
-: \\
-%       end
-</b>\\
-%     end
-<bdi title="{{flag.reason or ''}}">{{flag.reason or ''}}</bdi></p>
+% end
+% flags = [(state, flag) for state, flag in (('oopsed', machine.oops), ('locked', machine.lock)) if flag]
+% if not flags:
+%   include('state.tpl', state=content.state, word=states[content.state], since=content.since)
+% end
+% for state, flag in flags:
+%   include('state.tpl', state=state, word=states[state], since=flag.since)
+%   if flag.reason:
+<p class="why"><bdi{{!'' if page else f' title="{escape(flag.reason)}"'}}>{{flag.reason}}</bdi></p>
 %   end
-%   if flag and signed:
-<p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi></p>
+%   if signed or page:
+<p class="by"><bdi>{{origin(flag.source, flag.by).lstrip(', ')}}</bdi>{{!f', {clock(flag.since)}' if page else ''}}</p>
 %   end
 % end
-% if machine.session and (machine.session.full_name or content.state != 'in_use'):
+% details = machine.details
+% if details:
+<p class="why"><b>{{details.severity.capitalize()}}{{': ' if details.reason else ''}}</b><bdi>{{details.reason or ''}}</bdi></p>
+%   if signed or page:
+<p class="by"><bdi>{{origin(details.source, details.by).lstrip(', ')}}</bdi>{{!f', {clock(details.since)}' if page else ''}}</p>
+%   end
+% end
+% if session and page:
+<p><bdi>{{session.full_name or 'A member'}}</bdi> {{'runs it by override, for repair,' if session.kind == 'override' else 'runs it'}} since {{!clock(session.since)}}</p>
+% elif session and (session.full_name or content.state != 'in_use'):
 <p class="runs">\\
-%   who = machine.session.full_name
+%   who = session.full_name
 %   if content.state == 'offline':
 In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 %   elif content.state == 'in_use':
@@ -37,11 +45,25 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 %   end
 </p>
 % end
+% if machine.lock_pending:
+<p class="note">To be locked out once it is free\\
+%   if machine.lock_pending.reason:
+: <bdi title="{{machine.lock_pending.reason}}">{{machine.lock_pending.reason}}</bdi>\\
+%   end
+</p>
+%   if page:
+<p class="by"><bdi>{{origin(machine.lock_pending.source, machine.lock_pending.by).lstrip(', ')}}</bdi>, {{!clock(machine.lock_pending.since)}}</p>
+%   end
+% end
 % if machine.relay and content.state == 'free':
 <p class="note">Always on{{'' if kind == 'kiosk' else ', no card needed'}}</p>
 % end
 % if machine.refused:
-<p class="why"><b>Can't be stopped from here: its reader's reports are refused</b></p>
+<p class="why"><b>Can't be stopped from here: its reader's reports are refused</b>\\
+%   if page:
+: <bdi>{{machine.refused}}</bdi>\\
+%   end
+</p>
 % end
 % if not machine.online and content.state != 'offline':
 <p class="note">Its reader is offline\\
@@ -50,9 +72,9 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 %   end
 </p>
 % end
-% if kind == 'admin':
+% if kind.endswith('admin'):
 <p class="commands">
-%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.oops or machine.lock)):
+%   for key, possible in (('oops', not machine.oops), ('lock', not machine.lock), ('clear', machine.clearable)):
 %     if possible:
 <button form="commands" formaction="{{url('board', 'machines', machine.name)}}" name="action" value="{{key}}" data-key="{{key}}">{{buttons[key].label}}<span class="unseen"> {{machine.display_name}}</span></button>
 %     end

@@ -1,31 +1,9 @@
-"""Who is logged in on the board, and how often a wrong token may be tried."""
+"""How often a wrong token may be tried."""
 
 from __future__ import annotations
 
-from mac_actors.web.logins import LOGIN_SECONDS, MAX_LOGINS, TRIES_IN_ALL, TRIES_PER_ADDRESS, TRY_SECONDS, Logins, Tries
+from mac_actors.web.tries import TRIES_IN_ALL, TRIES_PER_ADDRESS, TRY_SECONDS, Tries
 from tests.fakes import Clock
-
-
-def test_a_login_is_found_until_its_time_is_over_or_it_is_closed() -> None:
-    clock = Clock()
-    logins = Logins(clock)
-    first, second = logins.open("Ann"), logins.open(None)
-    assert len({first.key, first.csrf, second.key, second.csrf}) == 4
-    assert logins.find(first.key) is first
-    assert logins.find("nothing") is None
-    logins.close(second.key)
-    logins.close(second.key)
-    assert logins.find(second.key) is None
-    clock.now += LOGIN_SECONDS - 1
-    assert logins.find(first.key) is first
-    clock.now += 1
-    assert logins.find(first.key) is None
-
-
-def test_there_are_no_more_logins_than_there_may_be() -> None:
-    logins = Logins(Clock())
-    opened = [logins.open(None) for _ in range(MAX_LOGINS + 2)]
-    assert [login for login in opened if logins.find(login.key) is None] == opened[:2]
 
 
 def test_an_address_has_to_wait_after_wrong_tokens_even_with_the_right_one() -> None:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.replies import ANSWER_SECONDS, Latch
-from mac_actors.core.config import Directory, User, fold_name, read_fob
-from mac_actors.core.notices import notices
+from mac_actors.core.config import Directory, MachineConfig, User, fold_name, read_fob
+from mac_actors.core.notices import Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people import changes
-from mac_actors.core.people.additions import Addition, Author, NewUser
+from mac_actors.core.people.additions import Author, NewUser
 from mac_actors.core.people.changes import AlreadySo, Change
 from mac_actors.core.people.people import People, Settled, settle
-from mac_actors.core.people.trainers import asked_for
-from mac_actors.core.people.view import UserView
-from mac_actors.core.readable import Readable
+from mac_actors.core.people.trainers import asked_for, trained_by
+from mac_actors.core.people.view import UserAnswer, UserView
+from mac_actors.core.redaction import Redaction, without_author
 from mac_actors.core.state import Source
 from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
-from mac_actors.fleet.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
-from mac_actors.fleet.user_search import UserSearch
+from mac_actors.fleet.people.protocol import AnyUsers
+from mac_actors.fleet.people.search import UserSearch
+from mac_actors.fleet.people.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
 from mac_actors.settings.entries import lcd_name
 from mac_actors.settings.warnings import nearest
 from mac_actors.storage.codec import addition_row, journal_row
@@ -38,17 +39,7 @@ AT_START = 1000
 """Lines of the journal in which unknown fobs are looked for at the start."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class UserAnswer(Readable):
-    """What came of a change: the user as they are now, outcomes, what was so already, and whether it is on disk."""
-
-    user: UserView
-    outcomes: tuple[Outcome, ...] = ()
-    already: tuple[AlreadySo, ...] = ()
-    durable: bool = True
-
-
-class Users:
+class Users(AnyUsers):
     """Of a change, ``by`` and ``reason`` are for journal and notices; ``author`` says more than these, for edges.
 
     A change counts at the next insertion of a fob; a running session goes on. Each raises :class:`UnknownUser`, and
@@ -61,13 +52,13 @@ class Users:
         journal: Journal,
         *,
         commit_budget: float,
-        chat: bool,
+        notices: Callable[[Outcome], tuple[Notice, ...]],
         announce: Callable[[tuple[Outcome, ...]], None],
         notify: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._budget = commit_budget
-        self._chat = chat
+        self._notices = notices
         self._announce = announce
         self._notify = notify
         self._search = UserSearch()
@@ -101,24 +92,20 @@ class Users:
                 f"{user.full_name}, who was added at the server, is in users.json now: "
                 "what was added counts on for them."
             )
-        return [self._sentence(conflict.addition, conflict.owner) for conflict in self.people.conflicts()]
-
-    def _sentence(self, addition: Addition, owner: User) -> str:
-        given = self.people.directory.by_account.get(addition.account_id)
-        who = given.full_name if given else addition.account_id
-        return (
-            f"users.json gives the fob ending in {addition.value[-4:]!r} to {owner.full_name}, to whom it opens the "
-            f"machines now; at the server it was given to {who}: take it away from one of them"
-        )
+        return list(map(str, self.people.conflicts()))
 
     # looking
 
-    def find(self, query: str = "") -> list[User]:
-        """Return the users who have all words of ``query`` in name, e-mail address or account id, by name.
-
-        Parts of words are enough; case and accents do not count.
+    def search(self, query: str = "") -> list[User]:
+        """Return the users who have all words of ``query`` in name, e-mail address or account id, by name; first those
+        with a name that begins so. Parts of words are enough; case and accents do not count.
         """
         return self._search.find(self.people.directory, query)
+
+    def find(self, query: str = "") -> list[UserView]:
+        """Return the users who are found by :meth:`search`, with what they have."""
+        people, now = self.people, datetime.now(UTC)
+        return [UserView.of(people, user, now) for user in self.search(query)]
 
     def user(self, who: str | User) -> User:
         """Return a user by account id, e-mail address or full name; raises :class:`UnknownUser`."""
@@ -136,6 +123,12 @@ class Users:
     def show(self, who: str | User) -> UserView:
         """Return what a user has, where it comes from, and what was taken from them."""
         return UserView.of(self.people, self.user(who), datetime.now(UTC))
+
+    def trained_by(self, account_id: str | None) -> list[MachineConfig]:
+        """Return the machines for which this user may train others now: none, if they are no trainer (any more)."""
+        directory = self.people.directory
+        user = directory.by_account.get(account_id or "")
+        return trained_by(user, directory, self.supervisor.configuration.machines.values(), datetime.now(UTC))
 
     def unknown(self) -> list[UnknownFob]:
         """Return the last 100 unknown fobs of the last 24 hours, the newest first."""
@@ -303,13 +296,32 @@ class Users:
             _refuse_owner(people, code, None)
         return None
 
+    def forget(self, person: Redaction) -> None:
+        """Remove a person's additions, their unknown fobs, and their name from what they have done to others.
+
+        What was withdrawn or taken from somebody who is still in the users file stays: a lost fob must open nothing.
+        For :mod:`mac_actors.fleet.erasure`, once all is on disk that was changed before.
+        """
+        with self._alone():
+            gone, renamed = [], []
+            for one in self._journal.store.load_additions(everything=True):
+                kept = one.counts and not one.given and one.account_id in self.people.file.by_account
+                if one.account_id in person.accounts and not kept:
+                    gone.append(one)
+                elif (author := without_author(one.author, person)) != one.author:
+                    renamed.append(replace(one, author=author))
+            ended = [one for one in (*gone, *renamed) if one.counts]
+            self.people = self.people.changed([one for one in renamed if one.counts], ended)
+            self.supervisor.change_users(self.people.directory)
+            self.unknown_fobs.forget(person.fobs)
+            drop = tuple(("addition", one.id) for one in gone)
+            self._written = self._journal.record(Record(drop=drop, put=tuple(map(addition_row, renamed))))
+
     def _change(self, decide: Callable[[People, int], tuple[User, Change]]) -> UserAnswer:
         with self._alone():
             user, change = decide(self.people, self._number + 1)
             if change.new:
-                rows = tuple(
-                    (journal_row(outcome), notices(outcome) if self._chat else ()) for outcome in change.outcomes
-                )
+                rows = tuple((journal_row(outcome), self._notices(outcome)) for outcome in change.outcomes)
                 put = tuple(map(addition_row, (*change.ended, *change.new)))
                 self._written = self._journal.record(Record(rows=rows, put=put))
                 self._number += len(change.new)

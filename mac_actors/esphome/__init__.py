@@ -1,0 +1,1 @@
+"""The native API of readers that run ESPHome and take no pokes."""

@@ -1,0 +1,1 @@
+"""MQTT: what machines are like, for a broker; and commands from it, where that is allowed."""

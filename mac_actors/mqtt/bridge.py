@@ -1,0 +1,218 @@
+"""The connection to the broker: made and kept in the background, so that the broker's troubles are its own.
+
+What is published is what is so now, compared with what the broker has. Whatever it missed is not told later; a
+connection that is made anew begins with everything. There is one message under way for each topic at the most.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import threading
+import time
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from mac_actors.core.backoff import Backoff
+from mac_actors.core.config import Configuration
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.mqtt import messages as m
+from mac_actors.mqtt.commands import Commands
+from mac_actors.settings import MqttSettings
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 0.2
+"""So long between two looks, however much happens."""
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether something is new of which no outcome tells: a reader that has fallen silent."""
+
+FIRST_RETRY, LAST_RETRY, JITTER = 1.0, 30.0, 0.25
+"""Seconds until a connection is tried again."""
+
+KEEPALIVE_SECONDS = 20
+CONNECT_SECONDS = 5.0
+STOP_SECONDS = 1.5
+
+LARGEST = 64 * 1024
+"""Bytes of a packet that the broker may send; it drops larger ones."""
+
+
+class MqttBridge:
+    """Tells a broker what machines are like. ``names``: with the names of users."""
+
+    def __init__(self, settings: MqttSettings, fleet: MachineFleet, *, names: bool) -> None:
+        url = urlsplit(settings.url)
+        self.error: str | None = "not connected yet"
+        """Why the broker can't be reached; ``None`` while it is."""
+        self._url = url
+        self._password = unquote(url.password or "") or _first_line(settings)
+        self._topics = m.Topics(unquote(url.path).strip("/") or "mac-actors")
+        self._fleet = fleet
+        self._names = names
+        self._commands = Commands(fleet) if settings.commands else None
+        self._ready: Client | None = None
+        """The client that is connected. No lock: the library calls us while it holds its own."""
+        self._was_ready = False
+        self._published_by: Client | None = None
+        self._described: Configuration | None = None
+        self._devices: list[m.Message] = []
+        """How Home Assistant is told of the machines of that configuration."""
+        self._published: dict[str, tuple[bytes, MQTTMessageInfo]] = {}
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._unsubscribe = fleet.subscribe(lambda outcome: self._news.set())
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for target, name in ((self._connect, "mqtt"), (self._publish, "mqtt-publisher"))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def is_connected(self) -> bool:
+        """Whether the broker takes messages."""
+        return self.error is None
+
+    def stop(self) -> None:
+        """Say that the server is gone, and let go; waits for the broker ``STOP_SECONDS`` at the most."""
+        self._unsubscribe()
+        self._stopping.set()
+        self._news.set()
+        if client := self._ready:
+            client.publish(self._topics.availability, m.OFFLINE, qos=1, retain=True)
+            client.disconnect()
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+        if self._commands:
+            self._commands.close(STOP_SECONDS)
+
+    # the connection: a new client for each, so that nothing is left of the last one
+
+    def _connect(self) -> None:
+        backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            try:
+                client = self._new_client()
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+                properties.MaximumPacketSize = LARGEST
+                port = self._url.port or (8883 if self._url.scheme == "mqtts" else 1883)
+                client.connect(
+                    self._url.hostname or "", port, KEEPALIVE_SECONDS, clean_start=True, properties=properties
+                )
+                client.loop_forever()
+                self._ended("")
+            except Exception as error:  # also what a broker that lies provokes in the library
+                self._lost(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+            if self._was_ready and time.monotonic() - begun > LAST_RETRY:
+                backoff.reset()
+            self._stopping.wait(backoff.next())
+
+    def _new_client(self) -> Client:
+        self._was_ready = False
+        client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5, reconnect_on_failure=False)
+        client.connect_timeout = CONNECT_SECONDS
+        if self._url.username or self._password:
+            client.username_pw_set(unquote(self._url.username or ""), self._password)
+        if self._url.scheme == "mqtts":
+            client.tls_set_context(ssl.create_default_context())
+        client.will_set(self._topics.availability, m.OFFLINE, qos=1, retain=True)
+        client.on_socket_register_write = lambda *_: None  # what is published is sent by the loop's thread alone
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self, client: Client, _data: Any, _flags: ConnectFlags, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._lost(f"the broker refuses: {code}")
+            client.disconnect()
+            return
+        # What an earlier server retained comes in; what is retained as a command is not: it may be of yesterday.
+        client.subscribe(self._topics.machines, options=SubscribeOptions(qos=1, noLocal=True))
+        if self._commands:
+            client.subscribe(self._topics.commands, options=SubscribeOptions(qos=1, retainHandling=2))
+        if self.error is not None:
+            log.info("connected to the MQTT broker at %s", self._url.hostname)
+        self.error = None
+        client.publish(self._topics.availability, m.ONLINE, qos=1, retain=True)
+        self._ready, self._was_ready = client, True
+        self._news.set()
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: DisconnectFlags, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._ended(f": {code}")
+
+    def _ended(self, why: str) -> None:
+        """Say that the connection has ended, unless it is known why it was not taken."""
+        if self.error is None:
+            self._lost(f"the connection has ended{why}")
+
+    def _lost(self, why: str) -> None:
+        self._ready = None
+        if self._stopping.is_set():
+            return
+        if self.error != why:
+            log.error("the MQTT broker at %s does not take messages: %s", self._url.hostname, why)
+        self.error = why
+
+    def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
+        """Take a command, or see what an earlier server has left. Never blocks, never raises."""
+        name = self._topics.name_in(message.topic)
+        if message.topic == self._topics.command(name):
+            if self._commands and not message.retain:
+                self._commands.add(name, bytes(message.payload))
+        elif message.retain and message.payload and name not in self._fleet.configuration.machines:
+            for topic, nothing in m.removal(self._topics, name):
+                client.publish(topic, nothing, qos=1, retain=True)
+
+    # the publisher
+
+    def _publish(self) -> None:
+        while not self._stopping.is_set():
+            self._stopping.wait(PAUSE_SECONDS)
+            self._news.wait(LOOK_SECONDS)
+            self._news.clear()
+            try:
+                if client := self._ready:
+                    self._publish_changes(client)
+            except Exception:
+                if not self._stopping.is_set():
+                    log.exception("what is new could not be published by MQTT")
+
+    def _publish_changes(self, client: Client) -> None:
+        if client is not self._published_by:
+            self._published_by, self._published = client, {}
+        configuration = self._fleet.configuration
+        if configuration is not self._described:
+            machines = configuration.machines.values()
+            self._devices = m.devices(self._topics, machines, commands=self._commands is not None)
+            self._described = configuration
+        found = [*m.states(self._topics, self._fleet.snapshots(), names=self._names), *self._devices]
+        present = dict(found)
+        gone = [topic for topic, (payload, _) in self._published.items() if payload and topic not in present]
+        for topic, payload in [*found, *((topic, b"") for topic in gone)]:
+            last = self._published.get(topic)
+            if last and (last[0] == payload or not last[1].is_published()):
+                continue  # there, or the last one is still on its way: in the next round
+            info = client.publish(topic, payload, qos=1, retain=True)
+            if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._published[topic] = payload, info
+
+
+def _first_line(settings: MqttSettings) -> str | None:
+    if settings.password_file is None:
+        return None
+    return settings.password_file.read_text(encoding="utf-8").partition("\n")[0].strip()

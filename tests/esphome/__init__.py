@@ -1,0 +1,1 @@
+"""Readers by their native API."""

@@ -1,0 +1,1 @@
+"""The state of every machine, kept up to date in the oops channel."""
