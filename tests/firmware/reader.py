@@ -36,8 +36,7 @@ class Reader(Talking):
     """The firmware of ``machine``, which reports to ``url``. ``facts`` is all that it did.
 
     ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). ``was``: the same board before it lost its
-    power. ``unix_time`` is what its clock says at the start; 0: it has none.
-    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). The ``program`` ``field`` is what readers
+    power. ``unix_time`` is what its clock says at the start; 0: it has none. The ``program`` ``field`` is what readers
     in the field have: its native API is at ``api_port``, a restart ends it, and its machine is always ``table-saw``.
     """
 
