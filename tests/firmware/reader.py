@@ -59,7 +59,7 @@ class Reader(Talking):
     ) -> None:
         home = directory / f"reader-{time.monotonic_ns()}"
         home.mkdir()
-        self.flash = was.flash if was else home
+        self.flash: Path = was.flash if was else home
         control = home / "control"
         control.write_bytes(bytes(16))
         with control.open("r+b") as file:
