@@ -17,7 +17,7 @@ from mac_actors.cli import main
 from mac_actors.core.outcomes import KINDS
 from mac_actors.settings import environment as settings_environment
 from mac_actors.settings import from_environment
-from mac_actors.settings.entries import MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.environment import VARIABLES
 from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
 from mac_actors.settings.variables import Variable
@@ -119,7 +119,10 @@ def test_every_call_of_the_api_is_explained(call: str) -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [MachineEntry, OfflineEntry, QuietEntry, ReminderEntry, SecondRelayEntry, SlackEntry, UserEntry, WebhookEntry],
+    [
+        *(MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry, WebhookEntry),
+        *(QuietEntry, ReminderEntry, SlackEntry),
+    ],
 )
 def test_every_key_of_the_files_is_explained(model: type[BaseModel]) -> None:
     assert all(field.description for field in model.model_fields.values())

@@ -8,7 +8,7 @@ import typing
 from pydantic import BaseModel
 
 from mac_actors.settings import environment
-from mac_actors.settings.entries import MachineEntry, OfflineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
 from mac_actors.settings.webhooks import WebhookEntry
 
@@ -18,6 +18,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "remind_after_days": ReminderEntry,
     "machine": MachineEntry,
     "second_relay": SecondRelayEntry,
+    "maintenance": MaintenanceEntry,
     "offline": OfflineEntry,
     "user": UserEntry,
     "webhook": WebhookEntry,

@@ -117,7 +117,8 @@ class ChannelNotifier(Outlet):
         self._showing = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         self._rate_limiter = RateLimiter(chat.seconds_per_post)
         self._update_limiter = RateLimiter(SLOWER * chat.seconds_per_post)
-        super().__init__(f"{channel} notifier", f"{channel} channel")
+        of, _, own = channel.partition(":")
+        super().__init__(f"{channel} notifier", f"{of} channel {own}".rstrip())
 
     def say_now(self, text: str) -> None:
         """Post a text that is in no outbox; at most the last 100 are kept."""
@@ -223,7 +224,7 @@ class ChannelNotifier(Outlet):
             self._taken = waiting[-1].id
         else:
             self._taken_late.update(sent)
-        opened = [Thread(n.opens, self.channel, post, alone, root) for n in waiting if n.opens and post]
+        opened = [Thread(n.opens, self._at, post, alone, root) for n in waiting if n.opens and post]
         self._remember(opened, sent).then(lambda: self._taken_late.difference_update(sent))
         if stale := tuple(key for n in waiting for key in (*n.closes, *n.within)):
             self._stale |= dict.fromkeys(stale)

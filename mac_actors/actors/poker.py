@@ -64,9 +64,8 @@ class _Poke:
     answered_at: float = 0.0
 
 
-class _Reader(NamedTuple):
-    address: str | None
-    port: int | None
+_Reader = tuple[str | None, int | None]
+"""Where a reader is: address and port of its last report; a bare tuple, for each report makes one."""
 
 
 class Poker(Pump):
@@ -98,7 +97,7 @@ class Poker(Pump):
 
     def heard(self, machine: str, arrived: float, address: str | None, port: int | None) -> None:
         """Note where a report came from, when, and the port of which it spoke. Every report does this."""
-        self._readers[machine] = _Reader(address, port)
+        self._readers[machine] = (address, port)
         if machine in self._open:
             with self._lock:
                 poke = self._open.get(machine)
@@ -114,23 +113,23 @@ class Poker(Pump):
 
     def poke(self, machine: MachineConfig, *, stops: bool = False) -> None:
         """Have the machine's reader report now; ``stops``: what was decided takes power that the machine had."""
-        reader = self._readers.get(machine.name)
-        if reader is None:
+        if machine.name not in self._readers:
             return
-        poke = self._begin(machine.name, reader)
-        if stops and reader.port is None and reader.address and self._restarter:
-            self._restarter.restart(machine, reader.address, lambda: self._open.get(machine.name) is poke)
+        address, port = self._readers[machine.name]
+        poke = self._begin(machine.name)
+        if stops and port is None and address and self._restarter:
+            self._restarter.restart(machine, address, lambda: self._open.get(machine.name) is poke)
 
     def try_out(self, machine: MachineConfig) -> Poked:
         """Poke a reader, and wait for its report. Raises :class:`MachineUnavailable` where that can't be done."""
-        reader = self._readers.get(machine.name)
-        if reader is None or reader.address is None:
+        address, port = self._readers.get(machine.name, (None, None))
+        if address is None:
             raise MachineUnavailable("its reader has not reported since the server started: try again when it has")
-        if reader.port is not None:
+        if port is not None:
             begun = clock.seconds()
-            poke = self._begin(machine.name, reader)
+            poke = self._begin(machine.name)
             return Poked(poke.answered_at - begun if poke.answered.wait(ANSWER_WITHIN) else None)
-        seconds = self._restarter.try_out(machine, reader.address) if self._restarter else None
+        seconds = self._restarter.try_out(machine, address) if self._restarter else None
         if seconds is None:
             raise MachineUnavailable("its firmware takes no pokes: its reader learns what is new with its next report")
         return Poked(seconds, native_api=True)
@@ -142,9 +141,9 @@ class Poker(Pump):
         for sock in self._sockets.values():
             sock.close()
 
-    def _begin(self, machine: str, reader: _Reader) -> _Poke:
+    def _begin(self, machine: str) -> _Poke:
         now = clock.seconds()
-        due = tuple(now + seconds for seconds in SEND_AT) if reader.port and reader.address else ()
+        due = tuple(now + seconds for seconds in SEND_AT) if all(self._readers[machine]) else ()
         with self._lock:
             poke = self._open.setdefault(machine, _Poke(now, now, due))
             poke.last, poke.due, poke.sent = now, due, False

@@ -51,7 +51,10 @@ class Webhooks:
         for channel, webhook in by_channel.items():
             known = self.notifiers.get(channel)
             if known is None or known.webhook != webhook:
-                known = WebhookNotifier(webhook, self._send, self._journal, self._say)
+                new = WebhookNotifier(webhook, self._send, self._journal, self._say)
+                if known is not None:  # what is counted of it goes on
+                    new.posted, new.retried, new.given_up = known.posted, known.retried, known.given_up
+                known = new
             notifiers[channel] = known
         for channel, one in self.notifiers.items():
             if notifiers.get(channel) is not one:

@@ -46,6 +46,9 @@ def status(name: str | None, as_json: bool, url: str | None) -> None:
         reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"), keyed=keyed)
         if reader:
             out.print(f"Reader: {plain(reader)}")
+        for item in machines[0].get("maintenance", ()):
+            hours = f"{item['hours']:.1f} of {item['every_hours']:g} h"
+            out.print(f"Maintenance: {plain(item['what'])}, {hours}{', [yellow]DUE[/]' if item['due'] else ''}")
 
 
 _STYLES = {
@@ -61,6 +64,7 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
     pending = machine.get("lock_pending")
     flags = [flag for flag in (machine["oops"], machine["lock"], pending, machine.get("details")) if flag]
     session = machine["session"]
+    due = [f"due: {what}" for what in machine.get("maintenance_due", ())]
     why = "; ".join(
         " ".join(filter(None, (flag.get("severity"), flag["reason"], f"({flag['by'] or flag['source']})")))
         for flag in flags
@@ -76,7 +80,7 @@ def _row(machine: dict[str, Any], now: datetime) -> tuple[str, ...]:
         + (", power on" if machine["relay"] and not session else "")
         + (", [yellow]then locked out[/]" if pending else ""),
         _ago(machine["status_since"], now),
-        plain("; ".join(filter(None, (who, why)))),
+        plain("; ".join(filter(None, (who, why, *due)))),
         reader,
     )
 
@@ -91,6 +95,7 @@ _HELP = {
     "clear": "Lift oops and lock-out of the machine NAME (or alias).",
     "unoops": "Lift the oops of the machine NAME (or alias) alone.",
     "unlock": "Lift the lock-out of the machine NAME (or alias) alone.",
+    "done": "Say that maintenance of the machine NAME (or alias) was done; --reason is what, as status has it.",
 }
 
 _DONE = {
@@ -99,6 +104,7 @@ _DONE = {
     "clear": "is cleared",
     "unoops": "is not oopsed",
     "unlock": "is not locked out",
+    "done": "is maintained",
 }
 
 
@@ -118,6 +124,8 @@ def _command(command: str) -> click.Command:
             pending = pending or (when_free and bool(machine.get("lock_pending")))
         late = "" if answer.get("durable", True) else " (not on disk yet: the server's disk is slow)"
         said = "will be locked out when its session ends" if pending else _DONE[command]
+        if "no_such_maintenance" in already:
+            raise ServerError(f"{name} has no such maintenance; --reason is what was done, as status has it")
         if len(already) == (2 if command == "clear" else 1):  # all that it was to change was so already
             said = ("is neither oopsed nor locked out" if command == "clear" else said) + "; nothing was changed"
         click.echo(f"{name} {said}{late}.")
@@ -197,4 +205,4 @@ def reload(force: bool, url: str | None) -> None:
     show_notes(answer.get("warnings", ()))
 
 
-oops, lock, clear, unoops, unlock = map(_command, _HELP)
+oops, lock, clear, unoops, unlock, done = map(_command, _HELP)

@@ -17,7 +17,7 @@ SECTIONS = {
     "Begin": {"demo": "server", "init": "init", "check": "server", "serve": "server"},
     "Look, at a running server": {"status": "remote", "events": "remote", "usage": "history", "health": "health"},
     "Change something, at a running server": dict.fromkeys(
-        ("oops", "lock", "clear", "unoops", "unlock", "reload"), "remote"
+        ("oops", "lock", "clear", "unoops", "unlock", "done", "reload"), "remote"
     )
     | {"readers": "readers"},
     "Users": {"users": "users", "forget": "history", "admins": "admins"},

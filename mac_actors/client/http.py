@@ -25,6 +25,7 @@ PATHS = {
     "lock": ("POST", "locked_out"),
     "unlock": ("DELETE", "locked_out"),
     "clear": ("POST", "clear"),
+    "done": ("POST", "maintenance_done"),
 }
 """Method and path of each command."""
 

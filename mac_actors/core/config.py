@@ -103,6 +103,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What is to be done after so many seconds with power; ``lock``: when it is due the machine is locked once free."""
+
+    what: str
+    seconds: float
+    lock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MachineConfig:
     """One machine as machines.json describes it."""
 
@@ -114,6 +123,7 @@ class MachineConfig:
     second_relay: SecondRelay | None = None
     offline: Offline = Offline()
     limits: Limits | None = None
+    maintenance: tuple[Maintenance, ...] = ()
     area: str | None = None
     description: str | None = None
     link: str | None = None

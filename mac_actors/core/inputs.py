@@ -69,6 +69,11 @@ class Lock(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Done(Command):
+    """Say that maintenance was done; ``reason`` is what, and may be missing where there is only one thing to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unoops(Command):
     """Lift the oops alone."""
 
@@ -94,8 +99,10 @@ class AddDetails(Command):
     about: datetime | None = None
 
 
-COMMANDS: dict[str, type[Command]] = {kind.__name__.lower(): kind for kind in (Oops, Lock, Unoops, Unlock, Clear)}
-"""The commands by the names that every edge has for them: ``oops``, ``lock``, ``unoops``, ``unlock``, ``clear``."""
+COMMANDS: dict[str, type[Command]] = {kind.__name__.lower(): kind for kind in (Oops, Lock, Unoops, Unlock, Clear, Done)}
+"""The commands by the names that every edge has for them: ``oops``, ``lock``, ``unoops``, ``unlock``, ``clear``,
+``done``.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,8 +171,8 @@ def _to_the_refused(outcome: Outcome, config: MachineConfig) -> tuple[Notice, ..
     match outcome:
         case o.SessionRefused(refusal=Refusal.UNAUTHORIZED, user=Person(account_id=account_id)) if account_id:
             wanted = sorted(config.authorizations_or)
-            needed = f"the authorization {wanted[0]}" if len(wanted) == 1 else f"one of: {', '.join(wanted)}"
-            text = f"{outcome.display_name} did not start with your fob. It needs {needed}; you have none of that yet."
+            needed = f"the authorization {wanted[0]}" if len(wanted) == 1 else f"one of {', '.join(wanted)}"
+            text = f"{outcome.display_name} did not start with your fob. It needs {needed}, which you don't have yet."
             return (Notice(account(account_id), text),) if wanted else ()
         case _:
             return ()
@@ -189,7 +189,16 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)
-        case o.SessionStarted() | o.SessionRefused() | o.SessionEnded() | o.OverTime() | o.Rebooted() | o.Reported():
+        case (
+            o.SessionStarted()
+            | o.SessionRefused()
+            | o.SessionEnded()
+            | o.OverTime()
+            | o.MaintenanceDue()
+            | o.MaintenanceDone()
+            | o.Rebooted()
+            | o.Reported()
+        ):
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
         case o.UserChanged():
             return (Notice(Channel.CONTROL, full_text(outcome)),)

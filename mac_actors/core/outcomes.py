@@ -163,6 +163,23 @@ class OverTime(MachineOutcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MaintenanceDue(MachineOutcome):
+    """After so many ``hours`` with power something is to be done."""
+
+    what: str
+    hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MaintenanceDone(MachineOutcome):
+    """It was done, after so many ``hours`` with power; ``flag`` says by whom, from where."""
+
+    what: str
+    hours: float
+    flag: Flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rebooted(MachineOutcome):
     """The reader restarted; ``ended`` is the session that this cut, ``card_blocked`` whether a card is in it."""
 
@@ -322,6 +339,8 @@ _KINDS = (
     _Kind("session_refused", SessionRefused),
     _Kind("session_ended", SessionEnded),
     _Kind("over_time", OverTime),
+    _Kind("maintenance_due", MaintenanceDue),
+    _Kind("maintenance_done", MaintenanceDone),
     _Kind("card_seen", CardSeen),
     _Kind("rebooted", Rebooted),
     _Kind("oops_set", OopsSet),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mac_actors.core.config import MachineConfig
+from mac_actors.core.maintenance import Upkeep, upkeep
 from mac_actors.core.outputs import relay_on, second_relay_on
 from mac_actors.core.readable import Readable
 from mac_actors.core.state import Details, Flag, MachineState, Session, Status, Telemetry
@@ -39,6 +40,9 @@ class Snapshot(Readable):
     description: str | None = None
     link: str | None = None
     details: Details | None = None
+    maintenance: tuple[Upkeep, ...] = field(default=(), compare=False)
+    """What is to be done again and again, and how far it is."""
+    maintenance_due: tuple[str, ...] = ()
     refused: str | None = field(default=None, compare=False)
     """Why its reader's reports are refused: then it can't be stopped from here. The machine itself is as it was."""
     obeyed_after: float | None = field(default=None, compare=False)
@@ -71,6 +75,8 @@ class Snapshot(Readable):
             lock=state.lock,
             lock_pending=state.lock_pending,
             details=state.details,
+            maintenance=upkeep(config, state),
+            maintenance_due=tuple(kept.what for kept in state.maintenance if kept.due),
             session=state.session,
             telemetry=state.telemetry,
             last_checkin=state.last_checkin,

@@ -25,6 +25,8 @@ class Source(StrEnum):
     CLI = "cli"
     REPL = "repl"
     MQTT = "mqtt"
+    MAINTENANCE = "maintenance"
+    """Maintenance that is due, which locks a machine that asks for it."""
     SERVER = "server"
     """The server itself, which locks a machine whose stored state it can't read."""
 
@@ -196,6 +198,15 @@ NO_TELEMETRY = Telemetry()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Maintained(Readable):
+    """A thing to be maintained: at how many seconds with power it was done last, and since when it is due again."""
+
+    what: str
+    done_at: float
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class MachineState(Readable):
     """All that is remembered of one machine.
 
@@ -210,6 +221,9 @@ class MachineState(Readable):
     oops: Flag | None = None
     lock: Flag | None = None
     lock_pending: Flag | None = None
+    maintenance: tuple[Maintained, ...] = ()
+    power_seconds: float = field(default=0.0, repr=False, compare=False)
+    """For how long it has had power, counted where it has things to be maintained."""
     details: Details | None = None
     """The last that were given; until neither oops nor lock is left."""
     card: Card | None = None
@@ -229,7 +243,7 @@ class MachineState(Readable):
     @property
     def durable(self) -> tuple[object, ...]:
         """What must be on disk before it counts."""
-        return (*self.what_people_did, self.always_enabled, self.status_since, self.offline_taken)
+        return (*self.what_people_did, self.maintenance, self.always_enabled, self.status_since, self.offline_taken)
 
     @property
     def flagged(self) -> bool:

@@ -30,6 +30,7 @@ from mac_actors.core.inputs import (
     Clear,
     Command,
     Configured,
+    Done,
     Input,
     Lock,
     OfflineSession,
@@ -40,6 +41,7 @@ from mac_actors.core.inputs import (
     Unoops,
 )
 from mac_actors.core.limits import cut_by, hold_to_limits
+from mac_actors.core.maintenance import aligned, newly_due, place_of, power_seconds
 from mac_actors.core.offline import TAKEN_KEPT, ended_offline
 from mac_actors.core.outcomes import (
     CardSeen,
@@ -49,6 +51,8 @@ from mac_actors.core.outcomes import (
     EndReason,
     LockPending,
     LockSet,
+    MaintenanceDone,
+    MaintenanceDue,
     OopsSet,
     Outcome,
     OverTime,
@@ -69,6 +73,7 @@ from mac_actors.core.state import (
     Details,
     Flag,
     MachineState,
+    Maintained,
     Refusal,
     Session,
     SessionKind,
@@ -84,6 +89,7 @@ class Already(StrEnum):
     LOCKED_OUT = "locked_out"
     NOT_OOPSED = "not_oopsed"
     NOT_LOCKED_OUT = "not_locked_out"
+    NO_SUCH_MAINTENANCE = "no_such_maintenance"
     SET_SINCE = "set_since"
     """An oops or lock was set after the command that would lift it was given."""
     LOCK_PENDING = "lock_pending"
@@ -132,9 +138,17 @@ def decide(
             return Decision(state)
         came, rebooted = arrival(given), has_rebooted(state, given)
         last_arrival = came if state.last_arrival is None else max(came, state.last_arrival)
-        seen = replace(state, telemetry=given.telemetry, last_checkin=given.at, last_arrival=last_arrival)
+        gap = elapsed(state, given)
+        seen = replace(
+            state,
+            telemetry=given.telemetry,
+            last_checkin=given.at,
+            last_arrival=last_arrival,
+            power_seconds=power_seconds(config, state, gap),
+        )
+        is_due = bool(seen.maintenance) and bool(newly_due(config, seen))
         is_limited = state.session is not None and state.session.limits is not None
-        if is_heartbeat(state, given) and not (rebooted or given.offline or is_limited):
+        if is_heartbeat(state, given) and not (rebooted or given.offline or is_limited or is_due):
             return Decision(seen)
         if now is not None and now - came > LATE_SECONDS:
             hold = hold or Refusal.LATE
@@ -142,7 +156,8 @@ def decide(
             hold = hold or Refusal.GAP
         draft = _Draft(config, directory, seen, given.at, last_arrival)
         draft.report(given, hold, rebooted=rebooted)
-        draft.limit(elapsed(state, given))
+        draft.limit(gap)
+        draft.maintain()
         return draft.decision(state)
     draft = _Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
     draft.apply(given)
@@ -192,6 +207,8 @@ class _Draft:
                 self.clear(given, oops=True, lock=True)
             case AddDetails():
                 self.add_details(given)
+            case Done():
+                self.done(given)
             case Configured():
                 self.configured()
             case Removed():
@@ -292,6 +309,28 @@ class _Draft:
             user = Person(session.account_id, session.full_name)
             self.emit(OverTime, user=user, limit=session.limits.session_seconds)
 
+    def maintain(self) -> None:
+        """Say what is due by now, and lock the machine for it where that is wanted, once no session runs."""
+        for place in newly_due(self.config, self.state):
+            item, kept = self.config.maintenance[place], list(self.state.maintenance)
+            hours = (self.state.power_seconds - kept[place].done_at) / 3600
+            kept[place] = replace(kept[place], due=self.at)
+            self.change(maintenance=tuple(kept))
+            self.emit(MaintenanceDue, what=item.what, hours=hours)
+            if item.lock and self.state.lock is None and self.state.lock_pending is None:
+                self.set_lock(Lock(self.at, Source.MAINTENANCE, None, f"due: {item.what}", when_free=True))
+
+    def done(self, command: Done) -> None:
+        place = place_of(self.state, command.reason)
+        if place is None:
+            self.already.append(Already.NO_SUCH_MAINTENANCE)
+            return
+        kept = list(self.state.maintenance)
+        hours = (self.state.power_seconds - kept[place].done_at) / 3600
+        kept[place] = Maintained(kept[place].what, self.state.power_seconds)
+        self.change(maintenance=tuple(kept))
+        self.emit(MaintenanceDone, what=kept[place].what, hours=hours, flag=Flag(self.at, command.source, command.by))
+
     # oops, lock, clear
 
     def set_oops(self, command: Command) -> None:
@@ -382,13 +421,14 @@ class _Draft:
     def configured(self) -> None:
         was, now = self.state.always_enabled, self.config.always_enabled
         had_power = relay_on(replace(self.config, always_enabled=was), self.state)
-        self.change(always_enabled=now)
+        self.change(always_enabled=now, maintenance=aligned(self.config, self.state))
         card = self.state.card
         if card and not now and self.state.session is None and (was or not card.refusal):
             self.block_card()
         has_power = relay_on(self.config, self.state)
         if has_power is not had_power:
             self.emit(PowerChanged, on=has_power)
+        self.maintain()
 
     # the parts
 

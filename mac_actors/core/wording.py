@@ -22,6 +22,7 @@ SOURCES = {
     Source.CLI: "the command line",
     Source.REPL: "the Python shell",
     Source.MQTT: "MQTT",
+    Source.MAINTENANCE: "the maintenance plan",
     Source.SERVER: "the server itself",
 }
 
@@ -122,14 +123,18 @@ def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa
         case o.Reported(text=text, by=who):
             return _problem(text, who) if names else "a problem was reported."
         case _:
-            return _more(outcome, names)
+            return _more(outcome, by, names)
 
 
-def _more(outcome: Outcome, names: bool) -> str:
+def _more(outcome: Outcome, by: str, names: bool) -> str:
     """Return the sentence of what the configuration of a machine asks for."""
     match outcome:
         case o.OverTime(user=user, limit=limit):
             return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
+        case o.MaintenanceDue(what=what, hours=hours):
+            return f"maintenance is due after {hours:.0f} h: {one_line(what).rstrip('.')}."
+        case o.MaintenanceDone(what=what, hours=hours):
+            return f"maintenance was done after {hours:.1f} h{by}: {one_line(what).rstrip('.')}."
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 

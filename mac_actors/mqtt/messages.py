@@ -18,8 +18,6 @@ from mac_actors.version import VERSION
 
 ONLINE, OFFLINE = b"online", b"offline"
 
-COMMANDS = ("oops", "lock", "clear", "unoops", "unlock")
-
 _ORIGIN = {"name": "mac-actors", "sw_version": VERSION}
 
 Message = tuple[str, bytes]
@@ -49,12 +47,12 @@ class Topics:
         return f"{self.base}/machine/{name}/command"
 
     def discovery(self, name: str) -> str:
-        """Where Home Assistant looks for a machine, or for the ``shop``."""
+        """Where Home Assistant looks for a machine, or for the shop (no name)."""
         return f"homeassistant/device/{self.identifier(name)}/config"
 
     def identifier(self, name: str) -> str:
-        """What Home Assistant knows a machine by: no other device of any shop has it."""
-        return re.sub("[^a-zA-Z0-9_-]", "_", f"{self.base}_{name}")
+        """What Home Assistant knows a machine by, or the shop (no name): no other device has it."""
+        return re.sub("[^a-zA-Z0-9_-]", "_", f"{self.base}_{name}" if name else self.base)
 
     def name_in(self, topic: str) -> str:
         """Return which machine a topic below ``machine/`` is about."""
@@ -76,7 +74,7 @@ def states(topics: Topics, machines: Iterable[Snapshot], *, names: bool) -> list
 def devices(topics: Topics, machines: Iterable[MachineConfig], *, commands: bool) -> list[Message]:
     """Return how Home Assistant is told of them."""
     described = [(machine.name, _device(topics, machine, commands=commands)) for machine in machines]
-    return [(topics.discovery(name), _json(device)) for name, device in [("shop", _shop_device(topics)), *described]]
+    return [(topics.discovery(name), _json(device)) for name, device in [("", _shop_device(topics)), *described]]
 
 
 def _shop(machines: list[Snapshot]) -> dict[str, int]:
@@ -173,7 +171,7 @@ def _shop_device(topics: Topics) -> dict[str, Any]:
         "offline": number("offline", "Readers offline"),
         "problem": _flag("oopsed", "Any machine oopsed", "problem"),
     }
-    return _described(topics, "shop", "Machines of the shop", "Server", topics.shop, entities)
+    return _described(topics, "", "Machines of the shop", "Server", topics.shop, entities)
 
 
 def _described(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from anyascii import anyascii
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from mac_actors.core.config import Limits, MachineConfig, Offline, SecondRelay, User, fold_name, read_fob
+from mac_actors.core.config import Limits, MachineConfig, Maintenance, Offline, SecondRelay, User, fold_name, read_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.core.people.additions import end_of
 from mac_actors.core.text import visible
@@ -97,6 +97,19 @@ def _link(text: str) -> str:
     return text
 
 
+def _hours(value: float) -> float:
+    if not 0 < value <= 100_000:
+        raise ValueError("hours, more than 0 and no more than 100000")
+    return value
+
+
+def _each_once(items: list[MaintenanceEntry]) -> list[MaintenanceEntry]:
+    names = [fold_name(item.what) for item in items]
+    if doubled := next((item.what for item in items if names.count(fold_name(item.what)) > 1), None):
+        raise ValueError(f"each thing once, but {doubled!r} is there again")
+    return items
+
+
 Label = Annotated[str, AfterValidator(_readable)]
 Minutes = Annotated[float, AfterValidator(_minutes)]
 Authorization = Annotated[str, StringConstraints(min_length=1), AfterValidator(_readable)]
@@ -152,6 +165,20 @@ class OfflineEntry(Strict):
         return Offline(self.after_seconds, self.list, self.on_loss)
 
 
+class MaintenanceEntry(Strict):
+    """One thing of ``maintenance`` of a machine in machines.json."""
+
+    what: Label = Field(description="What is to be done.")
+    every_hours: Annotated[float, AfterValidator(_hours)] = Field(
+        description="After how many hours with power it is due again."
+    )
+    lock: bool = Field(
+        default=False,
+        description="``true``: when it is due the machine is locked out, once no session runs. Not for one that is "
+        "always enabled.",
+    )
+
+
 class MachineEntry(Strict):
     """One machine of machines.json."""
 
@@ -180,6 +207,10 @@ class MachineEntry(Strict):
     amps: Annotated[float, AfterValidator(_amps)] | None = Field(
         default=None,
         description="For ``idle_minutes``: the current, in A, from which on the machine counts as running.",
+    )
+    maintenance: Annotated[list[MaintenanceEntry], AfterValidator(_each_once)] = Field(
+        default=[],
+        description="What is to be done again and again, by hours with power. A list of objects; their keys are below.",
     )
     cut: bool = Field(
         default=False,
@@ -220,6 +251,8 @@ class MachineEntry(Strict):
             raise ValueError('"amps" and "cut": true beside idle_minutes')
         if self.amps is not None and self.idle_minutes is None:
             raise ValueError("idle_minutes beside amps")
+        if self.always_enabled and any(item.lock for item in self.maintenance):
+            raise ValueError('no "lock": true in maintenance of a machine that is always enabled: it is never free')
         if self.cut and self.max_session_minutes is None and self.idle_minutes is None:
             raise ValueError('max_session_minutes or idle_minutes beside "cut": true')
         return self
@@ -247,6 +280,7 @@ class MachineEntry(Strict):
             slack_channel=self.slack_channel,
             offline=self.offline.offline() if self.offline else Offline(),
             limits=self.limits(),
+            maintenance=tuple(Maintenance(one.what, one.every_hours * 3600, one.lock) for one in self.maintenance),
             area=self.area,
             description=self.description,
             link=self.link,

@@ -29,6 +29,7 @@ oops NAME – mark a machine as broken: its power goes off at once
 lock NAME – lock it out for maintenance: its power goes off at once
 lock NAME when free – the same once its session has ended; until then nobody is disturbed
 clear NAME – lift oops and lock-out
+done NAME: what – maintenance was done; status says what there is to do
 lock all, clear all – the same for all machines, once somebody has confirmed it
 history NAME – what happened to it
 link @MEMBER ACCOUNT – say who a member of Slack is: account id, e-mail address or full name in users.json
@@ -51,6 +52,7 @@ _ALREADY = {
     Already.OOPSED: "is oopsed already",
     Already.LOCKED_OUT: "is locked out already",
     Already.LOCK_PENDING: "is to be locked out already, once it is free",
+    Already.NO_SUCH_MAINTENANCE: "has no such maintenance: say what was done, as status has it",
     Already.NOT_OOPSED: "is not oopsed",
     Already.NOT_LOCKED_OUT: "is not locked out",
 }

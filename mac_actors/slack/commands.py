@@ -21,6 +21,7 @@ class Verb(StrEnum):
     OOPS = "oops"
     LOCK = "lock"
     CLEAR = "clear"
+    DONE = "done"
     HISTORY = "history"
     NOTIFY = "notify"
     LINK = "link"
@@ -31,7 +32,7 @@ class Verb(StrEnum):
 ANYWHERE = frozenset({Verb.STATUS, Verb.NOTIFY})
 """What works outside the control channel too."""
 
-CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK})
+CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.DONE, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
 
@@ -73,7 +74,7 @@ class Target:
     """Whether a lock is to fall when the running session ends."""
 
 
-_WHEN_FREE = re.compile(r"(.*?)[\s,]+when\s+free[\s.!]*$", re.IGNORECASE)
+_WHEN_FREE = re.compile(r"[\s,]when\s+free$", re.IGNORECASE)
 
 _QUOTES = "\"'“”„‟‘’‚‛«»"
 _AROUND = f"*_~`{_QUOTES}{INVISIBLE}"  # what people and their keyboards put around a command or a name
@@ -136,8 +137,8 @@ def resolve(command: ParsedCommand, find: Callable[[str], str], name_of: Callabl
     argument = command.argument
     cuts = [match for match in _CUT.finditer(argument) if match["cut"]][:MOST_CUTS]
     for name, reason in [(argument, "")] + [(argument[: cut.start()], argument[cut.end() :]) for cut in reversed(cuts)]:
-        later = _WHEN_FREE.match(name) if command.verb is Verb.LOCK else None
-        for called in (name, later[1]) if later else (name,):
+        later = _WHEN_FREE.search(name.rstrip(" \t.!")) if command.verb is Verb.LOCK else None
+        for called in (name, name[: later.start()].rstrip(" \t,")) if later else (name,):
             try:
                 machine = find_quoted(plain(called), find)
             except UnknownMachine as error:

@@ -93,7 +93,8 @@ def status_line(machine: Snapshot, now: datetime) -> str:
     else:
         line = f"{_label(machine)}: idle{_since(machine.status_since, now)}"
     offline = ", OFFLINE" if machine.last_checkin and not machine.online else ""
-    return line + _pending(machine, now) + offline + _refused(machine)
+    due = escape(f"; MAINTENANCE DUE: {', '.join(machine.maintenance_due)}") if machine.maintenance_due else ""
+    return line + _pending(machine, now) + due + offline + _refused(machine)
 
 
 def _flagged_line(machine: Snapshot, now: datetime) -> str:

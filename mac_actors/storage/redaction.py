@@ -22,6 +22,7 @@ from mac_actors.core.outcomes import (
     DetailsAdded,
     LockPending,
     LockSet,
+    MaintenanceDone,
     OopsSet,
     Outcome,
     PendingCleared,
@@ -65,7 +66,7 @@ _COMMANDS = tuple(
     text(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
     for condition in (
         IS_OF_FLAGS,
-        is_any_of(LockPending, PendingCleared),
+        is_any_of(LockPending, PendingCleared, MaintenanceDone),
         is_any_of(DetailsAdded),
         is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))),
     )

@@ -68,6 +68,29 @@ def test_an_admin_has_the_same_dialog_on_the_page_of_a_machine(page: Page, shop:
     expect(page.locator(NOW)).to_have_text("Free")
 
 
+def test_a_lock_may_wait_for_the_session_that_runs(page: Page, shop: ServerProcess) -> None:
+    log_in(page, shop)
+    shop.report("laser", ANN)
+    page.goto(f"{shop.url}/machines/laser")
+    dialog = page.get_by_role("dialog")
+    later = dialog.get_by_label("Only once it is free")
+    page.get_by_role("button", name="Oops Laser Cutter").click()
+    expect(later).to_be_hidden()
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Lock out Laser Cutter").click()
+    dialog.get_by_label("Reason").fill("new lens")
+    later.check()
+    dialog.get_by_role("button", name="Lock out").click()
+    expect(page.locator("#said")).to_contain_text("will be locked out for maintenance once it is free")
+    expect(page.locator(NOW)).to_have_text("In use")
+    expect(page.get_by_text("To be locked out once it is free: new lens")).to_be_visible()
+    shop.report("laser")
+    expect(page.locator(NOW)).to_have_text("Locked out")
+    page.get_by_role("button", name="Clear Laser Cutter").click()
+    dialog.get_by_role("button", name="Clear").click()
+    expect(page.locator(NOW)).to_have_text("Free")
+
+
 def test_without_the_script_a_command_leads_back_to_the_page_of_the_machine(
     new_page: NewPage, shop: ServerProcess
 ) -> None:

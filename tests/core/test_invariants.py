@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mac_actors.core.config import Directory, Limits, MachineConfig, User
+from mac_actors.core.config import Directory, Limits, MachineConfig, Maintenance, User
 from mac_actors.core.inputs import (
     AddDetails,
     Clear,
@@ -403,6 +403,10 @@ def test_the_invariants_hold_in_all_states_that_can_be_reached(
 
 CONFIGS = [replace(config, name="machine", alias=None) for config in (MILL, always(MILL), SAW)]
 LIMITED = [replace(limited(cut=cut), name="machine", alias=None) for cut in (False, True)]
+MAINTAINED = [
+    replace(MILL, name="machine", alias=None, maintenance=(Maintenance("blade", seconds, lock=True), *more))
+    for seconds, more in ((30.0, ()), (90.0, (Maintenance("oil", 10.0),)))
+]
 LASERS = [
     replace(laser(machine_always=machine_always, second_warn=second_warn, second_always=second_always), name="machine")
     for second_warn, second_always in ((False, False), (True, False), (False, True))
@@ -434,7 +438,9 @@ class History(RuleBasedStateMachine):
         self.boot, self.count = 1, 0
         self.used = 0.0
 
-    @initialize(family=st.sampled_from([CONFIGS, LIMITED, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data())
+    @initialize(
+        family=st.sampled_from([CONFIGS, LIMITED, MAINTAINED, LASERS[:2], LASERS[2:4], LASERS[4:]]), data=st.data()
+    )
     def start(self, family: list[MachineConfig], data: st.DataObject) -> None:
         self.configs = family
         self.config = data.draw(st.sampled_from(family))

@@ -9,10 +9,21 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from mac_actors.core.notices import Channel, Notice, ThreadKey, member, notices, oops_channel, route
-from mac_actors.core.outcomes import SessionRefused
+from mac_actors.core.notices import (
+    Channel,
+    Notice,
+    ThreadKey,
+    account,
+    member,
+    notices,
+    notifier_of,
+    oops_channel,
+    route,
+    text_in,
+)
+from mac_actors.core.outcomes import OopsSet, SessionRefused
 from mac_actors.core.routing import AT_ONCE, SERVER, Mode, QuietHours, Routing
-from mac_actors.core.state import Refusal
+from mac_actors.core.state import Flag, Refusal, Source
 from tests.core.examples import ANNA, MILL, T0, person
 
 
@@ -143,12 +154,27 @@ def test_who_lacks_an_authorization_is_told_which_and_nobody_else() -> None:
     told = notices(refused(Refusal.UNAUTHORIZED), None, MILL)[1]
     assert told == Notice(
         "direct:@id-anna",
-        "M did not start with your fob. It needs the authorization Milling; you have none of that yet.",
+        "M did not start with your fob. It needs the authorization Milling, which you don't have yet.",
     )
     several = replace(MILL, authorizations_or=frozenset({"B", "A"}))
-    assert "It needs one of: A, B;" in notices(refused(Refusal.UNAUTHORIZED), None, several)[1].text
+    assert "It needs one of A, B, which" in notices(refused(Refusal.UNAUTHORIZED), None, several)[1].text
     for outcome, config in (
         (refused(Refusal.EXPIRED), MILL),
         (refused(Refusal.UNAUTHORIZED), replace(MILL, authorizations_or=frozenset())),
     ):
         assert len(notices(outcome, None, config)) == 1
+
+
+def test_what_everybody_is_told_goes_to_the_oops_channel_that_the_machine_has() -> None:
+    config = replace(MILL, slack_channel="C0WOOD")
+    flag = Flag(T0, Source.BUTTON)
+    outcome = OopsSet(machine="m", display_name="M", at=T0, flag=flag, ended=None)
+    assert [notice.channel for notice in notices(outcome, None, config)] == [Channel.CONTROL, "oops:C0WOOD"]
+    assert [notice.text for notice in notices(outcome, None, config)] == [notice.text for notice in notices(outcome)]
+    assert text_in("oops:C0WOOD", outcome) == "M is oopsed."
+
+
+def test_all_direct_messages_have_one_notifier() -> None:
+    assert {notifier_of(address) for address in (member("U1"), account("1"))} == {Channel.DIRECT}
+    assert notifier_of(oops_channel("C0WOOD")) == "oops:C0WOOD"
+    assert oops_channel() == notifier_of(Channel.OOPS) == Channel.OOPS

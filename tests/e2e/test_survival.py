@@ -10,7 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
+from mac_actors.storage.upkeep.verify import verify
 from tests.e2e.processes import SAMPLES, ServerProcess, run
+from tests.web.client import report_body
+from tests.web.signed import headers
 
 
 def test_every_acknowledged_change_is_there_after_kill_9_at_random_moments(tmp_path: Path) -> None:
@@ -57,6 +60,37 @@ def test_every_acknowledged_change_is_there_after_kill_9_at_random_moments(tmp_p
     journaled = dict(database.execute(query).fetchall())
     database.close()
     assert journaled == {name: count for name, count in counts.items() if count}
+
+
+def test_after_kill_9_a_change_of_a_user_and_its_line_in_the_journal_are_both_there_or_both_not(tmp_path: Path) -> None:
+    acknowledged: set[str] = set()
+    chance = random.Random(7)
+    for _round in range(2):
+        with ServerProcess(tmp_path) as server:
+
+            def change(names: list[str], server: ServerProcess = server) -> None:
+                for name in names:
+                    try:
+                        status, answer = server.call("POST", "/api/users", {"full_name": name, "fob": f"1{name}"})
+                    except (OSError, HTTPException):
+                        return
+                    assert status in {200, 201}
+                    if answer.get("durable", True):
+                        acknowledged.add(name)
+
+            with ThreadPoolExecutor(4) as pool:
+                jobs = [pool.submit(change, [f"{_round}{writer}{n:03}" for n in range(500)]) for writer in range(4)]
+                threading.Event().wait(chance.uniform(0.3, 0.8))
+                server.kill()
+                for job in jobs:
+                    job.result()
+    findings: list[str] = []
+    verify(tmp_path / "machine_state", findings.append)
+    assert findings == []
+    with ServerProcess(tmp_path) as server:
+        there = {one["full_name"] for one in server.call("GET", "/api/users?q=0&limit=1000")[1]["users"]}
+        assert acknowledged <= there
+    assert len(acknowledged) > 10
 
 
 def test_a_running_session_goes_on_after_kill_9(tmp_path: Path) -> None:
@@ -122,3 +156,14 @@ def test_200_readers_at_once_are_all_answered(tmp_path: Path) -> None:
         events = server.call("GET", "/api/events?kind=session_ended&limit=1000")[1]["events"]
         assert sorted(event["machine"] for event in events) == sorted(machines)
         assert server.terminate() == 0
+
+
+def test_a_key_that_was_shown_outlasts_kill_9(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        key = server.call("POST", "/api/reader/table-saw/key")[1]["key"]
+        server.kill()
+    body = report_body("table-saw", firmware="1")
+    with ServerProcess(tmp_path) as server:
+        assert server.call("POST", "/api/machine/update", body)[0] == 401
+        status, answer = server.call("POST", "/api/machine/update", body, headers(key, json.dumps(body).encode()))
+        assert (status, answer["applied"]) == (200, False)

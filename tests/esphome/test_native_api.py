@@ -250,3 +250,15 @@ def test_two_boards_are_tried_at_the_same_time(shop: Running, mill: Board, notic
         assert shop.outputs("laser", ANN)["relay"] is True
         shop.post("/api/machine/oops/laser")
         assert laser.pressed.acquire(timeout=native_api.SECONDS)
+
+
+def test_a_key_without_the_package_that_speaks_the_api_says_what_to_install(
+    tmp_path: Path, here: Here, make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_server()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    done = here("check", cwd=tmp_path, MAC_READER_API_KEY=KEY)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "MAC_READER_API_KEY needs aioesphomeapi: pip install 'mac-actors[esphome]'\n",
+    )

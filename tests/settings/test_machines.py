@@ -147,3 +147,26 @@ def test_limits_are_in_seconds() -> None:
     entry = {"authorizations_or": [], "max_session_minutes": 60, "idle_minutes": 1.5, "amps": 0.5, "cut": True}
     assert parse({"m": entry}, []).machines["m"].limits == Limits(3600.0, 90.0, 0.5, True)
     assert parse({"m": {"authorizations_or": []}}, []).machines["m"].limits is None
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ([{"what": "oil"}], "maintenance[0].every_hours: is required"),
+        ([{"what": "oil", "every_hours": 0}], "maintenance[0].every_hours: expected hours, more than 0"),
+        ([{"what": " ", "every_hours": 5}], "maintenance[0].what: expected a name that people can read"),
+        (
+            [{"what": "oil", "every_hours": 5}, {"what": "OIL", "every_hours": 9}],
+            "maintenance: expected each thing once",
+        ),
+        ("oil", "maintenance: expected a list"),
+    ],
+)
+def test_maintenance_that_makes_no_sense_is_an_error(items: object, said: str) -> None:
+    (line,) = of_machine(maintenance=items)
+    assert line.startswith(f"machines: metal-mill.{said}")
+
+
+def test_maintenance_locks_no_machine_that_is_never_free() -> None:
+    (line,) = of_machine(always_enabled=True, maintenance=[{"what": "oil", "every_hours": 5, "lock": True}])
+    assert 'expected no "lock": true in maintenance of a machine that is always enabled' in line

@@ -132,7 +132,9 @@ def settle(file: Directory, additions: Iterable[Addition], now: datetime) -> Set
     in_force = list(additions)
     found = tuple(_found(file, in_force)) if any(one.user for one in in_force) else ()
     accounts = {one.account_id: user.account_id for one, user in found}
-    moved = [replace(one, account_id=accounts.get(one.account_id, one.account_id)) for one in in_force]
+    moved = [
+        replace(one, account_id=accounts[one.account_id]) if one.account_id in accounts else one for one in in_force
+    ]
     withdrawn = {(one.account_id, one.value) for one in moved if not one.given and one.until is None}
     over = {one.id for one, _ in found} | {one.id for one in moved if _is_over(one, file, withdrawn, now)}
     people = People.of(file, [one for one in moved if one.id not in over])

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import bottle
 
 from mac_actors.core.config import Configuration
-from mac_actors.core.inputs import Clear, Command, Lock, Oops, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Done, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
@@ -33,6 +33,7 @@ _CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
     ("DELETE", "oops", Unoops, "Lift an oops"),
     ("POST", "locked_out", Lock, "Lock a machine out for maintenance: relay off at once, session over"),
     ("DELETE", "locked_out", Unlock, "Lift a lock-out"),
+    ("POST", "maintenance_done", Done, "Say that maintenance was done: `reason` is what"),
     ("POST", "clear", Clear, "Lift oops and lock-out, whichever are set"),
 )
 

@@ -33,7 +33,7 @@ _TAGS = {"reader": "Readers", "admin": "Admins"}
 _TOKEN_ERRORS = {"": (429,), "reader": (401,), "admin": (401, 403)}
 _BODY_ERRORS = (400, 413, 422)
 
-_IN_PATH = re.compile("<([a-z]+):path>")
+_IN_PATH = re.compile("<([a-z]+):(?:path|account)>")
 _PARTS = {
     "name": "name or alias of a machine, without regard to case",
     "account": "account id of a user",

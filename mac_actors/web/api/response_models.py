@@ -119,6 +119,15 @@ class TelemetryBody(Body):
 Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
 
 
+class UpkeepBody(Body):
+    """One thing to be done again and again, and how far it is."""
+
+    what: str
+    hours: float = Field(description="hours with power since it was done last")
+    every_hours: float
+    due: datetime | None = Field(description="since when it is due")
+
+
 class MachineBody(Body):
     """One machine, as it is now."""
 
@@ -146,6 +155,12 @@ class MachineBody(Body):
     link: Given = Field(None, description="the address of its manual")
     details: DetailsBody | None = Field(
         None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+    )
+    maintenance: list[UpkeepBody] = Field(
+        [], exclude_if=lambda items: not items, description="only there where machines.json has it"
+    )
+    maintenance_due: list[str] = Field(
+        [], exclude_if=lambda items: not items, description="only there while something is due: what"
     )
     refused: str | None = Field(
         None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"

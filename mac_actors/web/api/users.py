@@ -33,6 +33,9 @@ from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.requests import is_set, number, parse_body, read_body, read_query
 
+_ACCOUNT = "(?:(?!/fobs$|/fobs/|/authorizations/).)+"
+"""An account id in a path, which may have slashes in it, but not those of the paths below."""
+
 _FINDING = (
     query("q", "words, of which each is part of a name, the e-mail address or the account id", type="string"),
     query("cursor", "`next` of the page before", type="integer", minimum=1),
@@ -49,6 +52,7 @@ _FINDING = (
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     """Add the routes."""
     users = fleet.users
+    app.router.add_filter("account", lambda _: (_ACCOUNT, None, None))
 
     def caller() -> Caller:
         with refusals_in_log():
@@ -101,7 +105,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         bottle.response.status = 200 if answer.already else 201
         return changed(answer, who)
 
-    @app.post("/api/users/<account:path>/fobs", api=changing("Give a user a fob", FobBody, 409))
+    @app.post("/api/users/<account:account>/fobs", api=changing("Give a user a fob", FobBody, 409))
     def give_fob(account: str) -> bytes:
         who = caller()
         body = parse_body(FobBody, read_body(bottle.request.environ) or b"{}")
@@ -111,7 +115,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         return changed(users.give_fob(known(account), body.code, seen_at=body.seen_at, author=body.author(who)), who)
 
     @app.delete(
-        "/api/users/<account:path>/fobs/<code:path>", api=changing("Have a user's fob count no more", AdminBody)
+        "/api/users/<account:account>/fobs/<code:path>", api=changing("Have a user's fob count no more", AdminBody)
     )
     def take_fob(account: str, code: str) -> bytes:
         who = caller()
@@ -121,7 +125,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         return changed(users.take_fob(user, number, author=author), who)
 
     @app.put(
-        "/api/users/<account:path>/authorizations/<authorization:path>", api=changing("Authorize a user", UntilBody)
+        "/api/users/<account:account>/authorizations/<authorization:path>", api=changing("Authorize a user", UntilBody)
     )
     def grant(account: str, authorization: str) -> bytes:
         who = caller()
@@ -132,7 +136,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         )
 
     @app.delete(
-        "/api/users/<account:path>/authorizations/<authorization:path>",
+        "/api/users/<account:account>/authorizations/<authorization:path>",
         api=changing("Have a user's authorization count no more", UntilBody),
     )
     def withdraw(account: str, authorization: str) -> bytes:
@@ -143,7 +147,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             users.withdraw(known(account), authorization, until=future(body.until), author=body.author(who)), who
         )
 
-    @app.get("/api/users/<account:path>", api=Operation("One user", UserBody, errors=(503,), security="admin"))
+    @app.get("/api/users/<account:account>", api=Operation("One user", UserBody, errors=(503,), security="admin"))
     def show(account: str) -> bytes:
         who = caller()
         return json_of(body_of(users.show(known(account)), who))

@@ -52,7 +52,9 @@ def _add(families: list[list[str]], seen: Seen) -> None:
             family.append(f"{gauge.name}{{{labels}}} 0.0\n")
         elif isinstance(value, dict):
             label = gauge.labels[-1]
-            family.extend([f'{gauge.name}{{{labels},{label}="{key}"}} {part!r}\n' for key, part in value.items()])
+            family.extend(
+                [f'{gauge.name}{{{labels},{label}="{_escape(key)}"}} {part!r}\n' for key, part in value.items()]
+            )
         elif value is not None:
             family.append(f"{gauge.name}{{{labels}}} {float(value)!r}\n")
 

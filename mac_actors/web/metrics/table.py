@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mac_actors.core.config import MachineConfig
+from mac_actors.core.maintenance import upkeep
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.snapshot import is_online
 from mac_actors.core.state import MachineState, SessionKind, Status
@@ -173,6 +174,12 @@ MACHINE_GAUGES: tuple[MachineGauge, ...] = (
         "mac_machine_in_use",
         "Whether a session runs on a machine that is neither oopsed nor locked.",
         lambda m: m.state.status is Status.IN_USE,
+    ),
+    _gauge(
+        "mac_machine_maintenance_left_hours",
+        "Hours with power until it is due; negative: for so long it has been.",
+        lambda m: {one.what: one.every_hours - one.hours for one in upkeep(m.config, m.state)},
+        (*MACHINE, "what"),
     ),
     _gauge(
         "mac_machine_oopsed_since_timestamp_seconds",

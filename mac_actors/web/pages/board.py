@@ -29,7 +29,7 @@ from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
 from mac_actors.web.pages.login import drop_login_cookie, own_path
 from mac_actors.web.pages.notes import Notes
-from mac_actors.web.pages.tiles import BUTTONS, STATES, Board, Filter
+from mac_actors.web.pages.tiles import BUTTONS, DONE, STATES, Board, Filter
 from mac_actors.web.requests import number, parse_fields, read_form
 
 NOT_DURABLE = "It is not on disk yet: the server's disk is slow. It counts, but a power cut now could undo it."
@@ -123,12 +123,17 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, board: Board
             viewer = access.check_form(bottle.request.environ, form.get("csrf", ""))
         name = fleet.find(name)
         action = form.get("action", "")
-        if action not in BUTTONS:
+        if action not in {*BUTTONS, "done"}:
             raise RequestRefused(422, f"action: expected one of {', '.join(BUTTONS)}")
         back = own_path(form.get("back", "/"))
         if "reason" not in form:  # the button of a tile, without the script that asks for the reason
             return render(
-                "command.tpl", viewer, machine=fleet.snapshot(name), action=action, button=BUTTONS[action], back=back
+                "command.tpl",
+                viewer,
+                machine=fleet.snapshot(name),
+                action=action,
+                button=BUTTONS.get(action, DONE),
+                back=back,
             )
         text, good = _carry_out(fleet, name, action, form, viewer.by)
         board.refresh()
@@ -160,7 +165,11 @@ def _carry_out(
     answer = fleet.ask(name, given)
     text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
     if not answer.outcomes:
-        in_vain = "was to be locked out already" if Already.LOCK_PENDING in answer.already else BUTTONS[action].in_vain
+        in_vain = (
+            "was to be locked out already"
+            if Already.LOCK_PENDING in answer.already
+            else BUTTONS.get(action, DONE).in_vain
+        )
         return f"{fleet.snapshot(name).display_name} {in_vain}: nothing was changed.", False
     return (text, True) if answer.durable else (f"{text} {NOT_DURABLE}", False)
 

@@ -49,6 +49,8 @@ BUTTONS = {
     ),
 }
 
+DONE = Button("Done", "Its hours begin anew.", "has no such maintenance")
+
 
 @dataclass(frozen=True, slots=True)
 class TileContent:

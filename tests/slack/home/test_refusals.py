@@ -24,7 +24,7 @@ def links(shop: Shop) -> Iterator[Links]:
 def test_they_learn_what_is_missing_unless_they_switched_it_off(shop: Shop, links: Links) -> None:
     user = shop.fleet.configuration.directory.by_fob[f"000{REFUSED_FOB}"]
     links.link(BOB, user.account_id)
-    wanted = "CO2 Laser did not start with your fob. It needs the authorization Laser; you have none of that yet."
+    wanted = "CO2 Laser did not start with your fob. It needs the authorization Laser, which you don't have yet."
     shop.report("co2-laser", REFUSED_FOB)
     assert shop.told(BOB) == [wanted]
     links.switch(BOB, set())
@@ -42,6 +42,7 @@ def test_they_learn_what_is_missing_unless_they_switched_it_off(shop: Shop, link
 def test_nobody_who_is_not_linked_and_nobody_for_another_reason_is_told(shop: Shop, links: Links) -> None:
     shop.report("co2-laser", REFUSED_FOB)
     shop.report("co2-laser")
+    shop.settle()  # whose fob it was is looked up when the message is sent
     links.link(BOB, shop.fleet.configuration.directory.by_fob[f"000{REFUSED_FOB}"].account_id)
     shop.say("oops CO2 Laser", user=ADA)
     shop.report("co2-laser", REFUSED_FOB)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from mac_actors.core.config import MachineConfig
 from mac_actors.core.inputs import AddDetails
-from mac_actors.core.state import Severity, Source
+from mac_actors.core.snapshot import Snapshot
+from mac_actors.core.state import Flag, MachineState, Session, SessionKind, Severity, Source, Telemetry
+from mac_actors.core.text import local_time
+from mac_actors.errors import StorageError
 from mac_actors.slack.live import status as live
 from mac_actors.slack.live import words
+from mac_actors.storage.store import Store
 from tests.slack.conftest import MakeShop
-from tests.slack.shop import Shop
 from tests.slack.standin.records import Canvas
 from tests.slack.standin.workspace import CONTROL, EVE, OOPS, Workspace
+
+NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -38,12 +46,6 @@ def canvas(workspace: Workspace) -> Canvas:
 def wait_for_words(workspace: Workspace, pattern: str) -> str:
     workspace.wait_for(lambda: bool(re.search(pattern, canvas(workspace).markdown)))
     return canvas(workspace).markdown
-
-
-@contextmanager
-def stopped(shop: Shop) -> Iterator[None]:
-    shop.stop()
-    yield
 
 
 def test_the_canvas_has_every_machine_with_what_is_wrong_first_and_without_names(
@@ -71,8 +73,6 @@ def test_the_canvas_has_every_machine_with_what_is_wrong_first_and_without_names
 def test_details_are_in_the_canvas(make_shop: MakeShop, workspace: Workspace) -> None:
     shop = make_shop()
     shop.say("lock Metal Mill: belt")
-    from datetime import UTC, datetime
-
     shop.fleet.ask(
         "metal-mill",
         AddDetails(datetime.now(UTC), Source.SLACK, "eve", "it smells", severity=Severity.WITH_CARE),
@@ -231,3 +231,64 @@ def test_the_message_has_what_is_wrong_and_says_what_is_left_out() -> None:
     odd = words.markdown(((words.FREE, (("drill_press _x_ ![](@U1)", "<b> & *c*"),)),))
     assert odd.splitlines()[-1] == r"- **drill_press \_x\_ \!\[\](@U1)**: \<b\> \& \*c\*"
     assert words.markdown(()) == f"{words.KEPT}\n\nThere are no machines yet."
+
+
+def test_it_begins_when_the_disk_says_where_it_is_kept(
+    make_shop: MakeShop, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = make_shop()
+    first = canvas(workspace).id
+    shop.stop()
+    asked = threading.Event()
+    note = Store.note
+
+    def fail(store: Store, name: str) -> str | None:
+        if name == live.NOTE and not asked.is_set():
+            asked.set()
+            raise StorageError("disk I/O error")
+        return note(store, name)
+
+    monkeypatch.setattr(Store, "note", fail)
+    shop = make_shop()
+    shop.say("oops Metal Mill: belt")
+    wait_for_words(workspace, "belt")
+    assert asked.is_set()
+    assert [one.id for one in workspace.canvases] == [first]
+
+
+def _machine(**parts: Any) -> Snapshot:
+    state = MachineState(NOW, last_checkin=parts.pop("last_checkin", NOW), **parts)
+    return Snapshot.of(MachineConfig("mill"), state, NOW, "no token" if "telemetry" in parts else None)
+
+
+SESSION = Session("1", "Ann Able", "Ann", SessionKind.OVERRIDE, NOW)
+SINCE = local_time(NOW)
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (_machine(), (words.FREE, "")),
+        (_machine(last_checkin=None), (words.FREE, "")),
+        (_machine(last_checkin=NOW - timedelta(hours=1)), (words.SILENT, "its reader is silent")),
+        (
+            _machine(last_checkin=NOW - timedelta(hours=1), session=SESSION),
+            (words.SILENT, "its reader is silent, a session was running"),
+        ),
+        (_machine(session=SESSION), (words.USED, f"in use since {SINCE}")),
+        (
+            _machine(session=SESSION, oops=Flag(NOW, Source.SLACK, "ada")),
+            (words.OUT, f"oopsed since {SINCE}; runs by override"),
+        ),
+        (
+            _machine(lock=Flag(NOW, Source.SLACK, "ada", "x" * 600)),
+            (words.OUT, f"locked out since {SINCE}: {'x' * 600}"[:499] + "…"),
+        ),
+        (
+            _machine(telemetry=Telemetry(uptime=1.0)),
+            (words.FREE, "can't be stopped from here, its reader's reports are refused"),
+        ),
+    ],
+)
+def test_what_is_said_of_a_machine(machine: Snapshot, said: tuple[str, str]) -> None:
+    assert words.sentence(machine) == said

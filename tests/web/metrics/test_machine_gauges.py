@@ -87,6 +87,7 @@ def test_what_is_not_known_of_a_machine_that_was_never_seen_is_left_out(fleet: M
         "machine_wifi_signal_db",
         "machine_wifi_signal_percent",
         "machine_esp_temperature_c",
+        "mac_machine_maintenance_left_hours",  # it has none
         "mac_machine_oopsed_since_timestamp_seconds",
         "mac_machine_locked_since_timestamp_seconds",
     }

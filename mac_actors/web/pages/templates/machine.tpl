@@ -44,6 +44,25 @@
 % end
 </section>
 </div>
+% if machine.maintenance:
+<section class="panel" aria-labelledby="maintenance">
+  <h2 id="maintenance">Maintenance</h2>
+  <ul class="plain">
+%   for item in machine.maintenance:
+    <li>
+      <bdi>{{item.what}}</bdi>: {{f'{item.hours:.1f}'}} of {{f'{item.every_hours:g}'}} h with power{{!', <strong>due</strong>' if item.due else ''}}
+%     if viewer.admin:
+      <form method="post" action="{{url('board', 'machines', machine.name)}}">
+        <input type="hidden" name="csrf" value="{{viewer.csrf}}"><input type="hidden" name="action" value="done">
+        <input type="hidden" name="reason" value="{{item.what}}"><input type="hidden" name="back" value="{{url('machines', machine.name)}}">
+        <button>Done</button>
+      </form>
+%     end
+    </li>
+%   end
+  </ul>
+</section>
+% end
 <details class="panel" id="report">
   <summary>Report a problem</summary>
   <form method="post" action="{{url('board', 'report', machine.name)}}">

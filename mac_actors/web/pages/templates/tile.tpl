@@ -45,6 +45,9 @@ In use when last seen{{', by ' if who else ''}}<bdi>{{who}}</bdi>\\
 %   end
 </p>
 % end
+% if machine.maintenance_due:
+<p class="why"><b>Maintenance due: </b><bdi>{{', '.join(machine.maintenance_due)}}</bdi></p>
+% end
 % if machine.lock_pending:
 <p class="note">To be locked out once it is free\\
 %   if machine.lock_pending.reason:
