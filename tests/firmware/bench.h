@@ -18,6 +18,12 @@ inline const char *variable(const char *name, const char *otherwise) {
   return value != nullptr ? value : otherwise;
 }
 
+/// Seconds since 1970, on a board that has a clock: $UNIX_TIME is when it started. 0: it has none.
+inline uint32_t unix_time(uint64_t since_boot) {
+  static const uint32_t began = atoi(variable("UNIX_TIME", "0"));
+  return began == 0 ? 0 : began + since_boot;
+}
+
 inline bool line(std::string &part, std::string &value) {
   static const int file = open(variable("BENCH", "/dev/null"), O_RDONLY | O_CLOEXEC);
   static const pid_t test = getppid();

@@ -19,7 +19,7 @@ class Report:
     """A report on its way. Its answer is held back until it is let go, if the link holds answers."""
 
     def __init__(self, head: bytes, sent: bytes) -> None:
-        self.body: dict[str, Any] = json.loads(sent)
+        self.body: dict[str, Any] = json.loads(sent or b"{}")
         self.head = head
         self.sent = sent
         """The body, byte for byte."""
@@ -38,6 +38,8 @@ class Link:
     def __init__(self, server_port: int) -> None:
         self.server_port = server_port
         self.reports: list[Report] = []
+        self.others: list[Report] = []
+        """Requests for something else: the list."""
         self.hangs = False
         """Reports are taken, and go nowhere."""
         self.holds = False
@@ -141,7 +143,7 @@ class Link:
             report = Report(head, body)
             with self._came:
                 hangs, holds = self.hangs, self.holds
-                self.reports.append(report)
+                (self.reports if body else self.others).append(report)
                 self._came.notify_all()
             answer = b""
             if not hangs:

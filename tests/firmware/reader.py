@@ -35,7 +35,8 @@ class Fact(NamedTuple):
 class Reader(Talking):
     """The firmware of ``machine``, which reports to ``url``. ``facts`` is all that it did.
 
-    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). The ``program`` ``field`` is what readers
+    ``at_boot`` may be ``card`` (one is in) or ``oops`` (the button is held). ``was``: the same board before it lost its
+    power. ``unix_time`` is what its clock says at the start; 0: it has none. The ``program`` ``field`` is what readers
     in the field have: its native API is at ``api_port``, a restart ends it, and its machine is always ``table-saw``.
     """
 
@@ -50,12 +51,15 @@ class Reader(Talking):
         token: str | None = None,
         key: str = "",
         resolver_hangs: bool = False,
+        was: Reader | None = None,
+        unix_time: int = 0,
         program: str = "reader",
         takes_pokes: bool = True,
         api_port: int = 0,
     ) -> None:
         home = directory / f"reader-{time.monotonic_ns()}"
         home.mkdir()
+        self.flash: Path = was.flash if was else home
         control = home / "control"
         control.write_bytes(bytes(16))
         with control.open("r+b") as file:
@@ -77,7 +81,8 @@ class Reader(Talking):
             LD_PRELOAD=str(BUILT / "shim.so"),
             CONTROL=str(control),
             BENCH=self._bench.name,
-            HOME=str(home),
+            HOME=str(self.flash),
+            UNIX_TIME=str(unix_time),
             REPORT_URL=f"{url}/api/machine/update",
             MACHINE=machine,
             POKE_PORT=str(self.poke_port),

@@ -18,9 +18,6 @@ namespace esphome::async_post {
 
 static const char *const TAG = "async_post";
 
-/// Bytes of an answer, head and body. Ours have 300.
-static constexpr size_t LONGEST_ANSWER = 4096;
-
 void AsyncPost::set_url(const std::string &url) {
   std::string rest = url.substr(strlen("http://"));
   size_t slash = rest.find('/');
@@ -58,9 +55,10 @@ static bool same(const std::string &one, const std::string &other) {
   return different == 0;
 }
 
-void AsyncPost::post(const std::string &body) {
+void AsyncPost::begin_(const std::string &method, const std::string &path, const std::string &body,
+                       size_t longest_answer) {
   // HTTP/1.0, because its answers come in one piece. It has no Host, but proxies want one.
-  this->request_ = "POST " + this->path_ + " HTTP/1.0\r\nHost: " + this->host_ + ":" + std::to_string(this->port_) +
+  this->request_ = method + " " + path + " HTTP/1.0\r\nHost: " + this->host_ + ":" + std::to_string(this->port_) +
                    "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   if (!this->authorization_.empty())
     this->request_ += "Authorization: " + this->authorization_ + "\r\n";
@@ -70,6 +68,7 @@ void AsyncPost::post(const std::string &body) {
   }
   this->request_ += "\r\n" + body;
   this->answer_.clear();
+  this->longest_answer_ = longest_answer;
   this->started_ = millis();
   this->state_ = LOOKING_UP;
   this->loop();
@@ -180,7 +179,7 @@ void AsyncPost::send_() {
 void AsyncPost::receive_() {
   char piece[512];
   // At most as often as the longest answer needs: whoever sends without end must not keep the loop.
-  for (size_t i = 0; i <= LONGEST_ANSWER / sizeof(piece); i++) {
+  for (size_t i = 0; i <= this->longest_answer_ / sizeof(piece); i++) {
     ssize_t got = this->socket_->read(piece, sizeof(piece));
     if (got < 0) {
       if (!not_yet())
@@ -190,7 +189,7 @@ void AsyncPost::receive_() {
     this->answer_.append(piece, got);
     if (this->is_whole_(got == 0))
       return;
-    if (got == 0 || this->answer_.size() > LONGEST_ANSWER) {
+    if (got == 0 || this->answer_.size() > this->longest_answer_) {
       this->fail_(got == 0 ? "half an answer" : "an answer that is too long");
       return;
     }

@@ -43,7 +43,9 @@ class AsyncPost : public Component {
   /// HMAC-SHA256 of the text, as 64 small hexadecimal digits.
   std::string sign(const std::string &text) const;
   /// Begin a request; not while another is under way.
-  void post(const std::string &body);
+  void post(const std::string &body) { this->begin_("POST", this->path_, body, 4096); }
+  /// Begin a request for what is at this path of the same server; its answer may be longer.
+  void get(const std::string &path) { this->begin_("GET", path, "", 10240); }
 
   void loop() override;
   void dump_config() override;
@@ -51,6 +53,7 @@ class AsyncPost : public Component {
  protected:
   enum State { IDLE, LOOKING_UP, SENDING, RECEIVING };
 
+  void begin_(const std::string &method, const std::string &path, const std::string &body, size_t longest_answer);
   void look_up_();
   void connect_();
   void send_();
@@ -73,6 +76,7 @@ class AsyncPost : public Component {
   std::unique_ptr<socket::Socket> socket_;
   std::string request_;  // what is still to be sent
   std::string answer_;   // what has come so far
+  size_t longest_answer_{0};  // bytes, head and body; a report's have 300
 
   Trigger<int, std::string> answer_trigger_;
 };

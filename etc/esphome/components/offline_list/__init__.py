@@ -5,7 +5,7 @@ import esphome.config_validation as cv
 from esphome.const import CONF_ID
 
 DEPENDENCIES = ["json"]
-AUTO_LOAD = ["hmac_sha256", "preferences"]
+AUTO_LOAD = ["preferences"]
 
 OfflineList = cg.esphome_ns.namespace("offline_list").class_("OfflineList", cg.Component)
 

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
 
-#include "esphome/components/hmac_sha256/hmac_sha256.h"
 #include "esphome/core/hal.h"
 #include "esphome/core/helpers.h"
 #include "esphome/core/log.h"
@@ -33,18 +31,10 @@ struct OfflineList::Header {
     uint16_t count;
     bool oops, lock;
   } content;
-  uint8_t signature[32];
+  char signature[64];
 };
 
 using Block = std::array<Mark, BLOCK>;
-
-static void hmac(const std::string &key, const std::string &data, uint8_t *digest) {
-  hmac_sha256::HmacSHA256 hmac;
-  hmac.init(key);
-  hmac.add(data.data(), data.size());
-  hmac.calculate();
-  hmac.get_bytes(digest);
-}
 
 static ESPPreferenceObject header_preference() { return global_preferences->make_preference<OfflineList::Header>(PREFERENCE, true); }
 
@@ -87,11 +77,10 @@ static std::string normal_form(std::string code) {
   return code.size() < 10 ? std::string(10 - code.size(), '0') + code : code;
 }
 
-void OfflineList::set_reader(const std::string &machine, const std::string &key) {
+void OfflineList::set_reader(const std::string &machine, std::function<std::string(const std::string &)> sign) {
   this->machine_ = machine;
-  this->key_ = key;
-  if (!key.empty())
-    this->load_();
+  this->sign_ = std::move(sign);
+  this->load_();
 }
 
 void OfflineList::setup() {
@@ -128,23 +117,25 @@ void OfflineList::add_to_report(JsonObject root) {
   }
 }
 
-void OfflineList::take_answer(JsonObject root) {
+void OfflineList::take_answer(JsonObject root, bool applied) {
+  JsonObject rules = root["offline"];
+  this->after_s_ = rules["after_seconds"] | 0.0f;
+  this->stops_on_loss_ = rules["on_loss"] == "off";
+  if (!applied)
+    return;
   uint64_t named = root["list"].is<uint64_t>() ? root["list"].as<uint64_t>() : 0;
   if (named != this->named_)
     this->asked_again_at_ = 0;
   this->named_ = named;
   if (named != this->revision_)
     this->forget_();  // also in the flash: it may be out of date in a way that matters
-  JsonVariant rules = root["offline"];
-  this->after_s_ = rules["after_seconds"] | 0.0f;
-  this->stops_on_loss_ = rules["on_loss"] == "off";
   for (JsonVariant id : rules["taken"].as<JsonArray>())
     std::erase_if(this->untold_, [&id](const Session &session) { return id == session.id; });
 }
 
 bool OfflineList::wants_list() {
   bool old = this->age_ms_() < 0 || this->age_ms_() / 500 > this->lifetime_s_;  // half of its time is over
-  if (this->named_ == 0 || this->key_.empty() || (this->named_ == this->revision_ && !old) ||
+  if (this->named_ == 0 || !this->sign_ || (this->named_ == this->revision_ && !old) ||
       millis_64() < this->asked_again_at_)
     return false;
   this->asked_again_at_ = millis_64() + AGAIN_MS;
@@ -212,10 +203,8 @@ bool OfflineList::is_good() const {
 bool OfflineList::allows(const std::string &code) const {
   if (!this->is_good() || this->untold_.size() >= MOST_UNTOLD)
     return false;
-  uint8_t digest[32];
-  hmac(this->key_, normal_form(code), digest);
   Mark mark;
-  std::copy_n(digest, mark.size(), mark.begin());
+  parse_hex(this->sign_(normal_form(code)).substr(0, 2 * mark.size()), mark.data(), mark.size());
   return std::binary_search(this->marks_.begin(), this->marks_.end(), mark);
 }
 
@@ -232,12 +221,12 @@ void OfflineList::end() {
 
 // What outlives a restart
 
-void OfflineList::sign_(const Header &header, uint8_t *signature) const {
+std::string OfflineList::sign_kept_(const Header &header) const {
   std::string data = this->machine_;
   data.append(reinterpret_cast<const char *>(&header.content), sizeof header.content);
   for (const Mark &mark : this->marks_)
     data.append(mark.begin(), mark.end());
-  hmac(this->key_, data, signature);
+  return this->sign_(data);
 }
 
 static ESPPreferenceObject block(size_t number) { return global_preferences->make_preference<Block>(PREFERENCE + 1 + number, true); }
@@ -253,7 +242,7 @@ void OfflineList::save_() {
   Header header{};
   header.content = {this->revision_, this->lifetime_s_, this->came_unix_, this->after_s_,
                     static_cast<uint16_t>(this->marks_.size()), this->oops_, this->lock_};
-  this->sign_(header, header.signature);
+  this->sign_kept_(header).copy(header.signature, sizeof header.signature);
   header_preference().save(&header);
   global_preferences->sync();
   this->is_kept_ = true;
@@ -269,9 +258,7 @@ void OfflineList::load_() {
       break;
     this->marks_.insert(this->marks_.end(), part.begin(), part.begin() + std::min(BLOCK, header.content.count - i * BLOCK));
   }
-  uint8_t signature[32];
-  this->sign_(header, signature);
-  if (memcmp(signature, header.signature, sizeof signature) != 0) {
+  if (this->sign_kept_(header) != std::string(header.signature, sizeof header.signature)) {
     this->marks_.clear();
     return;
   }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,15 +32,16 @@ class OfflineList : public Component {
   void dump_config() override;
   float get_setup_priority() const override { return setup_priority::DATA; }
 
-  /// The machine's name and its reader's key, 32 bytes; without a key there is no list.
-  void set_reader(const std::string &machine, const std::string &key);
+  /// The machine's name, and what signs a text with its reader's key, as hexadecimal digits. Without a key: no list.
+  void set_reader(const std::string &machine, std::function<std::string(const std::string &)> sign);
   /// Seconds since 1970, or 0 as long as nobody knows.
   void set_unix_time(uint32_t now) { this->unix_time_ = now; }
 
   /// Tell the server which list is here, and which sessions it has not heard of.
   void add_to_report(JsonObject root);
-  /// Take what the server says in an answer to a report: the present list, the rules, the sessions it has.
-  void take_answer(JsonObject root);
+  /// Take what the server says in an answer to a report: the rules; and if the report counted, which list is the present
+  /// one, and which sessions it has.
+  void take_answer(JsonObject root, bool applied);
   /// Whether a list is to be fetched.
   bool wants_list();
   /// Take a list that came, its signature being right; returns whether it is the one that was asked for.
@@ -66,14 +68,14 @@ class OfflineList : public Component {
   struct Header;
 
  protected:
-  Mark mark_(const std::string &code) const;
   int64_t age_ms_() const;
-  void sign_(const Header &header, uint8_t *signature) const;
+  std::string sign_kept_(const Header &header) const;
   void forget_();
   void save_();
   void load_();
 
-  std::string machine_, key_;
+  std::string machine_;
+  std::function<std::string(const std::string &)> sign_;
   uint32_t unix_time_{0};
 
   // The list.
