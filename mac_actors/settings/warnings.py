@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process
 from mac_actors.core.config import Configuration, fold_name
 from mac_actors.core.offline import MOST_FOBS, possible_fobs
 from mac_actors.core.people.trainers import asked_for
-from mac_actors.core.text import count
+from mac_actors.core.text import count, offline_text
 
 SHOWN = 10
 """Authorizations that open no machine, at the most; a CRM may have many that are for other things."""
@@ -50,12 +50,9 @@ def offline_summary(configuration: Configuration) -> str:
     """Say what readers do without the server, machine by machine; empty: as ever."""
     parts, now = [], datetime.now(UTC)
     for machine in configuration.machines.values():
-        rules, fobs = machine.offline, possible_fobs(machine, configuration.directory, now)
-        words = ([f"{count(fobs, 'fob')} may start it"] if rules.list else []) + (
-            ["it is switched off"] if rules.on_loss == "off" else []
-        )
-        if words:
-            parts.append(f"{machine.name} after {rules.after_seconds:g} s: {', '.join(words)}")
+        fobs = possible_fobs(machine, configuration.directory, now)
+        if words := offline_text(machine.offline, f"{count(fobs, 'fob')} may start it"):
+            parts.append(f"{machine.name} {words}")
     return "; ".join(parts)
 
 
