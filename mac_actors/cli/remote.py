@@ -48,8 +48,7 @@ def status(name: str | None, as_json: bool, url: str | None) -> None:
             told.get("poke"),
             machines[0].get("obeyed_after"),
             keyed=machines[0].get("keyed", False),
-            offline=Offline(**machines[0].get("offline", {})),
-            list_revision=told.get("list_revision"),
+            alone=Offline(**machines[0].get("offline", {})).told(told.get("list_revision")),
         )
         if reader:
             out.print(f"Reader: {plain(reader)}")

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from mac_actors.core.config import Offline
 
 JOINERS = "\u200c\u200d"
 _LONE_JOINER = re.compile(f"(?<![^\x00-\x7f])[{JOINERS}]|[{JOINERS}](?![^\x00-\x7f])")
@@ -57,14 +53,13 @@ def reader_text(
     obeyed_after: float | None,
     *,
     keyed: bool,
-    offline: Offline,
-    list_revision: int | None,
+    alone: str,
 ) -> str | None:
     """Say what a reader told of itself, whether it has a key, and how long it took to learn of the last command.
 
-    Then what it does without the server, and by which list. For example ``mac-actors-reader 1.0, has a key, takes
-    pokes, obeyed after 9 ms; without the server after 60 s: list 1795030741512 may start it``; ``None``: nothing is
-    known.
+    Then what it does ``alone`` (:meth:`~mac_actors.core.config.Offline.told`). For example ``mac-actors-reader 1.0, has
+    a key, takes pokes, obeyed after 9 ms; without the server after 60 s: list 1795030741512 may start it``; ``None``:
+    nothing is known.
     """
     known = (
         firmware,
@@ -72,18 +67,8 @@ def reader_text(
         "takes pokes" if poke else None,
         None if obeyed_after is None else f"obeyed after {seconds_text(obeyed_after)}",
     )
-    alone = offline_text(offline, f"list {list_revision} may start it" if list_revision else "it has no list yet")
     parts = (", ".join(filter(None, known)), f"without the server {alone}" if alone else None)
     return "; ".join(filter(None, parts)) or None
-
-
-def offline_text(rules: Offline, starts: str) -> str:
-    """Say what a reader does without the server: ``after 60 s: it is switched off``; empty: as ever.
-
-    ``starts``: who may start the machine then, where the reader is to have a list.
-    """
-    words = [starts] * rules.list + ["it is switched off"] * (rules.on_loss == "off")
-    return f"after {rules.after_seconds:g} s: {', '.join(words)}" if words else ""
 
 
 def seconds_text(seconds: float) -> str:

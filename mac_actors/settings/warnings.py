@@ -10,7 +10,7 @@ from rapidfuzz import fuzz, process
 from mac_actors.core.config import Configuration, fold_name
 from mac_actors.core.offline import MOST_FOBS, possible_fobs
 from mac_actors.core.people.trainers import asked_for
-from mac_actors.core.text import count, offline_text
+from mac_actors.core.text import count
 
 SHOWN = 10
 """Authorizations that open no machine, at the most; a CRM may have many that are for other things."""
@@ -51,7 +51,7 @@ def offline_summary(configuration: Configuration) -> str:
     parts, now = [], datetime.now(UTC)
     for machine in configuration.machines.values():
         fobs = possible_fobs(machine, configuration.directory, now)
-        if words := offline_text(machine.offline, f"{count(fobs, 'fob')} may start it"):
+        if words := machine.offline.text(f"{count(fobs, 'fob')} may start it"):
             parts.append(f"{machine.name} {words}")
     return "; ".join(parts)
 

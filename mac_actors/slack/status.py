@@ -83,8 +83,7 @@ def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
         telemetry.poke,
         machine.obeyed_after,
         keyed=machine.keyed,
-        offline=machine.offline,
-        list_revision=telemetry.list_revision,
+        alone=machine.offline.told(telemetry.list_revision),
     )
     seen = f"last report {_ago(machine.last_checkin, now)} ago" if machine.last_checkin else "never seen"
     lines.append("reader: " + ", ".join(filter(None, (seen, known, escape(reader or "")))))
