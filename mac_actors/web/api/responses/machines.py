@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from mac_actors.core.config import Offline
 from mac_actors.core.state import Session, Severity, Source, Status
 from mac_actors.web.api.request_models import Body
 
@@ -45,6 +46,18 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _given_offline(rules: object) -> object:
+    return None if rules == Offline() else rules
+
+
+class OfflineBody(Body):
+    """``offline`` of a machine in machines.json."""
+
+    after_seconds: float
+    list: bool = Field(description="whether its reader keeps a list of the fobs that may run it")
+    on_loss: str = Field(description="`keep` or `off`: what becomes of a machine that runs by then")
+
+
 class TelemetryBody(Body):
     """What the reader last said of itself."""
 
@@ -56,6 +69,9 @@ class TelemetryBody(Body):
     second_relay_state: bool | None
     firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
     poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
+    list_revision: int | None = Field(
+        None, exclude_if=_is_none, description="only there where it keeps a list for when the server is away: which"
+    )
 
 
 Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
@@ -97,6 +113,11 @@ class MachineBody(Body):
     link: Given = Field(None, description="the address of its manual")
     details: DetailsBody | None = Field(
         None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+    )
+    offline: Annotated[OfflineBody | None, BeforeValidator(_given_offline)] = Field(
+        None,
+        exclude_if=_is_none,
+        description="what its reader does while the server does not answer; only there where machines.json has it",
     )
     maintenance: list[UpkeepBody] = Field(
         [], exclude_if=lambda items: not items, description="only there where machines.json has it"
