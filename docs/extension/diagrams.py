@@ -146,7 +146,7 @@ MESSAGES = [
     ("MachineFleet.report", "MachineActor.on_receive", "ask"),
     ("Journal.record", "Journal.drain", "tell"),
     ("Latch.open", "PendingAnswer.settle", "on disk"),
-    ("MachineFleet._wake_outlets", "ChannelNotifier.drain", "tell"),
+    ("Outgoing.wake", "ChannelNotifier.drain", "tell"),
 ]
 """What goes from one thread to another."""
 

@@ -40,7 +40,7 @@ STATIONS = {
             "Publisher.announce",
         ],
     ),
-    "journal": ("the journal's actor", ["Journal.drain", "Store.commit", "Latch.open", "MachineFleet._wake_outlets"]),
+    "journal": ("the journal's actor", ["Journal.drain", "Store.commit", "Latch.open", "Outgoing.wake"]),
     "control notifier": ("a channel's notifier", ["ChannelNotifier.drain", "Store.waiting", "Chat.post"]),
 }
 """Thread -> what it is, and the functions on the way that are worth a box."""

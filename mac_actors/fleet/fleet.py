@@ -18,7 +18,6 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.notifiers import Notifier
-from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
 from mac_actors.actors.refs import LiveRef
@@ -28,16 +27,15 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
-from mac_actors.core.notices import Channel, Notice, notices, oops_channel, route
-from mac_actors.core.outcomes import Outcome, Reported, kind
+from mac_actors.core.outcomes import Outcome, Reported
 from mac_actors.core.outputs import Outputs, kept_outputs
-from mac_actors.core.routing import SERVER
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
+from mac_actors.fleet.outgoing import Outgoing
 from mac_actors.fleet.people.logins import Logins
 from mac_actors.fleet.people.users import Users
 from mac_actors.fleet.protocol import AnyFleet
@@ -104,20 +102,17 @@ class MachineFleet(AnyFleet):
         self.poker = Poker(restarter)
         self.custom = CustomActors(self._restarts, self.notify)
         self.notifier = Notifier(chat, self.journal) if chat else None
-        self._routing = configuration.routing
-        if self.notifier:
-            self.notifier.configure(map(oops_channel, configuration.slack_channels))
         self.webhooks = Webhooks(send, self.journal, self.notify) if send else None
-        if self.webhooks:
-            self.webhooks.configure(configuration.webhooks)
-        self.journal.on_commit = self._wake_outlets
+        self.outgoing = Outgoing(self.journal, self.notifier, self.webhooks)
+        self.outgoing.configure(configuration)
+        self.journal.on_commit = self.outgoing.wake
         self.refused_readers = RefusedReaders(self.notify)
         self.reader_keys = ReaderKeyring(self.journal, self.notify)
         self.users = Users(
             configuration.directory,
             self.journal,
             commit_budget=commit_budget,
-            notices=self._all_notices,
+            notices=self.outgoing.all_notices,
             announce=self._announce,
             notify=self.notify,
         )
@@ -127,19 +122,21 @@ class MachineFleet(AnyFleet):
             self.journal,
             self.poker,
             commit_budget,
-            self._notices,
-            self.webhooks.notices if self.webhooks else lambda outcome: (),
+            self.outgoing.notices,
+            self.outgoing.events,
             self._announce,
             self.notify,
             self.refused_readers.why,
             self.reader_keys,
             waiting_members(store),
         )
-        pumps = lambda: (self.publisher, self.poker, *self.outlets().values())  # noqa: E731
+        pumps = lambda: (self.publisher, self.poker, *self.outgoing.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
         self._reader_lists = ReaderLists(self.supervisor.published)
         self.users.supervisor = self.supervisor
-        self._health = Health(self.supervisor, self._restarts, self.outlets, partial(self.notify, at_once=True))
+        self._health = Health(
+            self.supervisor, self._restarts, self.outgoing.outlets, partial(self.notify, at_once=True)
+        )
         self._reminders = Reminders(self.journal)
         self.wifi = Wifi()
         self._doubled_fobs = DoubledFobs()
@@ -257,7 +254,7 @@ class MachineFleet(AnyFleet):
         """
         config, state = self.supervisor.published[self.find(name_or_alias)]
         said = Reported(machine=config.name, display_name=config.display_name, at=datetime.now(UTC), text=text, by=by)
-        self.journal.record(Record(rows=((journal_row(said), self._all_notices(said, state, config)),)))
+        self.journal.record(Record(rows=((journal_row(said), self.outgoing.all_notices(said, state, config)),)))
         self._announce((said,))
 
     # seeing
@@ -326,35 +323,7 @@ class MachineFleet(AnyFleet):
     def notify(self, text: str, *, at_once: bool = False) -> None:
         """Post a line to the control channel, and say it in the log; ``at_once``: not by way of the disk."""
         log.warning("%s", text)
-        if self.notifier and at_once:
-            self.notifier.say_now(text)
-        elif self.notifier:
-            now = datetime.now(UTC)
-            if notice := route(Notice(Channel.CONTROL, text), SERVER, now, self._routing):
-                self.journal.record(Record(notices=((now, notice),)))
-
-    def _notices(
-        self, outcome: Outcome, state: MachineState | None, config: MachineConfig | None
-    ) -> tuple[Notice, ...]:
-        """Return what is posted of an outcome, where, and when."""
-        found = notices(outcome, state, config) if self.notifier else ()
-        routed = (route(notice, kind(outcome), outcome.at, self._routing) for notice in found)
-        return tuple(notice for notice in routed if notice)
-
-    def outlets(self) -> dict[str, Outlet]:
-        """Return who takes what is in the outbox to somebody outside, by channel."""
-        chat = self.notifier.channels.items() if self.notifier else ()
-        return {**dict(chat), **(self.webhooks.notifiers if self.webhooks else {})}
-
-    def _all_notices(
-        self, outcome: Outcome, state: MachineState | None = None, config: MachineConfig | None = None
-    ) -> tuple[Notice, ...]:
-        """Return what is written for the chat and for webhooks of an outcome that comes from no machine's actor."""
-        return self._notices(outcome, state, config) + (self.webhooks.notices(outcome) if self.webhooks else ())
-
-    def _wake_outlets(self) -> None:
-        for outlet in self.outlets().values():
-            outlet.wake()
+        self.outgoing.say(text, at_once=at_once)
 
     def health(self) -> dict[str, str]:
         stopping = {"fleet": "stopping"} if self.supervisor.closed else {}
@@ -374,15 +343,9 @@ class MachineFleet(AnyFleet):
         would go, or a machine on which a session runs, unless ``force``.
         """
         self.supervisor.check_open()
-        channels = new.slack_channels | self.configuration.slack_channels
-        if self.notifier:
-            self.notifier.configure(map(oops_channel, channels))
+        self.outgoing.expect(new.slack_channels | self.configuration.slack_channels)
         summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
-        self._routing = self.configuration.routing
-        if self.notifier:
-            self.notifier.configure(map(oops_channel, self.configuration.slack_channels))
-        if self.webhooks and machines:
-            self.webhooks.configure(new.webhooks)
+        self.outgoing.configure(self.configuration, webhooks=machines)
         return summary
 
     def _accounts(self) -> set[str]:
@@ -404,7 +367,7 @@ class MachineFleet(AnyFleet):
 
     def _remind(self) -> None:
         if self.notifier:
-            self._reminders.look(self.snapshots(), self._routing, datetime.now(UTC))
+            self._reminders.look(self.snapshots(), self.outgoing.routing, datetime.now(UTC))
 
     # the end
 

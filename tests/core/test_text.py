@@ -1,4 +1,4 @@
-"""Texts as they are searched, and zones as they are named."""
+"""Texts as they are searched, zones as they are named, and what a reader said of itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mac_actors.core.text import local_time, search_key
+from mac_actors.core.text import count, local_time, reader_text, search_key, seconds_text
 
 SEARCHED = [
     ("Fräse", "frase"),
@@ -40,3 +40,20 @@ def test_a_zone_without_a_name_is_told_by_its_offset(monkeypatch: pytest.MonkeyP
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.009, "9 ms"), (4.2, "4.2 s"), (61, "1 min"), (200_000, "2 d 7 h")])
+def test_a_short_time_is_said_with_its_fractions(seconds: float, said: str) -> None:
+    assert seconds_text(seconds) == said
+
+
+def test_one_is_said_in_the_singular() -> None:
+    assert [count(number, "user") for number in (0, 1, 2)] == ["0 users", "1 user", "2 users"]
+
+
+def test_what_is_not_known_of_a_reader_is_left_out() -> None:
+    assert reader_text(None, None, None, keyed=False, alone="") is None
+    assert reader_text("reader 1.0", None, None, keyed=False, alone="") == "reader 1.0, no key"
+    assert reader_text("reader 1.0", 4210, 0.009, keyed=True, alone="after 60 s: nobody may start it") == (
+        "reader 1.0, has a key, takes pokes, obeyed after 9 ms; without the server after 60 s: nobody may start it"
+    )

@@ -133,11 +133,11 @@ def test_an_event_that_is_refused_holds_up_the_later_ones_of_its_machine_alone(r
             clear(fleet)
         receiver.wait_for(6, machine="metal-mill")
         assert not receiver.events(machine="router")
-        wait_until(lambda: "answered 422" in str(fleet.outlets()["webhook shop"].error))
+        wait_until(lambda: "answered 422" in str(fleet.outgoing.outlets()["webhook shop"].error))
         mended.set()
         kinds = [event["kind"] for event in receiver.wait_for(2, machine="router")]
         emptied(fleet)
-        assert fleet.outlets()["webhook shop"].error is None
+        assert fleet.outgoing.outlets()["webhook shop"].error is None
     assert kinds == ["oops_set", "oops_cleared"]
     assert {request.event["kind"] for request in receiver.requests if request.status == 422} == {"oops_set"}
 
@@ -148,15 +148,15 @@ def test_a_dead_receiver_holds_up_neither_other_webhooks_nor_the_chat(receiver: 
         oops(fleet)
         receiver.wait_for(1)
         chat.wait_for(1)
-        wait_until(lambda: fleet.outlets()["webhook dead"].error)
+        wait_until(lambda: fleet.outgoing.outlets()["webhook dead"].error)
         assert fleet.store.waiting_by_channel()["webhook dead"][0] == 1
-        assert "127.0.0.1:1" not in str(fleet.outlets()["webhook dead"].error)
+        assert "127.0.0.1:1" not in str(fleet.outgoing.outlets()["webhook dead"].error)
 
 
 def test_what_was_not_taken_before_a_stop_is_sent_after_the_next_start(tmp_path: Path, receiver: Receiver) -> None:
     with fleet_with(hooks(shop=DEAD), Store.open(tmp_path)) as fleet:
         oops(fleet)
-        wait_until(lambda: fleet.outlets()["webhook shop"].error)
+        wait_until(lambda: fleet.outgoing.outlets()["webhook shop"].error)
     with fleet_with(hooks(shop=receiver), Store.open(tmp_path)) as fleet:
         (event,) = receiver.wait_for(1)
         emptied(fleet)
@@ -182,7 +182,7 @@ def test_what_was_not_taken_for_three_days_is_given_up_and_that_is_said_once(rec
     receiver.answer = lambda event: status if event["machine"] == "router" else 200
     chat = FakeChat()
     with fleet_with(hooks(shop=receiver), chat=chat) as fleet:
-        outlet = fleet.outlets()["webhook shop"]
+        outlet = fleet.outgoing.outlets()["webhook shop"]
         old_event(fleet, "router", timedelta(days=3, hours=1))
         wait_until(lambda: outlet.given_up == 1)
         old_event(fleet, "router", timedelta(days=3, hours=1))
@@ -200,7 +200,7 @@ def test_what_is_old_but_was_never_tried_is_sent(receiver: Receiver) -> None:
         old_event(fleet, "router", timedelta(days=9))
         receiver.wait_for(1)
         emptied(fleet)
-        assert fleet.outlets()["webhook shop"].given_up == 0
+        assert fleet.outgoing.outlets()["webhook shop"].given_up == 0
 
 
 def test_a_reload_mends_a_url_adds_a_webhook_and_drops_what_waits_for_one_that_is_gone(
@@ -209,16 +209,16 @@ def test_a_reload_mends_a_url_adds_a_webhook_and_drops_what_waits_for_one_that_i
     caplog.set_level(logging.WARNING)
     with receiving() as other, fleet_with(hooks(shop=DEAD, gone=DEAD)) as fleet:
         oops(fleet)
-        wait_until(lambda: fleet.outlets()["webhook gone"].error)
+        wait_until(lambda: fleet.outgoing.outlets()["webhook gone"].error)
         fleet.reload(parse(machines(), sample_users(), hooks(shop=receiver, more=other)))
         receiver.wait_for(1)
         clear(fleet)
         receiver.wait_for(2)
         other.wait_for(1)
         emptied(fleet)
-        assert [*fleet.outlets()] == ["webhook shop", "webhook more"]
+        assert [*fleet.outgoing.outlets()] == ["webhook shop", "webhook more"]
         fleet.reload(parse(machines(), sample_users()), machines=False)  # the users alone
-        assert [*fleet.outlets()] == ["webhook shop", "webhook more"]
+        assert [*fleet.outgoing.outlets()] == ["webhook shop", "webhook more"]
     assert "the webhook gone is no longer configured: 1 event for it dropped" in caplog.text
     assert SECRET not in caplog.text
     assert "in-the-url" not in caplog.text
@@ -226,7 +226,7 @@ def test_a_reload_mends_a_url_adds_a_webhook_and_drops_what_waits_for_one_that_i
 
 def test_an_actor_that_died_is_started_again_on_what_waits(receiver: Receiver) -> None:
     with fleet_with(hooks(shop=receiver)) as fleet:
-        fleet.outlets()["webhook shop"].ref.stop()
+        fleet.outgoing.outlets()["webhook shop"].ref.stop()
         oops(fleet)
         receiver.wait_for(1)
         assert fleet.restarts["webhook shop notifier"] == 1

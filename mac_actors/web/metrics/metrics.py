@@ -153,7 +153,7 @@ class Metrics:
 
     def _notices(self) -> Iterator[core.Metric]:
         """What happens to notices and to webhooks' events; without chat and webhooks there are none."""
-        channels = self._fleet.outlets()
+        channels = self._fleet.outgoing.outlets()
         queued = self._fleet.journal.queued
         now = datetime.now(UTC)
         waiting = self._outbox.look() if channels else {}

@@ -182,5 +182,5 @@ def test_an_old_oops_is_asked_about_in_its_thread_with_its_buttons_once_each_tim
 
 def remind(shop: Shop, *, days: float) -> None:
     fleet = shop.fleet
-    fleet._reminders.look(fleet.snapshots(), fleet._routing, datetime.now(UTC) + timedelta(days=days))
+    fleet._reminders.look(fleet.snapshots(), fleet.outgoing.routing, datetime.now(UTC) + timedelta(days=days))
     shop.drained()
