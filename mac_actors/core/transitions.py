@@ -314,16 +314,17 @@ class _Draft:
         for place in newly_due(self.config, self.state):
             item, kept = self.config.maintenance[place], list(self.state.maintenance)
             hours = (self.state.power_seconds - kept[place].done_at) / 3600
-            kept[place] = replace(kept[place], due=self.at)
+            # each has a moment of its own, by which a button that is pressed much later finds it
+            kept[place] = replace(kept[place], due=self.at + timedelta(microseconds=place))
             self.change(maintenance=tuple(kept))
             self.emit(MaintenanceDue, what=item.what, hours=hours)
             if item.lock and self.state.lock is None and self.state.lock_pending is None:
                 self.set_lock(Lock(self.at, Source.MAINTENANCE, None, f"due: {item.what}", when_free=True))
 
     def done(self, command: Done) -> None:
-        place = place_of(self.state, command.reason)
+        place = place_of(self.state, command.reason, command.due)
         if place is None:
-            self.already.append(Already.NO_SUCH_MAINTENANCE)
+            self.already.append(Already.OVER if command.due else Already.NO_SUCH_MAINTENANCE)
             return
         kept = list(self.state.maintenance)
         hours = (self.state.power_seconds - kept[place].done_at) / 3600
