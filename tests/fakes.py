@@ -74,10 +74,7 @@ def sample_machines() -> dict[str, Any]:
             "always_enabled": True,
             "second_relay": {"authorizations_or": ["saw"], "always_enabled": True},
         },
-        "router": {
-            "authorizations_or": ["mill", "router"],
-            "maintenance": [{"what": "Change the bit", "every_hours": 40}],
-        },
+        "router": {"authorizations_or": ["mill", "router"]},
     }
 
 

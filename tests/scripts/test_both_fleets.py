@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,8 +23,9 @@ from mac_actors.core.outcomes import (
     SessionEnded,
     SessionStarted,
 )
+from tests.conftest import write_sample
 from tests.fakes import ANN, ODD_ALIAS, RecordingSubscriber, wait_until
-from tests.scripts.shop import TOKEN, Shop, serving, shop_here, shop_remote
+from tests.scripts.shop import TOKEN, Shop, maintained_machines, serving, shop_here, shop_remote
 from tests.web.client import Running
 
 WAIT = 20.0
@@ -31,7 +33,10 @@ WAIT = 20.0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("server"), token=TOKEN) as server:
+    directory = tmp_path_factory.mktemp("server")
+    write_sample(directory)
+    (directory / "machines.json").write_text(json.dumps(maintained_machines()))
+    with serving(directory, token=TOKEN) as server:
         yield server
 
 
