@@ -52,11 +52,16 @@ def notifier_of(address: str) -> str:
     return Channel.DIRECT if address.startswith(f"{Channel.DIRECT}:") else address
 
 
+MAINTENANCE = "maintenance"
+"""The ``flag`` of maintenance that is due."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
     """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``.
 
-    As text, on disk and in the buttons of a post, it is ``MACHINE oops|lock SINCE``.
+    As text, on disk and in the buttons of a post, it is ``MACHINE oops|lock SINCE``. What is due has one for its button
+    alone: its ``flag`` is :data:`MAINTENANCE`.
     """
 
     machine: str
@@ -95,7 +100,7 @@ class Notice:
     posts show how it stands.
     """
     asks: ThreadKey | None = None
-    """The oops or lock that the notice is a reminder of: it has the buttons of that."""
+    """What the notice is a reminder of (an oops, a lock, maintenance): it has the buttons of that."""
     due: datetime | None = None
     """Until when it is held; ``None``: it is to be posted at once."""
 
@@ -189,12 +194,15 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)
+        case o.MaintenanceDue(machine=machine, what=what):
+            since = next((kept.due for kept in state.maintenance if kept.what == what), None) if state else None
+            asks = ThreadKey(machine, MAINTENANCE, since) if since else None
+            return (Notice(Channel.CONTROL, full_text(outcome), within=within, asks=asks),)
         case (
             o.SessionStarted()
             | o.SessionRefused()
             | o.SessionEnded()
             | o.OverTime()
-            | o.MaintenanceDue()
             | o.MaintenanceDone()
             | o.Rebooted()
             | o.Reported()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
+from mac_actors.core.notices import MAINTENANCE, Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -26,14 +26,15 @@ LABELS = {
     "lock": ("Lock out", "mac_lock"),
     "unlock": ("Unlock", "mac_unlock"),
     "details": ("Add details", "mac_details"),
+    "done": ("Done", "mac_done"),
 }
 """What the button for a command is called, and the id of its action."""
 
 ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
 """The ids of the buttons by which something is done to all machines, or not."""
 
-BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details")}
-"""The commands of the buttons of an oops and of a lock, in the control channel."""
+BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details"), MAINTENANCE: ("done",)}
+"""The commands of the buttons of an oops, of a lock and of what is due, in the control channel."""
 
 
 def escape(text: str) -> str:
@@ -52,7 +53,7 @@ def _line(notice: Waiting, now: datetime) -> str:
 
 
 def notice_blocks(channel: str, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops or lock that has a post of its own, or of a reminder: text and buttons."""
+    """Return the blocks of an oops, a lock or a reminder that has a post of its own: text and buttons."""
     key = (notices[0].opens or notices[0].asks) if len(notices) == 1 else None
     return standing_blocks(channel, text, key, Standing()) if key else None
 
