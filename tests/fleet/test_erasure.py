@@ -16,7 +16,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.core import outcomes as o
 from mac_actors.core.config import Directory
 from mac_actors.core.inputs import Clear, Lock, Oops, Report
-from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.notices import Channel, Notice, account, member
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind, Source, Telemetry
 from mac_actors.core.wording import full_text
@@ -26,6 +26,7 @@ from mac_actors.fleet.erasure import Candidate
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage import codec, redaction
 from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.outbox import direct_messages
 from mac_actors.storage.records import Record, SlackLink, record_state
 from mac_actors.storage.redaction import Progress
 from mac_actors.storage.slack_users import all_links
@@ -147,6 +148,17 @@ def test_notices_that_wait_for_the_chat_lose_the_name(fleet: MachineFleet, tmp_p
     assert forget_ann(fleet).notices == 1
     assert [one.text for one in fleet.store.waiting(Channel.CONTROL)] == ["Metal Mill: someone logged in."]
     assert in_files(tmp_path, NAME) == []
+
+
+def test_direct_messages_to_them_that_wait_are_dropped(fleet: MachineFleet, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    fleet.journal.record(Record(links=(SlackLink("U0ANN", "1", "e-mail", now),)))
+    for address in (account("1"), member("U0ANN"), account("11"), member("U0BOB")):
+        fleet.journal.record(Record(notices=((now, Notice(address, "The mill is free.")),)))
+    written(fleet)
+    assert forget_ann(fleet).notices == 2
+    assert [one.channel for one in direct_messages(fleet.store, 0, 10)] == [account("11"), member("U0BOB")]
+    assert in_files(tmp_path, "direct:@1The", "U0ANN") == []
 
 
 def test_notices_that_were_sent_leave_no_copy(fleet: MachineFleet, tmp_path: Path) -> None:
