@@ -56,6 +56,8 @@ def list_(as_json: bool, url: str | None) -> None:
     rows, now = table("Machine", "Key", "Firmware", "Last report"), datetime.now(UTC)
     for reader in found:
         last = _ago(reader["last_checkin"], now) if reader["last_checkin"] else "never"
+        if reader.get("gone"):
+            last = "[yellow]not in machines.json[/]"
         rows.add_row(plain(reader["machine"]), _key(reader["key"], now), plain(reader["firmware"] or ""), last)
     out.print(rows)
 
@@ -104,9 +106,8 @@ rotate = _giving(
 @url_option
 def revoke(name: str, by: str | None, url: str | None) -> None:
     """Take the reader of the machine NAME (or alias) its key: it reports unsigned, as one that never had any."""
-    client = connect(url)
-    client.revoke_key(name, by)
+    connect(url).revoke_key(name, by)
     click.echo(
-        f"The reader of {client.machine(name)['name']} has no key any more: reports are taken unsigned, and those that "
+        f"The reader of {name} has no key any more: reports are taken unsigned, and those that "
         "are signed with the old key are refused."
     )

@@ -86,7 +86,12 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         service.start()
         logs.log.info("mac-actors %s at %s: %s", VERSION, _address(service), _summary(service.configuration))
         conflicts = map(str, service.fleet.users.people.conflicts())
-        for line in (*warnings_of(service.configuration), *conflicts, *exposures(settings)):
+        machines = service.configuration.machines
+        for line in (
+            *warnings_of(service.configuration),
+            *conflicts,
+            *exposures(settings, machines, service.fleet.reader_keys),
+        ):
             logs.log.warning("%s", line)
         watchdog = Watchdog(service, Systemd())
         watchdog.start()
@@ -203,8 +208,15 @@ def check() -> None:
     if offline := offline_summary(configuration):
         click.echo(f"While the server does not answer: {offline}.")
     show_notes((*warnings_of(configuration), *_conflicts(settings, configuration.directory)))
-    for exposure in exposures(settings):
+    for exposure in exposures(settings, configuration.machines, _keyed(settings)):
         click.secho(f"WARNING: {exposure}.", fg="yellow")
+
+
+def _keyed(settings: Settings) -> frozenset[str]:
+    """Return the machines whose readers have keys, if the server's database is here."""
+    with suppress(StorageError, sqlite3.Error), reading(settings.state_dir / DATABASE) as connection:
+        return frozenset(name for (name,) in connection.execute("SELECT machine FROM reader_key"))
+    return frozenset()
 
 
 def _conflicts(settings: Settings, file: Directory) -> list[str]:

@@ -11,11 +11,13 @@ from rapidfuzz import fuzz, process
 
 from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User, fold_name, normalize_fob
+from mac_actors.core.notices import account, member
 from mac_actors.core.people.additions import Addition, Kind
 from mac_actors.core.redaction import Redaction
 from mac_actors.errors import UnknownPerson
 from mac_actors.fleet.people.users import Users
 from mac_actors.storage import redaction, slack_users
+from mac_actors.storage.outbox import addressed_to
 from mac_actors.storage.records import Record
 from mac_actors.storage.redaction import BATCH
 
@@ -41,7 +43,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was done: who it was, how many lines were changed, which were left, how many notices were changed.
+    """What was done: who it was, how many lines were changed, which were left, how many notices were changed or
+    dropped.
 
     ``emptied``: no copy is left in the write-ahead log. ``configured``: they are still in the users file.
     """
@@ -103,11 +106,21 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal, users: Use
             users.forget(person)
         notices = store.notices_with(person.out_of)
         linked = slack_users.slack_ids_of(store, who.account_id) if who.account_id else ()
-        journal.write(Record(reworded=notices, unlinked=linked, scrub=True), WRITE_SECONDS)
+        own = [*map(member, linked), *([account(who.account_id)] if who.account_id else [])]
+        direct = addressed_to(store, own)
+        record = Record(reworded=notices, sent=direct, unlinked=linked, scrub=True)
+        journal.write(record, WRITE_SECONDS)
         emptied = _empty_log(journal)
         store.remove_leftovers()
         file = users.people.file if users else directory
-        return Forgotten(who, events, tuple(current), len(notices), emptied, who.account_id in file.by_account)
+        return Forgotten(
+            who,
+            events,
+            tuple(current),
+            len({*(number for number, _ in notices), *direct}),
+            emptied,
+            who.account_id in file.by_account,
+        )
 
 
 def _redaction(

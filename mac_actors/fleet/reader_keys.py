@@ -67,6 +67,11 @@ class ReaderKeyring:
         """Return the keys of a machine's reader; ``None``: it has none, and reports unsigned."""
         return self._keys.get(machine)
 
+    def machines(self) -> list[str]:
+        """Return the machines whose readers have keys, also those that are configured no longer."""
+        with self._lock:
+            return list(self._keys)
+
     # for reports
 
     def signer(self, machine: str, signature: str | None, *parts: str | bytes) -> Key | None:

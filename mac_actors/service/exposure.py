@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterator
 from pathlib import Path
 
 from mac_actors.core.text import count
@@ -20,12 +20,17 @@ FILES = 1024
 """Files and connections that may be open at once in a usual installation; each reader and browser is one."""
 
 
-def exposures(settings: Settings) -> Iterator[str]:
-    """Say each in one line, with what to do."""
-    if settings.tokens.reader is None and not _only_this_computer(settings.host):
+def exposures(settings: Settings, machines: Collection[str], keyed: Container[str]) -> Iterator[str]:
+    """Say each in one line, with what to do; ``keyed``: the machines whose readers have keys."""
+    unkeyed = [name for name in machines if name not in keyed]
+    all_have_keys = machines and not unkeyed
+    if settings.tokens.reader is None and not all_have_keys and not _only_this_computer(settings.host):
+        which = "any machine"
+        if len(unkeyed) < len(machines):
+            which = f"the {count(len(unkeyed), 'machine')} of {len(machines)} whose readers have no key"
         yield (
-            f"MAC_READER_TOKEN is not set: whoever reaches {settings.host} port {settings.port} can report for any "
-            "machine. Set it on the server and in the readers (docs/security.rst)"
+            f"MAC_READER_TOKEN is not set: whoever reaches {settings.host} port {settings.port} can report for "
+            f"{which}. Set it on the server and in the readers (docs/security.rst)"
         )
     tokens = {MAC_ADMIN_TOKEN.name: settings.tokens.admin, MAC_READER_TOKEN.name: settings.tokens.reader}
     for name, token in tokens.items():

@@ -5,6 +5,7 @@ All functions raise :class:`~mac_actors.errors.StorageError`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select
@@ -44,6 +45,13 @@ def direct_messages(store: Store, after: int, limit: int) -> list[Waiting]:
     query = select(outbox).where(_DIRECT, outbox.c.id > after)
     with store.reading("read the outbox") as connection:
         return [read_waiting(row) for row in connection.execute(query.order_by(outbox.c.id).limit(limit))]
+
+
+def addressed_to(store: Store, addresses: Iterable[str]) -> tuple[int, ...]:
+    """Return the ids of the notices that wait for these addresses."""
+    query = select(outbox.c.id).where(outbox.c.channel.in_(list(addresses)))
+    with store.reading("read the outbox") as connection:
+        return tuple(connection.scalars(query))
 
 
 def addresses(store: Store) -> set[str]:

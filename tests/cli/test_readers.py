@@ -44,6 +44,24 @@ def test_a_key_is_given_rotated_and_revoked(make_server: MakeServer, tmp_path: P
         assert key.strip() not in listed + "".join(lines)
 
 
+def test_the_key_of_a_machine_that_is_gone_is_shown_and_can_be_revoked(
+    make_server: MakeServer, tmp_path: Path, here: Here
+) -> None:
+    server = make_server()
+    url = ["--url", server.url]
+    here("readers", "add", "laser", *url, cwd=tmp_path)
+    machines = json.loads(server.machines.read_text(encoding="utf-8"))
+    del machines["laser"]
+    server.machines.write_text(json.dumps(machines), encoding="utf-8")
+    assert server.post("/api/reload").status == 200
+    shown = here("readers", "list", *url, cwd=tmp_path).stdout.splitlines()[-1]
+    assert re.search(r"^laser +since .*never used +not in machines\.json$", shown.strip())
+    assert server.request("PUT", "/api/reader/laser/key", {}).status == 404
+    assert "of laser has no key any more" in here("readers", "revoke", "laser", *url, cwd=tmp_path).stdout
+    assert "laser" not in here("readers", "list", *url, cwd=tmp_path).stdout
+    assert here("readers", "revoke", "laser", *url, cwd=tmp_path).returncode == 1
+
+
 def test_simulated_readers_with_keys_sign(make_server: MakeServer, tmp_path: Path, here: Here) -> None:
     server = make_server()
     added = here("readers", "add", "metal-mill", "--url", server.url, cwd=tmp_path)

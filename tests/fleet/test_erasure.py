@@ -15,8 +15,8 @@ import pytest
 from mac_actors.actors.journal import Journal
 from mac_actors.core import outcomes as o
 from mac_actors.core.config import Directory
-from mac_actors.core.inputs import Clear, Lock, Oops, Report
-from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.inputs import Clear, Lock, OfflineSession, Oops, Report
+from mac_actors.core.notices import Channel, Notice, account, member
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind, Source, Telemetry
 from mac_actors.core.wording import full_text
@@ -26,10 +26,12 @@ from mac_actors.fleet.erasure import Candidate
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage import codec, redaction
 from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.outbox import direct_messages
 from mac_actors.storage.records import Record, SlackLink, record_state
 from mac_actors.storage.redaction import Progress
 from mac_actors.storage.slack_users import all_links
 from mac_actors.storage.store import Store
+from mac_actors.storage.upkeep.backup import backup
 from mac_actors.storage.upkeep.verify import verify
 from tests.fakes import ANN, BOB, RecordingChat, RefusingStore, open_fleet, report, wait_until, written
 
@@ -147,6 +149,46 @@ def test_notices_that_wait_for_the_chat_lose_the_name(fleet: MachineFleet, tmp_p
     assert forget_ann(fleet).notices == 1
     assert [one.text for one in fleet.store.waiting(Channel.CONTROL)] == ["Metal Mill: someone logged in."]
     assert in_files(tmp_path, NAME) == []
+
+
+def alone(fleet: MachineFleet, ended: datetime) -> None:
+    """Have the reader of the mill tell of a session of Ann's without the server, of 300 s."""
+    said = Telemetry(700.0, firmware="mac-reader 1.2", boot=7, count=1)
+    fleet.ask("metal-mill", Report(ended, None, telemetry=said, offline=(OfflineSession(1, ANN, 400.0, 700.0),)))
+    written(fleet)
+
+
+def test_a_session_without_the_server_is_forgotten_and_copied_as_any_other(fleet: MachineFleet, tmp_path: Path) -> None:
+    alone(fleet, datetime.now(UTC))
+    (before,) = (text for text in texts(fleet) if "offline session" in text)
+    assert problems(tmp_path) == []
+    (tmp_path / "copy").mkdir()
+    backup(tmp_path, tmp_path / "copy" / DATABASE)
+    assert problems(tmp_path / "copy") == []
+    assert NAME in in_files(tmp_path / "copy", NAME)
+    assert forget_ann(fleet).events == 1
+    assert [text for text in texts(fleet) if "offline session" in text] == [before.replace(NAME, "someone")]
+    assert in_files(tmp_path, NAME) == problems(tmp_path) == []
+
+
+def test_a_session_without_the_server_loses_its_name_when_it_is_old(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        alone(fleet, datetime.now(UTC) - timedelta(days=31))
+        assert in_files(tmp_path, NAME) == [NAME]
+    with open_fleet(Store.open(tmp_path), retention_days=30) as fleet:
+        wait_until(lambda: any("someone's offline session ended after 5 min" in text for text in texts(fleet)))
+        assert problems(tmp_path) == []
+
+
+def test_direct_messages_to_them_that_wait_are_dropped(fleet: MachineFleet, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    fleet.journal.record(Record(links=(SlackLink("U0ANN", "1", "e-mail", now),)))
+    for address in (account("1"), member("U0ANN"), account("11"), member("U0BOB")):
+        fleet.journal.record(Record(notices=((now, Notice(address, "The mill is free.")),)))
+    written(fleet)
+    assert forget_ann(fleet).notices == 2
+    assert [one.channel for one in direct_messages(fleet.store, 0, 10)] == [account("11"), member("U0BOB")]
+    assert in_files(tmp_path, "direct:@1The", "U0ANN") == []
 
 
 def test_notices_that_were_sent_leave_no_copy(fleet: MachineFleet, tmp_path: Path) -> None:

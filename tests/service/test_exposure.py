@@ -14,10 +14,10 @@ from tests.conftest import write_sample
 LONG, OTHER = "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "correct-horse-battery"
 
 
-def said(directory: Path, **settings: Any) -> list[str]:
+def said(directory: Path, machines: str = "", keyed: str = "", **settings: Any) -> list[str]:
     sample = write_sample(directory)
     given = {"machines_config": sample.machines_config, "users_config": sample.users_config, "state_dir": directory}
-    return list(exposures(Settings(**{**given, **settings})))
+    return list(exposures(Settings(**{**given, **settings}), machines.split(), keyed.split()))
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,16 @@ def test_reports_without_a_token_from_the_network_are_said(tmp_path: Path, host:
     (only,) = said(tmp_path, host=host, port=81)
     assert only.startswith(f"MAC_READER_TOKEN is not set: whoever reaches {host} port 81 can report for any machine")
     assert said(tmp_path, host=host, tokens=Tokens(LONG, OTHER)) == []
+
+
+@pytest.mark.parametrize(
+    ("keyed", "which"),
+    [("", "any machine"), ("gone", "any machine"), ("kiln", "the 1 machine of 2 whose readers have no key")],
+)
+def test_it_is_said_of_the_machines_alone_whose_readers_have_no_keys(tmp_path: Path, keyed: str, which: str) -> None:
+    (only,) = said(tmp_path, "kiln mill", keyed, host="0.0.0.0")
+    assert f" can report for {which}. Set it on the server" in only
+    assert said(tmp_path, "kiln mill", "mill kiln gone", host="0.0.0.0") == []
 
 
 @pytest.mark.parametrize(
@@ -72,5 +82,6 @@ def test_what_everybody_can_write_is_said(tmp_path: Path, name: str) -> None:
 
 def test_what_is_not_there_yet_is_not_said(tmp_path: Path) -> None:
     assert (
-        list(exposures(Settings(host="127.0.0.1", state_dir=tmp_path / "none", users_config=tmp_path / "none"))) == []
+        list(exposures(Settings(host="127.0.0.1", state_dir=tmp_path / "none", users_config=tmp_path / "none"), [], []))
+        == []
     )

@@ -170,3 +170,19 @@ def test_maintenance_that_makes_no_sense_is_an_error(items: object, said: str) -
 def test_maintenance_locks_no_machine_that_is_never_free() -> None:
     (line,) = of_machine(always_enabled=True, maintenance=[{"what": "oil", "every_hours": 5, "lock": True}])
     assert 'expected no "lock": true in maintenance of a machine that is always enabled' in line
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"after_seconds": 9}, ".after_seconds: expected seconds, 10 to 3600, not 9"),
+        ({"after_seconds": 3600.5}, ".after_seconds: expected seconds, 10 to 3600, not 3600.5"),
+        ({"after_seconds": "60"}, '.after_seconds: expected a number, not "60"'),
+        ({"list": "yes"}, '.list: expected true or false, not "yes"'),
+        ({"on_loss": "stop"}, """.on_loss: expected 'keep' or 'off', not "stop\""""),
+        ({"on_lost": "off"}, ".on_lost: is not a known key; look for a typing error"),
+        (True, ": expected an object, not true"),
+    ],
+)
+def test_what_a_reader_does_alone_must_make_sense(rules: object, said: str) -> None:
+    assert of_machine(offline=rules) == [f"machines: metal-mill.offline{said}"]

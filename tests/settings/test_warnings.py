@@ -50,6 +50,32 @@ def test_a_long_list_of_what_opens_no_machine_is_cut() -> None:
     assert line.endswith("'Course 09' and 2 more")
 
 
+@pytest.mark.parametrize("fobs", [500, 501])
+def test_a_list_that_is_too_long_for_a_reader_is_said(fobs: int) -> None:
+    machines = {"mill": {"authorizations_or": ["mill"], "offline": {"list": True}}}
+    users = [user("1", "Ann Able", [str(number) for number in range(1, fobs + 1)], ["mill"])]
+    said = "mill: 501 fobs may run it, and the list for its reader holds 500: it stays empty, and nothing starts there"
+    assert warnings_of(parse(machines, users)) == ([f"{said} without the server"] if fobs > 500 else [])
+
+
+def test_check_says_what_readers_do_without_the_server(tmp_path: Path, here: Here) -> None:
+    rules: dict[str, object] = {
+        "saw": {"list": True},
+        "mill": {"list": True, "on_loss": "off", "after_seconds": 90},
+        "lathe": {"on_loss": "off"},
+        "kiln": {"after_seconds": 20},
+    }
+    machines = {name: {"authorizations_or": ["Woodshop"], "offline": own} for name, own in rules.items()}
+    (tmp_path / "machines.json").write_text(json.dumps(machines))
+    (tmp_path / "users.json").write_text(json.dumps(USERS))
+    checked = here("check", cwd=tmp_path)
+    assert checked.stdout.splitlines()[1] == (
+        "While the server does not answer: saw after 60 s: 2 fobs may start it; mill after 90 s: 2 fobs may start it, "
+        "it is switched off; lathe after 60 s: it is switched off."
+    )
+    assert checked.returncode == 0
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     (tmp_path / "machines.json").write_text(json.dumps({"saw": {"authorizations_or": ["Wodshop"]}}))

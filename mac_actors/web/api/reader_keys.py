@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import TypeVar
 
 import bottle
@@ -31,10 +32,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         with refusals_in_log():
             return access.check_admin(bottle.request.environ)
 
-    def change(name: str, how: Callable[[MachineConfig, str], T]) -> tuple[str, T]:
+    def change(name: str, how: Callable[[MachineConfig, str], T], gone: Collection[str] = ()) -> tuple[str, T]:
         caller = check_access()
         body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
-        machine = fleet.configuration.machines[fleet.find(name)]
+        machine = MachineConfig(name) if name in gone else fleet.configuration.machines[fleet.find(name)]
         try:
             return machine.name, how(machine, origin(body.source, caller.name or body.by))
         except KeyRefused as refused:
@@ -46,7 +47,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     @app.get("/api/readers", api=Operation("All readers: which have keys", ReadersBody, security="admin"))
     def readers() -> bytes:
         check_access()
-        return json_of(ReadersBody(readers=[reader_body(machine) for machine in fleet.snapshots()]))
+        gone = [
+            ReaderBody(machine=name, display_name=name, key=key_state(name, None), gone=True) for name in keys_of_gone()
+        ]
+        return json_of(ReadersBody(readers=[*(reader_body(machine) for machine in fleet.snapshots()), *gone]))
 
     @app.post("/api/reader/<name:path>/key", api=changing("Give a reader a key", ReaderKeyBody))
     def add(name: str) -> bytes:
@@ -63,23 +67,26 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 
     @app.delete("/api/reader/<name:path>/key", api=changing("Take a reader its keys: it reports unsigned", SuccessBody))
     def revoke(name: str) -> bytes:
-        change(name, keys.revoke)
+        change(name, keys.revoke, gone=keys_of_gone())
         return json_of(SuccessBody(), exclude_none=True)
 
     def reader_body(machine: Snapshot) -> ReaderBody:
         return ReaderBody(
             machine=machine.name,
             display_name=machine.display_name,
-            key=key_state(machine),
+            key=key_state(machine.name, machine.last_checkin),
             firmware=machine.telemetry.firmware,
             last_checkin=machine.last_checkin,
         )
 
-    def key_state(machine: Snapshot) -> KeyStateBody | None:
-        held = keys.get(machine.name)
+    def keys_of_gone() -> list[str]:
+        return sorted(name for name in keys.machines() if name not in fleet.configuration.machines)
+
+    def key_state(name: str, last_checkin: datetime | None) -> KeyStateBody | None:
+        held = keys.get(name)
         if held is None:
             return None
         # No report counts without the key: the last one that did was made with it, if any was.
         used, new = held.key.used_since, held.new
-        last = max(used, machine.last_checkin or used) if used else None
+        last = max(used, last_checkin or used) if used else None
         return KeyStateBody(since=held.key.since, last_used=last, rotating_since=new.since if new else None)

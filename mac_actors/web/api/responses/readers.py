@@ -86,8 +86,13 @@ class ReaderBody(Body):
     machine: str
     display_name: str
     key: KeyStateBody | None = Field(description="null: it reports unsigned")
-    firmware: str | None
-    last_checkin: datetime | None
+    firmware: str | None = None
+    last_checkin: datetime | None = None
+    gone: bool = Field(
+        default=False,
+        exclude_if=lambda gone: not gone,
+        description="only there, true, with a key of no machine any more",
+    )
 
 
 class ReadersBody(Body):
