@@ -52,11 +52,16 @@ def notifier_of(address: str) -> str:
     return Channel.DIRECT if address.startswith(f"{Channel.DIRECT}:") else address
 
 
+FOB, AUTHORIZATION = "fob", "authorization"
+"""What a notice is about, in the key of its buttons: an unknown fob, or an authorization that somebody has not."""
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
-    """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``.
+    """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``. The buttons of other
+    notices have a key like it: with :data:`FOB` or :data:`AUTHORIZATION`, of a refusal at that moment.
 
-    As text, on disk and in the buttons of a post, it is ``MACHINE oops|lock SINCE``.
+    As text, on disk and in the buttons of a post, it is ``MACHINE FLAG SINCE``.
     """
 
     machine: str
@@ -95,7 +100,7 @@ class Notice:
     posts show how it stands.
     """
     asks: ThreadKey | None = None
-    """The oops or lock that the notice is a reminder of: it has the buttons of that."""
+    """What it has buttons for without beginning a thread: the oops or lock that it is a reminder of, or a refusal."""
     due: datetime | None = None
     """Until when it is held; ``None``: it is to be posted at once."""
 
@@ -191,7 +196,6 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)
         case (
             o.SessionStarted()
-            | o.SessionRefused()
             | o.SessionEnded()
             | o.OverTime()
             | o.MaintenanceDue()
@@ -200,10 +204,23 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             | o.Reported()
         ):
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
+        case o.SessionRefused():
+            return (Notice(Channel.CONTROL, full_text(outcome), within=within, asks=_asks(outcome)),)
         case o.UserChanged():
             return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
+
+
+def _asks(refused: o.SessionRefused) -> ThreadKey | None:
+    """Return the key of what admins can do about a refusal, if there is anything."""
+    match refused:
+        case o.SessionRefused(refusal=Refusal.UNKNOWN, fob=fob) if fob:
+            return ThreadKey(refused.machine, FOB, refused.at)
+        case o.SessionRefused(refusal=Refusal.UNAUTHORIZED, user=Person(account_id=account_id)) if account_id:
+            return ThreadKey(refused.machine, AUTHORIZATION, refused.at)
+        case _:
+            return None
 
 
 def text_in(address: str, outcome: Outcome) -> str:

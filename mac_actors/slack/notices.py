@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
+from mac_actors.core.notices import AUTHORIZATION, FOB, Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -26,13 +26,20 @@ LABELS = {
     "lock": ("Lock out", "mac_lock"),
     "unlock": ("Unlock", "mac_unlock"),
     "details": ("Add details", "mac_details"),
+    "whose": ("Whose is it?", "mac_whose"),
+    "authorize": ("Authorize…", "mac_authorize"),
 }
 """What the button for a command is called, and the id of its action."""
 
 ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
 """The ids of the buttons by which something is done to all machines, or not."""
 
-BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details")}
+BUTTONS = {
+    "oops": ("clear", "lock", "details"),
+    "lock": ("clear", "unlock", "details"),
+    FOB: ("whose",),
+    AUTHORIZATION: ("authorize",),
+}
 """The commands of the buttons of an oops and of a lock, in the control channel."""
 
 
