@@ -40,7 +40,7 @@ class Snapshot(Readable):
     description: str | None = None
     link: str | None = None
     details: Details | None = None
-    offline: Offline = field(default_factory=Offline, repr=False)
+    offline: Offline = field(default=Offline(), repr=False)
     """What its reader does while the server does not answer."""
     maintenance: tuple[Upkeep, ...] = field(default=(), compare=False)
     """What is to be done again and again, and how far it is."""
