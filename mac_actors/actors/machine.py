@@ -24,7 +24,7 @@ from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already
 from mac_actors.core.flapping import Flapping
-from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
 from mac_actors.core.outputs import outputs
@@ -192,6 +192,9 @@ class MachineActor(MacActor):
     def unlock(self, by: str | None = None, reason: str | None = None) -> Answer:
         return self._command(Unlock(_now(), Source.REPL, by, reason))
 
+    def done(self, what: str | None = None, by: str | None = None) -> Answer:
+        return self._command(Done(_now(), Source.REPL, by, what))
+
     def snapshot(self) -> Snapshot:
         context, name = self._context, self._config.name
         refused, took = context.refused.get(name), context.poker.took.get(name)
@@ -347,7 +350,7 @@ class MachineProxy(pykka.ActorProxy[MachineActor]):
         return ["actor_ref", *CALLS]
 
 
-CALLS = ("clear", "lock", "oops", "snapshot", "unlock", "unoops")
+CALLS = ("clear", "done", "lock", "oops", "snapshot", "unlock", "unoops")
 """What scripts call on a machine."""
 
 

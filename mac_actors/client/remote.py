@@ -263,6 +263,9 @@ class RemoteMachine(Machine):
     def unlock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         return self._command("unlock", by, reason)
 
+    def done(self, what: str | None = None, by: str | None = None) -> pykka.Future[Answer]:
+        return self._command("done", by, what)
+
     def snapshot(self) -> pykka.Future[Snapshot]:
         return self._fleet.submit(lambda: self._fleet.snapshot(self._name))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from mac_actors.core.decision import Already, Draft
 from mac_actors.core.inputs import (
@@ -136,9 +137,9 @@ def _clear(draft: Draft, command: Command, *, oops: bool, lock: bool) -> None:
 
 
 def _done(draft: Draft, command: Done) -> None:
-    place = place_of(draft.state, command.reason)
+    place = place_of(draft.state, command.reason, command.due)
     if place is None:
-        draft.already.append(Already.NO_SUCH_MAINTENANCE)
+        draft.already.append(Already.OVER if command.due else Already.NO_SUCH_MAINTENANCE)
         return
     kept = list(draft.state.maintenance)
     hours = (draft.state.power_seconds - kept[place].done_at) / 3600
@@ -152,7 +153,8 @@ def maintain(draft: Draft) -> None:
     for place in newly_due(draft.config, draft.state):
         item, kept = draft.config.maintenance[place], list(draft.state.maintenance)
         hours = (draft.state.power_seconds - kept[place].done_at) / 3600
-        kept[place] = replace(kept[place], due=draft.at)
+        # each has a moment of its own, by which a button that is pressed much later finds it
+        kept[place] = replace(kept[place], due=draft.at + timedelta(microseconds=place))
         draft.change(maintenance=tuple(kept))
         draft.emit(MaintenanceDue, what=item.what, hours=hours)
         if item.lock and draft.state.lock is None and draft.state.lock_pending is None:

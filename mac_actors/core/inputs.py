@@ -70,7 +70,12 @@ class Lock(Command):
 
 @dataclass(frozen=True, slots=True)
 class Done(Command):
-    """Say that maintenance was done; ``reason`` is what, and may be missing where there is only one thing to do."""
+    """Say that maintenance was done; ``reason`` is what, and may be missing where there is only one thing to do.
+
+    ``due``: since when that is due which was done, whatever it is called now; ``None``: it need not be due.
+    """
+
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,10 @@ def newly_due(config: MachineConfig, state: MachineState) -> list[int]:
     ]
 
 
-def place_of(state: MachineState, what: str | None) -> int | None:
-    """Return which thing is meant; it need not be named where there is only one."""
+def place_of(state: MachineState, what: str | None, due: datetime | None = None) -> int | None:
+    """Return which thing is meant: that which is ``due`` since then, else by name, if there are more than one."""
+    if due:
+        return next((place for place, kept in enumerate(state.maintenance) if kept.due == due), None)
     if not what:
         return 0 if len(state.maintenance) == 1 else None
     names = [fold_name(kept.what) for kept in state.maintenance]

@@ -52,14 +52,15 @@ def notifier_of(address: str) -> str:
     return Channel.DIRECT if address.startswith(f"{Channel.DIRECT}:") else address
 
 
-FOB, AUTHORIZATION = "fob", "authorization"
-"""What a notice is about, in the key of its buttons: an unknown fob, or an authorization that somebody has not."""
+MAINTENANCE, FOB, AUTHORIZATION = "maintenance", "fob", "authorization"
+"""What else a notice has buttons for, in its key: maintenance that is due, an unknown fob, a missing authorization."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
     """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``. The buttons of other
-    notices have a key like it: with :data:`FOB` or :data:`AUTHORIZATION`, of a refusal at that moment.
+    notices have a key like it: with :data:`MAINTENANCE`, due since then, or with :data:`FOB` or :data:`AUTHORIZATION`,
+    of a refusal at that moment.
 
     As text, on disk and in the buttons of a post, it is ``MACHINE FLAG SINCE``.
     """
@@ -100,7 +101,7 @@ class Notice:
     posts show how it stands.
     """
     asks: ThreadKey | None = None
-    """What it has buttons for without beginning a thread: the oops or lock that it is a reminder of, or a refusal."""
+    """What it has buttons for without beginning a thread: an oops, a lock, maintenance that is due, or a refusal."""
     due: datetime | None = None
     """Until when it is held; ``None``: it is to be posted at once."""
 
@@ -194,15 +195,11 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             return _both(outcome, within=within)
         case o.Cleared(machine=machine, oops=oops, lock=lock):
             return _both(outcome, closes=_keys(machine, oops, lock), within=within)
-        case (
-            o.SessionStarted()
-            | o.SessionEnded()
-            | o.OverTime()
-            | o.MaintenanceDue()
-            | o.MaintenanceDone()
-            | o.Rebooted()
-            | o.Reported()
-        ):
+        case o.MaintenanceDue(machine=machine, what=what):
+            since = next((kept.due for kept in state.maintenance if kept.what == what), None) if state else None
+            asks = ThreadKey(machine, MAINTENANCE, since) if since else None
+            return (Notice(Channel.CONTROL, full_text(outcome), within=within, asks=asks),)
+        case o.SessionStarted() | o.SessionEnded() | o.OverTime() | o.MaintenanceDone() | o.Rebooted() | o.Reported():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
         case o.SessionRefused():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within, asks=_asks(outcome)),)

@@ -42,6 +42,12 @@ class Machine(Protocol):
     def unlock(self, by: str | None = None, reason: str | None = None) -> pykka.Future[Answer]:
         """Lift the lock-out alone."""
 
+    def done(self, what: str | None = None, by: str | None = None) -> pykka.Future[Answer]:
+        """Say that maintenance was done: ``what`` of the machine's ``maintenance``, without regard to case; ``None``
+        where there is one thing alone. Its hours begin anew. The answer is ``already`` ``("no_such_maintenance",)``
+        where nothing is called so.
+        """
+
     def snapshot(self) -> pykka.Future[Snapshot]:
         """Return what can be seen of the machine now."""
 

@@ -116,6 +116,9 @@ def over_text(key: ThreadKey, cleared: Cleared | None) -> str:
     return escape(f"This {what} is over already: nothing was changed.{ended}")
 
 
+NOT_DUE = "This maintenance is not due any more: nothing was changed."
+
+
 def elsewhere_text(verb: str = "") -> str:
     """Say that a command (if it was one) is not for this channel. Names no machine's state."""
     what = f"'{verb}' works" if verb else "Commands work"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from mac_actors.actors.replies import Answer
 from mac_actors.core.config import fold_name
 from mac_actors.core.decision import Already
-from mac_actors.core.inputs import COMMANDS, Lock, Oops
+from mac_actors.core.inputs import COMMANDS, Done, Lock, Oops
 from mac_actors.core.state import Source
 from mac_actors.errors import ChatError, MacError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
@@ -60,6 +60,8 @@ class Changes:
         order = kind(now, Source.SLACK, person.name, *reasons, given)
         if isinstance(order, Lock):
             order = replace(order, when_free=target.when_free)
+        elif isinstance(order, Done):
+            order = replace(order, due=target.due)
         return self._fleet.ask(target.name, order, event_id)
 
     def remarks(self, name: str, answer: Answer) -> list[str]:

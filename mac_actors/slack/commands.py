@@ -72,6 +72,8 @@ class Target:
     public_reason: str | None = None
     when_free: bool = False
     """Whether a lock is to fall when the running session ends."""
+    due: datetime | None = None
+    """Since when the maintenance is due that was done, where that is known."""
 
 
 _WHEN_FREE = re.compile(r"[\s,]when\s+free$", re.IGNORECASE)

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from mac_actors.core.decision import Already
 from mac_actors.core.inputs import AddDetails
-from mac_actors.core.notices import ThreadKey
+from mac_actors.core.notices import MAINTENANCE, ThreadKey
 from mac_actors.core.state import Source
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, details, status
@@ -81,7 +81,7 @@ class Interactions:
         return self._changes.remarks(target.name, self._changes.make(Verb.CLEAR, target, person, given))
 
     def button(self, command: str, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """Give a command to the machine of a notice, if its oops or lock is not over."""
+        """Give a command to the machine of a notice, if what it tells of is not over."""
         user, channel = str(body["user"]["id"]), str(body.get("channel", {}).get("id", ""))
         key, given = ThreadKey.parse(str(action.get("value", ""))), moment(action.get("action_ts"))
         if channel != self._control or key is None:
@@ -93,7 +93,8 @@ class Interactions:
         def press(person: SlackUser) -> list[str]:
             if not self._is_on(key):
                 return [self._over(key)]
-            answer = self._changes.make(command, Target(key.machine), person, given)
+            due = key.since if command == Verb.DONE else None
+            answer = self._changes.make(command, Target(key.machine, due=due), person, given)
             if not answer.outcomes and command != Verb.LOCK and Already.SET_SINCE not in answer.already:
                 return [self._over(key)]  # somebody was quicker
             return self._changes.remarks(key.machine, answer)
@@ -134,11 +135,17 @@ class Interactions:
 
     def _is_on(self, key: ThreadKey) -> bool:
         machine = self._fleet.snapshot(key.machine)
+        if key.flag == MAINTENANCE:
+            return key.since in [item.due for item in machine.maintenance]
         flag = machine.oops if key.flag == "oops" else machine.lock
         return flag is not None and flag.since == key.since
 
     def _over(self, key: ThreadKey) -> str:
-        """Say that an oops or lock is over, and who lifted it, which may be on its way to the disk."""
+        """Say that an oops or lock is over, and who lifted it, which may be on its way to the disk; or that
+        maintenance is not due any more.
+        """
+        if key.flag == MAINTENANCE:
+            return answers.NOT_DUE
         self._fleet.journal.record(Record()).wait(BARRIER_SECONDS)
         return answers.over_text(key, self._fleet.store.story(key)[1])
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import AUTHORIZATION, FOB, Channel, Standing, ThreadKey, channel_of
+from mac_actors.core.notices import AUTHORIZATION, FOB, MAINTENANCE, Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -28,6 +28,7 @@ LABELS = {
     "details": ("Add details", "mac_details"),
     "whose": ("Whose is it?", "mac_whose"),
     "authorize": ("Authorize…", "mac_authorize"),
+    "done": ("Done", "mac_done"),
 }
 """What the button for a command is called, and the id of its action."""
 
@@ -37,10 +38,11 @@ ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
 BUTTONS = {
     "oops": ("clear", "lock", "details"),
     "lock": ("clear", "unlock", "details"),
+    MAINTENANCE: ("done",),
     FOB: ("whose",),
     AUTHORIZATION: ("authorize",),
 }
-"""The commands of the buttons of an oops and of a lock, in the control channel."""
+"""The commands of the buttons of an oops, of a lock, of what is due and of a refusal, in the control channel."""
 
 
 def escape(text: str) -> str:
@@ -59,7 +61,7 @@ def _line(notice: Waiting, now: datetime) -> str:
 
 
 def notice_blocks(channel: str, notices: Sequence[Waiting], text: str) -> list[dict[str, Any]] | None:
-    """Return the blocks of an oops or lock that has a post of its own, or of a reminder: text and buttons."""
+    """Return the blocks of an oops, a lock or a reminder that has a post of its own: text and buttons."""
     key = (notices[0].opens or notices[0].asks) if len(notices) == 1 else None
     return standing_blocks(channel, text, key, Standing()) if key else None
 

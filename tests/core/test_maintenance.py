@@ -139,6 +139,18 @@ def test_one_thing_alone_need_not_be_named() -> None:
     assert isinstance(decide(config, PEOPLE, begun(config), done(20)).outcomes[0], MaintenanceDone)
 
 
+def test_what_is_due_has_a_moment_of_its_own_by_which_it_is_done_once() -> None:
+    config = mill(Maintenance("Blade", HOUR), Maintenance("Belt", HOUR))
+    state = running(config, begun(config), 10, 1.1 * HOUR).state
+    blade, belt = (kept.due for kept in state.maintenance)
+    assert blade != belt
+    command = replace(done(1.2 * HOUR, "Blade"), due=belt)
+    decision = decide(config, PEOPLE, state, command)
+    assert [outcome.what for outcome in decision.outcomes if isinstance(outcome, MaintenanceDone)] == ["Belt"]
+    again = decide(config, PEOPLE, decision.state, command)
+    assert (again.already, again.changed) == ((Already.OVER,), False)
+
+
 def reconfigured(state: MachineState, config: MachineConfig) -> Decision:
     return decide(config, PEOPLE, state, Configured(after(3 * HOUR)))
 

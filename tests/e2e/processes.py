@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -59,22 +59,26 @@ def _start(
     command: Sequence[str] | None,
     stdout: int,
     stderr: int,
+    constants: Mapping[str, float] | None = None,
 ) -> Forked | subprocess.Popen[bytes]:
     env = environment(**variables)
     if command is None:
-        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr)
+        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr, constants=constants)
     return subprocess.Popen([*command, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr)
 
 
 class Talking:
     """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams."""
 
+    constants: ClassVar[Mapping[str, float]] = {}
+    """What is to be another number in the package: ``{"module:NAME": value}``."""
+
     def __init__(self, *arguments: str, cwd: Path, command: Sequence[str] | None = None, **variables: str) -> None:
         self.lines: list[str] = []
         self._said = threading.Condition()
         readable, writable = os.pipe()
         try:
-            self.process = _start(arguments, cwd, variables, command, writable, writable)
+            self.process = _start(arguments, cwd, variables, command, writable, writable, self.constants)
         finally:
             os.close(writable)
         self._output = os.fdopen(readable)

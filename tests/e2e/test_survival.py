@@ -6,12 +6,17 @@ import json
 import random
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPException
 from pathlib import Path
+from typing import ClassVar
 
+from mac_actors.fleet import supervisor, watch
 from mac_actors.storage.upkeep.verify import verify
 from tests.e2e.processes import SAMPLES, ServerProcess, run
+from tests.fakes import wait_until
 from tests.web.client import report_body
 from tests.web.signed import headers
 
@@ -103,6 +108,49 @@ def test_a_running_session_goes_on_after_kill_9(tmp_path: Path) -> None:
         assert server.machine("metal-mill")["session"]["since"] == since
         assert server.report("metal-mill", "1000001", uptime=20)["relay"]
         assert not server.report("metal-mill", "", uptime=30)["relay"]
+
+
+class OftenSaved(ServerProcess):
+    """A server that saves every machine each half second."""
+
+    constants: ClassVar = {"mac_actors.fleet.supervisor:SAVE_TURNS": 2}
+
+
+def test_hours_with_power_are_neither_lost_nor_counted_twice_by_kill_9(tmp_path: Path) -> None:
+    """Every machine is saved each 30 s, so that at most a minute is lost; here each half, to see it happen."""
+    assert supervisor.SAVE_TURNS * watch.WATCH_SECONDS <= 30
+    machines = json.loads(Path(SAMPLES["MACHINES_CONFIG"]).read_text())
+    machines["metal-mill"]["maintenance"] = [{"what": "Oil it", "every_hours": 40}]
+    (tmp_path / "machines.json").write_text(json.dumps(machines))
+    begun, floor, counted = time.monotonic(), 0.0, 0.0
+    for number in range(3):
+        with OftenSaved(tmp_path, MACHINES_CONFIG=str(tmp_path / "machines.json")) as server:
+
+            def seconds(server: ServerProcess = server) -> float:
+                hours: float = server.machine("metal-mill")["maintenance"][0]["hours"]
+                return hours * 3600
+
+            def report(server: ServerProcess = server) -> bool:
+                return bool(server.report("metal-mill", "1000001", uptime=None)["relay"])
+
+            after_kill = seconds()
+            assert floor <= after_kill <= counted + 0.001
+            if number == 0:
+                server.report("metal-mill", uptime=None)
+            assert report()
+            since = seconds()
+            wait_until(lambda: report() and on_disk(tmp_path) >= since + 0.2)  # noqa: B023 - called at once
+            floor, counted = on_disk(tmp_path), seconds()
+            assert counted <= time.monotonic() - begun
+            server.kill()
+    assert counted > 0.6
+
+
+def on_disk(directory: Path) -> float:
+    """For how many seconds the mill has had power, as the database has it."""
+    with closing(sqlite3.connect(directory / "machine_state" / "mac.sqlite3")) as database:
+        [(data,)] = database.execute("select state from machine_state where name = 'metal-mill'").fetchall()
+    return float(json.loads(data).get("power_seconds", 0.0))
 
 
 def test_a_second_server_on_the_same_directory_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:

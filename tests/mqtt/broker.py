@@ -30,17 +30,21 @@ USER, PASSWORD = "mac", "a-secret-of-the-broker"
 
 
 class Broker:
-    """Mosquitto with one user, on a port of its own. What it retains is lost when it stops."""
+    """Mosquitto with one user, on a port of its own. What it retains is lost when it stops. ``tls`` is more of its
+    configuration.
+    """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tls: str = "") -> None:
         self.port = free_port()
         passwords, config = directory / "passwords", directory / "mosquitto.conf"
         passwords.touch(mode=0o600)
         subprocess.run(["mosquitto_passwd", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)
         me = f"user {os.environ.get('USER') or 'root'}\n" if os.geteuid() == 0 else ""
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n{me}")
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n{me}{tls}"
+        )
         self._command = ["mosquitto", "-c", str(config)]
-        self.url = f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{self.port}"
+        self.url = f"mqtt{'s' if tls else ''}://{USER}:{PASSWORD}@127.0.0.1:{self.port}"
         self.start()
 
     def start(self) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -245,3 +246,25 @@ def test_a_wrong_password_is_said_and_named_beside_the_servers_health(tmp_path: 
         ready = server.call("GET", "/readyz")[1]
         assert "refuses" in ready["notes"]["mqtt"]
         assert not [line for line in server.lines if "another-secret" in line]
+
+
+def test_mqtts_takes_messages_through_tls_and_a_certificate_that_nobody_vouches_for_is_said(tmp_path: Path) -> None:
+    for name in ("own", "foreign"):
+        command = (
+            f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1"
+        )
+        files = ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
+        subprocess.run([*command.split(), *files], cwd=tmp_path, check=True, capture_output=True)
+    broker = Broker(tmp_path, f"certfile {tmp_path}/own.crt\nkeyfile {tmp_path}/own.key\n")
+    try:
+        for name in ("foreign", "own"):
+            server = ServerProcess(tmp_path, MAC_MQTT_URL=broker.url, SSL_CERT_FILE=str(tmp_path / f"{name}.crt"))
+            with server:
+                if name == "own":
+                    wait_until(lambda: b"mac_mqtt_connected 1.0" in server.fetch("/metrics")[1])  # noqa: B023 - at once
+                    continue
+                server.wait_for("the MQTT broker at 127.0.0.1 does not take messages: .*certificate verify failed")
+                assert "certificate" in server.call("GET", "/readyz")[1]["notes"]["mqtt"]
+                assert not [line for line in server.lines if PASSWORD in line]
+    finally:
+        broker.stop()

@@ -17,6 +17,13 @@ from tests.web.client import Running
 TOKEN = "the-admins-token"
 
 
+def maintained_machines() -> dict[str, Any]:
+    """The sample shop's, with maintenance at the router."""
+    machines = sample_machines()
+    machines["router"]["maintenance"] = [{"what": "Change the bit", "every_hours": 40}]
+    return machines
+
+
 @dataclass
 class Shop:
     """A fleet, and how a reader reports to it: machine, fob."""
@@ -28,7 +35,7 @@ class Shop:
 @contextmanager
 def shop_here() -> Iterator[Shop]:
     """The sample shop in this process, in memory."""
-    with Fleet.open(sample_machines(), sample_users(), state=None) as fleet:
+    with Fleet.open(maintained_machines(), sample_users(), state=None) as fleet:
         yield Shop(fleet, lambda machine, fob: report(fleet, machine, fob or None))
 
 

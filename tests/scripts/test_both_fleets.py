@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,19 @@ import pykka
 import pytest
 
 from mac_actors import Answer, AnyFleet, FleetClosed, MachineUnavailable, Snapshot, Source, Status, UnknownMachine
-from mac_actors.core.outcomes import Cleared, LockPending, LockSet, OopsSet, Outcome, SessionEnded, SessionStarted
+from mac_actors.core.outcomes import (
+    Cleared,
+    LockPending,
+    LockSet,
+    MaintenanceDone,
+    OopsSet,
+    Outcome,
+    SessionEnded,
+    SessionStarted,
+)
+from tests.conftest import write_sample
 from tests.fakes import ANN, ODD_ALIAS, RecordingSubscriber, wait_until
-from tests.scripts.shop import TOKEN, Shop, serving, shop_here, shop_remote
+from tests.scripts.shop import TOKEN, Shop, maintained_machines, serving, shop_here, shop_remote
 from tests.web.client import Running
 
 WAIT = 20.0
@@ -22,7 +33,10 @@ WAIT = 20.0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(tmp_path_factory.mktemp("server"), token=TOKEN) as server:
+    directory = tmp_path_factory.mktemp("server")
+    write_sample(directory)
+    (directory / "machines.json").write_text(json.dumps(maintained_machines()))
+    with serving(directory, token=TOKEN) as server:
         yield server
 
 
@@ -59,6 +73,17 @@ def test_a_lock_may_wait_for_the_end_of_a_session(shop: Shop) -> None:
     shop.report("metal-mill", "")
     locked = mill.snapshot().get(timeout=WAIT)
     assert (locked.status, locked.lock_pending) == (Status.LOCKED_OUT, None)
+
+
+def test_maintenance_is_said_to_be_done(fleet: AnyFleet) -> None:
+    router = fleet["router"]
+    (done,) = router.done("change THE bit", by="Grace").get(timeout=WAIT).outcomes
+    assert isinstance(done, MaintenanceDone)
+    assert (done.what, done.flag.by, done.flag.source) == ("Change the bit", "Grace", Source.REPL)
+    assert isinstance(router.done().get(timeout=WAIT).outcomes[0], MaintenanceDone)
+    for answer in (router.done("paint it"), fleet["laser"].done()):
+        assert answer.get(timeout=WAIT).already == ("no_such_maintenance",)
+    assert router.snapshot().get(timeout=WAIT).maintenance[0].what == "Change the bit"
 
 
 def test_all_machines_are_there_in_order_by_name_and_by_alias(fleet: AnyFleet) -> None:
@@ -293,6 +318,7 @@ def test_each_shows_itself_in_a_few_words(fleet: AnyFleet) -> None:
     assert "router" in repr(fleet["router"])
     assert [word for word in dir(fleet["router"]) if word != "actor_ref"] == [
         "clear",
+        "done",
         "lock",
         "oops",
         "snapshot",

@@ -31,6 +31,9 @@ from mac_actors.web.requests import number
 EVENTS = 30
 """Lines of the timeline on one page."""
 
+DONE = 20
+"""Of the last maintenance so much is shown."""
+
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 DAYTIME = range(8, 22)
@@ -80,6 +83,7 @@ def routes(
         past = history.machine(seen.name, running)
         before = number("before", bottle.request.query.get("before") or None)
         page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
+        done = fleet.store.page(machine=seen.name, kind="maintenance_done", limit=DONE)
         config = fleet.configuration.machines.get(seen.name)
         kind = page_kind(viewer)
         return render(
@@ -102,6 +106,7 @@ def routes(
             weekdays=WEEKDAYS,
             signals=hourly(fleet.wifi.of(seen.name)),
             events=[_without_machine(event_body(entry, names=viewer.names)) for entry in page.entries],
+            done=[_without_machine(event_body(entry, names=viewer.names)) for entry in done.entries],
             before=before,
             older=page.next,
             days=DAYS,

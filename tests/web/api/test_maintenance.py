@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,5 +58,11 @@ def test_what_is_due_is_shown_everywhere_until_it_was_done(shop: Running, tmp_pa
     assert "maintenance_due" not in shop.machine("metal-mill")
     said = admin.command("metal-mill", "done", reason=WHAT)
     assert b"maintenance was done" in said.body
+    text = "Maintenance was done after 0.0 h{}: Oil the &lt;b&gt;spindle&lt;/b&gt;."
+    board, command_line = ", from the board", ", by [^<:,]+, from the command line"
+    for viewer, origins in (({}, ("", "")), (admin.headers, (board, command_line))):
+        page = shop.request("GET", "/machines/metal-mill", headers={**viewer, "Accept": "text/html"}).body.decode()
+        [history] = re.findall("(?s)<summary>What was done</summary>.*?</ol>", page)
+        assert re.search("(?s)" + ".*".join(text.format(origin) for origin in origins), history), history
     kinds = [event["kind"] for event in shop.request("GET", "/api/machines/metal-mill/events").json["events"]]
     assert kinds[:3] == ["maintenance_done", "maintenance_done", "maintenance_due"]

@@ -44,7 +44,7 @@
 % end
 </section>
 </div>
-% if machine.maintenance:
+% if machine.maintenance or done:
 <section class="panel" aria-labelledby="maintenance">
   <h2 id="maintenance">Maintenance</h2>
   <ul class="plain">
@@ -61,6 +61,16 @@
     </li>
 %   end
   </ul>
+%   if done:
+  <details>
+    <summary>What was done</summary>
+    <ol class="timeline">
+%     for event in done:
+      <li>{{!clock(event.at)}} <span class="what"><bdi>{{event.text}}</bdi></span></li>
+%     end
+    </ol>
+  </details>
+%   end
 </section>
 % end
 <details class="panel" id="report">
