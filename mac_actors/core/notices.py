@@ -52,16 +52,17 @@ def notifier_of(address: str) -> str:
     return Channel.DIRECT if address.startswith(f"{Channel.DIRECT}:") else address
 
 
-MAINTENANCE = "maintenance"
-"""The ``flag`` of maintenance that is due."""
+MAINTENANCE, FOB, AUTHORIZATION = "maintenance", "fob", "authorization"
+"""What else a notice has buttons for, in its key: maintenance that is due, an unknown fob, a missing authorization."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
-    """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``.
+    """By this an oops or a lock and its end find each other; ``flag`` is ``oops`` or ``lock``. The buttons of other
+    notices have a key like it: with :data:`MAINTENANCE`, due since then, or with :data:`FOB` or :data:`AUTHORIZATION`,
+    of a refusal at that moment.
 
-    As text, on disk and in the buttons of a post, it is ``MACHINE oops|lock SINCE``. What is due has one for its button
-    alone: its ``flag`` is :data:`MAINTENANCE`.
+    As text, on disk and in the buttons of a post, it is ``MACHINE FLAG SINCE``.
     """
 
     machine: str
@@ -100,7 +101,7 @@ class Notice:
     posts show how it stands.
     """
     asks: ThreadKey | None = None
-    """What the notice is a reminder of (an oops, a lock, maintenance): it has the buttons of that."""
+    """What it has buttons for without beginning a thread: an oops, a lock, maintenance that is due, or a refusal."""
     due: datetime | None = None
     """Until when it is held; ``None``: it is to be posted at once."""
 
@@ -198,20 +199,25 @@ def _notices(outcome: Outcome, state: MachineState | None) -> tuple[Notice, ...]
             since = next((kept.due for kept in state.maintenance if kept.what == what), None) if state else None
             asks = ThreadKey(machine, MAINTENANCE, since) if since else None
             return (Notice(Channel.CONTROL, full_text(outcome), within=within, asks=asks),)
-        case (
-            o.SessionStarted()
-            | o.SessionRefused()
-            | o.SessionEnded()
-            | o.OverTime()
-            | o.MaintenanceDone()
-            | o.Rebooted()
-            | o.Reported()
-        ):
+        case o.SessionStarted() | o.SessionEnded() | o.OverTime() | o.MaintenanceDone() | o.Rebooted() | o.Reported():
             return (Notice(Channel.CONTROL, full_text(outcome), within=within),)
+        case o.SessionRefused():
+            return (Notice(Channel.CONTROL, full_text(outcome), within=within, asks=_asks(outcome)),)
         case o.UserChanged():
             return (Notice(Channel.CONTROL, full_text(outcome)),)
         case _:
             return ()
+
+
+def _asks(refused: o.SessionRefused) -> ThreadKey | None:
+    """Return the key of what admins can do about a refusal, if there is anything."""
+    match refused:
+        case o.SessionRefused(refusal=Refusal.UNKNOWN, fob=fob) if fob:
+            return ThreadKey(refused.machine, FOB, refused.at)
+        case o.SessionRefused(refusal=Refusal.UNAUTHORIZED, user=Person(account_id=account_id)) if account_id:
+            return ThreadKey(refused.machine, AUTHORIZATION, refused.at)
+        case _:
+            return None
 
 
 def text_in(address: str, outcome: Outcome) -> str:

@@ -33,7 +33,7 @@ def _slack_connection(settings: Settings) -> SlackConnection | None:
         return None
     from mac_actors.slack.connection import SlackConnection  # 8 MB that a server without Slack need not load
 
-    return SlackConnection(settings.slack)
+    return SlackConnection(settings.slack, settings.base_url)
 
 
 def check_mqtt(settings: Settings) -> None:

@@ -139,15 +139,8 @@ class Bulk:
 
     def _say(self, post: str, done: str) -> None:
         """Have the question's post say what became of it, without its buttons."""
-        call_quietly(
-            self._client.chat_update,
-            channel=self._control,
-            ts=post,
-            text=shorten(escape(done)),
-            blocks=[section(shorten(escape(done)))],
-            parse="none",
-            link_names=False,
-        )
+        text = escape(done)
+        self._replies.change(self._control, post, text, [section(shorten(text))])
 
 
 def _concerns(command: str, machine: Snapshot) -> bool:

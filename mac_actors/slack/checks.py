@@ -20,7 +20,7 @@ SCOPES = ("app_mentions:read", "channels:read", "chat:write", "groups:read", "us
 OPTIONAL_SCOPES = {
     "canvases:read": "a canvas whose answer was lost",
     "canvases:write": "the live status",
-    "commands": "/oops-clear",
+    "commands": "/oops-clear and /mac",
     "pins:write": "pinning the live status where it is a message",
     "users:read.email": "members that are linked by their e-mail addresses",
 }

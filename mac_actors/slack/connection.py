@@ -34,10 +34,14 @@ STOP_SECONDS = 1.5
 
 
 class SlackConnection:
-    """Everything that the server has to do with Slack: the chat for the notifier, and the commands."""
+    """Everything that the server has to do with Slack: the chat for the notifier, and the commands.
 
-    def __init__(self, settings: SlackSettings) -> None:
+    ``base_url`` is the address of the board, for links.
+    """
+
+    def __init__(self, settings: SlackSettings, base_url: str | None = None) -> None:
         self._settings = settings
+        self._base_url = base_url
         self._client: WebClient = make_client(settings)
         self.chat = SlackChat(self._client, settings)
         self._stopping = threading.Event()
@@ -105,7 +109,7 @@ class SlackConnection:
             listener_executor=self.commands,
             token_verification_enabled=True,
         )
-        dispatcher = Dispatcher(self._fleet, self._client, settings, self._stopping)
+        dispatcher = Dispatcher(self._fleet, self._client, settings, self._base_url, self._stopping)
         register(app, dispatcher)
         self.commands.submit(dispatcher.people.learn, settings.control_channel)
         live = LiveStatus(self._fleet, self._client, settings.oops_channel)

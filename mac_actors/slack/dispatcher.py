@@ -35,6 +35,8 @@ from mac_actors.slack.interactions import Interactions
 from mac_actors.slack.once import Once
 from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.slack.replies import Replies
+from mac_actors.slack.training.command import MacCommand
+from mac_actors.slack.training.training import Training
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,12 @@ class Dispatcher:
     """
 
     def __init__(
-        self, fleet: MachineFleet, client: WebClient, settings: SlackSettings, stopping: threading.Event
+        self,
+        fleet: MachineFleet,
+        client: WebClient,
+        settings: SlackSettings,
+        base_url: str | None,
+        stopping: threading.Event,
     ) -> None:
         self._fleet = fleet
         self._control = settings.control_channel
@@ -65,6 +72,10 @@ class Dispatcher:
         self.homes = Homes(fleet, client, self.links)
         self.replies = Replies(client, self._control, stopping)
         self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
+        self.training = Training(fleet, client, self._control, self.people, self.links, self._changes, self.replies)
+        self.mac = MacCommand(
+            fleet, client, self._control, base_url, self.people, self.links, self._changes, self.replies
+        )
         self.bulk = Bulk(fleet, client, self._control, self.people, self._changes, self.replies, self._once)
 
     def mention(self, event_id: str, event: dict[str, Any], bot_user: str | None) -> None:

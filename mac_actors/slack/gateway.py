@@ -99,7 +99,7 @@ PLAIN: dict[str, Any] = {
 """How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
-"""The same for what one user alone sees."""
+"""The same for what one user alone sees, and for changes."""
 
 
 def make_client(settings: SlackSettings) -> WebClient:
@@ -254,7 +254,7 @@ def call_quietly(
 def answer_url(url: str, text: str) -> WebhookResponse:
     """Answer at a ``response_url``, for the asker alone. Raises what :func:`call_quietly` expects."""
     webhook = WebhookClient(url, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
-    response = webhook.send(text=text, response_type="ephemeral")
+    response = webhook.send(text=text, response_type="ephemeral", unfurl_links=False, unfurl_media=False)
     if response.status_code != 200:  # the client only returns it
         raise SlackApiError("response_url", response)  # type: ignore[no-untyped-call]
     return response

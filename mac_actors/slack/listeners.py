@@ -12,6 +12,7 @@ from slack_bolt import App
 from mac_actors.slack import details, notices
 from mac_actors.slack.dispatcher import Dispatcher
 from mac_actors.slack.home.view import SWITCHES
+from mac_actors.slack.training import forms
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,20 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         ack()
         dispatcher.interactions.oops_clear(body)
 
+    @app.command("/mac")
+    def on_mac(ack: Callable[[], None], body: dict[str, Any]) -> None:
+        ack()
+        dispatcher.mac.run(body)
+
+    @app.options(forms.MEMBER_ACTION)
+    def on_typed(ack: Callable[..., None], body: dict[str, Any]) -> None:
+        ack(options=dispatcher.training.suggest(str(body.get("value", ""))))
+
+    @app.view(forms.VIEW)
+    def on_people_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
+        ack()
+        dispatcher.training.submit(body)
+
     @app.view(notices.CLEAR_VIEW)
     def on_clear_view(ack: Callable[[], None], body: dict[str, Any]) -> None:
         ack()
@@ -61,9 +76,13 @@ def register(app: App, dispatcher: Dispatcher) -> None:
         log.error("a Slack command failed", exc_info=error)
         dispatcher.replies.apologize(body)
 
+    own = {
+        "details": dispatcher.interactions.details_button,
+        "whose": dispatcher.training.press,
+        "authorize": dispatcher.training.press,
+    }
     for command, (_, action) in notices.LABELS.items():
-        own = dispatcher.interactions.details_button if command == "details" else None
-        _register_button(app, action, own or partial(dispatcher.interactions.button, command))
+        _register_button(app, action, own.get(command) or partial(dispatcher.interactions.button, command))
     for action in (notices.ALL_ACTION, notices.CANCEL_ACTION):
         _register_button(app, action, dispatcher.bulk.press)
 

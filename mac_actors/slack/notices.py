@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from mac_actors.core.notices import MAINTENANCE, Channel, Standing, ThreadKey, channel_of
+from mac_actors.core.notices import AUTHORIZATION, FOB, MAINTENANCE, Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import local_time, one_line
 from mac_actors.storage.records import Waiting
 
@@ -26,6 +26,8 @@ LABELS = {
     "lock": ("Lock out", "mac_lock"),
     "unlock": ("Unlock", "mac_unlock"),
     "details": ("Add details", "mac_details"),
+    "whose": ("Whose is it?", "mac_whose"),
+    "authorize": ("Authorize…", "mac_authorize"),
     "done": ("Done", "mac_done"),
 }
 """What the button for a command is called, and the id of its action."""
@@ -33,8 +35,14 @@ LABELS = {
 ALL_ACTION, CANCEL_ACTION = "mac_all", "mac_all_cancel"
 """The ids of the buttons by which something is done to all machines, or not."""
 
-BUTTONS = {"oops": ("clear", "lock", "details"), "lock": ("clear", "unlock", "details"), MAINTENANCE: ("done",)}
-"""The commands of the buttons of an oops, of a lock and of what is due, in the control channel."""
+BUTTONS = {
+    "oops": ("clear", "lock", "details"),
+    "lock": ("clear", "unlock", "details"),
+    MAINTENANCE: ("done",),
+    FOB: ("whose",),
+    AUTHORIZATION: ("authorize",),
+}
+"""The commands of the buttons of an oops, of a lock, of what is due and of a refusal, in the control channel."""
 
 
 def escape(text: str) -> str:

@@ -50,6 +50,19 @@ class Replies:
             **EPHEMERAL,
         )
 
+    def change(self, channel: str, post: str, text: str, blocks: Sequence[dict[str, Any]]) -> None:
+        """Have a post say something else; ``text`` is escaped."""
+        call_quietly(
+            self._client.chat_update,
+            self._stopping.wait,
+            ANSWER_PATIENCE_SECONDS,
+            channel=channel,
+            ts=post,
+            text=notices.shorten(text),
+            blocks=blocks,
+            **EPHEMERAL,
+        )
+
     def respond(self, body: dict[str, Any], text: str) -> None:
         """Answer an interaction: by its own address, which works also where bot or user are no members."""
         url = body.get("response_url")

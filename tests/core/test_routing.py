@@ -10,6 +10,8 @@ from datetime import UTC, datetime, time
 import pytest
 
 from mac_actors.core.notices import (
+    AUTHORIZATION,
+    FOB,
     Channel,
     Notice,
     ThreadKey,
@@ -21,7 +23,7 @@ from mac_actors.core.notices import (
     route,
     text_in,
 )
-from mac_actors.core.outcomes import OopsSet, SessionRefused
+from mac_actors.core.outcomes import FORGOTTEN, OopsSet, SessionRefused
 from mac_actors.core.routing import AT_ONCE, SERVER, Mode, QuietHours, Routing
 from mac_actors.core.state import Flag, Refusal, Source
 from tests.core.examples import ANNA, MILL, T0, person
@@ -148,6 +150,21 @@ def test_what_follows_upon_a_held_notice_comes_after_it() -> None:
 
 def refused(refusal: Refusal) -> SessionRefused:
     return SessionRefused(machine="m", display_name="M", at=T0, refusal=refusal, user=person(ANNA), fob="1")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flag"),
+    [
+        (replace(refused(Refusal.UNKNOWN), user=None), FOB),
+        (replace(refused(Refusal.UNKNOWN), user=None, fob=""), None),
+        (refused(Refusal.UNAUTHORIZED), AUTHORIZATION),
+        (replace(refused(Refusal.UNAUTHORIZED), user=FORGOTTEN), None),
+        (refused(Refusal.OOPSED), None),
+    ],
+)
+def test_a_refusal_has_a_button_where_an_admin_can_remedy_it(outcome: SessionRefused, flag: str | None) -> None:
+    (notice,) = notices(outcome)
+    assert notice.asks == (ThreadKey("m", flag, T0) if flag else None)
 
 
 def test_who_lacks_an_authorization_is_told_which_and_nobody_else() -> None:

@@ -69,20 +69,24 @@ class Shop:
         wait: bool = True,
         commit_budget: float = PATIENT_BUDGET,
         machines: Path = ETC / "machines.json",
+        users: Path = ETC / "users.json",
+        base_url: str | None = None,
         slack_config: Path = Path("slack.json"),
         **changes: str,
     ) -> None:
         self.workspace = workspace
         settings = Settings(
             machines,
-            ETC / "users.json",
+            users,
             directory / "state",
             host="127.0.0.1",
             port=0,
             commit_budget=commit_budget,
             slack=slack_settings(workspace, **changes),
             slack_config=slack_config,
+            base_url=base_url,
         )
+        self.machines = machines
         self._stopped = False
         self._uptime = 1000.0
         self._help = 0

@@ -66,9 +66,9 @@ def test_the_manifest_has_the_tabs_of_the_app(manifest: dict[str, Any]) -> None:
 def test_the_manifest_has_every_slash_command_that_the_server_listens_to(manifest: dict[str, Any]) -> None:
     listened_to = re.findall(r'@app\.command\("([^"]+)"\)', inspect.getsource(listeners.register))
     commands = manifest["features"]["slash_commands"]
-    assert listened_to == ["/oops-clear"]
+    assert listened_to == ["/oops-clear", "/mac"]
     assert [command["command"] for command in commands] == listened_to
-    assert commands[0]["usage_hint"] == "[machine name]"
+    assert [command["usage_hint"] for command in commands] == ["[machine name]", "login | train [machine name]"]
 
 
 def test_the_manifest_switches_socket_mode_and_interactivity_on_and_the_rest_off(manifest: dict[str, Any]) -> None:
@@ -106,6 +106,7 @@ def test_the_document_shows_every_command_with_a_question(verb: Verb) -> None:
     assert re.search(rf"^\s+@machine-access-control {verb.value}\b", DOCUMENT, re.MULTILINE)
 
 
-def test_the_document_speaks_of_the_slash_command_and_of_the_manifest() -> None:
-    assert "/oops-clear" in DOCUMENT
+def test_the_document_speaks_of_the_slash_commands_and_of_the_manifest() -> None:
+    for command in ("/oops-clear", "/mac login", "/mac train"):
+        assert command in DOCUMENT
     assert "etc/slack-manifest.yaml" in DOCUMENT

@@ -65,10 +65,12 @@ class Links:
 
     def user_of(self, slack_id: str) -> User | None:
         """Return whose Slack user this is, as the users file has them now; ``None``: it is not known."""
+        return self._user(link_of(self._fleet.store, slack_id) or self._link_by_address(slack_id))
+
+    def confirmed_user_of(self, slack_id: str) -> User | None:
+        """Return whose Slack user this is by their confirmed e-mail address, not by what an admin said."""
         link = link_of(self._fleet.store, slack_id) or self._link_by_address(slack_id)
-        if link is None or not link.account_id:
-            return None
-        return next((user for user in self._users if user.account_id == link.account_id), None)
+        return self._user(link) if link and link.how == "e-mail" else None
 
     def slack_id_of(self, account_id: str) -> str | None:
         """Return the id of the Slack user that this account is; ``None``: it is not known."""
@@ -110,6 +112,11 @@ class Links:
     @property
     def _users(self) -> tuple[User, ...]:
         return self._fleet.configuration.directory.users
+
+    def _user(self, link: SlackLink | None) -> User | None:
+        if link is None or not link.account_id:
+            return None
+        return self._fleet.configuration.directory.by_account.get(link.account_id)
 
     def _record(self, record: Record) -> None:
         self._fleet.journal.record(record).wait(WRITE_SECONDS)

@@ -98,10 +98,26 @@ def _about_element(element: Json) -> list[str]:
                 found += _length(option.get("value"), 150, "option value", needed=True)
         case "static_select":
             options = element.get("options") or [o for g in element.get("option_groups") or [] for o in g["options"]]
-            found += [] if 0 < len(options) <= 100 else ["a menu holds 1 to 100 options"]
-            for option in options:
-                found += _text(option.get("text"), 75, "option text", needed=True)
-                found += _length(option.get("value"), 150, "option value", needed=True)
+            found += ["a menu holds 1 to 100 options"] if not options else complaints_about_options(options)
+            if "initial_option" in element and element["initial_option"] not in options:
+                found.append("initial_option must be among the options")
+        case "external_select":
+            found += _text(element.get("placeholder"), 150, "placeholder")
+            least = element.get("min_query_length", 3)
+            found += [] if isinstance(least, int) and least >= 0 else ["min_query_length must be a number"]
+            found += ["an external_select has no options of its own"] if "options" in element else []
+    return found
+
+
+def complaints_about_options(options: object) -> list[str]:
+    """What Slack would refuse in the options of a menu, or in those that are suggested for what was typed."""
+    if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
+        return ["options must be a list of objects"]
+    found = ["a menu holds 1 to 100 options"] if len(options) > 100 else []
+    for option in options:
+        found += _text(option.get("text"), 75, "option text", needed=True)
+        found += _length(option.get("value"), 150, "option value", needed=True)
+        found += [] if (option.get("text") or {}).get("type") == "plain_text" else ["an option's text is plain_text"]
     return found
 
 

@@ -153,6 +153,22 @@ def home_actions(*, action_id: str, values: Sequence[str], user: User, view: Vie
     }
 
 
+def block_suggestion(*, view: View, action_id: str, value: str, user: User) -> Json:
+    """What somebody has typed so far into an external select of a modal."""
+    [(block, _)] = [pair for pair in elements(view.view["blocks"]) if pair[1]["action_id"] == action_id]
+    whole = _interaction(user, "")
+    del whole["trigger_id"]  # there is none
+    return {
+        "type": "block_suggestion",
+        **whole,
+        "container": {"type": "view", "view_id": view.id},
+        "action_id": action_id,
+        "block_id": block.get("block_id", "b1"),
+        "value": value,
+        "view": {"id": view.id, "team_id": TEAM, **view.view, "state": {"values": {}}, "hash": view.hash},
+    }
+
+
 def view_submission(*, view: View, values: Mapping[str, Mapping[str, Any]], user: User, trigger_id: str) -> Json:
     """The submission of a modal."""
     return {
@@ -182,6 +198,11 @@ def chosen(value: str, text: str | None = None) -> Json:
         "type": "static_select",
         "selected_option": {"text": {"type": "plain_text", "text": text or value}, "value": value},
     }
+
+
+def picked(option: Json) -> Json:
+    """The state of an external select in which this option was chosen, for the values of a submission."""
+    return {"type": "external_select", "selected_option": option}
 
 
 def link_addresses(text: str) -> str:

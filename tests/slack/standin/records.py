@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
@@ -121,6 +121,13 @@ class Ack:
     took: float
 
 
+class Suggested(NamedTuple):
+    """The options that the app has for what was typed; `took` is the time since that was sent. Slack allows 3 s."""
+
+    options: list[Json]
+    took: float
+
+
 @dataclass
 class User:
     id: str
@@ -158,6 +165,8 @@ class State:
         self.updates: list[Update] = []
         self.answers: list[Answer] = []
         self.views: list[View] = []
+        self.suggested: dict[str, list[Json]] = {}
+        """By modal, the options that were suggested in it."""
         self.homes: dict[str, View] = {}
         """What each user sees in App Home."""
         self.canvases: dict[str, Canvas] = {}

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from . import envelopes
+from .checks import complaints_about_options, elements
 from .endpoint import Endpoint
 from .faults import Faults
-from .records import Channel, Json, Post, State, User, View
+from .records import Channel, Json, Post, State, Suggested, User, View
 from .seen import Seen
 from .server import Server
 from .socket_mode import Delivery, SocketMode
@@ -230,6 +231,25 @@ class Workspace(Seen, Troubles):
         )
         return self._envelope("interactive", payload, queued=True)
 
+    def suggest(self, view: View, action_id: str, typed: str, *, user: str | None = None) -> Suggested:
+        """Somebody types into an external select of a modal; what is suggested then. A ValueError for what Slack's
+        client does not ask the app about, and for an answer of which it shows nothing.
+        """
+        least = [e.get("min_query_length", 3) for _, e in elements(view.view["blocks"]) if e["action_id"] == action_id]
+        if len(typed) < least[0]:
+            raise ValueError(f"Slack's client asks from {least[0]} characters on")
+        payload = envelopes.block_suggestion(
+            view=view, action_id=action_id, value=typed, user=self.user(user or view.user)
+        )
+        ack = self._envelope("interactive", payload, queued=False).acked()
+        options = (ack.payload or {}).get("options")
+        if complaints := complaints_about_options(options):
+            raise ValueError(f"Slack's client shows nothing of {ack.payload}: {complaints}")
+        assert options is not None
+        with self._state.changed:
+            self._state.suggested.setdefault(view.id, []).extend(options)
+        return Suggested(options, ack.took)
+
     def submit_view(
         self,
         view: View | None = None,
@@ -247,8 +267,14 @@ class Workspace(Seen, Troubles):
         if view is None:
             made: Json = {"callback_id": callback_id, "private_metadata": private_metadata, "blocks": []}
             view = View(f"V{self._state.number():05d}", user or ADA, made, time.monotonic())
-        if missing := {b["block_id"] for b in view.view["blocks"] if b.get("type") == "input"} - set(values):
+        needed = {b["block_id"] for b in view.view["blocks"] if b.get("type") == "input" and not b.get("optional")}
+        if missing := needed - set(values):
             raise ValueError(f"Slack's client sends no form without {missing}")
+        for block, element in elements(view.view["blocks"]):
+            if element["type"] == "external_select":
+                option = values[block["block_id"]][element["action_id"]]["selected_option"]
+                if option not in self._state.suggested.get(view.id, []):
+                    raise ValueError(f"nobody can choose what was not suggested: {option}")
         who = self.user(user or view.user)
         payload = envelopes.view_submission(view=view, values=values, user=who, trigger_id=self._trigger(who.id))
         return self._envelope("interactive", payload, queued=queued)
