@@ -199,9 +199,13 @@ def test_unknown_fobs_are_told_once_they_change(shop: Running, admin: Person) ->
     assert (again.status, again.body) == (204, b"")
 
 
-def test_an_expired_member_and_a_fob_of_somebody_else_are_said(shop: Running, admin: Person) -> None:
-    assert "The membership is over" in admin.html("/people/4")
-    assert "membership over" in admin.html("/people?q=eve")
+def test_a_membership_that_is_over_is_said(make_server: MakeServer) -> None:
+    admin = Person(make_server(enforce_expiration=True), Role.ADMIN, "Max")
+    assert "The membership is over: no machine starts for them" in admin.html("/people/4")
+    assert "Eve Expired</bdi></b> · membership over" in admin.html("/people?q=eve")
+
+
+def test_a_fob_that_the_file_gives_to_somebody_else_is_said_on_both_pages(shop: Running, admin: Person) -> None:
     admin.done("/board/people/2", action="give", code="777")
     users = json.loads(shop.users.read_text(encoding="utf-8"))
     users[2]["fob_codes"].append("777")
@@ -209,7 +213,7 @@ def test_an_expired_member_and_a_fob_of_somebody_else_are_said(shop: Running, ad
     assert shop.post("/api/reload", token="s3cret-admin").status == 200
     for path in ("/people/2", "/people/3"):
         assert "Users.json gives the fob ending in &#039;0777&#039; to Olga Oppermann" in admin.html(path)
-    assert "Bob" not in admin.html("/people?q=" + "b" * 10_000)
+    assert "Bob Baker" not in admin.html("/people?q=" + "b" * 10_000)
 
 
 def test_a_search_among_10_000_is_small(make_server: MakeServer) -> None:
