@@ -29,6 +29,10 @@ from mac_actors.core.text import one_line
 from mac_actors.web.access import Caller
 from mac_actors.web.requests import message
 
+_INTEGRAL = BeforeValidator(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value)
+Whole = Annotated[StrictInt, _INTEGRAL]
+"""A whole number, also as ``1.0``: JSON has but one kind."""
+
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
@@ -54,7 +58,7 @@ class Body(BaseModel):
 class OfflineSessionBody(Body):
     """A session that a reader had by itself while the server was away. Times are seconds since its boot."""
 
-    id: Annotated[StrictInt, Field(ge=0, le=2**53)] = Field(description="its own among those of this boot")
+    id: Annotated[StrictInt, Field(ge=0, le=2**53), _INTEGRAL] = Field(description="its own among those of this boot")
     fob: Annotated[str, Field(strict=True, max_length=64), AfterValidator(read_fob)]
     started: Number
     ended: Number
@@ -84,15 +88,15 @@ class ReportBody(Body):
     firmware: Annotated[str, StringConstraints(strict=True, max_length=100), AfterValidator(_printable)] | None = Field(
         None, description="name and version, of firmware that says more: the following count beside it alone"
     )
-    boot: StrictInt | None = Field(None, description="a random number of this boot")
-    count: StrictInt | None = Field(None, description="rises with every report of a boot")
-    poke: Annotated[StrictInt, Field(ge=0, le=65535)] | None = Field(
+    boot: Whole | None = Field(None, description="a random number of this boot")
+    count: Whole | None = Field(None, description="rises with every report of a boot")
+    poke: Annotated[StrictInt, Field(ge=0, le=65535), _INTEGRAL] | None = Field(
         None, description="UDP port at which it takes pokes; 0 or null: it takes none"
     )
     nonce: Annotated[str, StringConstraints(strict=True, max_length=64)] | None = Field(
         None, description="of a reader with a key: the last one that the server gave it"
     )
-    list_revision: StrictInt | None = Field(
+    list_revision: Whole | None = Field(
         None, alias="list", description="of a reader with a key: the revision of the list that it keeps"
     )
     offline: Annotated[list[dict[str, Any]] | None, WithJsonSchema(_OFFLINE)] = Field(
