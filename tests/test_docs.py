@@ -17,9 +17,10 @@ from mac_actors.cli import main
 from mac_actors.core.outcomes import KINDS
 from mac_actors.settings import environment as settings_environment
 from mac_actors.settings import from_environment
-from mac_actors.settings.entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry
 from mac_actors.settings.environment import VARIABLES
+from mac_actors.settings.machine_entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry
 from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
+from mac_actors.settings.user_entries import UserEntry
 from mac_actors.settings.variables import Variable
 from mac_actors.settings.webhooks import WebhookEntry
 from tests.e2e.processes import PATIENCE, environment, free_port, serve_in_shell

@@ -8,8 +8,9 @@ import typing
 from pydantic import BaseModel
 
 from mac_actors.settings import environment
-from mac_actors.settings.entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry, UserEntry
+from mac_actors.settings.machine_entries import MachineEntry, MaintenanceEntry, OfflineEntry, SecondRelayEntry
 from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
+from mac_actors.settings.user_entries import UserEntry
 from mac_actors.settings.webhooks import WebhookEntry
 
 MODELS: dict[str, type[BaseModel]] = {

@@ -22,6 +22,7 @@ from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping
 from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.decision import Already
 from mac_actors.core.flapping import Flapping
 from mac_actors.core.inputs import Clear, Command, Configured, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
@@ -30,7 +31,7 @@ from mac_actors.core.outputs import outputs
 from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source, Status
-from mac_actors.core.transitions import Already, decide
+from mac_actors.core.transitions import decide
 from mac_actors.core.two_readers import TwoReaders
 from mac_actors.core.wording import public_text
 from mac_actors.errors import MachineUnavailable

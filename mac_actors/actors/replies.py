@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import pykka
 
+from mac_actors.core.decision import Already
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.readable import Readable
-from mac_actors.core.transitions import Already
 from mac_actors.errors import MachineUnavailable
 
 ANSWER_SECONDS = 5.0

@@ -14,6 +14,7 @@ from mac_actors.cli.common import by_option, connect, json_option, show_json, sh
 from mac_actors.cli.completion import name_argument
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.changed import Changed
+from mac_actors.core.config import Offline
 from mac_actors.core.text import duration, local_time, reader_text
 from mac_actors.errors import ConfigError, ServerError
 
@@ -42,8 +43,13 @@ def status(name: str | None, as_json: bool, url: str | None) -> None:
     out.print(rows)
     if name is not None:
         told = machines[0]["telemetry"]
-        keyed = machines[0].get("keyed", False)
-        reader = reader_text(told.get("firmware"), told.get("poke"), machines[0].get("obeyed_after"), keyed=keyed)
+        reader = reader_text(
+            told.get("firmware"),
+            told.get("poke"),
+            machines[0].get("obeyed_after"),
+            keyed=machines[0].get("keyed", False),
+            alone=Offline(**machines[0].get("offline", {})).told(told.get("list_revision")),
+        )
         if reader:
             out.print(f"Reader: {plain(reader)}")
         for item in machines[0].get("maintenance", ()):

@@ -20,9 +20,9 @@ from mac_actors.imports.users.people import gather
 from mac_actors.imports.users.source import UserSource, checked, read_toml
 from mac_actors.imports.users.update import Change, Update, compare, present_users, write
 from mac_actors.settings import Settings
-from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.files import parse, users_of
 from mac_actors.settings.problems import printed
+from mac_actors.settings.user_entries import UserEntry
 from mac_actors.settings.warnings import warnings_of
 
 SHOWN = 50

@@ -22,11 +22,11 @@ from mac_actors.actors.subscribers import Subscriber, Subscribers
 from mac_actors.client.follow import EVENTS_AT_ONCE, Follower, read_outcome
 from mac_actors.client.http import Client
 from mac_actors.client.remote_users import RemoteUsers
+from mac_actors.core.decision import Already
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.redaction import MEMBER
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.transitions import Already
 from mac_actors.errors import FleetClosed, MachineUnavailable, ServerError, UnknownMachine
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.protocol import AnyFleet, Machine

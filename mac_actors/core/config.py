@@ -88,6 +88,18 @@ class Offline:
     list: bool = False
     on_loss: Literal["keep", "off"] = "keep"
 
+    def text(self, starts: str) -> str:
+        """Say it: ``after 60 s: it is switched off``; empty: as ever.
+
+        ``starts``: who may start the machine then, where the reader is to have a list.
+        """
+        words = [starts] * self.list + ["it is switched off"] * (self.on_loss == "off")
+        return f"after {self.after_seconds:g} s: {', '.join(words)}" if words else ""
+
+    def told(self, list_revision: int | None) -> str:
+        """Say it of a reader, which has told that it has this list."""
+        return self.text(f"list {list_revision} may start it" if list_revision else "it has no list yet")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -91,6 +91,5 @@ def ended_offline(directory: Directory, report: Report, session: OfflineSession)
         why = f"its fob (ending in {(session.fob or '')[-4:]}) is unknown"
     else:
         since = report.at - timedelta(seconds=uptime - session.started)
-        person = Person(user.account_id, user.full_name)
-        return Ended(person, SessionKind.OFFLINE, since, session.ended - session.started, EndReason.OFFLINE)
+        return Ended(Person.of(user), SessionKind.OFFLINE, since, session.ended - session.started, EndReason.OFFLINE)
     return f"offline session {session.id} of its reader is not in the journal: {why}"

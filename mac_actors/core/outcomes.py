@@ -9,8 +9,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
+from mac_actors.core.config import User
 from mac_actors.core.readable import Readable
-from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, Session, SessionKind, Source
 
 T = TypeVar("T")
 
@@ -38,6 +39,11 @@ class Person(Readable):
 
     account_id: str
     full_name: str
+
+    @classmethod
+    def of(cls, who: User | Session) -> Person:
+        """Return who holds a session, or which user it is."""
+        return cls(who.account_id, who.full_name)
 
 
 FORGOTTEN = Person("", "")

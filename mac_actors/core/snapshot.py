@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from mac_actors.core.config import MachineConfig
+from mac_actors.core.config import MachineConfig, Offline
 from mac_actors.core.maintenance import Upkeep, upkeep
 from mac_actors.core.outputs import relay_on, second_relay_on
 from mac_actors.core.readable import Readable
@@ -40,6 +40,8 @@ class Snapshot(Readable):
     description: str | None = None
     link: str | None = None
     details: Details | None = None
+    offline: Offline = field(default=Offline(), repr=False)
+    """What its reader does while the server does not answer."""
     maintenance: tuple[Upkeep, ...] = field(default=(), compare=False)
     """What is to be done again and again, and how far it is."""
     maintenance_due: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ class Snapshot(Readable):
             area=config.area,
             description=config.description,
             link=config.link,
+            offline=config.offline,
             refused=refused,
             obeyed_after=obeyed_after,
             keyed=keyed,

@@ -47,10 +47,19 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def reader_text(firmware: str | None, poke: int | None, obeyed_after: float | None, *, keyed: bool) -> str | None:
+def reader_text(
+    firmware: str | None,
+    poke: int | None,
+    obeyed_after: float | None,
+    *,
+    keyed: bool,
+    alone: str,
+) -> str | None:
     """Say what a reader told of itself, whether it has a key, and how long it took to learn of the last command.
 
-    For example ``mac-actors-reader 1.0, has a key, takes pokes, obeyed after 9 ms``; ``None``: nothing is known.
+    Then what it does ``alone`` (:meth:`~mac_actors.core.config.Offline.told`). For example ``mac-actors-reader 1.0, has
+    a key, takes pokes, obeyed after 9 ms; without the server after 60 s: list 1795030741512 may start it``; ``None``:
+    nothing is known.
     """
     known = (
         firmware,
@@ -58,7 +67,8 @@ def reader_text(firmware: str | None, poke: int | None, obeyed_after: float | No
         "takes pokes" if poke else None,
         None if obeyed_after is None else f"obeyed after {seconds_text(obeyed_after)}",
     )
-    return ", ".join(filter(None, known)) or None
+    parts = (", ".join(filter(None, known)), f"without the server {alone}" if alone else None)
+    return "; ".join(filter(None, parts)) or None
 
 
 def seconds_text(seconds: float) -> str:

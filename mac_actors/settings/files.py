@@ -19,10 +19,11 @@ from pydantic import BaseModel, ValidationError
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
 from mac_actors.core.signing import read_secret
 from mac_actors.errors import ConfigError
-from mac_actors.settings.entries import Clash, Key, MachineEntry, UserEntry, name_clashes, user_clashes
 from mac_actors.settings.environment import SLACK_CONFIG, Settings
+from mac_actors.settings.machine_entries import MachineEntry, name_clashes
 from mac_actors.settings.problems import excerpt, printed, problem
 from mac_actors.settings.slack_file import read_slack
+from mac_actors.settings.user_entries import Clash, Key, UserEntry, user_clashes
 from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from mac_actors.core.routing import FLAGS, LINES, USUAL, Mode, QuietHours, Routing
 from mac_actors.errors import ConfigError
-from mac_actors.settings.entries import Strict
 from mac_actors.settings.problems import excerpt, problem
+from mac_actors.settings.strict import Strict
 
 
 def _line(kind: str) -> str:

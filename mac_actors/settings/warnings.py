@@ -50,12 +50,9 @@ def offline_summary(configuration: Configuration) -> str:
     """Say what readers do without the server, machine by machine; empty: as ever."""
     parts, now = [], datetime.now(UTC)
     for machine in configuration.machines.values():
-        rules, fobs = machine.offline, possible_fobs(machine, configuration.directory, now)
-        words = ([f"{count(fobs, 'fob')} may start it"] if rules.list else []) + (
-            ["it is switched off"] if rules.on_loss == "off" else []
-        )
-        if words:
-            parts.append(f"{machine.name} after {rules.after_seconds:g} s: {', '.join(words)}")
+        fobs = possible_fobs(machine, configuration.directory, now)
+        if words := machine.offline.text(f"{count(fobs, 'fob')} may start it"):
+            parts.append(f"{machine.name} {words}")
     return "; ".join(parts)
 
 

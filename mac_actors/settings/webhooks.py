@@ -13,7 +13,7 @@ from rapidfuzz import process
 
 from mac_actors.core.config import WebhookConfig
 from mac_actors.core.outcomes import KINDS
-from mac_actors.settings.entries import Strict
+from mac_actors.settings.strict import Strict
 
 
 def _url(text: str) -> str:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mac_actors.core.config import User
+from mac_actors.core.decision import Already
 from mac_actors.core.notices import ThreadKey
 from mac_actors.core.outcomes import Cleared, Outcome
 from mac_actors.core.text import local_time
-from mac_actors.core.transitions import Already
 from mac_actors.core.wording import end_text, full_text
 from mac_actors.slack.notices import escape
 

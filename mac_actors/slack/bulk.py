@@ -10,11 +10,11 @@ from typing import Any
 from slack_sdk import WebClient
 
 from mac_actors.actors.replies import Answer
+from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS, Lock
 from mac_actors.core.outcomes import Cleared, LockPending, LockSet
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.text import count, one_line
-from mac_actors.core.transitions import Already
 from mac_actors.errors import MacError, StorageError
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from mac_actors.actors.replies import Answer
 from mac_actors.core.config import fold_name
+from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS, Lock, Oops
 from mac_actors.core.state import Source
-from mac_actors.core.transitions import Already
 from mac_actors.errors import ChatError, MacError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, notices, status

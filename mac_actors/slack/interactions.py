@@ -9,10 +9,10 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from mac_actors.core.decision import Already
 from mac_actors.core.inputs import AddDetails
 from mac_actors.core.notices import ThreadKey
 from mac_actors.core.state import Source
-from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, details, status
 from mac_actors.slack.changes import Changes

@@ -78,7 +78,13 @@ def machine_lines(machine: Snapshot, now: datetime) -> list[str]:
         "current": f"{telemetry.amps:g} A" if telemetry.amps else None,
     }
     known = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-    reader = reader_text(telemetry.firmware, telemetry.poke, machine.obeyed_after, keyed=machine.keyed)
+    reader = reader_text(
+        telemetry.firmware,
+        telemetry.poke,
+        machine.obeyed_after,
+        keyed=machine.keyed,
+        alone=machine.offline.told(telemetry.list_revision),
+    )
     seen = f"last report {_ago(machine.last_checkin, now)} ago" if machine.last_checkin else "never seen"
     lines.append("reader: " + ", ".join(filter(None, (seen, known, escape(reader or "")))))
     return lines

@@ -9,10 +9,11 @@ from types import EllipsisType
 from typing import Any
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
+from mac_actors.core.decision import Already, Decision
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import Outcome, Person
 from mac_actors.core.state import MachineState, Source, Telemetry
-from mac_actors.core.transitions import Already, Decision, decide
+from mac_actors.core.transitions import decide
 
 T0 = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

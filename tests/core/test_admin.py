@@ -9,12 +9,13 @@ from typing import cast
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
+from mac_actors.core.decision import Already
 from mac_actors.core.inputs import Clear, Command, Input, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import Cleared, Ended, EndReason, LockSet, OopsSet, Person, SessionEnded
 from mac_actors.core.outputs import outputs, relay_on
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Card, Flag, MachineState, SessionKind, Source, Status
-from mac_actors.core.transitions import Already, decide
+from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ADMIN,
     ANNA,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mac_actors.core.decision import Already, Decision
 from mac_actors.core.inputs import AddDetails, Input
 from mac_actors.core.notices import Channel, Notice, notices
 from mac_actors.core.outcomes import DetailsAdded
@@ -11,7 +12,7 @@ from mac_actors.core.outputs import outputs
 from mac_actors.core.redaction import Redaction, without
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Severity, Source
-from mac_actors.core.transitions import Already, Decision, decide
+from mac_actors.core.transitions import decide
 from mac_actors.core.wording import details_text
 from tests.core.examples import MILL, PEOPLE, T0, after, clear, fresh, lock, run, unlock, unoops
 from tests.core.examples import OOPSED as OOPSED_ALONE

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mac_actors.core.config import Directory, Limits, MachineConfig, Maintenance, User
+from mac_actors.core.decision import Decision
 from mac_actors.core.inputs import (
     AddDetails,
     Clear,
@@ -45,7 +46,7 @@ from mac_actors.core.state import (
     resumed,
     session_seconds,
 )
-from mac_actors.core.transitions import Decision, decide
+from mac_actors.core.transitions import decide
 from tests.core.examples import ANNA, BEN, EMIL, ENFORCED, MILL, OTTO, PEOPLE, SAW, STRANGER, T0, TINA, TOM, laser
 
 OWNERS: dict[str, User] = {fob: user for user in PEOPLE.users for fob in user.fob_codes}

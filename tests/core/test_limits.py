@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from mac_actors.core.config import Limits, MachineConfig
+from mac_actors.core.decision import Decision
 from mac_actors.core.inputs import Configured, Input
 from mac_actors.core.outcomes import EndReason, OverTime, SessionEnded, SessionStarted
 from mac_actors.core.outputs import outputs, relay_on
 from mac_actors.core.state import MachineState, TimeLimit, resumed
-from mac_actors.core.transitions import Decision, decide
+from mac_actors.core.transitions import decide
 from mac_actors.storage.codec import dump_state, load_state
 from tests.core.examples import ANNA, MILL, OLGA, PEOPLE, STRANGER, after, oops, report, run, with_card
 

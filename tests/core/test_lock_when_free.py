@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
+from mac_actors.core.decision import Already, Decision
 from mac_actors.core.inputs import Configured, Input, Lock, Removed
 from mac_actors.core.outcomes import (
     Cleared,
@@ -23,7 +24,7 @@ from mac_actors.core.outcomes import (
 from mac_actors.core.outputs import outputs, relay_on
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Flag, MachineState, SessionKind, Source, Status, resumed
-from mac_actors.core.transitions import Already, Decision, decide
+from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ADMIN,
     ANNA,

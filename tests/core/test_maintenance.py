@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from mac_actors.core.config import MachineConfig, Maintenance
+from mac_actors.core.decision import Already, Decision
 from mac_actors.core.inputs import Configured, Done, Input
 from mac_actors.core.maintenance import upkeep
 from mac_actors.core.outcomes import LockPending, LockSet, MaintenanceDone, MaintenanceDue, SessionEnded
 from mac_actors.core.outputs import relay_on
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Source, resumed
-from mac_actors.core.transitions import Already, Decision, decide
+from mac_actors.core.transitions import decide
 from mac_actors.storage.codec import dump_state, load_state
 from tests.core.examples import ANNA, LAMP, MILL, PEOPLE, T0, after, clear, report, run
 

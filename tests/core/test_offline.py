@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mac_actors.core.config import Directory, Limit, MachineConfig, User
+from mac_actors.core.decision import Decision
 from mac_actors.core.inputs import OfflineSession, Report
 from mac_actors.core.offline import (
     LIFETIME_SECONDS,
@@ -19,7 +20,7 @@ from mac_actors.core.offline import (
 )
 from mac_actors.core.outcomes import Ended, EndReason, OopsSet, Outcome, Rebooted, SessionEnded, SessionStarted
 from mac_actors.core.state import MachineState, SessionKind
-from mac_actors.core.transitions import Decision, decide
+from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ANNA,
     BEN,

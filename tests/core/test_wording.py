@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mac_actors.core import outcomes, wording
+from mac_actors.core.decision import Decision
 from mac_actors.core.inputs import Input
 from mac_actors.core.notices import Channel, Notice, ThreadKey, notices
 from mac_actors.core.outcomes import (
@@ -44,7 +45,7 @@ from mac_actors.core.outcomes import (
 from mac_actors.core.redaction import EVERYBODY, Redaction, without, without_names
 from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time
-from mac_actors.core.transitions import Decision, decide
+from mac_actors.core.transitions import decide
 from mac_actors.core.wording import end_text, full_text, public_text
 from tests.core.examples import (
     ANNA,

@@ -14,6 +14,7 @@ import pytest
 
 from mac_actors import clock
 from mac_actors.actors.replies import Answer
+from mac_actors.core.decision import Already
 from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.notices import Channel
 from mac_actors.core.outcomes import (
@@ -28,7 +29,6 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
-from mac_actors.core.transitions import Already
 from mac_actors.errors import MacError, MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse

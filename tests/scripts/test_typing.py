@@ -39,7 +39,7 @@ note: Revealed type is "mac_actors.core.snapshot.Snapshot"
 note: Revealed type is "mac_actors.core.state.Flag | None"
 note: Revealed type is "list[str]"
 note: Revealed type is "bool"
-note: Revealed type is "tuple[mac_actors.core.transitions.Already, ...]"
+note: Revealed type is "tuple[mac_actors.core.decision.Already, ...]"
 error: Argument "by" to "lock" of "Machine" has incompatible type "int"; expected "str | None"  [arg-type]
 note: Revealed type is "mac_actors.bootstrap.Fleet"
 error: Unexpected keyword argument "bye"; did you mean "by"?  [call-arg]

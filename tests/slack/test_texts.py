@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mac_actors.core.config import Configuration, Directory, MachineConfig, SecondRelay, User
+from mac_actors.core.decision import Already
 from mac_actors.core.notices import Channel, Standing, ThreadKey
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.snapshot import Snapshot
@@ -26,7 +27,6 @@ from mac_actors.core.state import (
     Telemetry,
 )
 from mac_actors.core.text import local_time
-from mac_actors.core.transitions import Already
 from mac_actors.slack import answers, notices, status
 from mac_actors.storage.records import Waiting
 

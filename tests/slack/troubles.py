@@ -9,9 +9,10 @@ import pytest
 
 from mac_actors.actors.replies import settle
 from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.decision import Decision
 from mac_actors.core.inputs import Input, Lock, Oops
 from mac_actors.core.state import MachineState
-from mac_actors.core.transitions import Decision, decide
+from mac_actors.core.transitions import decide
 from mac_actors.storage.store import Store
 from tests.fakes import PATIENCE
 from tests.slack.conftest import MakeShop

@@ -70,7 +70,7 @@ def give_fob(people: People, user: User, fob: str, author: Author, number: int) 
         return Change(people, already=(AlreadySo.FOB_GIVEN,))
     addition = Addition(number, user.account_id, Kind.FOB, author, fob, counts=fob not in people.file.by_fob)
     before = (people.fobs[fob],) if fob in people.fobs else ()
-    return _change(people, addition, before, FobGiven(**_facts(_person(user), author), fob=fob))
+    return _change(people, addition, before, FobGiven(**_facts(Person.of(user), author), fob=fob))
 
 
 def take_fob(people: People, user: User, fob: str, author: Author, number: int) -> Change:
@@ -82,7 +82,7 @@ def take_fob(people: People, user: User, fob: str, author: Author, number: int) 
         return Change(people, already=(AlreadySo.FOB_TAKEN,))
     # Where the file gives it to somebody else, theirs it stays.
     addition = Addition(number, user.account_id, Kind.FOB, author, fob, given=False, counts=carried)
-    return _change(people, addition, (before,) if before else (), FobTaken(**_facts(_person(user), author), fob=fob))
+    return _change(people, addition, (before,) if before else (), FobTaken(**_facts(Person.of(user), author), fob=fob))
 
 
 def grant(people: People, user: User, name: str, until: date | None, author: Author, number: int) -> Change:
@@ -97,7 +97,7 @@ def grant(people: People, user: User, name: str, until: date | None, author: Aut
         before = [one for one in before if one.given or one.until]
     elif file and name in file.authorizations:
         addition = replace(addition, counts=False)
-    outcome = AuthorizationGranted(**_facts(_person(user), author), authorization=name, until=until)
+    outcome = AuthorizationGranted(**_facts(Person.of(user), author), authorization=name, until=until)
     return _change(people, addition, before, outcome)
 
 
@@ -111,16 +111,12 @@ def withdraw(people: People, user: User, name: str, until: date | None, author: 
     before = people.of_user(user.account_id, Kind.AUTHORIZATION, name)
     if until is not None:
         before = [one for one in before if not one.given]
-    outcome = AuthorizationWithdrawn(**_facts(_person(user), author), authorization=name, until=until)
+    outcome = AuthorizationWithdrawn(**_facts(Person.of(user), author), authorization=name, until=until)
     return _change(people, addition, before, outcome)
 
 
 def _limit(user: User, name: str) -> Limit | None:
     return next((limit for limit in user.limits if limit.authorization == name), None)
-
-
-def _person(user: User) -> Person:
-    return Person(user.account_id, user.full_name)
 
 
 def _facts(user: Person, author: Author) -> dict[str, Any]:

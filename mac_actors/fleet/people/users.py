@@ -26,7 +26,7 @@ from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownU
 from mac_actors.fleet.people.protocol import AnyUsers
 from mac_actors.fleet.people.search import UserSearch
 from mac_actors.fleet.people.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
-from mac_actors.settings.entries import lcd_name
+from mac_actors.settings.user_entries import lcd_name
 from mac_actors.settings.warnings import nearest
 from mac_actors.storage.codec import addition_row, journal_row
 from mac_actors.storage.records import Record

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from mac_actors.errors import ConfigError
 from mac_actors.imports.users.cells import clean, folded
 from mac_actors.imports.users.source import SourceSettings
-from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.user_entries import UserEntry
 
 FIELDS: Final = tuple(UserEntry.model_fields)
 """The keys of a user in users.json."""

@@ -13,8 +13,8 @@ from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError
 from mac_actors.imports.users.fobs import far_shorter
 from mac_actors.imports.users.source import UserRecord, UserSource
-from mac_actors.settings.entries import UserEntry, user_clashes
 from mac_actors.settings.problems import explain, printed
+from mac_actors.settings.user_entries import UserEntry, user_clashes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from mac_actors.core.config import has_shrunk
 from mac_actors.errors import MacError
 from mac_actors.imports.users.people import masked
-from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.files import users_of
+from mac_actors.settings.user_entries import UserEntry
 from mac_actors.storage.files import hand_over, sync
 
 PREVIOUS = ".previous"

@@ -213,7 +213,7 @@ def _end_session(name: str, state: MachineState, display_name: str, now: datetim
     session = state.session
     if session is None:
         return Record(record_state(name, replace(state, card=card)))
-    person = Person(session.account_id, session.full_name)
+    person = Person.of(session)
     ended = Ended(person, session.kind, session.since, session_seconds(state), EndReason.RESTORED)
     outcomes: list[Outcome] = [SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)]
     after = replace(state, card=card, session=None, last_update=now)

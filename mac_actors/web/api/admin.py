@@ -16,15 +16,9 @@ from mac_actors.web.access import Access, Caller
 from mac_actors.web.api.events import DETAILS, outcome_details
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody, Body, LockBody
-from mac_actors.web.api.response_models import (
-    OutcomeBody,
-    OutputsBody,
-    PokedBody,
-    ReloadBody,
-    SuccessBody,
-    UsersChangeBody,
-    json_of,
-)
+from mac_actors.web.api.responses.common import OutcomeBody, SuccessBody, json_of
+from mac_actors.web.api.responses.readers import OutputsBody, PokedBody
+from mac_actors.web.api.responses.server import ReloadBody, UsersChangeBody
 from mac_actors.web.errors import refusals_in_log
 from mac_actors.web.requests import is_set, parse_body, read_body
 

@@ -12,7 +12,8 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ForgetBody
-from mac_actors.web.api.response_models import ForgottenBody, SuccessBody, json_of
+from mac_actors.web.api.responses.common import SuccessBody, json_of
+from mac_actors.web.api.responses.users import ForgottenBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.requests import parse_body, read_body
 

@@ -20,7 +20,8 @@ from mac_actors.storage.records import Entry
 from mac_actors.web.access import Access
 from mac_actors.web.api.machines import machine_body
 from mac_actors.web.api.openapi import Operation, query
-from mac_actors.web.api.response_models import EventBody, EventsBody, json_of
+from mac_actors.web.api.responses.common import json_of
+from mac_actors.web.api.responses.events import EventBody, EventsBody
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.requests import is_set, number, read_query, time

@@ -9,7 +9,8 @@ import bottle
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.api.openapi import Operation, response
-from mac_actors.web.api.response_models import HealthBody, ReadyBody, ServiceBody, json_of
+from mac_actors.web.api.responses.common import json_of
+from mac_actors.web.api.responses.server import HealthBody, ReadyBody, ServiceBody
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, notes: Callable[[], dict[str, str]]) -> None:

@@ -9,14 +9,13 @@ from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access, Caller
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import AdminBody, NewAdminBody
-from mac_actors.web.api.response_models import (
+from mac_actors.web.api.responses.common import SuccessBody, json_of
+from mac_actors.web.api.responses.logins import (
     AdminsBody,
     LoginSessionBody,
     NewTokenBody,
     PersonalLoginBody,
     SessionsBody,
-    SuccessBody,
-    json_of,
 )
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.requests import parse_body, read_body

@@ -8,7 +8,8 @@ from mac_actors.core.snapshot import Snapshot
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
-from mac_actors.web.api.response_models import MachineBody, MachinesBody, json_of
+from mac_actors.web.api.responses.common import json_of
+from mac_actors.web.api.responses.machines import MachineBody, MachinesBody
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from mac_actors.version import VERSION
 from mac_actors.web.api.request_models import Body
-from mac_actors.web.api.response_models import ErrorBody
+from mac_actors.web.api.responses.common import ErrorBody
 from mac_actors.web.json_line import json_line
 
 MEANINGS = {

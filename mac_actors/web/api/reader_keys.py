@@ -15,14 +15,8 @@ from mac_actors.fleet.reader_keys import KeyRefused
 from mac_actors.web.access import Access, Caller
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import AdminBody
-from mac_actors.web.api.response_models import (
-    KeyStateBody,
-    ReaderBody,
-    ReaderKeyBody,
-    ReadersBody,
-    SuccessBody,
-    json_of,
-)
+from mac_actors.web.api.responses.common import SuccessBody, json_of
+from mac_actors.web.api.responses.readers import KeyStateBody, ReaderBody, ReaderKeyBody, ReadersBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.requests import parse_body, read_body
 

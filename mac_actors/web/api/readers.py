@@ -22,7 +22,7 @@ from mac_actors.fleet.reader_keys import KeyRefused
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ReportBody
-from mac_actors.web.api.response_models import FobListBody, OfflineRulesBody, OutputsBody
+from mac_actors.web.api.responses.readers import FobListBody, OfflineRulesBody, OutputsBody
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.json_line import json_line
 from mac_actors.web.requests import parse_body, read_body

@@ -14,7 +14,8 @@ from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import MonthUsage, Running, Usage, UserUsage
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation, query
-from mac_actors.web.api.response_models import MachineUsageBody, MonthUsageBody, UsageBody, UserUsageBody, json_of
+from mac_actors.web.api.responses.common import json_of
+from mac_actors.web.api.responses.usage import MachineUsageBody, MonthUsageBody, UsageBody, UserUsageBody
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.limiter import HISTORY
 from mac_actors.web.requests import day, read_query

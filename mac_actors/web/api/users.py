@@ -20,15 +20,8 @@ from mac_actors.web.access import Access, Caller
 from mac_actors.web.api.events import DEFAULT_LIMIT, DETAILS, HIGHEST_LIMIT, outcome_details
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody, FobBody, NewUserBody, UntilBody
-from mac_actors.web.api.response_models import (
-    ChangedUserBody,
-    OutcomeBody,
-    UnknownFobBody,
-    UnknownFobsBody,
-    UserBody,
-    UsersBody,
-    json_of,
-)
+from mac_actors.web.api.responses.common import OutcomeBody, json_of
+from mac_actors.web.api.responses.users import ChangedUserBody, UnknownFobBody, UnknownFobsBody, UserBody, UsersBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.requests import is_set, number, parse_body, read_body, read_query

@@ -16,10 +16,10 @@ import bottle
 
 from mac_actors import clock
 from mac_actors.core import wording
+from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS
 from mac_actors.core.state import Source
 from mac_actors.core.text import one_line
-from mac_actors.core.transitions import Already
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer

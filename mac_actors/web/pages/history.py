@@ -19,7 +19,7 @@ from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import DAYS
 from mac_actors.web.access import Access
 from mac_actors.web.api.events import event_body
-from mac_actors.web.api.response_models import EventBody
+from mac_actors.web.api.responses.events import EventBody
 from mac_actors.web.api.usage import running_sessions
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.pages.board import page_kind, stamp

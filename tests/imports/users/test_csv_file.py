@@ -18,7 +18,7 @@ from mac_actors.imports.users.csv_file import CsvSource
 from mac_actors.imports.users.mapping import Mapped
 from mac_actors.imports.users.people import People, gather
 from mac_actors.imports.users.source import checked, read_toml
-from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.user_entries import UserEntry
 
 HEAD = "account_id,full_name,fob_codes,expiration_ymd,authorizations\n"
 ANEW = "set the column's format to text and enter the whole number anew; several fobs stand between ;"

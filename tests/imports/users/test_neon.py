@@ -15,7 +15,7 @@ from mac_actors.imports.users.neon import PAUSE_SECONDS, TRIES, Neon
 from mac_actors.imports.users.neon_config import URL, NeonAccess, NeonConfig
 from mac_actors.imports.users.people import gather
 from mac_actors.imports.users.source import checked
-from mac_actors.settings.entries import UserEntry
+from mac_actors.settings.user_entries import UserEntry
 from tests.conftest import Here
 from tests.imports.users.neon_server import (
     CUSTOM_FIELDS,

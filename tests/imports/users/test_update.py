@@ -13,8 +13,8 @@ import pytest
 
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.imports.users.update import Change, Update, compare, present_users, write
-from mac_actors.settings.entries import UserEntry
 from mac_actors.settings.files import users_of
+from mac_actors.settings.user_entries import UserEntry
 from tests.conftest import Here
 from tests.fakes import user
 from tests.scripts.shop import serving

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import MakeServer
+from mac_actors.slack.status import machine_lines
+from tests.conftest import Here, MakeServer
 from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, RecordingChat, hanging_disk, sample_machines, wait_until
 from tests.web.client import REPLY_KEYS, Reply, Running
 from tests.web.signed import FIRMWARE, SignedReader, headers, sign
@@ -64,6 +67,35 @@ def reader(make_server: MakeServer, chat: RecordingChat) -> SignedReader:
     server = make_server(chat)
     configure(server, RULES)
     return signed(server)
+
+
+def test_people_are_told_what_a_reader_does_by_itself_and_by_which_list(
+    reader: SignedReader, here: Here, tmp_path: Path
+) -> None:
+    server = reader.server
+
+    def shown() -> tuple[str, str, str]:
+        """Return what the command, Slack and the page say."""
+        command = here("status", "metal-mill", "--url", server.url, cwd=tmp_path).stdout.splitlines()[-1]
+        slack = machine_lines(server.fleet.snapshot("metal-mill"), datetime.now(UTC))[-1]
+        return command, slack, server.get("/machines/metal-mill").body.decode()
+
+    for text in shown():
+        assert "has a key; without the server after 30 s: it has no list yet, it is switched off" in text
+    told(reader, list=1795030741512)
+    for text in shown():
+        assert ", has a key; without the server after 30 s: list 1795030741512 may start it, it is switched off" in text
+    machine = server.machine("metal-mill")
+    assert (machine["offline"], machine["telemetry"]["list_revision"]) == (
+        {**RULES, "after_seconds": 30.0},
+        1795030741512,
+    )
+    configure(server, None)
+    told(reader)
+    assert all("without the server" not in text for text in shown())
+    machine = server.machine("metal-mill")
+    assert "offline" not in machine
+    assert "list_revision" not in machine["telemetry"]
 
 
 # the list

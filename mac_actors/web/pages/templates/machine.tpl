@@ -195,7 +195,7 @@ none yet
     <div><dt>Running for</dt><dd>{{duration(t.uptime)}}</dd></div>
 % end
 % from mac_actors.core.text import reader_text
-% told = reader_text(t.firmware, t.poke, machine.obeyed_after, keyed=machine.keyed) if viewer.admin else None
+% told = reader_text(t.firmware, t.poke, machine.obeyed_after, keyed=machine.keyed, alone=machine.offline.told(t.list_revision)) if viewer.admin else None
 % if told:
     <div><dt>Firmware</dt><dd><bdi>{{told}}</bdi></dd></div>
 % end
