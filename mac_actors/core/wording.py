@@ -157,10 +157,14 @@ def _changed(outcome: o.UserChanged, names: bool) -> str:
 
 
 def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
-    """Return who did something; the name that came along with the admins' token is in brackets."""
-    if not isinstance(found, o.UserChanged) or found.confirmed:
-        return found.by
-    return f"an admin ({found.by})" if found.by else "an admin"
+    return named(found.by, confirmed=found.confirmed) if isinstance(found, o.UserChanged) else found.by
+
+
+def named(by: str | None, *, confirmed: bool) -> str | None:
+    """Return who changed a user; the name that came along with the admins' token is in brackets."""
+    if confirmed:
+        return by
+    return f"an admin ({by})" if by else "an admin"
 
 
 def _problem(text: str, by: str | None) -> str:

@@ -32,7 +32,21 @@ from mac_actors.web.counts import Counts
 from mac_actors.web.errors import Errors, error_body, message_of, refusals_in_log, wants_page
 from mac_actors.web.limiter import Limiter
 from mac_actors.web.metrics import metrics
-from mac_actors.web.pages import assets, board, docs, embed, history, home_screen, labels, login, manual, report, shop
+from mac_actors.web.pages import (
+    assets,
+    board,
+    docs,
+    embed,
+    history,
+    home_screen,
+    labels,
+    login,
+    manual,
+    people,
+    people_changes,
+    report,
+    shop,
+)
 from mac_actors.web.pages.html import error_page
 from mac_actors.web.pages.notes import Notes
 
@@ -144,6 +158,8 @@ def create_app(
     history.routes(app, fleet, access, past, live, said)
     shop.routes(app, fleet, access, past)
     report.routes(app, fleet, access, said)
+    people.routes(app, fleet, access, said)
+    people_changes.routes(app, fleet, access, said)
     login.routes(app, access, app.refusals.add)
     docs.routes(app, access)
     manual.routes(app)

@@ -95,12 +95,16 @@ def test_an_order_that_does_not_reach_the_server_is_said_in_the_dialog(page: Pag
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
 
 
-def test_a_restart_logs_out_and_says_so(page: Page, tmp_path: Path) -> None:
+def test_a_login_survives_a_restart_and_its_end_is_said(page: Page, tmp_path: Path) -> None:
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
     with start_shop(tmp_path / "shop", MAC_ADMIN_TOKEN=TOKEN, port=str(free_port())) as first:
         log_in(page, first)
+        first.terminate()
+    with start_shop(tmp_path / "shop", MAC_ADMIN_TOKEN=TOKEN, port=str(first.port)) as again:
+        page.goto(again.url)
         expect(page.get_by_role("button", name="Oops Table Saw")).to_be_visible()
-        first.kill()
-    with start_shop(tmp_path / "shop", MAC_ADMIN_TOKEN=TOKEN, port=str(first.port)):
+        _, answer = again.call("GET", "/api/sessions", headers=bearer)
+        assert again.call("DELETE", f"/api/sessions/{answer['sessions'][0]['id']}", {}, bearer)[0] == 200
         expect(page.get_by_text("You are logged out")).to_be_visible()
         expect(page.locator("#tiles button")).to_have_count(0)
         page.get_by_role("link", name="Log in again").click()

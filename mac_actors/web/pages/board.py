@@ -29,6 +29,7 @@ from mac_actors.web.pages.assets import fingerprint
 from mac_actors.web.pages.html import render, see_other
 from mac_actors.web.pages.login import drop_login_cookie, own_path
 from mac_actors.web.pages.notes import Notes
+from mac_actors.web.pages.person import fobs_html
 from mac_actors.web.pages.tiles import BUTTONS, DONE, STATES, Board, Filter
 from mac_actors.web.requests import number, parse_fields, read_form
 
@@ -81,6 +82,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, board: Board
             states=STATES,
             stamp=stamp(viewer, kind),
             said=notes.take(bottle.request.query.get("said", "")),
+            fobs=fobs_html(fleet.users) if viewer.caller else "",
         )
 
     @app.get("/board/changes")

@@ -33,16 +33,17 @@
 
   let ahead = new Date(root.dataset.now) - Date.now();  // ms by which the server's clock is ahead of ours
   const shopNow = () => Date.now() + ahead;
-  function duration(ms) {
+  function duration(ms, seconds) {
     const minutes = Math.floor(Math.max(0, ms) / 60000), hours = Math.floor(minutes / 60);
-    if (minutes < 1) return 'under 1 min';
+    if (minutes < 1) return seconds ? `${Math.floor(Math.max(0, ms) / 1000)} s` : 'under 1 min';
     if (minutes < 60) return `${minutes} min`;
     if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
     return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
   function showTimes() {
     for (const time of document.querySelectorAll('time[data-ago]')) {
-      const at = new Date(time.dateTime), text = time.dataset.ago.replace('{}', duration(shopNow() - at));
+      const passed = shopNow() - new Date(time.dateTime);
+      const text = time.dataset.ago.replace('{}', duration(passed, time.closest('#fobs')));
       if (time.textContent !== text) time.textContent = text;
     }
   }
@@ -52,7 +53,7 @@
     const text = shifted.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', timeZone: 'UTC'});
     return date.getTimezoneOffset() * -60 === Number(offset) ? text : `${text} ${zone}`;
   }
-  window.shopClock = {now: shopNow, text: hoursAndMinutes};
+  window.shopClock = {now: shopNow, text: hoursAndMinutes, show: showTimes};
   showTimes();
   setInterval(showTimes, 5000);
 

@@ -2,7 +2,7 @@
 % from mac_actors.core.config import fold_name
 % kiosk = kind == 'kiosk'
 % heading = (wanted.area or named or 'Machines') if kiosk else 'Machines'
-% rebase('layout.tpl', title=view.title + heading, page='board', kiosk=kiosk, scripts=('wall.js',) if kiosk else ('commands.js',) if kind == 'admin' else ())
+% rebase('layout.tpl', title=view.title + heading, page='board', kiosk=kiosk, scripts=('wall.js',) if kiosk else (('commands.js',) if kind == 'admin' else ()) + (('people.js',) if viewer.caller else ()), styles=('people.css',) if viewer.caller else ())
 % query = {'kiosk': '1', 'q': wanted.words, 'state': wanted.state, 'area': wanted.area}
 % changes = '/board/changes' + ('?' + urlencode({key: value for key, value in query.items() if value}) if kiosk else '')
 % names = {t.content.machine.name for t in shown.tiles}
@@ -18,6 +18,9 @@
 % end
 </div>
 % include('says.tpl', said=said)
+% if viewer.caller:
+%   include('seen.tpl', fobs=fobs)
+% end
 % if not kiosk:
 <form id="find" class="find" role="search" aria-label="Machines" method="get" action="/">
   <input type="search" name="q" value="{{wanted.words}}" aria-label="Search by name" placeholder="Search by name" autocomplete="off" spellcheck="false">

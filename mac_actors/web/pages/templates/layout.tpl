@@ -49,6 +49,9 @@
 % for key, href, text in (('board', '/', 'Board'), ('shop', '/shop', 'Shop')):
     <a href="{{href}}"{{!' aria-current="page"' if key == page else ''}}>{{text}}</a>
 % end
+% if viewer.caller:
+    <a href="/people"{{!' aria-current="page"' if page == 'people' else ''}}>People</a>
+% end
   </nav>
   <div class="tools">
     <button type="button" class="quiet" id="theme" hidden><svg class="mark" aria-hidden="true"><use href="#theme-system"/></svg><span class="text">Theme: system</span></button>
@@ -71,7 +74,7 @@
 {{!base}}
 % if not bare:
 <p class="foot muted">\\
-%   if page in ('board', 'shop', 'machine'):
+%   if page in ('board', 'shop', 'machine', 'people'):
 All times are {{zone()}}, the shop's. \\
 %   end
 \\

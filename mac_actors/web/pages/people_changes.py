@@ -1,0 +1,116 @@
+"""What is changed of a user on their page. Each change answers with that page, which says what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import bottle
+
+from mac_actors.core import wording
+from mac_actors.core.config import User
+from mac_actors.core.people.changes import AlreadySo
+from mac_actors.core.people.view import UserAnswer
+from mac_actors.errors import UserRefused
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.people.permissions import allow_any, allow_authorization, allow_fob, allow_take
+from mac_actors.fleet.people.users import Users
+from mac_actors.web.access import ANYBODY_WITH_THE_TOKEN, Access, Caller
+from mac_actors.web.api.request_models import FobBody, NewUserBody, UntilBody
+from mac_actors.web.api.users import future
+from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.pages.board import NOT_DURABLE
+from mac_actors.web.pages.html import see_other, url
+from mac_actors.web.pages.notes import Notes
+from mac_actors.web.pages.person import author_of, held_lately, known, ref_of, undoing
+from mac_actors.web.requests import parse_fields, read_form
+
+ALREADY = {
+    AlreadySo.USER_ADDED: "was added already",
+    AlreadySo.FOB_GIVEN: "has this fob already",
+    AlreadySo.FOB_TAKEN: "does not have this fob",
+    AlreadySo.AUTHORIZED: "is authorized already",
+    AlreadySo.NOT_AUTHORIZED: "is not authorized",
+}
+
+HOLD_AGAIN = "this fob was held to a reader more than 10 minutes ago: hold it there again"
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes) -> None:
+    """Add what the pages' forms call."""
+    users = fleet.users
+
+    @app.post("/board/people")
+    def add() -> Any:
+        form, caller = form_of_caller()
+        seen = held_lately(users, form.get("fob", ""))
+        if form.get("fob") and seen is None:
+            raise UserRefused(HOLD_AGAIN)
+        wanted = ("full_name", "email", "expiration_ymd")
+        body = parse_fields(NewUserBody, {name: form.get(name) or None for name in wanted})
+        allow_any(users, caller.account_id)
+        answer = users.add(
+            body.full_name,
+            email=body.email or "",
+            expires=body.expiration_ymd,
+            fob=None if seen is None else seen.code,
+            author=author_of(caller),
+        )
+        return done(answer, seen.machine if seen else "")
+
+    @app.post("/board/people/<account:path>")
+    def change(account: str) -> Any:
+        form, caller = form_of_caller()
+        user = known(users, account)
+        if form.get("action") == "give" and not form.get("code"):
+            seen = held_lately(users, form.get("fob", ""))
+            if seen is None:
+                raise UserRefused(HOLD_AGAIN)
+            if users.people.directory.find(seen.code) is None:  # else it is said whose it is
+                allow_fob(users, caller.account_id, seen.code)
+            allow_any(users, caller.account_id)
+            return done(users.give_fob(user, seen.code, author=author_of(caller)), seen.machine)
+        return done(_carry_out(users, user, form, caller))
+
+    def form_of_caller() -> tuple[dict[str, str], Caller]:
+        form = read_form(bottle.request.environ)
+        with refusals_in_log():
+            viewer = access.check_people_form(bottle.request.environ, form.get("csrf", ""))
+        return form, viewer.caller or ANYBODY_WITH_THE_TOKEN
+
+    def done(answer: UserAnswer, machine: str = "") -> bottle.HTTPResponse:
+        """Say on the user's page what came of a change; after a fob was given, also what ``machine`` asks for."""
+        texts = [wording.full_text(outcome) for outcome in answer.outcomes]
+        texts += [f"{answer.user.full_name} {ALREADY[word]}: nothing was changed." for word in answer.already]
+        texts += [] if answer.durable else [NOT_DURABLE]
+        at = f"&at={quote(machine, safe='')}" if machine else ""
+        return see_other(f"{url('people', answer.user.account_id)}?said={notes.keep(' '.join(texts))}{at}")
+
+
+def _carry_out(users: Users, user: User, form: Mapping[str, str], caller: Caller) -> UserAnswer:
+    author, trainer, action = author_of(caller), caller.account_id, form.get("action", "")
+    value = form.get("value", "")
+    if action == "undo":
+        action, value = undoing(users, user, form.get("addition", ""))
+    elif action == "give":
+        value = parse_fields(FobBody, {"code": form.get("code")}).code or ""
+    elif action == "take":
+        value = next((code for code in user.fob_codes if ref_of(code) == value), "")
+    match action:
+        case "give":
+            allow_fob(users, trainer, value)
+            return users.give_fob(user, value, author=author)
+        case "take":
+            if not value:
+                raise UserRefused(f"{user.full_name} does not have this fob (any more): nothing was changed")
+            allow_take(users, trainer, author, users.show(user), value)
+            return users.take_fob(user, value, author=author)
+        case "authorize":
+            allow_authorization(users, trainer, value)
+            until = parse_fields(UntilBody, {"until": form.get("until") or None}).until
+            return users.authorize(user, value, until=future(until), author=author)
+        case "withdraw":
+            allow_authorization(users, trainer, value)
+            return users.withdraw(user, value, author=author)
+    raise RequestRefused(422, "action: expected one of give, take, authorize, withdraw, undo")

@@ -1,0 +1,1 @@
+<form method="post" action="{{action}}"><input type="hidden" name="csrf" value="{{viewer.csrf}}"><input type="hidden" name="action" value="{{act}}"><button name="{{name}}" value="{{value}}">{{text}}<span class="unseen"> {{about}}</span></button></form>
