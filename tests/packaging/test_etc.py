@@ -43,6 +43,10 @@ def test_every_value_in_the_environment_file_is_valid_when_it_is_taken_out_of_it
     for name in ("MAC_TLS_CERT", "MAC_TLS_KEY", "MAC_MQTT_PASSWORD_FILE"):  # files have to be there
         (tmp_path / name).touch()
         values[name] = str(tmp_path / name)
+    space = json.dumps({"space": "Example", "logo": "https://example.org/logo.png", "url": "", "contact": {}})
+    for name, content in (("MAC_SPACE_LOGO", "<svg/>"), ("MAC_SPACEAPI", space)):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        values[name] = str(tmp_path / name)
     settings = from_environment(values)
     assert settings.slack is not None
     plain = {variable.name: values[variable.name] for variable in VARIABLES if variable.default is not None}

@@ -118,8 +118,8 @@ def test_the_first_word_is_the_command_and_the_rest_of_the_line_its_argument(tex
     assert at_bot(text) == command
 
 
-def test_what_changes_something_is_oops_lock_clear_and_links() -> None:
-    assert {Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.LINK, Verb.UNLINK} == CHANGING
+def test_what_changes_something_is_oops_lock_clear_done_and_links() -> None:
+    assert {Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.DONE, Verb.LINK, Verb.UNLINK} == CHANGING
 
 
 @pytest.mark.parametrize("space", [" ", "   ", "\t", NBSP, f" {NBSP}\t ", "\N{IDEOGRAPHIC SPACE}", "\N{EM SPACE}"])
