@@ -33,7 +33,11 @@ def _in_page(said: str) -> bool:
 @pytest.mark.parametrize(
     ("variables", "status", "said"),
     [
-        ({"USERS_CONFIG": "nowhere.json"}, 2, "there is no such file; MACHINES_CONFIG and USERS_CONFIG say"),
+        (
+            {"USERS_CONFIG": "nowhere.json"},
+            2,
+            "there is no such file; MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG and MAC_WEBHOOKS say where they are",
+        ),
         ({"MAC_PORT": "http"}, 2, "MAC_PORT is 'http': allowed is"),
         ({"SLACK_APP_TOKEN": "xapp-1"}, 2, "SLACK_BOT_TOKEN is not set: Slack is on because SLACK_APP_TOKEN is set"),
         ({"MAC_TLS_CERT": "file", "MAC_TLS_KEY": "file"}, 2, "are not a PEM certificate and its key"),
