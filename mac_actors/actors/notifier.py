@@ -199,8 +199,9 @@ class ChannelNotifier(Outlet):
         """Return what makes the next post."""
         if self._urgent:
             return [self._urgent[0]]
-        due = due_notices(self._journal.store, self.channel, datetime.now(UTC), limit=len(self._taken_late) + BUNDLED)
-        if late := [notice for notice in due if notice.id not in self._taken_late]:
+        taken = frozenset(self._taken_late)  # before looking: a row that goes meanwhile is taken, too
+        due = due_notices(self._journal.store, self.channel, datetime.now(UTC), limit=len(taken) + BUNDLED)
+        if late := [notice for notice in due if notice.id not in taken]:
             return _digest(late)
         waiting = self._journal.store.waiting(self.channel, after=self._taken, limit=2 * BUNDLE_FROM)
         if len(waiting) <= BURST:
