@@ -19,7 +19,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.outlet import Outlet
 from mac_actors.actors.replies import Latch
 from mac_actors.core.backoff import Backoff
-from mac_actors.core.notices import Channel, Standing, ThreadKey, standing, text_in
+from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of, standing, text_in
 from mac_actors.core.state import MachineState
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.storage.outbox import due_notices, next_due
@@ -77,10 +77,12 @@ class PrintedChat:
         self._write = write
 
     def post(self, channel: str, notices: Sequence[Waiting], thread: str | None) -> None:
-        """Print the notices with time and channel."""
+        """Print the notices with time, and the channel or the account of the member."""
         del thread
+        kind, rest = channel_of(channel)
+        where = f"to {rest.removeprefix('@')}" if kind is Channel.DIRECT else f"{channel} channel"
         for notice in notices:
-            self._write(f"{notice.at.astimezone():%H:%M:%S}  [{channel} channel]  {notice.text}")
+            self._write(f"{notice.at.astimezone():%H:%M:%S}  [{where}]  {notice.text}")
 
     def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Do nothing: what is printed stays."""

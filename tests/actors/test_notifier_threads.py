@@ -17,7 +17,7 @@ from mac_actors.actors.notifier import (
 from mac_actors.actors.notifiers import Notifier
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.errors import ChatError
-from mac_actors.storage.records import Record
+from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store
 from tests.actors.office import CONTROL, OOPS, FakeChat, Office, thread_key
 from tests.fakes import wait_until
@@ -165,6 +165,8 @@ def test_a_chat_without_threads_takes_beginnings_and_ends(tmp_path: Path) -> Non
     store.close()
     stamp = f"{now.astimezone():%H:%M:%S}"
     assert lines == [f"{stamp}  [control channel]  begins", f"{stamp}  [control channel]  ends"]
+    PrintedChat(lines.append).post("direct:@1009", [Waiting("direct:@1009", "no", id=1, at=now)], None)
+    assert lines[-1] == f"{stamp}  [to 1009]  no"
 
 
 def test_what_begins_within_a_thread_ends_there_too_also_after_a_restart(tmp_path: Path) -> None:
