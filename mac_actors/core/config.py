@@ -41,6 +41,14 @@ def read_fob(code: str | None) -> str | None:
     return fob
 
 
+def present_fob(code: str) -> str:
+    """Normalize the code of a fob that must be there. Raises ``ValueError`` with what is expected."""
+    fob = read_fob(code)
+    if fob is None:
+        raise ValueError("the number of a fob, not empty, and not zeroes alone")
+    return fob
+
+
 def _join(code: str) -> str:
     """Return a code without the separators between its groups: hexadecimal digits, as many in each."""
     if code.isalnum():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import datetime
+from datetime import date, datetime
 
 JOINERS = "\u200c\u200d"
 _LONE_JOINER = re.compile(f"(?<![^\x00-\x7f])[{JOINERS}]|[{JOINERS}](?![^\x00-\x7f])")
@@ -45,6 +45,16 @@ def duration(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {minutes:02} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def read_day(text: object) -> date:
+    """Read a day as ``YYYY-MM-DD``. Raises ``ValueError`` with what is expected."""
+    try:
+        if isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError("a day as YYYY-MM-DD, for example 2027-03-31")
 
 
 def reader_text(

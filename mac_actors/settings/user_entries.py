@@ -11,9 +11,10 @@ from typing import Annotated, Generic, TypeVar
 from anyascii import anyascii
 from pydantic import AfterValidator, Field, StringConstraints
 
-from mac_actors.core.config import User, read_fob
+from mac_actors.core.config import User, present_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.core.people.additions import end_of
+from mac_actors.core.text import read_day
 from mac_actors.settings.strict import Authorization, Strict
 
 _FOB = re.compile(r"(?!\d{4}-\d\d-\d\d$)[0-9A-Z:_-]+")
@@ -23,19 +24,12 @@ Key = TypeVar("Key", str, int)
 
 
 def _day(text: str) -> str:
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            date.fromisoformat(text)
-            return text
-    except ValueError:
-        pass
-    raise ValueError("a day as YYYY-MM-DD, for example 2027-03-31")
+    read_day(text)
+    return text
 
 
 def _fob(text: str) -> str:
-    code = read_fob(text)
-    if code is None:
-        raise ValueError("the number of a fob, not empty, and not zeroes alone")
+    code = present_fob(text)
     if not _FOB.fullmatch(code):
         raise ValueError("the whole number of a fob as its reader sends it: digits, or letters, and nothing between")
     return code

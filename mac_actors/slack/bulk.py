@@ -7,8 +7,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slack_sdk import WebClient
-
 from mac_actors.actors.replies import Answer
 from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS, Lock
@@ -16,15 +14,13 @@ from mac_actors.core.outcomes import Cleared, LockPending, LockSet
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.text import count, one_line
 from mac_actors.errors import MacError, StorageError
-from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers
-from mac_actors.slack.changes import Changes
 from mac_actors.slack.commands import Target, moment
 from mac_actors.slack.gateway import PLAIN, call_quietly
+from mac_actors.slack.handler import Handler, SlackContext
 from mac_actors.slack.notices import ALL_ACTION, CANCEL_ACTION, button, escape, section, shorten
 from mac_actors.slack.once import Once
-from mac_actors.slack.people import SlackUser, SlackUsers
-from mac_actors.slack.replies import Replies
+from mac_actors.slack.people import SlackUser
 
 EXPIRES_AFTER = timedelta(minutes=10)
 """How long it can be confirmed: later nobody knows any more what it was about."""
@@ -33,25 +29,11 @@ LONGEST_REASON = 400
 """Characters of a reason: it is kept in the button, which holds 2,000 characters or fewer in other scripts."""
 
 
-class Bulk:
+class Bulk(Handler):
     """Asks, and does it. What was confirmed is in the post itself, so that a restart forgets nothing."""
 
-    def __init__(
-        self,
-        fleet: MachineFleet,
-        client: WebClient,
-        control: str,
-        people: SlackUsers,
-        changes: Changes,
-        replies: Replies,
-        once: Once,
-    ) -> None:
-        self._fleet = fleet
-        self._client = client
-        self._control = control
-        self._people = people
-        self._changes = changes
-        self._replies = replies
+    def __init__(self, context: SlackContext, once: Once) -> None:
+        super().__init__(context)
         self._once = once
         self._lock = threading.Lock()
         self._pressed: dict[str, str] = {}

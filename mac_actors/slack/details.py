@@ -8,7 +8,7 @@ from typing import Any
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Severity
 from mac_actors.core.text import one_line, visible
-from mac_actors.slack.notices import DETAILS_VIEW, section
+from mac_actors.slack.notices import DETAILS_VIEW, plain_text, section
 from mac_actors.slack.status import status_line
 
 LONGEST = 1000
@@ -17,22 +17,22 @@ LONGEST = 1000
 
 def modal(machine: Snapshot, metadata: str) -> dict[str, Any]:
     """Return the form; ``metadata`` comes back with what was written."""
-    options = [{"value": severity.value, "text": _plain(severity.capitalize())} for severity in Severity]
+    options = [{"value": severity.value, "text": plain_text(severity.capitalize())} for severity in Severity]
     photo = "A photo? Put it into the thread of the notice afterwards."
     return {
         "type": "modal",
         "callback_id": DETAILS_VIEW,
         "private_metadata": metadata,
-        "title": _plain("What is wrong?"),
-        "submit": _plain("Add details"),
-        "close": _plain("Cancel"),
+        "title": plain_text("What is wrong?"),
+        "submit": plain_text("Add details"),
+        "close": plain_text("Cancel"),
         "blocks": [
             section(f"{status_line(machine.without_names(), datetime.now(UTC))}. It stays so."),
             {
                 "type": "input",
                 "block_id": "text",
-                "label": _plain("What is wrong?"),
-                "hint": _plain("Everybody sees it: on the board and in the thread."),
+                "label": plain_text("What is wrong?"),
+                "hint": plain_text("Everybody sees it: on the board and in the thread."),
                 "element": {
                     "type": "plain_text_input",
                     "action_id": "value",
@@ -43,7 +43,7 @@ def modal(machine: Snapshot, metadata: str) -> dict[str, Any]:
             {
                 "type": "input",
                 "block_id": "severity",
-                "label": _plain("How bad is it?"),
+                "label": plain_text("How bad is it?"),
                 "element": {
                     "type": "radio_buttons",
                     "action_id": "value",
@@ -51,7 +51,7 @@ def modal(machine: Snapshot, metadata: str) -> dict[str, Any]:
                     "initial_option": options[0],
                 },
             },
-            {"type": "context", "elements": [_plain(photo)]},
+            {"type": "context", "elements": [plain_text(photo)]},
         ],
     }
 
@@ -66,7 +66,3 @@ def written(view: dict[str, Any]) -> tuple[str, Severity]:
 def mistakes(view: dict[str, Any]) -> dict[str, str]:
     """Return what is wrong with what was written, by block."""
     return {} if written(view)[0] else {"text": "Say in a few words what is wrong."}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}

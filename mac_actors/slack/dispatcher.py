@@ -29,6 +29,7 @@ from mac_actors.slack.commands import (
     parse,
     plain,
 )
+from mac_actors.slack.handler import SlackContext
 from mac_actors.slack.home.homes import Homes
 from mac_actors.slack.home.links import Links, find_users, parse_link
 from mac_actors.slack.interactions import Interactions
@@ -71,12 +72,11 @@ class Dispatcher:
         self.links = Links(fleet, client)
         self.homes = Homes(fleet, client, self.links)
         self.replies = Replies(client, self._control, stopping)
-        self.interactions = Interactions(fleet, client, self._control, self.people, self._changes, self.replies)
-        self.training = Training(fleet, client, self._control, self.people, self.links, self._changes, self.replies)
-        self.mac = MacCommand(
-            fleet, client, self._control, base_url, self.people, self.links, self._changes, self.replies
-        )
-        self.bulk = Bulk(fleet, client, self._control, self.people, self._changes, self.replies, self._once)
+        context = SlackContext(fleet, client, self._control, self.people, self.links, self._changes, self.replies)
+        self.interactions = Interactions(context)
+        self.training = Training(context)
+        self.mac = MacCommand(context, base_url)
+        self.bulk = Bulk(context, self._once)
 
     def mention(self, event_id: str, event: dict[str, Any], bot_user: str | None) -> None:
         """Carry out what somebody who mentioned the bot wants; the same event only once."""

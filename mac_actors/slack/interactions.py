@@ -7,43 +7,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_sdk import WebClient
-
 from mac_actors.core.decision import Already
 from mac_actors.core.inputs import AddDetails
 from mac_actors.core.notices import MAINTENANCE, ThreadKey
 from mac_actors.core.state import Source
-from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, details, status
-from mac_actors.slack.changes import Changes
 from mac_actors.slack.commands import ParsedCommand, Target, Verb, moment
 from mac_actors.slack.gateway import call_quietly
-from mac_actors.slack.people import SlackUser, SlackUsers
-from mac_actors.slack.replies import Replies
+from mac_actors.slack.handler import Handler
+from mac_actors.slack.people import SlackUser
 from mac_actors.storage.records import Record
 
 BARRIER_SECONDS = 1.0
 """How long is waited for what was decided before to be on disk, so that it can be told."""
 
 
-class Interactions:
+class Interactions(Handler):
     """Carries out what people press and choose. Remarks are seen by who did it alone."""
-
-    def __init__(
-        self,
-        fleet: MachineFleet,
-        client: WebClient,
-        control: str,
-        people: SlackUsers,
-        changes: Changes,
-        replies: Replies,
-    ) -> None:
-        self._fleet = fleet
-        self._client = client
-        self._control = control
-        self._people = people
-        self._changes = changes
-        self._replies = replies
 
     def oops_clear(self, body: dict[str, Any]) -> None:
         """Clear the machine that is named after the slash command, or offer those that can be."""

@@ -68,7 +68,12 @@ def notice_blocks(channel: str, notices: Sequence[Waiting], text: str) -> list[d
 
 def section(text: str) -> dict[str, Any]:
     """Return a block with a text in which nothing is formatted. ``text`` is escaped, as everywhere in blocks."""
-    return {"type": "section", "text": {"type": "plain_text", "text": unescape(text)[:3000], "emoji": False}}
+    return {"type": "section", "text": plain_text(unescape(text)[:3000])}
+
+
+def plain_text(text: str) -> dict[str, Any]:
+    """Return a text of a block as it is: Slack makes nothing of it."""
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def shorten(text: str) -> str:
@@ -92,14 +97,14 @@ def button(label: str, action: str, value: str) -> dict[str, Any]:
         "type": "button",
         "action_id": action,
         "value": value or action,
-        "text": {"type": "plain_text", "text": label, "emoji": False},
+        "text": plain_text(label),
     }
 
 
 def standing_blocks(channel: str, text: str, key: ThreadKey, shown: Standing) -> list[dict[str, Any]]:
     """Return the blocks of a notice that shows how its matter stands, and has what is left to press."""
     lines = "\n".join(shown.lines)[:2000]
-    note = {"type": "context", "elements": [{"type": "plain_text", "text": lines, "emoji": False}]}
+    note = {"type": "context", "elements": [plain_text(lines)]}
     left = [] if shown.over else [buttons(key, *_commands(channel, key, locked=shown.locked))]
     return [section(text), *([note] if lines else []), *left]
 

@@ -120,6 +120,13 @@ class Users(AnyUsers):
             raise UnknownUser(who, [f"{user.account_id} ({user.full_name})" for user in found[:5]])
         return found[0]
 
+    def of_account(self, account_id: str) -> User:
+        """Return the user of exactly this account; raises :class:`UnknownUser`."""
+        user = self.people.directory.by_account.get(account_id)
+        if user is None:
+            raise UnknownUser(account_id)
+        return user
+
     def show(self, who: str | User) -> UserView:
         """Return what a user has, where it comes from, and what was taken from them."""
         return UserView.of(self.people, self.user(who), datetime.now(UTC))

@@ -13,6 +13,7 @@ from mac_actors.core.text import count, duration, local_time
 from mac_actors.slack.answers import split
 from mac_actors.slack.home.links import Switch
 from mac_actors.slack.live import words
+from mac_actors.slack.notices import plain_text
 
 SWITCHES = "mac_switches"
 """The action of the switches for direct messages."""
@@ -79,7 +80,7 @@ def _incidents(machines: Sequence[Snapshot]) -> list[dict[str, Any]]:
 
 
 def _switches(switched_on: Collection[str]) -> list[dict[str, Any]]:
-    options = [{"value": switch.value, "text": _plain(label)} for switch, label in _SWITCHES.items()]
+    options = [{"value": switch.value, "text": plain_text(label)} for switch, label in _SWITCHES.items()]
     on = [option for option in options if option["value"] in switched_on]
     boxes = {"type": "checkboxes", "action_id": SWITCHES, "options": options}
     return [
@@ -95,12 +96,8 @@ def _part(heading: str, lines: Sequence[str]) -> list[dict[str, Any]]:
 def _text(lines: Sequence[str]) -> list[dict[str, Any]]:
     texts = split(lines, SECTION)
     more = ["… and more: mention me with 'status'."] if len(texts) > SECTIONS else []
-    return [{"type": "section", "text": _plain(text)} for text in (*texts[:SECTIONS], *more)]
+    return [{"type": "section", "text": plain_text(text)} for text in (*texts[:SECTIONS], *more)]
 
 
 def _header(text: str) -> dict[str, Any]:
-    return {"type": "header", "text": _plain(text)}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
+    return {"type": "header", "text": plain_text(text)}

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from slack_sdk import WebClient
-
 from mac_actors.errors import ChatError
-from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.logins import Role
-from mac_actors.slack.changes import UNKNOWN_ASKER, Changes
+from mac_actors.slack.changes import UNKNOWN_ASKER
 from mac_actors.slack.commands import find_quoted, plain
 from mac_actors.slack.gateway import call_quietly
-from mac_actors.slack.home.links import Links
-from mac_actors.slack.people import SlackUsers
-from mac_actors.slack.replies import Replies
+from mac_actors.slack.handler import Handler, SlackContext
 from mac_actors.slack.training import forms
 
 USAGE = (
@@ -35,31 +30,15 @@ NO_TRAINER = (
 )
 
 
-class MacCommand:
+class MacCommand(Handler):
     """Carries out the slash command ``/mac``. Its answers are seen by the asker alone.
 
     ``base_url`` is the address of the board, where it is known.
     """
 
-    def __init__(
-        self,
-        fleet: MachineFleet,
-        client: WebClient,
-        control: str,
-        base_url: str | None,
-        people: SlackUsers,
-        links: Links,
-        changes: Changes,
-        replies: Replies,
-    ) -> None:
-        self._fleet = fleet
-        self._client = client
-        self._control = control
+    def __init__(self, context: SlackContext, base_url: str | None) -> None:
+        super().__init__(context)
         self._base_url = base_url
-        self._people = people
-        self._links = links
-        self._changes = changes
-        self._replies = replies
 
     def run(self, body: dict[str, Any]) -> None:
         """Do what is named after the command."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mac_actors.core.config import MachineConfig, User
 from mac_actors.core.text import one_line
-from mac_actors.slack.notices import section
+from mac_actors.slack.notices import plain_text, section
 
 VIEW = "mac_people_modal"
 
@@ -52,9 +52,9 @@ class Form:
             "type": "modal",
             "callback_id": VIEW,
             "private_metadata": json.dumps(metadata),
-            "title": _plain(self.title),
-            "submit": _plain(self.submit),
-            "close": _plain("Cancel"),
+            "title": plain_text(self.title),
+            "submit": plain_text(self.submit),
+            "close": plain_text("Cancel"),
             "blocks": blocks,
         }
 
@@ -87,7 +87,7 @@ def option(text: str, value: str, end: str = "") -> dict[str, Any]:
     """Return an option; of a text that is too long the ``end`` stays."""
     end = end[-40:]
     text, room = one_line(text), LONGEST_TEXT - len(end)
-    return {"text": _plain((text if len(text) <= room else f"{text[: room - 1]}…") + end), "value": value}
+    return {"text": plain_text((text if len(text) <= room else f"{text[: room - 1]}…") + end), "value": value}
 
 
 def by_authorization(machines: Iterable[MachineConfig]) -> dict[str, str]:
@@ -104,17 +104,13 @@ def _fits(value: str) -> bool:
 
 
 def _input(block: str, label: str, element: dict[str, Any], hint: str = "") -> dict[str, Any]:
-    more = {"hint": _plain(hint)} if hint else {}
-    return {"type": "input", "block_id": block, "label": _plain(label), "element": element, **more}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
+    more = {"hint": plain_text(hint)} if hint else {}
+    return {"type": "input", "block_id": block, "label": plain_text(label), "element": element, **more}
 
 
 _MEMBERS = {
     "type": "external_select",
     "action_id": MEMBER_ACTION,
-    "placeholder": _plain("Type a name"),
+    "placeholder": plain_text("Type a name"),
     "min_query_length": 1,
 }

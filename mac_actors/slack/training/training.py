@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_sdk import WebClient
-
 from mac_actors.core.config import User
 from mac_actors.core.notices import FOB, Channel, Standing, ThreadKey
 from mac_actors.core.outcomes import SessionRefused
@@ -19,15 +17,13 @@ from mac_actors.core.people.view import UserAnswer
 from mac_actors.core.state import Source
 from mac_actors.core.wording import full_text
 from mac_actors.errors import ChatError, NotAllowed, UserRefused
-from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_authorization
 from mac_actors.slack import answers
-from mac_actors.slack.changes import UNKNOWN_ASKER, Changes
+from mac_actors.slack.changes import UNKNOWN_ASKER
 from mac_actors.slack.gateway import call_quietly
-from mac_actors.slack.home.links import Links
+from mac_actors.slack.handler import Handler
 from mac_actors.slack.notices import escape, standing_blocks
-from mac_actors.slack.people import SlackUser, SlackUsers
-from mac_actors.slack.replies import Replies
+from mac_actors.slack.people import SlackUser
 from mac_actors.slack.training import forms
 from mac_actors.slack.training.command import NO_TRAINER
 
@@ -37,26 +33,8 @@ LOOKED_AT = 500
 GONE = "Nothing is known any more of what this notice tells of: have the fob held to the reader again."
 
 
-class Training:
+class Training(Handler):
     """Carries out what people press and choose. Remarks are seen by who did it alone."""
-
-    def __init__(
-        self,
-        fleet: MachineFleet,
-        client: WebClient,
-        control: str,
-        people: SlackUsers,
-        links: Links,
-        changes: Changes,
-        replies: Replies,
-    ) -> None:
-        self._fleet = fleet
-        self._client = client
-        self._control = control
-        self._people = people
-        self._links = links
-        self._changes = changes
-        self._replies = replies
 
     def press(self, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Open the form for the refusal of a notice. Who may do it is looked at when the form is sent: first of all it

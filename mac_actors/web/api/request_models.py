@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -20,12 +19,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from mac_actors.core.config import read_fob
+from mac_actors.core.config import present_fob, read_fob
 from mac_actors.core.inputs import Command, Lock, OfflineSession
 from mac_actors.core.offline import TAKEN_KEPT
 from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Source, Telemetry
-from mac_actors.core.text import one_line
+from mac_actors.core.text import one_line, read_day
 from mac_actors.web.access import Caller
 from mac_actors.web.requests import message
 
@@ -45,6 +44,11 @@ def _said(text: str) -> str:
     if said is None:
         raise ValueError("a few words that say what is wrong")
     return said
+
+
+def is_none(value: object) -> bool:
+    """Whether a field is left out of an answer that has it only where there is something to say."""
+    return value is None
 
 
 class Body(BaseModel):
@@ -168,25 +172,9 @@ def _name(text: str) -> str:
     return name
 
 
-def _day(text: object) -> date:
-    try:
-        if isinstance(text, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise ValueError("a day as YYYY-MM-DD, for example 2027-03-31")
-
-
-def _present_fob(text: str) -> str:
-    code = read_fob(text)
-    if code is None:
-        raise ValueError("the number of a fob, not empty, and not zeroes alone")
-    return code
-
-
 Short = Annotated[str, StringConstraints(strict=True, max_length=200)]
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(_present_fob)]
+Day = Annotated[date, BeforeValidator(read_day), WithJsonSchema({"type": "string", "format": "date"})]
+Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(present_fob)]
 
 
 class NewAdminBody(AdminBody):

@@ -13,7 +13,6 @@ from mac_actors.core.outcomes import kind
 from mac_actors.core.people.additions import end_of
 from mac_actors.core.people.view import UserAnswer, UserView
 from mac_actors.core.redaction import without_fob
-from mac_actors.errors import UnknownUser
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_any, allow_authorization, allow_fob, allow_take, for_trainers
 from mac_actors.web.access import Access, Caller
@@ -105,7 +104,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         if (body.code is None) == (body.seen_at is None):
             raise RequestRefused(422, "expected either code, the number of a fob, or seen_at, a machine")
         allow_fob(users, who.account_id, body.code)
-        return changed(users.give_fob(known(account), body.code, seen_at=body.seen_at, author=body.author(who)), who)
+        user = users.of_account(account)
+        return changed(users.give_fob(user, body.code, seen_at=body.seen_at, author=body.author(who)), who)
 
     @app.delete(
         "/api/users/<account:account>/fobs/<code:path>", api=changing("Have a user's fob count no more", AdminBody)
@@ -113,7 +113,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def take_fob(account: str, code: str) -> bytes:
         who = caller()
         body = parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")
-        user, author, number = known(account), body.author(who), fob(code)
+        user, author, number = users.of_account(account), body.author(who), fob(code)
         allow_take(users, who.account_id, author, users.show(user), number)
         return changed(users.take_fob(user, number, author=author), who)
 
@@ -124,9 +124,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         who = caller()
         body = parse_body(UntilBody, read_body(bottle.request.environ) or b"{}")
         allow_authorization(users, who.account_id, authorization)
-        return changed(
-            users.authorize(known(account), authorization, until=future(body.until), author=body.author(who)), who
-        )
+        user = users.of_account(account)
+        return changed(users.authorize(user, authorization, until=future(body.until), author=body.author(who)), who)
 
     @app.delete(
         "/api/users/<account:account>/authorizations/<authorization:path>",
@@ -136,14 +135,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         who = caller()
         body = parse_body(UntilBody, read_body(bottle.request.environ) or b"{}")
         allow_authorization(users, who.account_id, authorization)
-        return changed(
-            users.withdraw(known(account), authorization, until=future(body.until), author=body.author(who)), who
-        )
+        user = users.of_account(account)
+        return changed(users.withdraw(user, authorization, until=future(body.until), author=body.author(who)), who)
 
     @app.get("/api/users/<account:account>", api=Operation("One user", UserBody, errors=(503,), security="admin"))
     def show(account: str) -> bytes:
         who = caller()
-        return json_of(body_of(users.show(known(account)), who))
+        return json_of(body_of(users.show(users.of_account(account)), who))
 
     @app.get(
         "/api/fobs/unknown",
@@ -154,12 +152,6 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def unknown() -> bytes:
         caller()
         return json_of(UnknownFobsBody(fobs=[UnknownFobBody.model_validate(one) for one in users.unknown()]))
-
-    def known(account_id: str) -> Any:
-        user = users.people.directory.by_account.get(account_id)
-        if user is None:
-            raise UnknownUser(account_id)
-        return user
 
 
 def body_of(view: UserView, who: Caller) -> UserBody:

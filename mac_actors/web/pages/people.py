@@ -20,7 +20,7 @@ from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.pages.html import PAGE_HEADERS, fill, render, see_other, url
 from mac_actors.web.pages.notes import Notes
-from mac_actors.web.pages.person import Person, fobs_html, held_lately, known
+from mac_actors.web.pages.person import Person, fobs_html, held_lately
 from mac_actors.web.requests import read_query
 
 SHOWN = 20
@@ -95,7 +95,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
         return render(
             "person.tpl",
             viewer,
-            person=Person.of(fleet, caller, users.show(known(users, account)), at),
+            person=Person.of(fleet, caller, users.show(users.of_account(account)), at),
             admin=caller.admin,
             today=datetime.now().astimezone().date(),
             said=notes.take(bottle.request.query.get("said", "")),

@@ -23,7 +23,7 @@ from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.pages.board import NOT_DURABLE
 from mac_actors.web.pages.html import see_other, url
 from mac_actors.web.pages.notes import Notes
-from mac_actors.web.pages.person import author_of, held_lately, known, ref_of, undoing
+from mac_actors.web.pages.person import author_of, held_lately, ref_of, undoing
 from mac_actors.web.requests import parse_fields, read_form
 
 ALREADY = {
@@ -62,7 +62,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
     @app.post("/board/people/<account:path>")
     def change(account: str) -> Any:
         form, caller = form_of_caller()
-        user = known(users, account)
+        user = users.of_account(account)
         if form.get("action") == "give" and not form.get("code"):
             seen = held_lately(users, form.get("fob", ""))
             if seen is None:

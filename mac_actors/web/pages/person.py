@@ -15,7 +15,7 @@ from mac_actors.core.people.trainers import asked_for, teachable
 from mac_actors.core.people.view import Item, UserView
 from mac_actors.core.state import Source
 from mac_actors.core.wording import named, origin
-from mac_actors.errors import NotAllowed, UnknownUser, UserRefused
+from mac_actors.errors import NotAllowed, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_authorization, allow_fob, allow_take, for_trainers
 from mac_actors.fleet.people.unknown_fobs import JUST_SEEN, UnknownFob
@@ -51,14 +51,6 @@ def held_lately(users: Users, ref: str) -> UnknownFob | None:
 def fobs_html(users: Users) -> str:
     """Return the unknown fobs that were just seen, to be shown on top of a page of somebody who may give them."""
     return fill("fobs.tpl", seen=users.just_seen()[:ALL_SEEN], ref_of=ref_of).strip()
-
-
-def known(users: Users, account_id: str) -> User:
-    """Return the user of this account; raises :class:`UnknownUser`."""
-    user = users.people.directory.by_account.get(account_id)
-    if user is None:
-        raise UnknownUser(account_id)
-    return user
 
 
 def undoing(users: Users, user: User, number: str) -> tuple[str, str]:

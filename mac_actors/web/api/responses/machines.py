@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from mac_actors.core.config import Offline
 from mac_actors.core.state import Session, Severity, Source, Status
-from mac_actors.web.api.request_models import Body
+from mac_actors.web.api.request_models import Body, is_none
 
 
 class FlagBody(Body):
@@ -42,10 +42,6 @@ class SessionBody(Body):
         return cls(since=session.since, kind=session.kind, user=session.full_name or None)
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 def _given_offline(rules: object) -> object:
     return None if rules == Offline() else rules
 
@@ -67,14 +63,14 @@ class TelemetryBody(Body):
     internal_temperature_c: float | None
     amps: float
     second_relay_state: bool | None
-    firmware: str | None = Field(None, exclude_if=_is_none, description="only there where the reader says it")
-    poke: int | None = Field(None, exclude_if=_is_none, description="only there where it takes pokes: its UDP port")
+    firmware: str | None = Field(None, exclude_if=is_none, description="only there where the reader says it")
+    poke: int | None = Field(None, exclude_if=is_none, description="only there where it takes pokes: its UDP port")
     list_revision: int | None = Field(
-        None, exclude_if=_is_none, description="only there where it keeps a list for when the server is away: which"
+        None, exclude_if=is_none, description="only there where it keeps a list for when the server is away: which"
     )
 
 
-Given = Annotated[str | None, Field(exclude_if=lambda value: value is None)]
+Given = Annotated[str | None, Field(exclude_if=is_none)]
 
 
 class UpkeepBody(Body):
@@ -101,7 +97,7 @@ class MachineBody(Body):
     lock: FlagBody | None
     lock_pending: FlagBody | None = Field(
         None,
-        exclude_if=lambda flag: flag is None,
+        exclude_if=is_none,
         description="only there while the machine is to be locked out when its session ends",
     )
     session: Annotated[SessionBody | None, BeforeValidator(SessionBody.of)]
@@ -112,11 +108,11 @@ class MachineBody(Body):
     description: Given = None
     link: Given = Field(None, description="the address of its manual")
     details: DetailsBody | None = Field(
-        None, exclude_if=lambda details: details is None, description="only there when somebody said what is wrong"
+        None, exclude_if=is_none, description="only there when somebody said what is wrong"
     )
     offline: Annotated[OfflineBody | None, BeforeValidator(_given_offline)] = Field(
         None,
-        exclude_if=_is_none,
+        exclude_if=is_none,
         description="what its reader does while the server does not answer; only there where machines.json has it",
     )
     maintenance: list[UpkeepBody] = Field(
@@ -126,10 +122,10 @@ class MachineBody(Body):
         [], exclude_if=lambda items: not items, description="only there while something is due: what"
     )
     refused: str | None = Field(
-        None, exclude_if=_is_none, description="only there while its reader's reports are refused: why"
+        None, exclude_if=is_none, description="only there while its reader's reports are refused: why"
     )
     obeyed_after: float | None = Field(
-        None, exclude_if=_is_none, description="seconds from the last command to the reader's next report, once known"
+        None, exclude_if=is_none, description="seconds from the last command to the reader's next report, once known"
     )
     keyed: bool = Field(
         False, exclude_if=lambda keyed: not keyed, description="only there, true, where its reader has a key, and signs"

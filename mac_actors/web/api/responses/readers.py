@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from mac_actors.web.api.request_models import Body
+from mac_actors.web.api.request_models import Body, is_none
 
 
 class OutputsBody(Body):
@@ -22,7 +22,7 @@ class OutputsBody(Body):
         False, description="for firmware that says what it is alone: taking the card out must not stop the machine"
     )
     nonce: str | None = Field(
-        None, exclude_if=lambda nonce: nonce is None, description="for a reader with a key alone: for its next report"
+        None, exclude_if=is_none, description="for a reader with a key alone: for its next report"
     )
     applied: bool = Field(
         True,
@@ -33,12 +33,12 @@ class OutputsBody(Body):
     list_revision: int | None = Field(
         None,
         serialization_alias="list",
-        exclude_if=lambda revision: revision is None,
+        exclude_if=is_none,
         description="for a reader with a key and `offline.list` alone: the revision of its list as it is now",
     )
     offline: OfflineRulesBody | None = Field(
         None,
-        exclude_if=lambda rules: rules is None,
+        exclude_if=is_none,
         description="for firmware that says what it is alone, where machines.json has `offline`",
     )
 

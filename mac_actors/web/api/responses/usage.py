@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import Field
 
-from mac_actors.web.api.request_models import Body
+from mac_actors.web.api.request_models import Body, is_none
 
 
 class MachineUsageBody(Body):
@@ -49,5 +49,5 @@ class UsageBody(Body):
     machines: list[MachineUsageBody]
     users: list[UserUsageBody] | None = Field(description="null without the admins' token")
     months: list[MonthUsageBody] | None = Field(
-        None, exclude_if=lambda months: months is None, description="with `?by=month` and the admins' token alone"
+        None, exclude_if=is_none, description="with `?by=month` and the admins' token alone"
     )

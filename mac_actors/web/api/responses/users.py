@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from pydantic import Field
 
-from mac_actors.web.api.request_models import Body
+from mac_actors.web.api.request_models import Body, is_none
 from mac_actors.web.api.responses.common import OutcomeBody
 
 
@@ -73,7 +73,7 @@ class ChangedUserBody(UserBody):
     already: list[str] = Field(description="what was so already: then nothing was changed")
     durable: bool | None = Field(None, exclude_if=lambda durable: durable is not False)
     outcomes: list[OutcomeBody] | None = Field(
-        None, exclude_if=lambda outcomes: outcomes is None, description="with `?details=1` alone: what came of it"
+        None, exclude_if=is_none, description="with `?details=1` alone: what came of it"
     )
 
 
