@@ -95,7 +95,7 @@ class Rows:
     """
 
     def __init__(self, url: str, seconds: float, name: str) -> None:
-        self._url = url
+        self.url = url
         self._seconds = seconds
         self._name = name
         self._connection: Any = None
@@ -171,7 +171,7 @@ class Rows:
 
             milliseconds = max(1, int(self._seconds * 1000))
             self._connection = psycopg.connect(
-                self._url,
+                self.url,
                 autocommit=True,
                 application_name=self._name,
                 connect_timeout=2,  # the least that libpq takes
