@@ -32,19 +32,21 @@ FROM part JOIN beat USING (part) WHERE part.part = 1
 
 _TAKE = f"""
 WITH still AS (
-  UPDATE beat SET epoch = epoch + 1, beat = 0, released = false, alone = false, at = clock_timestamp()
-  WHERE part = 1 AND epoch = $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
-  RETURNING epoch
+  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, at = clock_timestamp()
+  WHERE part = 1 AND epoch <= $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
+  RETURNING $1::bigint + 1 AS epoch
 )
 UPDATE part SET epoch = still.epoch, incarnation = $5, owner = $6, batch = 0
 FROM still WHERE part.part = 1 AND part.epoch = $1::bigint RETURNING part.epoch
 """  # noqa: S608 - constant
 
+# A command may own the database without beating (mac-actors copy): then the part alone has a new epoch.
 # A beat need not survive the end of the database's computer: synchronous_commit is "off" for it.
 _BEAT = """
 WITH how AS MATERIALIZED (SELECT set_config('synchronous_commit', $1, true) AS value)
 UPDATE beat SET beat = $3::bigint, alone = $4::boolean, at = clock_timestamp() FROM how
 WHERE how.value IS NOT NULL AND part = 1 AND epoch = $2::bigint AND beat < $3::bigint AND NOT released
+  AND epoch = (SELECT epoch FROM part WHERE part.part = 1)
 RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp())
 """
 
