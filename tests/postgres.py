@@ -137,3 +137,14 @@ class Cluster:
         """Remove a database, whoever is connected."""
         with closing(self.admin()) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def clean(self, name: str) -> None:
+        """Have the tables of a database as they are when they are new, whoever owned it."""
+        with closing(self.admin(name)) as connection:
+            for (table,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall():
+                if table not in {"migration", "part", "beat"}:
+                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+            connection.execute("UPDATE part SET epoch = 0, incarnation = '', batch = 0, owner = ''")
+            connection.execute("UPDATE beat SET epoch = 0, beat = 0, released = true, alone = false")
