@@ -119,17 +119,15 @@ class Node:
 
         Raises :class:`DirectoryInUse` where another one runs, :class:`StorageError` where the database can't be had.
         """
-        if self.url is None:
-            self._claim_lease()
-            return
-        before = ""
-        for one in self._member_rows.nodes():
-            if one.url == self.url:
-                before = one.incarnation
-                if one.ago < 3 * SEEN_SECONDS and self._moves(one):
-                    raise _in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
-        if not self._member_rows.join(self._row(), before):
-            raise _in_use(f"another server has just begun with the address {self.url}", "give each its own MAC_NODE_URL")
+        try:
+            if self.url is None:
+                self._claim_lease()
+            else:
+                self._claim_url()
+        except BaseException:
+            self._rows.close()
+            self._member_rows.close()
+            raise
 
     def start(self) -> None:
         """Take part from now on."""
@@ -281,6 +279,18 @@ class Node:
                 )
         return self._asked_owner[2]
 
+    def _claim_url(self) -> None:
+        before = ""
+        for one in self._member_rows.nodes():
+            if one.url == self.url:
+                before = one.incarnation
+                if one.ago < 3 * SEEN_SECONDS and self._moves(one):
+                    raise _in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
+        if not self._member_rows.join(self._row(), before):
+            raise _in_use(
+                f"another server has just begun with the address {self.url}", "give each its own MAC_NODE_URL"
+            )
+
     def _claim_lease(self) -> None:
         first: Seen | None = None
         while True:
@@ -291,7 +301,9 @@ class Node:
             first = first or look
             if (look.epoch, look.beat) != (first.epoch, first.beat) and not look.released:
                 whose = look.owner or "another server"
-                raise _in_use(f"the database is in use by {whose}", "stop that server first, or set MAC_NODE_URL on both")
+                raise _in_use(
+                    f"the database is in use by {whose}", "stop that server first, or set MAC_NODE_URL on both"
+                )
             time.sleep(self.lease.seconds / TURNS / 2)
 
     def _measure(self, before: float, database_clock: float) -> None:

@@ -14,9 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+from psycopg.pq import ExecStatus
+
 from mac_actors.cluster.lease import Beat, Seen
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
+from mac_actors.storage.postgres.address import Address
 
 # Another server than before, or the same one after a crash: beats that were answered may be lost.
 _SERVER = (
@@ -98,9 +102,10 @@ class Rows:
 
     def __init__(self, url: str, seconds: float, name: str) -> None:
         self.url = url
+        self._address = Address.parse(url)
         self._seconds = seconds
         self._name = name
-        self._connection: Any = None
+        self._connection: psycopg.Connection | None = None
         self.connections = 0
 
     def look(self) -> Look:
@@ -159,39 +164,31 @@ class Rows:
                 connection.close()
 
     def _ask(self, what: str, statement: str, *values: object, seconds: float | None = None) -> list[tuple[Any, ...]]:
-        from psycopg import Error  # an extra, and loaded when it is used
-
         try:
             return _run(self._connected(), statement, values, seconds or self._seconds)
-        except (Error, OSError, TimeoutError) as error:
+        except (psycopg.Error, OSError, TimeoutError) as error:
             self.close()
             raise StorageError(f"cannot {what}: {one_line(error)}") from error
 
-    def _connected(self) -> Any:
+    def _connected(self) -> psycopg.Connection:
         if self._connection is None:
-            import psycopg
-
-            milliseconds = max(1, int(self._seconds * 1000))
-            self._connection = psycopg.connect(
-                self.url,
-                autocommit=True,
-                application_name=self._name,
-                connect_timeout=2,  # the least that libpq takes
-                target_session_attrs="read-write",
-                tcp_user_timeout=milliseconds,
-                keepalives_idle=1,
-                keepalives_interval=1,
-                keepalives_count=2,
-            )
+            mine = {
+                "application_name": self._name,
+                "connect_timeout": 2,  # the least that libpq takes
+                "target_session_attrs": "read-write",
+                "tcp_user_timeout": max(1, int(self._seconds * 1000)),
+                **dict.fromkeys(("keepalives_idle", "keepalives_interval"), 1),
+                "keepalives_count": 2,
+            }
+            self._connection = psycopg.connect(**self._address.given | mine, autocommit=True)
             self.connections += 1
         return self._connection
 
 
-def _run(connection: Any, statement: str, values: tuple[object, ...], seconds: float) -> list[tuple[Any, ...]]:
+def _run(
+    connection: psycopg.Connection, statement: str, values: tuple[object, ...], seconds: float
+) -> list[tuple[Any, ...]]:
     """Carry out a statement within ``seconds``, by the protocol itself: psycopg's own calls wait for ever."""
-    from psycopg import OperationalError
-    from psycopg.pq import ExecStatus
-
     deadline = time.monotonic() + seconds
     raw = connection.pgconn
     raw.send_query_params(statement.encode(), [None if one is None else str(one).encode() for one in values])
@@ -203,7 +200,7 @@ def _run(connection: Any, statement: str, values: tuple[object, ...], seconds: f
         results.append(result)
     for result in results:
         if result.status not in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
-            raise OperationalError(result.error_message.decode(errors="replace") or "the connection is lost")
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace") or "the connection is lost")
     (result,) = results
     text: Callable[[bytes | None], str | None] = lambda value: None if value is None else value.decode()  # noqa: E731
     return [

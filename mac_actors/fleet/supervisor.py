@@ -77,7 +77,9 @@ class Supervisor:
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._turns = itertools.count()
-        self._later: dict[str, Lock | None] = {}  # machines whose actors are not started yet, and what each is told first
+        self._later: dict[
+            str, Lock | None
+        ] = {}  # machines whose actors are not started yet, and what each is told first
         stored = prepared.states if prepared else self.journal.store.load_states()
         for machine in configuration.machines.values():
             self.start(machine, stored.get(machine.name), later=prepared is not None)
@@ -85,9 +87,7 @@ class Supervisor:
         if not prepared:
             self.configure()
 
-    def start(
-        self, config: MachineConfig, stored: MachineState | Unreadable | None, *, later: bool = False
-    ) -> None:
+    def start(self, config: MachineConfig, stored: MachineState | Unreadable | None, *, later: bool = False) -> None:
         """Start a machine's actor, with the state that the disk has for it; ``later``: once it is asked for."""
         now = datetime.now(UTC)
         first: Lock | None = None
