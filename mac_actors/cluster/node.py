@@ -1,4 +1,4 @@
-"""This server among others on one database: takes the lease, keeps it, hands it over, and says who has it.
+"""A server among others on one database: takes the lease, keeps it, hands it over, and says who has it.
 
 Three threads: one has the lease (it beats, or looks and takes over), one says each second that this node is there, and
 one builds and drops what an owner has, so that no beat waits for that.
@@ -51,8 +51,8 @@ class Node:
 
     ``take(epoch, incarnation)`` builds what an owner has; ``drop()`` drops it, writing nothing; ``prepare()`` makes
     ready what a takeover needs, and may be called again; ``each_second(revision)`` is called about once a second with
-    the number of the newest configuration. All but the last come from one thread. ``unfit()`` returns why this
-    program must not own, ``None``: it may.
+    the number of the newest configuration. All but the last come from one thread. ``unfit(steps)``
+    returns why this program must not own a database with these steps, ``None``: it may.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Node:
         drop: Callable[[], None],
         prepare: Callable[[], None] = lambda: None,
         each_second: Callable[[int], None] = lambda revision: None,
-        unfit: Callable[[], str | None] = lambda: None,
+        unfit: Callable[[frozenset[str]], str | None] = lambda steps: None,
     ) -> None:
         self.url = url
         self.incarnation = uuid.uuid4().hex
@@ -99,6 +99,11 @@ class Node:
         ]
 
     # what the others ask
+
+    @property
+    def skew_noted(self) -> float | None:
+        """By how many seconds this computer's clock is off the database's, where that is too much."""
+        return self.skew if abs(self.skew) >= SKEW_NOTED else None
 
     def standing(self) -> Standing:
         """Say who owns the machines now. Asks nobody."""
@@ -234,7 +239,7 @@ class Node:
         if silent >= self.lease.seconds / 2 and self._prepared_for != (seen.epoch, seen.beat):
             self._prepared_for = (seen.epoch, seen.beat)
             self._jobs.put(self._prepare)
-        if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and self._may_own(now):
+        if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and self._may_own(now, look.steps):
             self._take_over(wanted)
             return 0.0
         left = self.lease.seconds - silent
@@ -251,14 +256,14 @@ class Node:
         log.warning("this server owns the machines now: epoch %d", epoch)
         self._jobs.put(lambda: self._take(epoch, self.incarnation))
 
-    def _may_own(self, now: float) -> bool:
+    def _may_own(self, now: float, steps: frozenset[str]) -> bool:
         why: str | None = None
         if self._claimed:
             why = f"another server runs with its address {self.url}"
         elif self.url and abs(self.skew) >= SKEW_REFUSED:
             why = f"its clock is {self.skew:.0f} s off the database's: set it (timedatectl)"
         else:
-            why = self._unfit()
+            why = self._unfit(steps)
         if self._why_not(why) and why:
             log.error("this server can't own the machines: %s", why)
         return why is None and now >= self._resting_until and not self._stopping.is_set()
@@ -273,8 +278,8 @@ class Node:
             self._asked_owner = (seen, now, gone)
             if not gone:
                 log.warning(
-                    "%s was the only node, and neither beats nor says that it is gone: it may own still. If its computer "
-                    "is off, 'mac-actors cluster release --gone' lets this one take over",
+                    "%s was the only node, and neither beats nor says that it is gone: it may own still. If its "
+                    "computer is off, 'mac-actors cluster release --gone' lets this one take over",
                     seen.owner,
                 )
         return self._asked_owner[2]

@@ -30,7 +30,8 @@ _SERVER = (
 
 _LOOK = f"""
 SELECT part.epoch, beat.beat, beat.released, beat.alone, part.owner, part.incarnation, {_SERVER},
-  extract(epoch FROM clock_timestamp()), (SELECT coalesce(max(id), 0) FROM revision)
+  extract(epoch FROM clock_timestamp()), (SELECT coalesce(max(id), 0) FROM revision),
+  (SELECT string_agg(name, ' ') FROM migration)
 FROM part JOIN beat USING (part) WHERE part.part = 1
 """  # noqa: S608 - constant
 
@@ -86,11 +87,14 @@ class NodeRow:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look shows: the lease, the database's clock (Unix time), and the configuration's last revision."""
+    """What a look shows: the lease, the database's clock (Unix time), the configuration's last revision, and the steps
+    that have made its tables.
+    """
 
     seen: Seen
     clock: float
     revision: int
+    steps: frozenset[str]
 
 
 class Rows:
@@ -113,9 +117,9 @@ class Rows:
         rows = self._ask("look at the lease", _LOOK)
         if not rows:
             raise StorageError("cannot look at the lease: its row is missing. 'mac-actors migrate' makes it")
-        epoch, beat, released, alone, owner, incarnation, server, clock, revision = rows[0]
+        epoch, beat, released, alone, owner, incarnation, server, clock, revision, steps = rows[0]
         seen = Seen(int(epoch), int(beat), released == "t", alone == "t", owner, incarnation, server)
-        return Look(seen, float(clock), int(revision))
+        return Look(seen, float(clock), int(revision), frozenset(steps.split()))
 
     def take(self, seen: Seen, owner: str, incarnation: str, seconds: float = 30.0) -> int | None:
         """Take the lease if all is as ``seen``; returns the new epoch, ``None``: something has changed since.

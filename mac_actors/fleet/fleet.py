@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pykka
 
@@ -71,6 +71,12 @@ EVENTS_AT_ONCE = 500
 A = TypeVar("A", bound=pykka.Actor)
 
 
+class OnReload(Protocol):
+    """Takes note of a reload; ``machines``: not of the users alone."""
+
+    def __call__(self, *, machines: bool) -> None: ...
+
+
 class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
@@ -100,6 +106,8 @@ class MachineFleet(AnyFleet):
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
+        self.on_reload: OnReload = lambda *, machines: None
+        """Called after a reload."""
         self.commit_budget = commit_budget
         self._restarts = Restarts()
         self.journal = Journal(store)
@@ -379,6 +387,7 @@ class MachineFleet(AnyFleet):
         self.outgoing.expect(new.slack_channels | self.configuration.slack_channels)
         summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
         self.outgoing.configure(self.configuration, webhooks=machines)
+        self.on_reload(machines=machines)
         return summary
 
     def _accounts(self) -> set[str]:

@@ -26,8 +26,8 @@ MAC_NODE_URL = Variable(
     "MAC_NODE_URL",
     base_url,
     "The address at which the other servers on the same database reach this one, for example "
-    "``http://192.0.2.11:5000``. It makes this server one of a cell, of which one at a time owns the machines. Not set: "
-    "it owns them alone, and a second server on the database is refused.",
+    "``http://192.0.2.11:5000``. It makes this server one of a cell, of which one at a time owns the machines. Not "
+    "set: it owns them alone, and a second server on the database is refused.",
 )
 MAC_CLUSTER_SECRET = Variable(
     "MAC_CLUSTER_SECRET",
