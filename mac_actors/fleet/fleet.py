@@ -231,6 +231,11 @@ class MachineFleet(AnyFleet):
         self.supervisor.find(name).tell(held)
 
     @property
+    def owns(self) -> bool:
+        """Whether this server, and no other one, owns the machines now."""
+        return not self._holds()
+
+    @property
     def held(self) -> dict[str, Held]:
         """What has come to machines, by name, since this server does not own them, and is not decided yet."""
         return dict(self.supervisor.held)
