@@ -124,7 +124,7 @@ def test_lines_are_left_out_or_held_for_a_digest_and_none_is_lost_by_a_restart(m
 
 def make_due(shop: Shop) -> None:
     """Let what is held be due, as if the time had come."""
-    with shop.fleet.store._engine.begin() as connection:
+    with shop.fleet.store.database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE outbox SET due = '2026-01-01T00:00:00.000000+00:00' WHERE due IS NOT NULL")
     assert shop.fleet.notifier
     shop.fleet.notifier.wake()
