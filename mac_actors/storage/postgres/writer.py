@@ -86,10 +86,7 @@ class Writer:
             raise Fenced("this server does not own the database")
         self._doubt, self._cancelled = sent, False
         try:
-            if self._connection is None:
-                self._connection = self._address.connect()
-                self._connection.add_notice_handler(self._notice)
-            self._connection.execute(_COMMIT, (*self._owner, sent.number, sent.document))
+            self._call(*self._owner, sent)
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 self.close()
@@ -106,6 +103,12 @@ class Writer:
         self._batch = sent.number
         self._last_journal += sent.lines
         self._last_outbox += sent.posts
+
+    def _call(self, epoch: int, incarnation: str, sent: _Sent) -> None:
+        if self._connection is None:
+            self._connection = self._address.connect()
+            self._connection.add_notice_handler(self._notice)
+        self._connection.execute(_COMMIT, (epoch, incarnation, sent.number, sent.document))
 
     def _notice(self, notice: Diagnostic) -> None:
         # Whoever cancels a commit that waits for the standby has it succeed, with no more than a warning.

@@ -349,7 +349,7 @@ def test_no_page_looks_at_the_whole_journal(tmp_path: Path, module: ModuleType, 
     with closing(store), store.reading("explain") as connection:
         compiled = statement.compile(connection)
         plan = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {compiled}", tuple(given[name] for name in compiled.positiontup)
+            f"EXPLAIN QUERY PLAN {compiled}", tuple(given[name] for name in compiled.positiontup or ())
         ).all()
     assert not [step for *_, step in plan if step.startswith("SCAN journal")], plan
     assert [step for *_, step in plan if "USING COVERING INDEX" in step or "journal_flags" in step], plan
