@@ -73,6 +73,7 @@ class Member:
             settings.cell.lease_seconds,
             take=self._take,
             drop=self._drop,
+            hand_over=self.hand_over,
             prepare=self._prepare,
             each_second=self._each_second,
             unfit=lambda steps: newer(set(steps)),
@@ -105,10 +106,14 @@ class Member:
         self._warm.close()
 
     def release(self) -> bool:
-        """Have everything written and hand over, to whoever looks next; false: this one does not own."""
+        """Hand over for good, as :meth:`hand_over`."""
+        self._let_go = True
+        return self.hand_over()
+
+    def hand_over(self) -> bool:
+        """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
         if self.shop is not None:
             self.shop.fleet.supervisor.save_all(SAVE_SECONDS)  # as the owner, while readers are answered
-        self._let_go = True
         return self.node.release(self._settle)
 
     def _settle(self) -> None:
