@@ -22,7 +22,7 @@ from mac_actors.settings.user_entries import UserEntry
 
 HEAD = "account_id,full_name,fob_codes,expiration_ymd,authorizations\n"
 ANEW = "set the column's format to text and enter the whole number anew; several fobs stand between ;"
-TICK = 'yes = ["…"] in the mapping says what also is a yes'
+TICK = 'yes = ["…"] or no = ["…"] in the mapping says which'
 
 
 def source(text: str | bytes, **mapped: Any) -> CsvSource:
