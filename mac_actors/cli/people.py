@@ -88,7 +88,7 @@ def add(
     """Add a user who is not in users.json (yet)."""
     body = _body(by, reason) | {"full_name": full_name, "preferred_name": preferred_name, "email": email, "fob": fob}
     answer = _users(url).add(body | {"expiration_ymd": expires and expires.isoformat()})
-    _said(answer, f"{full_name} is added, with the account id {answer['account_id']}")
+    _said(answer, f"{answer['full_name']} is added, with the account id {answer['account_id']}")
     _print(answer)
 
 

@@ -88,7 +88,7 @@ class CsvSource:
             if encoding == "cp1252" and not self.mapped.encoding:
                 self._note(f"{self.name} is not UTF-8 and is read as cp1252: look at the names with special letters.")
             return text.removeprefix("\ufeff")
-        hint = "save it as UTF-8, or say what it is with --encoding"
+        hint = "save it as CSV UTF-8, or say what it is with --encoding"
         raise ConfigError([f"{self.name}: is not text in {' or '.join(encodings)}: {hint}"])
 
     def _note(self, note: str) -> None:
