@@ -26,6 +26,7 @@ from mac_actors.service.service import Service
 from mac_actors.settings import Settings
 from tests.e2e.processes import environment
 from tests.fakes import PATIENT_BUDGET, sample_machines, sample_users, wait_until
+from tests.postgres import Cluster
 from tests.web.client import Running
 
 MakeServer = Callable[..., Running]
@@ -147,6 +148,22 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
     running = start_server(tmp_path_factory.mktemp("shared"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server, which all tests of this process share."""
+    running = Cluster()
+    yield running
+    running.remove()
+
+
+@pytest.fixture
+def empty_database(cluster: Cluster) -> Iterator[str]:
+    """The address of a database on it with nothing in it."""
+    name = cluster.create()
+    yield cluster.url(name)
+    cluster.drop(name)
 
 
 def _set_zone(zone: str | None) -> None:

@@ -20,8 +20,8 @@ from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import notifier_of
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
-from mac_actors.storage.engine import BadRecordError
 from mac_actors.storage.records import Record
+from mac_actors.storage.sqlite.engine import BadRecordError
 from mac_actors.storage.store import Store
 
 log = logging.getLogger(__name__)

@@ -37,7 +37,7 @@ from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import offline_summary, warnings_of
 from mac_actors.simulation import demo as demo_module
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.upkeep.verify import additions, reading
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls

@@ -15,7 +15,7 @@ import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree
+from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree, Withheld
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.poker import Poked, Poker, Restarter
@@ -26,8 +26,9 @@ from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig, Offline
+from mac_actors.core.holding import Held
 from mac_actors.core.inputs import Command, Input, Report
-from mac_actors.core.outcomes import Outcome, Reported
+from mac_actors.core.outcomes import Outcome, Reported, SessionStarted
 from mac_actors.core.outputs import Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
@@ -76,7 +77,8 @@ class MachineFleet(AnyFleet):
     ``commit_budget`` is how many seconds an answer may wait for the disk; ``chat`` is where notices
     are posted, ``None`` for nowhere; ``send`` takes events to the webhooks, ``None``: nothing does; ``missing`` says
     whose silence is said; ``retention_days`` after how many days names are removed from the journal, ``None``: never;
-    ``restarter`` stops machines whose firmware takes no pokes.
+    ``restarter`` stops machines whose firmware takes no pokes; ``holds`` says whether another server may own the
+    machines by now: then nothing is turned on, and nothing counts.
     """
 
     users: Users
@@ -92,6 +94,7 @@ class MachineFleet(AnyFleet):
         missing: Watched = Watched.SEEN,
         retention_days: int | None = None,
         restarter: Restarter | None = None,
+        holds: Callable[[], bool] = lambda: False,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
@@ -129,7 +132,9 @@ class MachineFleet(AnyFleet):
             self.refused_readers.why,
             self.reader_keys,
             waiting_members(store),
+            holds,
         )
+        self._holds = holds
         pumps = lambda: (self.publisher, self.poker, *self.outgoing.outlets().values())  # noqa: E731
         self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
         self._reader_lists = ReaderLists(self.supervisor.published)
@@ -212,12 +217,37 @@ class MachineFleet(AnyFleet):
 
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
-        return self.supervisor.ask(name, Arrived(replace(report, arrived=received), address, gone))
+        report = replace(report, arrived=received)
+        answer = self.supervisor.ask(name, Arrived(report, address, gone))
+        if answer.outcomes and self._holds() and any(isinstance(one, SessionStarted) for one in answer.outcomes):
+            return self.supervisor.ask(name, Withheld(report))  # another server may own the machine by now
+        return answer
+
+    def take_up(self, name: str, held: Held) -> None:
+        """Have decided, in the machine with exactly this name, what came to it while no server owned it.
+
+        Raises :class:`UnknownMachine`.
+        """
+        self.supervisor.find(name).tell(held)
+
+    @property
+    def owns(self) -> bool:
+        """Whether this server, and no other one, owns the machines now."""
+        return not self._holds()
+
+    @property
+    def held(self) -> dict[str, Held]:
+        """What has come to machines, by name, since this server does not own them, and is not decided yet."""
+        return dict(self.supervisor.held)
 
     def kept_outputs(self, name: str, report: Report) -> Outputs:
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
         self.supervisor.find(name)
-        return kept_outputs(*self.supervisor.published[name], report)
+        kept = kept_outputs(*self.supervisor.published[name], report)
+        held = self.supervisor.held.get(name)
+        if self._holds() and not (held and held.relay):
+            return replace(kept, relay=False, second_relay=False)
+        return kept
 
     def tell_when_free(self, name: str, member: str, *, off: bool = False) -> Answer:
         """Tell a member of the chat, once, when a machine is free (``off``: not, after all); says what was so already.

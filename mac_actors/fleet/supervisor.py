@@ -55,6 +55,7 @@ class Supervisor:
         self.refs: dict[str, pykka.ActorRef[MachineActor]] = {}
         self.journal = context.journal
         self.published = context.published
+        self.held = context.held
         self.lock = threading.RLock()
         """Held for reloads and restarts: one at a time."""
         self._context = context
@@ -154,7 +155,11 @@ class Supervisor:
         self._retired[name] = self.published.pop(name)[1]
 
     def restart_dead(self) -> None:
-        """Restart every actor that has died, and say so once for each."""
+        """Restart every actor that has died, and say so once for each; have decided what was held back."""
+        if self.held and not self._context.holds():
+            for name in tuple(self.held):
+                with contextlib.suppress(MachineUnavailable, UnknownMachine, pykka.ActorDeadError):
+                    self.find(name).tell(SaveTelemetry())
         for name, ref in list(self.refs.items()):
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):

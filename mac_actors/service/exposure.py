@@ -14,7 +14,7 @@ from rapidfuzz import fuzz, process
 from mac_actors.core.text import count
 from mac_actors.settings import Settings
 from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_READER_TOKEN, VARIABLES
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 
 SHORTEST, FEWEST = 16, 6
 """Characters of a token, and different ones among them, from which on nobody guesses it by trying."""

@@ -18,6 +18,7 @@ from mac_actors.settings.files import load
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
+from mac_actors.web.server.origin import Origins
 from mac_actors.web.server.server import Server
 from mac_actors.web.server.tls import Tls
 from mac_actors.webhooks.sender import send
@@ -85,7 +86,7 @@ class Service:
             self.native_api.notify = self.fleet.notify
         access = Access(settings.tokens, self.fleet, public_names=settings.public_names)
         self.app = create_app(self.fleet, access, self.load, self.notes, settings.space)
-        self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
+        self.server = Server(self.app.wsgi, settings.host, settings.port, tls, Origins(settings.trusted_proxies or ()))
         self.app.metrics.refusals.append(self.server.refusals)
         self.app.metrics.log_lines_left_out = lines_left_out
         self.app.metrics.slack_connected = self.slack.is_connected if self.slack else None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from mac_actors.settings.variables import (
     base_url,
     flag,
     mqtt_broker,
+    networks,
     readable_file,
     refused,
     seconds,
@@ -110,6 +112,13 @@ MAC_BASE_URL = Variable(
     "The address of the board as people reach it, for example ``https://machines.example.org``. The links that log "
     "somebody in begin with it (:doc:`people`). Not set: there are none.",
 )
+MAC_TRUSTED_PROXIES = Variable(
+    "MAC_TRUSTED_PROXIES",
+    networks,
+    "Addresses and networks of proxies, separated by commas, for example ``192.0.2.10, 10.0.0.0/24``: their word on "
+    "who the client is counts, by the PROXY protocol (version 1 or 2), else in the header ``X-Forwarded-For``, from "
+    "the right (:doc:`proxy`). Not set: nobody's does.",
+)
 MAC_TLS_CERT = Variable(
     "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
 )
@@ -185,7 +194,8 @@ MAC_MQTT_COMMANDS = Variable(
 FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
-    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
+    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL),
+    *(MAC_TRUSTED_PROXIES, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
     *space.VARIABLES,
 )
@@ -267,6 +277,7 @@ class Settings:
     reader_api_keys: Path | None = MAC_READER_API_KEYS.setting
     public_names: bool = MAC_PUBLIC_NAMES.setting
     base_url: str | None = MAC_BASE_URL.setting
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] | None = MAC_TRUSTED_PROXIES.setting
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting

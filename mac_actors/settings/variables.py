@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -92,6 +93,16 @@ def flag(text: str) -> bool:
     if text not in {"0", "1"}:
         raise refused(text, "0 or 1")
     return text == "1"
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Take addresses and networks, separated by commas."""
+    try:
+        return tuple(ip_network(one.strip()) for one in text.split(","))
+    except ValueError as error:
+        raise refused(
+            text, f"addresses and networks, separated by commas, like 192.0.2.10, 10.0.0.0/24 ({error})"
+        ) from None
 
 
 def readable_file(text: str) -> Path:

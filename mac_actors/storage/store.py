@@ -20,10 +20,6 @@ from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
-from mac_actors.storage.files import remove_leftovers
-from mac_actors.storage.lock import DirectoryLock
-from mac_actors.storage.migrations import migrate
 from mac_actors.storage.records import (
     Due,
     Entry,
@@ -47,7 +43,11 @@ from mac_actors.storage.schema import (
     seen_event,
     thread,
 )
-from mac_actors.storage.writer import Writer
+from mac_actors.storage.sqlite.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
+from mac_actors.storage.sqlite.files import remove_leftovers
+from mac_actors.storage.sqlite.lock import DirectoryLock
+from mac_actors.storage.sqlite.migrations import migrate
+from mac_actors.storage.sqlite.writer import Writer
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from mac_actors.core.people.view import UserAnswer
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
-from mac_actors.storage.engine import open_engine
+from mac_actors.storage.sqlite.engine import open_engine
 from mac_actors.storage.store import Store
 from tests.fakes import (
     ANN,

@@ -41,6 +41,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "reader_api_keys": None,
         "public_names": False,
         "base_url": None,
+        "trusted_proxies": None,
         "tls_cert": None,
         "tls_key": None,
         "enforce_expiration": False,
@@ -144,6 +145,9 @@ def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
         ("MAC_TLS_CERT", "/nowhere/cert.pem", "the path of a file"),
         ("MAC_TLS_KEY", "/nowhere/key.pem", "the path of a file"),
         ("MAC_TLS_CERT", "/", "the path of a file"),
+        ("MAC_TRUSTED_PROXIES", "10.0.0.", "addresses and networks, separated by commas"),
+        ("MAC_TRUSTED_PROXIES", "10.0.0.1,,10.0.0.2", "addresses and networks, separated by commas"),
+        ("MAC_TRUSTED_PROXIES", "10.0.0.1/24", "host bits set"),
     ],
 )
 def test_a_bad_value_is_said_with_its_variable_and_what_is_allowed(variable: str, value: str, allowed: str) -> None:

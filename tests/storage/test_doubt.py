@@ -17,10 +17,10 @@ from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.state import Flag, Source
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Record
+from mac_actors.storage.sqlite.lock import DirectoryLock
+from mac_actors.storage.sqlite.writer import Writer
 from mac_actors.storage.store import Store
-from mac_actors.storage.writer import Writer
 
 T0 = datetime(2026, 11, 24, 18, tzinfo=UTC)
 

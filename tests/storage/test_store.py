@@ -36,10 +36,10 @@ from mac_actors.core.state import (
 )
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import DATABASE
-from mac_actors.storage.migrations import MIGRATIONS, migrate
 from mac_actors.storage.records import Record, Unreadable, record_state
 from mac_actors.storage.schema import metadata
+from mac_actors.storage.sqlite.engine import DATABASE
+from mac_actors.storage.sqlite.migrations import MIGRATIONS, migrate
 from mac_actors.storage.store import Store
 
 NOW = datetime(2026, 11, 24, 18, 0, 0, 123456, tzinfo=UTC)

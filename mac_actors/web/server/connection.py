@@ -15,6 +15,7 @@ from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock, client_gone, waited
 from mac_actors.web.server.budget import owner_of
 from mac_actors.web.server.gateway import Request, error_answer
+from mac_actors.web.server.origin import MOST_V2, Preface
 from mac_actors.web.server.parser import ParsedRequest, RequestParser
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,10 @@ class Connection:
         self.server = server
         self.socket = sock
         self.remote_addr, self.remote_port = address, port
+        self.preface: Preface | None = Preface() if server.origins.trusts(address) else None
+        """What a proxy has yet to say before all else."""
+        self.proxied = False
+        """Whether somebody stands between."""
         self.owner = owner_of(address)
         """Who counts as one client with it."""
         self.parser: RequestParser | None = None
@@ -150,6 +155,27 @@ class Connection:
                 return True, size
         self.more = True
         return False, size
+
+    def read_preface(self) -> bool:
+        """Read what a proxy says before all else; returns whether that is over, and what follows may be read."""
+        preface = self.preface
+        while preface and not preface.over:
+            try:
+                data = self.socket.recv(MOST_V2, socket.MSG_PEEK)
+            except BlockingIOError:
+                return False
+            if not data:
+                raise ConnectionResetError
+            if size := preface.feed(data):
+                self.socket.recv(size)
+        return True
+
+    def begin_with(self, data: bytes, now: ArrivalClock) -> None:
+        """Take bytes that were read already; with TLS there can be none."""
+        if data and self.server.ssl_adapter:
+            raise ConnectionResetError
+        if data:
+            self._feed(data, now)
 
     def _feed(self, data: bytes, now: ArrivalClock) -> bool:
         parser = self.parser = self.parser or RequestParser()

@@ -56,6 +56,7 @@ class Gateway(WSGIGateway):
 
     - ``mac.received``: when its last bytes reached this computer (:func:`mac_actors.clock.seconds`), also if
       they waited in the kernel. What came later has a later time, to some hundredths of a second.
+    - ``mac.proxied``: whether it came by a proxy, or by another server of the cell; ``mac.hops``: by how many of those.
     - ``mac.gone``: a function that returns whether nobody waits for the answer any more: it was given, or the client
       has hung up.
     """
@@ -71,7 +72,7 @@ class Gateway(WSGIGateway):
             "SCRIPT_NAME": "",
             "PATH_INFO": parsed.path,
             "QUERY_STRING": parsed.query,
-            "REMOTE_ADDR": conn.remote_addr,
+            "REMOTE_ADDR": parsed.address or conn.remote_addr,
             "REMOTE_PORT": str(conn.remote_port),
             "SERVER_NAME": req.server.bind_addr[0],
             "SERVER_PORT": str(req.server.bind_addr[1]),
@@ -85,6 +86,8 @@ class Gateway(WSGIGateway):
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
             "mac.received": parsed.received,
+            "mac.proxied": conn.proxied,
+            "mac.hops": parsed.hops,
             "mac.gone": lambda: conn.request is not parsed or conn.client_gone,
         }
 

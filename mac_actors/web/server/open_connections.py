@@ -50,6 +50,14 @@ class OpenConnections:
         self._by_owner.setdefault(conn.owner, OrderedDict())[conn] = None
         self.count += 1
 
+    def move(self, conn: Connection, owner: str) -> None:
+        """Charge another address than before for a connection."""
+        if owner != conn.owner and conn in self._by_owner.get(conn.owner, ()):
+            self.remove(conn)
+            conn.owner = owner
+            self.add(conn)
+            self.recount(conn)
+
     def touch(self, conn: Connection) -> None:
         """Note that something happens on a connection."""
         self._by_owner[conn.owner].move_to_end(conn)

@@ -24,8 +24,10 @@ from typing import Any
 from mac_actors import clock
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock
+from mac_actors.web.server.budget import owner_of
 from mac_actors.web.server.connection import READ, WRITE, Connection
 from mac_actors.web.server.open_connections import OpenConnections
+from mac_actors.web.server.parser import ParsedRequest
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +176,32 @@ class RequestBuffer:
         self._keep_to_budget(conn)
         if conn.closed:
             return
+        if conn.preface:
+            self._watch(conn, READ)
+        else:
+            self._speak(conn)
+
+    def _read_preface(self, conn: Connection) -> None:
+        """Go on with a connection whose proxy says for whom it is."""
+        preface = conn.preface
+        try:
+            if preface is None or not conn.read_preface():
+                return
+        except RequestRefused as refused:
+            conn.preface = None
+            if self._server.ssl_adapter:
+                self._drop(conn)
+            else:
+                self._refuse(conn, refused)
+            return
+        conn.preface, conn.proxied = None, preface.found
+        if preface.address:
+            conn.remote_addr = preface.address
+            self.open.move(conn, owner_of(preface.address))
+        conn.begin_with(preface.plain, self._clock)
+        self._speak(conn)
+
+    def _speak(self, conn: Connection) -> None:
         if self._server.ssl_adapter is None:
             self._serve(conn)
         else:
@@ -185,7 +213,9 @@ class RequestBuffer:
         """Go on with a connection that is ready: send, read, or shake hands."""
         if conn.closed or conn.busy:
             return
-        if conn.shaking_hands:
+        if conn.preface:
+            self._read_preface(conn)
+        elif conn.shaking_hands:
             self._lend(conn, self._server.handshakes.put)
         elif conn.wfile:
             conn.wfile.send(conn.socket)
@@ -235,7 +265,13 @@ class RequestBuffer:
             self._drop(conn)
         elif parser and parser.complete:
             conn.request = parser.complete.popleft()
-            self._lend(conn, self._server.requests.put)
+            try:
+                self._look_who_asks(conn, conn.request)
+            except RequestRefused as refused:
+                conn.request = None
+                self._refuse(conn, refused)
+            else:
+                self._lend(conn, self._server.requests.put)
         elif conn.refused:
             self._refuse(conn, conn.refused)
         elif conn.hung_up:
@@ -243,6 +279,13 @@ class RequestBuffer:
         else:
             conn.deadline = self._now + REQUEST_SECONDS
             self._serve(conn)
+
+    def _look_who_asks(self, conn: Connection, request: ParsedRequest) -> None:
+        origins = self._server.origins
+        if origins:
+            request.address = origins.look(conn.remote_addr, request)
+            conn.proxied = conn.proxied or request.address != conn.remote_addr or request.hops > 0
+            self.open.move(conn, owner_of(request.address))
 
     def _lend(self, conn: Connection, put: Callable[[Connection], None]) -> None:
         """Let a thread of a pool have a connection until it puts it back."""

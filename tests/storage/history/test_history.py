@@ -20,12 +20,12 @@ from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person
 from mac_actors.core.state import Flag, MachineState, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.history import downtime, history, sessions
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import DAYS, WEEKS, Running, Usage
-from mac_actors.storage.migrations import m0001_initial
 from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.sqlite.engine import DATABASE
+from mac_actors.storage.sqlite.migrations import m0001_initial
 from mac_actors.storage.store import Store
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -22,7 +22,6 @@ from sqlalchemy.sql.dml import UpdateBase
 from mac_actors.core.notices import Notice
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import as_storage_error
 from mac_actors.storage.records import Record, SlackLink
 from mac_actors.storage.schema import (
     addition,
@@ -38,6 +37,7 @@ from mac_actors.storage.schema import (
     thread,
     waiting_member,
 )
+from mac_actors.storage.sqlite.engine import as_storage_error
 
 SEEN_FOR = timedelta(hours=2)
 """How long a chat event is remembered; Slack repeats one for five minutes at the most."""
