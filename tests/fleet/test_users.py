@@ -17,6 +17,7 @@ from mac_actors.core.people.view import UserAnswer
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
+from mac_actors.storage.sqlite.database import SqliteDatabase
 from mac_actors.storage.sqlite.engine import open_engine
 from mac_actors.storage.store import Store
 from tests.fakes import (
@@ -271,7 +272,7 @@ def test_an_added_user_who_is_in_the_file_now_is_that_one_and_it_is_said(tmp_pat
 
 def test_while_the_disk_hangs_the_machine_obeys_and_nothing_is_lost(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
-    store = HangingStore(open_engine(tmp_path), None)
+    store = HangingStore(SqliteDatabase(open_engine(tmp_path), None))
     with closing(store), open_fleet(store, commit_budget=0.05) as fleet:
         store.gate.clear()
         answer = fleet.users.authorize("2", "mill")
@@ -288,7 +289,7 @@ def test_while_the_disk_hangs_the_machine_obeys_and_nothing_is_lost(tmp_path: Pa
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
-    store = RefusingStore(open_engine(tmp_path), None)
+    store = RefusingStore(SqliteDatabase(open_engine(tmp_path), None))
     with open_fleet(store, commit_budget=0.05) as fleet:
         store.refuse()
         assert not fleet.users.add("Zoe Zimmer", fob=ZOE_FOB).durable
