@@ -93,6 +93,7 @@ class Node:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._skewed = Changed(False)
         self._why_not = Changed(None)
+        self._unfit_because: str | None = None
         self._threads = [
             threading.Thread(target=self._run, name="lease", daemon=True),
             threading.Thread(target=self._run_member, name="node", daemon=True),
@@ -117,6 +118,11 @@ class Node:
     def valid(self) -> bool:
         """Whether this node may switch something on now."""
         return self.lease.valid(clock.seconds())
+
+    def problems(self) -> dict[str, str]:
+        """Return what keeps this node from taking over."""
+        found = {"database": self.error, "owner": self._unfit_because}
+        return {what: why for what, why in found.items() if why}
 
     # the beginning and the end
 
@@ -222,13 +228,16 @@ class Node:
             self.lease.beaten(beat, answer.others)
         self._measure(before, answer.clock)
         if answer.asked:
-            log.warning("this server was asked to hand the machines over")
+            why = "this server was asked to hand the machines over"
         elif self.url and abs(self.skew) >= SKEW_REFUSED and answer.others:
-            log.error("this computer's clock is %.0f s off the database's: another node is to own", self.skew)
+            why = (
+                f"this computer's clock is {self.skew:.0f} s off the database's: another server is to own the machines"
+            )
         else:
             return self.lease.seconds / TURNS
         if not self._asked:
             self._asked = True
+            log.warning("%s", why)
             threading.Thread(target=self._hand_over, name="handover", daemon=True).start()  # beats go on meanwhile
         return self.lease.seconds / TURNS
 
@@ -276,6 +285,7 @@ class Node:
             why = f"its clock is {self.skew:.0f} s off the database's: set it (timedatectl)"
         else:
             why = self._unfit(steps)
+        self._unfit_because = why
         if self._why_not(why) and why:
             log.error("this server can't own the machines: %s", why)
         return why is None and now >= self._resting_until and not self._stopping.is_set()
