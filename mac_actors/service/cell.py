@@ -91,7 +91,9 @@ class Member:
         self._holding = HoldingFleet(Known(self.configuration))
         self._passing = Passing(settings.cell.secret or "", settings.commit_budget)
         access = Access(settings.tokens)
-        held = create_standby_app(self._holding, access, self._serves, self.node.problems, self.notes)
+        held = create_standby_app(
+            self._holding, access, self._serves, self.node.problems, self.notes, self.node.numbers
+        )
         self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding, held.wsgi)
 
     # the beginning and the end
@@ -191,6 +193,7 @@ class Member:
             raise
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
         shop.fleet.on_reload = self._store_revision
+        shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
         self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi)
