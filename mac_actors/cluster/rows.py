@@ -30,7 +30,7 @@ _SERVER = (
 
 _LOOK = f"""
 SELECT part.epoch, beat.beat, beat.released, beat.alone, part.owner, part.incarnation, {_SERVER},
-  extract(epoch FROM clock_timestamp()), (SELECT coalesce(max(id), 0) FROM revision),
+  extract(epoch FROM clock_timestamp()), (SELECT greatest(max(id), 0) FROM revision),
   (SELECT string_agg(name, ' ') FROM migration)
 FROM part JOIN beat USING (part) WHERE part.part = 1
 """  # noqa: S608 - constant
