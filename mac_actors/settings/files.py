@@ -45,6 +45,18 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
     )
 
 
+def parse_revision(settings: Settings, machines: str, users: str) -> Configuration:
+    """Take machines and users as JSON, and this server's own files for the rest. Raises as :func:`load`."""
+    return parse(
+        json.loads(machines),
+        json.loads(users),
+        settings.webhooks or {},
+        enforce_expiration=settings.enforce_expiration,
+        report_seconds=settings.report_seconds,
+        slack=next(iter(slack_files(settings)), {}),
+    )
+
+
 def slack_files(settings: Settings) -> list[Path]:
     """Return the file that says what is posted when, if there is one, or one was asked for."""
     path = settings.slack_config

@@ -10,6 +10,7 @@ import pytest
 
 from mac_actors.errors import ConfigError
 from mac_actors.settings import MqttSettings, Settings, SlackSettings, Tokens, from_environment
+from mac_actors.settings.cell import Cell
 
 SLACK = {
     "SLACK_APP_TOKEN": "xapp-1",
@@ -47,6 +48,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "enforce_expiration": False,
         "report_seconds": 10.0,
         "commit_budget": 0.25,
+        "cell": {"database": None, "node_url": None, "secret": None, "lease_seconds": 3},
         "missing_readers": "seen",
         "retention_days": None,
         "webhooks": None,
@@ -230,6 +232,22 @@ def test_a_slack_value_with_a_space_is_said_once_for_what_it_is(variable: str) -
     assert len(lines) == 1, lines
     assert lines[0].startswith(variable)
     assert "space" in lines[0]
+
+
+def test_a_server_of_a_cell_needs_a_database_and_the_secret() -> None:
+    assert problems(MAC_NODE_URL="http://a:5000") == [
+        "MAC_DATABASE is not set: a server with MAC_NODE_URL shares a database with others (docs/cell.rst)",
+        "MAC_CLUSTER_SECRET is not set: servers with MAC_NODE_URL show it to each other (docs/cell.rst)",
+    ]
+    environ = {"MAC_NODE_URL": "http://a:5000/", "MAC_DATABASE": "postgresql://u:hidden@h/mac"}
+    settings = from_environment({**environ, "MAC_CLUSTER_SECRET": "hidden-too", "MAC_LEASE_SECONDS": "1"})
+    assert settings.cell == Cell("postgresql://u:hidden@h/mac", "http://a:5000", "hidden-too", 1)
+    assert "hidden" not in repr(settings)
+
+
+def test_a_wrong_database_is_an_error_that_does_not_show_it() -> None:
+    (line,) = problems(MAC_DATABASE="mysql://u:hidden@h/mac")
+    assert line == "MAC_DATABASE is no database's address: allowed is postgresql://USER:PASSWORD@HOST/NAME"
 
 
 def test_secrets_are_not_part_of_what_is_shown() -> None:
