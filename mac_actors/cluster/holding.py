@@ -30,6 +30,10 @@ from mac_actors.fleet.reader_keys import signer
 from mac_actors.fleet.refused_readers import RefusedReaders
 
 
+LEAST_SECONDS = 0.02
+"""So long an answer waits for the states to be read anew, also where its budget is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a server that owns nothing last knew: both files, and states and readers' keys by machine."""
@@ -42,13 +46,16 @@ class Known:
 class HoldingFleet:
     """As much of a fleet as readers' reports, oopses and lock-outs need. Any thread may call.
 
-    ``known`` is replaced by whoever reads the database; ``read_now`` has that done, but lets nobody wait for long. What
-    was told to a reader stays so until an owner is there.
+    ``known`` is replaced by whoever reads the database; ``read_now`` has that done, and waits so many seconds for it: what
+    is left of the ``budget`` that an answer may take. What was told to a reader stays so until an owner is there.
     """
 
-    def __init__(self, known: Known, read_now: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, known: Known, read_now: Callable[[float], object] = lambda seconds: None, budget: float = 0.25
+    ) -> None:
         self.known = known
         self._read_now = read_now
+        self._budget = budget
         self.refused_readers = RefusedReaders(lambda text: None)
         self.reader_keys = _Keys(lambda: self.known.keys)
         self._held: dict[str, Held] = {}
@@ -71,7 +78,7 @@ class HoldingFleet:
         gone: Callable[[], bool] = lambda: False,
     ) -> Answer:
         """Answer a report; as that of a :class:`~mac_actors.fleet.fleet.MachineFleet`, but never durable."""
-        return self._hold(name, replace(report, arrived=received))
+        return self._hold(name, replace(report, arrived=received), clock.seconds() - received)
 
     def ask(self, name: str, given: Input) -> Answer:
         """Take an oops or a lock, for the next owner; raises :class:`MachineUnavailable` for anything else."""
@@ -90,9 +97,10 @@ class HoldingFleet:
     def reader_list(self, name: str, at: datetime) -> None:
         """Return no list: an owner has it."""
 
-    def _hold(self, name: str, given: Input) -> Answer:
+    def _hold(self, name: str, given: Input, age: float = 0.0) -> Answer:
         if name in self.configuration.machines and name not in self._held:
-            self._read_now()  # the owner may have gone a moment after its last change
+            # the owner may have gone a moment after its last change
+            self._read_now(max(LEAST_SECONDS, self._budget - age))
         known, now = self.known, clock.seconds()
         config = known.configuration.machines.get(name)
         if config is None:

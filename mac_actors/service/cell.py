@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
 """How long machines may take, before a handover, to hand on what heartbeats have changed."""
 
-FRESH_SECONDS = 0.1
-"""How long a reader may wait, of the commit budget, for its machine's state to be read anew."""
-
 BUILD_SECONDS = 60.0
 """How long a server that owns alone waits at its start for its shop."""
 
@@ -89,8 +86,7 @@ class Member:
         )
         self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
         self._fresh = Fresh(self._refresh)
-        patience = min(FRESH_SECONDS, settings.commit_budget / 2)
-        self._holding = HoldingFleet(Known(self.configuration), lambda: self._fresh.wait(patience))
+        self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget)
         self.door = Door(self.node.standing, self._owned, self._passing, self._holding)
         access = Access(settings.tokens)
         held = create_standby_app(self._holding, access, self.door.serves, self._problems, self.notes)

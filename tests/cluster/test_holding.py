@@ -173,7 +173,7 @@ def test_states_are_read_anew_before_a_machine_is_held_and_nobody_waits_for_a_da
             hangs.wait(20)
 
     fresh = Fresh(read)
-    holding = HoldingFleet(Known(parse(sample_machines(), sample_users())), lambda: fresh.wait(20))
+    holding = HoldingFleet(Known(parse(sample_machines(), sample_users())), lambda seconds: fresh.wait(20))
     given = Report(datetime.now(UTC), ANN)
     for _ in range(3):
         assert not holding.report("metal-mill", given, clock.seconds()).outputs.relay

@@ -35,6 +35,7 @@ def serve(directory: Path, database: str) -> ServerProcess:
         MAC_CLUSTER_SECRET=SECRET,
         MAC_LEASE_SECONDS=str(LEASE),
         MAC_ADMIN_TOKEN="secret",
+        MAC_COMMIT_BUDGET="4",  # a busy computer may need that to read the states
     )
 
 
