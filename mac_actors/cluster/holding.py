@@ -29,7 +29,6 @@ from mac_actors.fleet.names import Names
 from mac_actors.fleet.reader_keys import signer
 from mac_actors.fleet.refused_readers import RefusedReaders
 
-
 LEAST_SECONDS = 0.02
 """So long an answer waits for the states to be read anew, also where its budget is over."""
 
@@ -46,8 +45,8 @@ class Known:
 class HoldingFleet:
     """As much of a fleet as readers' reports, oopses and lock-outs need. Any thread may call.
 
-    ``known`` is replaced by whoever reads the database; ``read_now`` has that done, and waits so many seconds for it: what
-    is left of the ``budget`` that an answer may take. What was told to a reader stays so until an owner is there.
+    ``known`` is replaced by whoever reads the database; ``read_now`` has that done, and waits so many seconds for it:
+    what is left of the ``budget`` that an answer may take. What was told to a reader stays so until an owner is there.
     """
 
     def __init__(

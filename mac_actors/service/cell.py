@@ -6,7 +6,9 @@ import json
 import logging
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mac_actors.actors.notifier import Chat
@@ -20,6 +22,7 @@ from mac_actors.cluster.revisions import Revision, Revisions
 from mac_actors.cluster.warm import Warm
 from mac_actors.core.config import Configuration
 from mac_actors.core.signing import ReaderKeys
+from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, StorageError
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings
@@ -68,6 +71,7 @@ class Member:
         self.shop: Shop | None = None
         self._store: Store | None = Store.open(database)
         self._warm = Warm(database)
+        self._lock = threading.Lock()
         self._built = threading.Event()
         self._let_go = False
         self._failure: MacError | None = None
@@ -80,16 +84,18 @@ class Member:
             settings.cell.lease_seconds,
             take=self._take,
             drop=self._drop,
+            hand_over=self.hand_over,
             prepare=self._prepare,
             each_second=self._each_second,
             unfit=lambda steps: newer(set(steps)),
         )
-        self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
+        self._owned: Owned | None = None
         self._fresh = Fresh(self._refresh)
         self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget)
-        self.door = Door(self.node.standing, self._owned, self._passing, self._holding)
+        self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
+        self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding)
         access = Access(settings.tokens)
-        held = create_standby_app(self._holding, access, self.door.serves, self._problems, self.notes)
+        held = create_standby_app(self._holding, access, self.door.serves, self.node.problems, self.notes)
         self.door.held = held.wsgi
 
     # the beginning and the end
@@ -119,15 +125,15 @@ class Member:
         self._warm.close()
         self._passing.close()
 
-    def _owned(self) -> Owned | None:
-        shop = self.shop
-        return Owned(shop.fleet, shop.app.wsgi) if shop else None
-
     def release(self) -> bool:
-        """Have everything written and hand over, to whoever looks next; false: this one does not own."""
+        """Hand over for good, as :meth:`hand_over`."""
+        self._let_go = True
+        return self.hand_over()
+
+    def hand_over(self) -> bool:
+        """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
         if self.shop is not None:
             self.shop.fleet.supervisor.save_all(SAVE_SECONDS)  # as the owner, while readers are answered
-        self._let_go = True
         return self.node.release(self._settle)
 
     def _settle(self) -> None:
@@ -137,19 +143,31 @@ class Member:
     # in the thread of the ownership
 
     def _prepare(self) -> None:
-        if self.shop is None:
-            self._warm.refresh()
-            self._warm.prepare(self.configuration)
-            self._open_store()
-
-    def _open_store(self) -> Store:
+        if self.shop is not None:
+            return
+        self._warm.refresh()
+        self._warm.prepare(self.configuration)
         if self._store is None:
-            self._store = Store.open(self._database)
-        return self._store
+            self._keep_store(Store.open(self._database))
+
+    def _keep_store(self, store: Store) -> None:
+        """Have it ready for a shop, if there is none meanwhile."""
+        with self._lock:
+            kept = self._store is None and self.shop is None
+            if kept:
+                self._store = store
+        if not kept:
+            store.close()
+
+    def _take_store(self) -> Store:
+        with self._lock:
+            store, self._store = self._store, None
+        return store or Store.open(self._database)
 
     def _take(self, epoch: int, incarnation: str) -> None:
+        begun = time.monotonic()
+        store = self._take_store()
         try:
-            store = self._open_store()
             store.own(epoch, incarnation)
             if self._revisions:
                 self._adopt_files_if_first()
@@ -165,20 +183,22 @@ class Member:
                 subscribers=self._subscribers,
             )
         except Fenced as error:
+            store.close()
             self.node.lost(str(error))
             return
         except MacError as error:
+            store.close()
             self._failure = error
             self._built.set()
             raise
-        self._store = None  # the shop has it, and closes it
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
         shop.fleet.on_reload = self._store_revision
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
-        self.shop = shop
-        self.door.hand_over(shop.fleet)
+        self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi)
         self._built.set()
+        self.door.hand_over(shop.fleet)
+        log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)
         shop.start()
 
     def _drop(self) -> None:
@@ -186,9 +206,9 @@ class Member:
         if shop is None:
             return
         states = {config.name: state for config, state in shop.fleet.published()}
-        self._holding.known = Known(self.configuration, states, self._holding.known.keys)
+        self._holding.known = replace(self._holding.known, configuration=self.configuration, states=states)
         self.door.keep(shop.fleet)
-        self.shop = None
+        self.shop = self._owned = None
         self.door.keep(shop.fleet)
         shop.disconnect()
         shop.close(write=False)
@@ -236,9 +256,10 @@ class Member:
         self.configuration = self.shop.fleet.configuration
 
     def _each_second(self, revision: int) -> None:
-        if self.shop is None and self.node.url:
+        if self.node.url:
+            self._prepare()
             self._refresh()
-        self.door.tell()
+            self.door.tell()
         if self._revisions is None:
             return
         if revision > self.node.revision and self.shop is None:
@@ -246,18 +267,16 @@ class Member:
         self._compare_files()
 
     def _refresh(self) -> None:
-        """Know what readers are to be told while no server is there that owns the machines."""
-        if self.shop is not None:
+        """Know what readers are to be told while no server owns the machines."""
+        store = self._store
+        if self.shop is not None or store is None:
             return
         self._warm.refresh()
-        store = self._store
-        keys = store.reader_keys() if store else {}
-        known = {name: one for name, one in keys.items() if isinstance(one, ReaderKeys)}
+        keys = store.reader_keys().items()
+        good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
+        states = self._warm.states
         if self.shop is None:
-            self._holding.known = Known(self.configuration, self._warm.states, known)
-
-    def _problems(self) -> dict[str, str]:
-        return {} if self.node.standing().owner else {"owner": "no server owns the machines"}
+            self._holding.known = Known(self.configuration, states, good)
 
     def _follow(self, revision: Revision | None) -> None:
         """Use a newer configuration."""

@@ -44,7 +44,8 @@ class Service:
             store = Store.open(settings.state_dir)
             self._shop = Shop(settings, self._configuration, store, self.load, chat=chat, subscribers=subscribers)
             application = self._shop.app.wsgi
-        origins = Origins(settings.trusted_proxies or (), settings.cell.secret)
+        secret = settings.cell.secret if settings.cell.node_url else None
+        origins = Origins(settings.trusted_proxies or (), secret)
         self.server = Server(application, settings.host, settings.port, tls, origins)
         try:
             if self.member:
