@@ -111,6 +111,13 @@ class Journal(Pump):
             )
         wait_for_ends([self.stop()], deadline - time.monotonic())
 
+    def abandon(self, timeout: float = 1.0) -> None:
+        """Stop the actor, and write nothing more: what waits is for ever not on disk."""
+        wait_for_ends([self.stop()], timeout)
+        for _, latch, _ in tuple(self._queue):
+            latch.durable = False
+            latch.open()
+
     # for the actor alone
 
     def drain(self) -> None:

@@ -11,7 +11,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mac_actors.settings import space
+from mac_actors.settings import cell, space
+from mac_actors.settings.cell import Cell
 from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
@@ -205,9 +206,11 @@ SLACK = (
 )
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
+CELL = cell.VARIABLES
+
 MQTT = (MAC_MQTT_URL, MAC_MQTT_PASSWORD_FILE, MAC_MQTT_COMMANDS)
 
-VARIABLES = (*FILES, *SERVER, *MQTT, *SLACK)
+VARIABLES = (*FILES, *SERVER, *CELL, *MQTT, *SLACK)
 
 
 def use_time_zone() -> None:
@@ -271,6 +274,7 @@ class Settings:
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
     space: Space = field(default_factory=Space)
+    cell: Cell = field(default_factory=Cell)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
@@ -300,10 +304,14 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         **reader.read_fields(Settings),
         tokens=Tokens(**reader.read_fields(Tokens)),
         space=Space(**reader.read_fields(Space)),
+        cell=Cell(**reader.read_fields(Cell)),
     )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
+    if cell.MAC_NODE_URL.given(environ):
+        reader.require(cell.MAC_DATABASE, "a server with MAC_NODE_URL shares a database with others (docs/cell.rst)")
+        reader.require(cell.MAC_CLUSTER_SECRET, "servers with MAC_NODE_URL show it to each other (docs/cell.rst)")
     if SLACK_APP_TOKEN.given(environ):
         for variable in SLACK[:-1]:
             reader.require(variable, "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)")
