@@ -248,7 +248,9 @@ def _json_hint(text: str, place: int) -> str:
     if text[:place].rstrip().endswith(",") and text[place : place + 1] in {"}", "]"}:  # earlier ones behind it
         return " (the comma before it is one too many)"
     here = text[place:]
-    if here[:1] and here[0] in '"[{' and not text[:place].rstrip().endswith(("[", "{", ",", ":")):
+    if not here.strip():
+        return " (the file ends here: is a } or ] missing?)"
+    if here[0] in '"[{' and not text[:place].rstrip().endswith(("[", "{", ",", ":")):
         return " (a comma is missing at the end of what stands before it)"
     return next((f" ({hint})" for pattern, hint in _HINTS.items() if re.match(pattern, here)), named(here[:1]))
 
