@@ -29,6 +29,7 @@ SECTIONS = {
         "migrate": "storage",
         "slack": "slack",
         "webhooks": "webhooks",
+        "cluster": "cluster",
         "import-dm-mac": "migration",
     },
     "Develop": {"shell": "shell", "simulate": "simulate"},

@@ -168,7 +168,8 @@ def _end_within(seconds: float) -> threading.Timer:
 
     guard = threading.Timer(seconds, end)
     guard.daemon = True
-    guard.start()
+    with suppress(RuntimeError):  # no thread more may be started: it ends all the same, unless something hangs
+        guard.start()
     return guard
 
 

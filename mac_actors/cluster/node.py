@@ -51,7 +51,7 @@ class Node:
 
     ``take(epoch, incarnation)`` builds what an owner has; ``drop()`` drops it, writing nothing; ``prepare()`` makes
     ready what a takeover needs, and may be called again; ``each_second(revision)`` is called about once a second with
-    the number of the newest configuration. All but the last come from one thread. ``unfit(steps)``
+    the number of the newest configuration, in another thread. ``hand_over()`` calls :meth:`release`. ``unfit(steps)``
     returns why this program must not own a database with these steps, ``None``: it may.
     """
 
@@ -63,6 +63,7 @@ class Node:
         *,
         take: Callable[[int, str], None],
         drop: Callable[[], None],
+        hand_over: Callable[[], object],
         prepare: Callable[[], None] = lambda: None,
         each_second: Callable[[int], None] = lambda revision: None,
         unfit: Callable[[frozenset[str]], str | None] = lambda steps: None,
@@ -79,11 +80,11 @@ class Node:
         self._rows = Rows(database, max(0.3, seconds * 0.9), "mac-actors lease")
         self._member_rows = Rows(database, 5.0, "mac-actors node")
         self._take, self._drop, self._prepare = take, drop, prepare
-        self._each_second, self._unfit = each_second, unfit
+        self._each_second, self._unfit, self._release_all = each_second, unfit, hand_over
         self._newest_revision = 0
         self._last_owner: str | None = None
         self._resting_until = 0.0
-        self._claimed = False
+        self._claimed = self._asked = False
         self._asked_owner: tuple[Seen, float, bool] | None = None
         self._prepared_for: tuple[int, int] | None = None
         self._lock = threading.Lock()
@@ -92,6 +93,7 @@ class Node:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._skewed = Changed(False)
         self._why_not = Changed(None)
+        self._unfit_because: str | None = None
         self._threads = [
             threading.Thread(target=self._run, name="lease", daemon=True),
             threading.Thread(target=self._run_member, name="node", daemon=True),
@@ -116,6 +118,11 @@ class Node:
     def valid(self) -> bool:
         """Whether this node may switch something on now."""
         return self.lease.valid(clock.seconds())
+
+    def problems(self) -> dict[str, str]:
+        """Return what keeps this node from taking over."""
+        found = {"database": self.error, "owner": self._unfit_because}
+        return {what: why for what, why in found.items() if why}
 
     # the beginning and the end
 
@@ -217,14 +224,28 @@ class Node:
         if answer is None:
             self.lost("another one has taken over")
             return 0.0
-        others, database_clock = answer
         with self._lock:
-            self.lease.beaten(beat, others)
-        self._measure(before, database_clock)
-        if self.url and abs(self.skew) >= SKEW_REFUSED and others:
-            log.error("this computer's clock is %.0f s off the database's: another node is to own", self.skew)
-            self.release()
+            self.lease.beaten(beat, answer.others)
+        self._measure(before, answer.clock)
+        if answer.asked:
+            why = "this server was asked to hand the machines over"
+        elif self.url and abs(self.skew) >= SKEW_REFUSED and answer.others:
+            why = (
+                f"this computer's clock is {self.skew:.0f} s off the database's: another server is to own the machines"
+            )
+        else:
+            return self.lease.seconds / TURNS
+        if not self._asked:
+            self._asked = True
+            log.warning("%s", why)
+            threading.Thread(target=self._hand_over, name="handover", daemon=True).start()  # beats go on meanwhile
         return self.lease.seconds / TURNS
+
+    def _hand_over(self) -> None:
+        try:
+            self._release_all()
+        finally:
+            self._asked = False
 
     def _watch(self) -> float:
         before = time.time()
@@ -264,6 +285,7 @@ class Node:
             why = f"its clock is {self.skew:.0f} s off the database's: set it (timedatectl)"
         else:
             why = self._unfit(steps)
+        self._unfit_because = why
         if self._why_not(why) and why:
             log.error("this server can't own the machines: %s", why)
         return why is None and now >= self._resting_until and not self._stopping.is_set()

@@ -52,7 +52,7 @@ WITH how AS MATERIALIZED (SELECT set_config('synchronous_commit', $1, true) AS v
 UPDATE beat SET beat = $3::bigint, alone = $4::boolean, at = clock_timestamp() FROM how
 WHERE how.value IS NOT NULL AND part = 1 AND epoch = $2::bigint AND beat < $3::bigint AND NOT released
   AND epoch = (SELECT epoch FROM part WHERE part.part = 1)
-RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp())
+RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp()), asked = epoch
 """
 
 _RELEASE = (
@@ -97,6 +97,17 @@ class Look:
     steps: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Beaten:
+    """What a beat is answered with: how many other nodes there are, the database's clock (Unix time), and whether an
+    admin has asked the owner to hand over.
+    """
+
+    others: int
+    clock: float
+    asked: bool
+
+
 class Rows:
     """One connection to the database at ``url``, for one thread. It is made when it is needed, and anew after a fault.
 
@@ -130,11 +141,14 @@ class Rows:
         rows = self._ask("take the lease", _TAKE, *values, seconds=seconds)
         return int(rows[0][0]) if rows else None
 
-    def beat(self, beat: Beat, owner: str) -> tuple[int, float] | None:
-        """Beat; returns the number of other nodes and the database's clock, ``None``: the lease is lost."""
+    def beat(self, beat: Beat, owner: str) -> Beaten | None:
+        """Beat; ``None``: the lease is lost."""
         values = ("on" if beat.sure else "off", beat.epoch, beat.number, beat.alone, owner)
         rows = self._ask("renew the lease", _BEAT, *values)
-        return (int(rows[0][0]), float(rows[0][1])) if rows else None
+        if not rows:
+            return None
+        others, clock, asked = rows[0]
+        return Beaten(int(others), float(clock), asked == "t")
 
     def release(self, epoch: int) -> None:
         """Let the lease go: anybody may take it at once."""

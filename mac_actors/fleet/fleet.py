@@ -15,7 +15,7 @@ import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree, Withheld
+from mac_actors.actors.machine import Arrived, Commanded, HeldBack, MachineContext, MachineProxy, TellWhenFree, Withheld
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.poker import Poked, Poker, Restarter
@@ -234,12 +234,12 @@ class MachineFleet(AnyFleet):
             return self.supervisor.ask(name, Withheld(report))  # another server may own the machine by now
         return answer
 
-    def take_up(self, name: str, held: Held) -> None:
+    def take_up(self, name: str, inputs: tuple[Input, ...]) -> None:
         """Have decided, in the machine with exactly this name, what came to it while no server owned it.
 
         Raises :class:`UnknownMachine`.
         """
-        self.supervisor.find(name).tell(held)
+        self.supervisor.find(name).tell(HeldBack(inputs))
 
     @property
     def owns(self) -> bool:

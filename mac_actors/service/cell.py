@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.subscribers import Subscriber
+from mac_actors.cluster.door import Door, Owned
+from mac_actors.cluster.fresh import Fresh
+from mac_actors.cluster.holding import HoldingFleet, Known
 from mac_actors.cluster.node import Node
+from mac_actors.cluster.passing import Passing
 from mac_actors.cluster.revisions import Revision, Revisions
 from mac_actors.cluster.warm import Warm
 from mac_actors.core.config import Configuration
+from mac_actors.core.signing import ReaderKeys
+from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, StorageError
-from mac_actors.service.door import Door
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings
 from mac_actors.settings.files import load, parse_revision, read_json
 from mac_actors.storage.database import Fenced
 from mac_actors.storage.postgres.migrations import newer
 from mac_actors.storage.store import Store
+from mac_actors.web.access import Access
+from mac_actors.web.standby import create_standby_app
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +71,7 @@ class Member:
         self.shop: Shop | None = None
         self._store: Store | None = Store.open(database)
         self._warm = Warm(database)
+        self._lock = threading.Lock()
         self._built = threading.Event()
         self._let_go = False
         self._failure: MacError | None = None
@@ -73,11 +84,19 @@ class Member:
             settings.cell.lease_seconds,
             take=self._take,
             drop=self._drop,
+            hand_over=self.hand_over,
             prepare=self._prepare,
             each_second=self._each_second,
             unfit=lambda steps: newer(set(steps)),
         )
-        self.door = Door(lambda: self.shop, self.node.standing, self.notes)
+        self._owned: Owned | None = None
+        self._fresh = Fresh(self._refresh)
+        self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget)
+        self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
+        self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding)
+        access = Access(settings.tokens)
+        held = create_standby_app(self._holding, access, self.door.serves, self.node.problems, self.notes)
+        self.door.held = held.wsgi
 
     # the beginning and the end
 
@@ -102,13 +121,19 @@ class Member:
             self._drop()
         if self._store is not None:
             self._store.close()
+        self._fresh.close()
         self._warm.close()
+        self._passing.close()
 
     def release(self) -> bool:
-        """Have everything written and hand over, to whoever looks next; false: this one does not own."""
+        """Hand over for good, as :meth:`hand_over`."""
+        self._let_go = True
+        return self.hand_over()
+
+    def hand_over(self) -> bool:
+        """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
         if self.shop is not None:
             self.shop.fleet.supervisor.save_all(SAVE_SECONDS)  # as the owner, while readers are answered
-        self._let_go = True
         return self.node.release(self._settle)
 
     def _settle(self) -> None:
@@ -118,19 +143,31 @@ class Member:
     # in the thread of the ownership
 
     def _prepare(self) -> None:
-        if self.shop is None:
-            self._warm.refresh()
-            self._warm.prepare(self.configuration)
-            self._open_store()
-
-    def _open_store(self) -> Store:
+        if self.shop is not None:
+            return
+        self._warm.refresh()
+        self._warm.prepare(self.configuration)
         if self._store is None:
-            self._store = Store.open(self._database)
-        return self._store
+            self._keep_store(Store.open(self._database))
+
+    def _keep_store(self, store: Store) -> None:
+        """Have it ready for a shop, if there is none meanwhile."""
+        with self._lock:
+            kept = self._store is None and self.shop is None
+            if kept:
+                self._store = store
+        if not kept:
+            store.close()
+
+    def _take_store(self) -> Store:
+        with self._lock:
+            store, self._store = self._store, None
+        return store or Store.open(self._database)
 
     def _take(self, epoch: int, incarnation: str) -> None:
+        begun = time.monotonic()
+        store = self._take_store()
         try:
-            store = self._open_store()
             store.own(epoch, incarnation)
             if self._revisions:
                 self._adopt_files_if_first()
@@ -146,24 +183,33 @@ class Member:
                 subscribers=self._subscribers,
             )
         except Fenced as error:
+            store.close()
             self.node.lost(str(error))
             return
         except MacError as error:
+            store.close()
             self._failure = error
             self._built.set()
             raise
-        self._store = None  # the shop has it, and closes it
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
         shop.fleet.on_reload = self._store_revision
         self._adopt(shop)
-        self.shop = shop
+        self.door.hand_over(shop.fleet)
+        self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi)
         self._built.set()
+        self.door.hand_over(shop.fleet)
+        log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)
         shop.start()
 
     def _drop(self) -> None:
-        shop, self.shop = self.shop, None
+        shop = self.shop
         if shop is None:
             return
+        states = {config.name: state for config, state in shop.fleet.published()}
+        self._holding.known = replace(self._holding.known, configuration=self.configuration, states=states)
+        self.door.keep(shop.fleet)
+        self.shop = self._owned = None
+        self.door.keep(shop.fleet)
         shop.disconnect()
         shop.close(write=False)
         if self.node.url is None and not self._let_go:
@@ -210,13 +256,27 @@ class Member:
         self.configuration = self.shop.fleet.configuration
 
     def _each_second(self, revision: int) -> None:
-        if self.shop is None and self.node.url:
-            self._warm.refresh()
+        if self.node.url:
+            self._prepare()
+            self._refresh()
+            self.door.tell()
         if self._revisions is None:
             return
         if revision > self.node.revision and self.shop is None:
             self._follow(self._revisions.newest())
         self._compare_files()
+
+    def _refresh(self) -> None:
+        """Know what readers are to be told while no server owns the machines."""
+        store = self._store
+        if self.shop is not None or store is None:
+            return
+        self._warm.refresh()
+        keys = store.reader_keys().items()
+        good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
+        states = self._warm.states
+        if self.shop is None:
+            self._holding.known = Known(self.configuration, states, good)
 
     def _follow(self, revision: Revision | None) -> None:
         """Use a newer configuration."""
@@ -239,6 +299,16 @@ class Member:
             self._files_differ = None if same else "the files here are not what is in use: reload to take them"
         except ConfigError as error:
             self._files_differ = f"the files here can't be read: {error}"
+
+
+def _trust(settings: Settings) -> ssl.SSLContext | None:
+    """Return what is trusted of servers whose address begins with https: also the certificate of this one."""
+    if not (settings.cell.node_url or "").startswith("https"):
+        return None
+    context = ssl.create_default_context()
+    if settings.tls_cert:
+        context.load_verify_locations(settings.tls_cert)
+    return context
 
 
 def _read(path: Path) -> str:

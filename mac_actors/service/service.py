@@ -44,7 +44,9 @@ class Service:
             store = Store.open(settings.state_dir)
             self._shop = Shop(settings, self._configuration, store, self.load, chat=chat, subscribers=subscribers)
             application = self._shop.app.wsgi
-        self.server = Server(application, settings.host, settings.port, tls, Origins(settings.trusted_proxies or ()))
+        secret = settings.cell.secret if settings.cell.node_url else None
+        origins = Origins(settings.trusted_proxies or (), secret)
+        self.server = Server(application, settings.host, settings.port, tls, origins)
         try:
             if self.member:
                 self.member.start()

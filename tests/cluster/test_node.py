@@ -36,6 +36,7 @@ class Owner:
             seconds,
             take=self.take,
             drop=self.drop,
+            hand_over=self.hand_over,
             prepare=self.prepared.set,
             each_second=self.revisions.append,
             unfit=lambda steps: self.why if steps else None,
@@ -48,6 +49,9 @@ class Owner:
 
     def drop(self) -> None:
         self.epoch = None
+
+    def hand_over(self) -> None:
+        self.node.release()
 
     def kill(self) -> None:
         """Stop it as a kill does: nothing is released."""

@@ -69,10 +69,13 @@ def test_a_beat_counts_the_other_nodes_and_says_what_the_database_s_clock_is(row
     assert rows.join(row("http://a", "first"), "")
     answer = rows.beat(beat(1), "http://a")
     assert answer
-    assert answer[0] == 0
-    assert answer[1] == pytest.approx(rows.look().clock, abs=20)
+    assert answer.others == 0
+    assert not answer.asked
+    assert answer.clock == pytest.approx(rows.look().clock, abs=20)
     assert others.join(row("http://b", "second"), "")
-    assert (rows.beat(beat(2), "http://a") or (0, 0))[0] == 1
+    answer = rows.beat(beat(2), "http://a")
+    assert answer
+    assert answer.others == 1
     assert [(one.url, one.revision, one.skew) for one in rows.nodes()] == [("http://a", 3, 0.25), ("http://b", 3, 0.25)]
     assert rows.beat(beat(3, alone=True, sure=True), "http://a")
     assert others.look().seen.alone

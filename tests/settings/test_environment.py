@@ -140,6 +140,10 @@ def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
             ("MAC_RETENTION_DAYS", value, "a whole number from 1 to 36500")
             for value in ("0", "-1", "1.5", "a year", "36501", "٣")
         ),
+        *(
+            ("MAC_BASE_URL", f"https://a.example{end}", "an address like http://workshop.local:5000")
+            for end in ("/\u200b", " b", ":0")
+        ),
         ("MAC_TLS_CERT", "/nowhere/cert.pem", "the path of a file"),
         ("MAC_TLS_KEY", "/nowhere/key.pem", "the path of a file"),
         ("MAC_TLS_CERT", "/", "the path of a file"),
@@ -259,7 +263,7 @@ def test_secrets_are_not_part_of_what_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["1.2.3.4", "http://h", "mqtt://", "mqtt://h:x", "mqtt://h:0", "mqtt://h/a+b", "mqtt://h#x"]
+    "url", ["1.2.3.4", "http://h", "mqtt://", "mqtt://h:x", "mqtt://h:0", "mqtt://h/a+b", "mqtt://h#x", "mqtt://h i"]
 )
 def test_a_wrong_broker_is_an_error_that_does_not_show_it(url: str) -> None:
     (line,) = problems(MAC_MQTT_URL=url)

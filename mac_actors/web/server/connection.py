@@ -213,7 +213,7 @@ class Connection:
 
     def refuse(self, refused: RequestRefused) -> None:
         """Answer what can't be passed on, and drop what still comes, so that the client can read the answer."""
-        self.parser = self.refused = None
+        self._forget()
         self.lingering = True
         self.socket.send(error_answer(refused.status, refused.message))
         if self.server.ssl_adapter is None:
@@ -224,5 +224,12 @@ class Connection:
         if self.closed:
             return
         self.closed = True
+        self._forget()
         with suppress(OSError):
             self.socket.close()
+
+    def _forget(self) -> None:
+        """Give the memory back at once: what refers to itself would wait for the garbage collector, which is seldom."""
+        if self.parser:
+            self.parser.close()
+        self.parser = self.refused = None

@@ -10,6 +10,7 @@ from typing import Any
 from cheroot.server import HTTPRequest
 from cheroot.wsgi import Gateway as WSGIGateway
 
+from mac_actors.cluster.passing import SCHEME
 from mac_actors.web.errors import error_body
 
 log = logging.getLogger(__name__)
@@ -18,9 +19,9 @@ log = logging.getLogger(__name__)
 def error_answer(status: int, message: str) -> bytes:
     """Return a complete answer, after which the connection is closed."""
     body = error_body(message)
-    allow = "Allow: DELETE, GET, HEAD, POST\r\n" if status == 405 else ""
+    more = {405: "Allow: DELETE, GET, HEAD, POST\r\n", 401: f"WWW-Authenticate: {SCHEME}\r\n"}.get(status, "")
     head = (
-        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n{allow}"
+        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n{more}"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("latin-1") + body

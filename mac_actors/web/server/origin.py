@@ -15,18 +15,12 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
+from mac_actors.cluster.passing import ADDRESS, AGE, HOPS, SECRET
 from mac_actors.web.errors import RequestRefused
 
 Network = IPv4Network | IPv6Network
 
-SECRET, ADDRESS, AGE, HOPS = "Mac-Cell-Secret", "Mac-Cell-Address", "Mac-Cell-Age", "Mac-Cell-Hops"
-"""The headers between the servers of a cell: its secret, the client's address, for how many seconds the request has
-been under way, and by how many servers it was passed on."""
-
 _OURS = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in (SECRET, ADDRESS, AGE, HOPS)}
-
-MOST_HOPS = 2
-"""So often a request is passed on."""
 
 V1, V2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
 """How the two versions of the PROXY protocol begin."""

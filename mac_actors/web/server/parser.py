@@ -95,6 +95,10 @@ class RequestParser:
         if self._fed > MAX_HEADER + 2 * MAX_BODY:  # chunks of few bytes each, extensions, trailers
             raise _body_too_long()
 
+    def close(self) -> None:
+        """End it: nothing more is fed."""
+        del self._parser  # which refers back to this
+
     def _stay_with_http(self, rest: bytes) -> None:
         """Read the body of a request that asks for another protocol; llhttp leaves it to that one."""
         framing = "Transfer-Encoding: chunked" if self._chunked else f"Content-Length: {self._length}"

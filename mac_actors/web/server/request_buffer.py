@@ -46,8 +46,9 @@ ACCEPTS = 256
 EVENTS = 256
 """So many connections are looked at in one turn; the others that are ready come in the next ones."""
 
-TURN_BYTES, LEAST_BYTES = 64 * 1024, 256
-"""So much is read of one address in one turn, whatever connections it has; each time counts as the least."""
+ROUND_BYTES, LEAST_BYTES = 32 * 1024, 256
+"""So much is read of one address until all others that are ready were looked at, whatever connections it has; each time
+counts as the least."""
 
 TICK_SECONDS = 0.5
 """How often it is looked for what takes too long."""
@@ -68,7 +69,8 @@ class RequestBuffer:
         self._poll.register(self._wake_read, READ)
         self._returned: deque[Connection] = deque()
         self._bytes: dict[str, int] = {}
-        """How much was read of each address in this turn."""
+        """How much was read of each address in this round, which takes several turns where many are ready."""
+        self._looked_at = 0
         self._again: list[Connection] = []
         """Read from as long as one turn allows: there may be more, which the selector does not see with TLS."""
         self.open = OpenConnections(server.requests.queue, server.handshakes.queue)
@@ -132,16 +134,18 @@ class RequestBuffer:
         ready = self._poll.poll(0 if self._again else TICK_SECONDS, EVENTS)
         self._now = time.monotonic()
         self._clock.tick(self._now, clock.seconds())
-        self._bytes.clear()
+        self._looked_at += len(ready)
+        if len(ready) < EVENTS or self._looked_at > len(self._watched):
+            self._looked_at = 0
+            self._bytes.clear()
         again, self._again = self._again, []
+        self._accept()  # in each turn: new ones do not wait for a round
         for number, _ in ready:
             if conn := self._watched.get(number):
                 self._contain(self._serve, conn)
             elif number == self._wake_read.fileno():
                 with suppress(BlockingIOError):
                     self._wake_read.recv(65536)
-            else:
-                self._accept()
         for conn in again:
             self._contain(self._serve, conn)
         for _ in range(len(self._returned)):
@@ -205,7 +209,6 @@ class RequestBuffer:
         if self._server.ssl_adapter is None:
             self._serve(conn)
         else:
-            conn.socket = self._server.ssl_adapter.wrap(conn.socket)
             conn.shaking_hands = True
             self._watch(conn, READ)
 
@@ -221,7 +224,7 @@ class RequestBuffer:
             conn.wfile.send(conn.socket)
             if not conn.wfile:
                 self._go_on(conn)
-        elif self._bytes.get(conn.owner, 0) >= TURN_BYTES:
+        elif self._bytes.get(conn.owner, 0) >= ROUND_BYTES:
             self._look_again(conn)  # it is others' turn
         elif self._read(conn):
             self._go_on(conn)

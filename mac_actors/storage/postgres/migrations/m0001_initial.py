@@ -94,7 +94,8 @@ CREATE TABLE beat (
     beat bigint NOT NULL,
     at timestamptz NOT NULL,
     released boolean NOT NULL,
-    alone boolean NOT NULL DEFAULT false
+    alone boolean NOT NULL DEFAULT false,
+    asked bigint NOT NULL DEFAULT 0
 );
 INSERT INTO beat VALUES (1, 0, 0, now(), true, false);
 CREATE TABLE node (
