@@ -40,6 +40,7 @@ def open_as_owner(place: Path | str | None, lease_seconds: float) -> Store:
         lease_seconds,
         take=lambda epoch, incarnation: None,
         drop=lambda: None,
+        hand_over=lambda: None,
         unfit=lambda steps: newer(set(steps)),
     )
     try:
