@@ -36,6 +36,7 @@ _REFUSALS = {
     Refusal.GAP: "the reader had not reported for a while, so the card may be out by now",
     Refusal.STORAGE: "the server's disk is not keeping up",
     Refusal.TWO_READERS: "two boards report under this machine's name",
+    Refusal.MOVING: "another server was taking over at that moment",
 }
 
 _SECOND = {
