@@ -37,7 +37,8 @@ FROM part JOIN beat USING (part) WHERE part.part = 1
 
 _TAKE = f"""
 WITH still AS (
-  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, at = clock_timestamp()
+  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, asked = 0,
+    at = clock_timestamp()
   WHERE part = 1 AND epoch <= $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
   RETURNING $1::bigint + 1 AS epoch
 )
