@@ -11,6 +11,7 @@ from mac_actors.fleet.missing_readers import Watched
 from mac_actors.settings import from_environment
 from mac_actors.settings.environment import use_time_zone
 from mac_actors.settings.files import parse
+from mac_actors.settings.language import language
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.scratch import scratch_store
 
@@ -49,7 +50,13 @@ class Fleet(MachineFleet):
         store = scratch_store(path) if scratch and path else Store.open(path)
         try:
             # Without HTTP no reader can report: that all are silent is no news.
-            return cls(configuration, store, commit_budget=environment.commit_budget, missing=Watched.OFF)
+            return cls(
+                configuration,
+                store,
+                commit_budget=environment.commit_budget,
+                missing=Watched.OFF,
+                displays=language(environment.language).displays,
+            )
         except BaseException:
             store.close()
             raise

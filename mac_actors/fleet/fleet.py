@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +28,7 @@ from mac_actors.actors.webhooks import Send, Webhooks
 from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.outcomes import Outcome, Reported
-from mac_actors.core.outputs import Outputs, kept_outputs
+from mac_actors.core.outputs import ENGLISH, Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable
@@ -92,10 +92,12 @@ class MachineFleet(AnyFleet):
         missing: Watched = Watched.SEEN,
         retention_days: int | None = None,
         restarter: Restarter | None = None,
+        displays: Mapping[str, str] = ENGLISH,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
         self.commit_budget = commit_budget
+        self._displays = displays
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
@@ -127,6 +129,7 @@ class MachineFleet(AnyFleet):
             self._announce,
             self.notify,
             self.refused_readers.why,
+            displays,
             self.reader_keys,
             waiting_members(store),
         )
@@ -217,7 +220,7 @@ class MachineFleet(AnyFleet):
     def kept_outputs(self, name: str, report: Report) -> Outputs:
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
         self.supervisor.find(name)
-        return kept_outputs(*self.supervisor.published[name], report)
+        return kept_outputs(*self.supervisor.published[name], report, self._displays)
 
     def tell_when_free(self, name: str, member: str, *, off: bool = False) -> Answer:
         """Tell a member of the chat, once, when a machine is free (``off``: not, after all); says what was so already.

@@ -15,6 +15,7 @@ from mac_actors.service.logs import lines_left_out
 from mac_actors.settings import Settings
 from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.files import load
+from mac_actors.settings.language import language
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.app import create_app
@@ -70,6 +71,7 @@ class Service:
         self.native_api = _native_api(settings, self.configuration)
         tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
         self.slack = _slack_connection(settings)
+        spoken = language(settings.language)
         self.mqtt: MqttBridge | None = None
         self.fleet = Fleet(
             self.configuration,
@@ -80,11 +82,12 @@ class Service:
             chat=self.slack.chat if self.slack else chat,
             restarter=self.native_api,
             send=send,
+            displays=spoken.displays,
         )
         if self.native_api:
             self.native_api.notify = self.fleet.notify
         access = Access(settings.tokens, self.fleet, public_names=settings.public_names)
-        self.app = create_app(self.fleet, access, self.load, self.notes, settings.space)
+        self.app = create_app(self.fleet, access, self.load, self.notes, settings.space, spoken)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
         self.app.metrics.refusals.append(self.server.refusals)
         self.app.metrics.log_lines_left_out = lines_left_out

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mac_actors.settings import space
+from mac_actors.settings.language import MAC_LANGUAGE
 from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
@@ -187,6 +188,7 @@ SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
     *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    MAC_LANGUAGE,
     *space.VARIABLES,
 )
 SLACK = (
@@ -261,6 +263,7 @@ class Settings:
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
     space: Space = field(default_factory=Space)
+    language: str = MAC_LANGUAGE.setting
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
