@@ -32,9 +32,9 @@ from typing import Any
 from mac_actors.core import outcomes as o
 from mac_actors.core.state import Flag, MachineState, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.storage.codec import dump_state, journal_row
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.history.history import History
 from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from tests.fakes import user
 

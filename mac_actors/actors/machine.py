@@ -24,10 +24,11 @@ from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already
 from mac_actors.core.flapping import Flapping
+from mac_actors.core.holding import Held, hold, withhold
 from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
-from mac_actors.core.outputs import outputs
+from mac_actors.core.outputs import Outputs, outputs
 from mac_actors.core.phrases import phrase
 from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
@@ -47,6 +48,20 @@ class Arrived:
     report: Report
     address: str | None = None
     gone: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A report whose answer would have started a session, but must not go out: this server owns nothing any more."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What came to the machine while no server owned it, in order: it is decided now."""
+
+    inputs: tuple[Input, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +117,16 @@ class MachineContext:
     """Machines whose readers have keys."""
     waiting: dict[str, list[str]]
     """Members of the chat who want to be told when a machine is free, by machine; its actor alone changes them."""
+    holds: Callable[[], bool] = lambda: False
+    """Whether this server does not own the machines now: it then turns nothing on, and nothing counts."""
+    held: dict[str, Held] = field(default_factory=dict)
+    """What has come to machines since, by name; each machine's actor alone changes its own."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
+
+
+MOVING = phrase("another server is taking over: nothing was changed; try again in a few seconds")
+"""What is said to whoever wants something that only the owner of the machines may do."""
 
 
 class MachineActor(MacActor):
@@ -121,6 +144,8 @@ class MachineActor(MacActor):
         self._directory = directory
         self._state = state
         self._outputs = outputs(config, state, context.displays)
+        self._told: Outputs | None = None
+        """What the reader was told last."""
         self._context = context
         self._saved_checkin = state.last_checkin
         self._written: Latch | None = None
@@ -132,10 +157,8 @@ class MachineActor(MacActor):
     def on_receive(self, message: Any) -> Any:
         """Carry out an input (answered with an :class:`Answer`), or one of the fleet's messages."""
         match message:
-            case Arrived(report=report):
-                answer = self._apply(report, hold=self._hold(message))
-                self._say_that_it_is_quiet()
-                return answer
+            case Arrived():
+                return self._report(message)
             case Commanded(command=command, chat_event=chat_event):
                 return self._apply(command, (chat_event, command.at))
             case Reconfigure(directory=directory, config=config, at=at):
@@ -150,8 +173,13 @@ class MachineActor(MacActor):
                 return answer
             case TellWhenFree():
                 return self._tell_when_free(message)
+            case Withheld(report=report):
+                return self._hold_back(report, withhold)
+            case HeldBack(inputs=inputs):
+                return self._take_up(inputs)
             case SaveTelemetry():
-                if self._state.last_checkin != self._saved_checkin:
+                self._take_up()
+                if self._state.last_checkin != self._saved_checkin and not self._context.holds():
                     self._context.journal.record(Record(record_state(self._config.name, self._state)))
                     self._saved_checkin = self._state.last_checkin
                 return None
@@ -159,6 +187,15 @@ class MachineActor(MacActor):
                 return None
             case _:
                 return self._apply(message)
+
+    def _report(self, arrived: Arrived) -> Answer | PendingAnswer:
+        if self._context.holds():
+            return self._hold_back(arrived.report)
+        self._take_up()
+        answer = self._apply(arrived.report, hold=self._hold(arrived))
+        self._told = self._outputs
+        self._say_that_it_is_quiet()
+        return answer
 
     def _hold(self, arrived: Arrived) -> Refusal | None:
         """Whether there is a reason of the server's own to start no session by this report."""
@@ -215,8 +252,11 @@ class MachineActor(MacActor):
         *,
         hold: Refusal | None = None,
     ) -> Answer | PendingAnswer:
+        if self._context.holds():
+            return self._hold_back(given)
+        self._take_up()
         journal = self._context.journal
-        if journal.full and not isinstance(given, Report | Configured | Removed):
+        if journal.full and not hold and not isinstance(given, Report | Configured | Removed):
             raise MachineUnavailable(DISK_FULL)
         if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
             raise MachineUnavailable(
@@ -257,6 +297,29 @@ class MachineActor(MacActor):
             return PendingAnswer(answer, self._written, self._context.commit_budget)
         return answer
 
+    def _hold_back(self, given: Input, how: Callable[..., tuple[Held, Outputs]] = hold) -> Answer:
+        """Answer while this server owns nothing: neither adopted nor recorded, but kept to be decided later."""
+        if not isinstance(given, Report | Oops | Lock | Configured):
+            raise MachineUnavailable(MOVING)
+        held = self._context.held.get(self._config.name)
+        if held is None:
+            held = Held.of(self._config, self._state)
+            if self._told:  # what was decided since, but never said, turns nothing on
+                held = replace(held, relay=held.relay and self._told.relay, second_relay=self._told.second_relay)
+        held, told = how(self._config, self._directory, held, given, clock.seconds(), self._context.displays)
+        self._context.held[self._config.name], self._told = held, told
+        if isinstance(given, Command):
+            self._context.poker.poke(self._config)
+        return Answer(told, durable=False)
+
+    def _take_up(self, inputs: tuple[Input, ...] = ()) -> None:
+        """Decide what was held back, here or by another server, now that this one owns the machines."""
+        if self._context.held and not self._context.holds():
+            held = self._context.held.pop(self._config.name, None)
+            inputs = held.inputs + inputs if held else inputs
+        for given in inputs:
+            self._apply(given, hold=Refusal.MOVING)
+
     def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
         was_active = self._flapping.active
         if not self._flapping.hides(outcome, clock.seconds()):
@@ -270,6 +333,8 @@ class MachineActor(MacActor):
 
     def _tell_when_free(self, wish: TellWhenFree) -> Answer | PendingAnswer:
         """Remember who is to be told, or forget it; the answer says what was so already."""
+        if self._context.holds():
+            raise MachineUnavailable(MOVING)
         name, member = self._config.name, wish.member
         waiting = self._context.waiting.setdefault(name, [])
         answer = Answer(self._outputs)

@@ -17,10 +17,10 @@ from mac_actors.core.state import MachineState
 from mac_actors.core.text import count, local_time
 from mac_actors.imports.dm_mac.states import ImportPlan, Step, carry_out, make_plan, read_directory
 from mac_actors.settings.files import parse
-from mac_actors.storage.engine import DATABASE
-from mac_actors.storage.files import hand_over
-from mac_actors.storage.lock import DirectoryLock
 from mac_actors.storage.records import Unreadable
+from mac_actors.storage.sqlite.engine import DATABASE
+from mac_actors.storage.sqlite.files import hand_over
+from mac_actors.storage.sqlite.lock import DirectoryLock
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import reading, states
 

@@ -57,6 +57,8 @@ class Refusal(StrEnum):
     """The reader had left out reports: its card may have been in, and out again, meanwhile."""
     TWO_READERS = "two_readers"
     """Two readers report under this machine's name: which of them holds the card can't be known."""
+    MOVING = "moving"
+    """No server owns the machines at this moment: another one is taking over (:mod:`mac_actors.core.holding`)."""
 
 
 KEPT_REFUSALS = frozenset({Refusal.UNKNOWN, Refusal.EXPIRED, Refusal.UNAUTHORIZED})

@@ -38,6 +38,7 @@ _REFUSALS = {
     Refusal.GAP: phrase("the reader had not reported for a while, so the card may be out by now"),
     Refusal.STORAGE: phrase("the server's disk is not keeping up"),
     Refusal.TWO_READERS: phrase("two boards report under this machine's name"),
+    Refusal.MOVING: phrase("another server was taking over at that moment"),
 }
 
 SEVERITIES = {Severity.UNUSABLE: phrase("Unusable"), Severity.WITH_CARE: phrase("Usable with care")}

@@ -17,6 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from mac_actors.core import holding
 from mac_actors.core.config import Directory, Limits, MachineConfig, Maintenance, User
 from mac_actors.core.decision import Decision
 from mac_actors.core.inputs import (
@@ -507,6 +508,24 @@ class History(RuleBasedStateMachine):
         telemetry = Telemetry(up, firmware="f", boot=self.boot, count=self.count)
         came = self.now.timestamp()
         self.happens(Report(self.now, fob, telemetry=telemetry, arrived=came, offline=(alone,)))
+
+    @rule(fobs=st.lists(st.tuples(fobs, st.booleans(), uptimes), min_size=1, max_size=4), passed=seconds)
+    def nobody_owns(self, fobs: list[tuple[str | None, bool, float | str | None]], passed: float) -> None:
+        """Reports come while no server owns the machine; the next owner has what was kept of them decided."""
+        held = holding.Held.of(self.config, self.state)
+        for fob, oops, uptime in fobs:
+            self.now += timedelta(seconds=passed)
+            up = (self.now - self.booted).total_seconds() if isinstance(uptime, str) else uptime
+            given = Report(self.now, fob, oops, Telemetry(uptime=up))
+            before = held
+            held, told = holding.hold(self.config, self.directory, before, given, self.now.timestamp())
+            assert before.relay or not told.relay
+            assert told.relay or not told.second_relay
+            assert not told.relay or told.always_on or (before.state.card and before.state.card.fob == fob)
+        for kept in held.inputs:
+            self.happens(kept, Refusal.MOVING)
+        if not held.relay:
+            assert self.state.session is None, "nothing runs on that its reader was told is off"
 
     @rule(days=st.sampled_from([0, -20_000, -1, 1, 20_000]))
     def wall_clock_is_set(self, days: int) -> None:

@@ -21,9 +21,9 @@ from mac_actors.core.outcomes import Person
 from mac_actors.core.state import MachineState, SecondDecision, SessionKind
 from mac_actors.core.usage_csv import cell
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.redaction import CLOCK_NOTE
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from tests.e2e.processes import PATIENCE, ServerProcess, run
 

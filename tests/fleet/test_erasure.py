@@ -25,11 +25,11 @@ from mac_actors.fleet import erasure, retention
 from mac_actors.fleet.erasure import Candidate
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage import codec, redaction
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.outbox import direct_messages
 from mac_actors.storage.records import Record, SlackLink, record_state
 from mac_actors.storage.redaction import Progress
 from mac_actors.storage.slack_users import all_links
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.backup import backup
 from mac_actors.storage.upkeep.verify import verify

@@ -14,7 +14,7 @@ from mac_actors.fleet import erasure
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.logins import Role
 from mac_actors.fleet.retention import Retention
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.backup import backup, restore
 from mac_actors.storage.upkeep.verify import verify

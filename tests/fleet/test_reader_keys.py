@@ -14,8 +14,8 @@ from mac_actors.errors import StorageError
 from mac_actors.fleet import reader_keys
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reader_keys import KeyRefused
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.backup import backup, restore
 from mac_actors.storage.upkeep.verify import verify

@@ -9,7 +9,7 @@ import pytest
 
 from mac_actors.settings.files import parse
 from mac_actors.settings.warnings import warnings_of
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from tests.conftest import Here, write_sample
 from tests.fakes import open_fleet, sample_users, user

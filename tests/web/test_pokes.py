@@ -21,7 +21,7 @@ from mac_actors.core.inputs import Report
 from mac_actors.core.state import Telemetry
 from mac_actors.core.text import seconds_text
 from mac_actors.slack.status import machine_lines
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 from tests.conftest import Here, MakeServer
 from tests.fakes import ANN, PATIENCE, wait_until, written
 from tests.web.client import Running

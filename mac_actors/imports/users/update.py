@@ -15,7 +15,7 @@ from mac_actors.errors import MacError
 from mac_actors.imports.users.people import masked
 from mac_actors.settings.files import users_of
 from mac_actors.settings.user_entries import UserEntry
-from mac_actors.storage.files import hand_over, sync
+from mac_actors.storage.sqlite.files import hand_over, sync
 
 PREVIOUS = ".previous"
 """What is added to the name of the users file for the one before."""

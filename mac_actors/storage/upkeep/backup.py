@@ -18,8 +18,10 @@ from mac_actors.core.people.additions import Addition, Kind
 from mac_actors.core.state import MachineState, session_seconds
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
-from mac_actors.storage.engine import BUSY_SECONDS, DATABASE
-from mac_actors.storage.files import (
+from mac_actors.storage.records import Record, Unreadable, record_state
+from mac_actors.storage.schema import board_session
+from mac_actors.storage.sqlite.engine import BUSY_SECONDS, DATABASE
+from mac_actors.storage.sqlite.files import (
     STAGE,
     hand_over,
     partial_copy,
@@ -28,9 +30,7 @@ from mac_actors.storage.files import (
     sync,
     with_companions,
 )
-from mac_actors.storage.lock import DirectoryLock
-from mac_actors.storage.records import Record, Unreadable, record_state
-from mac_actors.storage.schema import board_session
+from mac_actors.storage.sqlite.lock import DirectoryLock
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import (
     OnProgress,

@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import reading
 

@@ -23,9 +23,9 @@ from mac_actors.core.text import one_line
 from mac_actors.core.wording import origin
 from mac_actors.errors import StorageError
 from mac_actors.storage import codec
-from mac_actors.storage.engine import BUSY_SECONDS, DATABASE
-from mac_actors.storage.migrations import MIGRATIONS
 from mac_actors.storage.records import Unreadable, read_state
+from mac_actors.storage.sqlite.engine import BUSY_SECONDS, DATABASE
+from mac_actors.storage.sqlite.migrations import MIGRATIONS
 
 OnProgress = Callable[[int, int], None]
 """Is given how much is done and how much there is: pages of a copy, lines of the journal."""

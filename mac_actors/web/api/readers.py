@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from mac_actors import clock
 from mac_actors.actors.replies import Answer
+from mac_actors.cluster.holding import HoldingFleet
 from mac_actors.core.config import Offline
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import Outputs
@@ -41,7 +42,9 @@ UNKNOWN_AT_MOST = 100
 _SIGNATURE = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
+def routes(
+    app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access, observe: Callable[[float], None]
+) -> None:
     """Add the readers' routes; ``observe`` takes the seconds from each whole report to its answer."""
     unknown: set[str] = set()
 
@@ -133,7 +136,7 @@ def offline_body(rules: Offline, taken: Sequence[int] = ()) -> OfflineRulesBody 
     return OfflineRulesBody(after_seconds=rules.after_seconds, on_loss=rules.on_loss, taken=list(taken))
 
 
-def accept(fleet: MachineFleet, access: Access, data: bytes) -> tuple[ReportBody, Key | None]:
+def accept(fleet: MachineFleet | HoldingFleet, access: Access, data: bytes) -> tuple[ReportBody, Key | None]:
     """Check a report; return it with the key that it is signed with, if its reader has one.
 
     Raises :class:`RequestRefused`. Then a machine that is configured can't be stopped.
@@ -161,7 +164,7 @@ def check_token(access: Access) -> None:
         raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
 
 
-def check_signature(fleet: MachineFleet, name: str | None, *parts: str | bytes) -> Key | None:
+def check_signature(fleet: MachineFleet | HoldingFleet, name: str | None, *parts: str | bytes) -> Key | None:
     """Return the key with which the reader of the machine ``name`` has signed these parts of its request.
 
     ``None``: it has no key, or there is no such machine. Raises :class:`RequestRefused` (401).

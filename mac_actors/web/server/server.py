@@ -16,6 +16,7 @@ from mac_actors.errors import ConfigError, MacError
 from mac_actors.web.counts import Counts
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.gateway import Gateway
+from mac_actors.web.server.origin import Origins
 from mac_actors.web.server.pool import Pool
 from mac_actors.web.server.request_buffer import RequestBuffer
 from mac_actors.web.server.tls import Tls, shake_hands
@@ -51,7 +52,9 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Server(WSGIServer):
     """The HTTP server of one application. :meth:`open` binds; :meth:`run` serves until :meth:`stop`."""
 
-    def __init__(self, application: Application, host: str, port: int, tls: Tls | None = None) -> None:
+    def __init__(
+        self, application: Application, host: str, port: int, tls: Tls | None = None, origins: Origins | None = None
+    ) -> None:
         super().__init__(
             (host, port),
             application,
@@ -63,6 +66,8 @@ class Server(WSGIServer):
         self.requests = Pool("http worker", THREADS, self._answer, self._fail)
         self.handshakes = Pool("http handshake", HANDSHAKERS if tls else 0, self._shake_hands, self._fail)
         self.ssl_adapter = tls
+        self.origins = origins or Origins()
+        """Whose word on a client's address counts."""
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
         """What ended that must not end while the server runs."""

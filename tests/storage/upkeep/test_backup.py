@@ -16,8 +16,8 @@ import pytest
 from mac_actors.core.inputs import Lock, Oops, Report
 from mac_actors.core.state import Flag, MachineState, Source, Telemetry
 from mac_actors.errors import StorageError
-from mac_actors.storage.engine import DATABASE
 from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep import backup as module
 from mac_actors.storage.upkeep.backup import backup, restore

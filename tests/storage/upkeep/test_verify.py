@@ -16,7 +16,7 @@ import pytest
 from mac_actors.core.inputs import Clear, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.errors import StorageError
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import Verified, verify
 from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, open_fleet

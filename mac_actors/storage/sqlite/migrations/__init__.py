@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, inspect, select
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.migrations import (
+from mac_actors.storage.schema import migration
+from mac_actors.storage.sqlite.migrations import (
     m0001_initial,
     m0002_history,
     m0003_settled,
@@ -19,7 +20,6 @@ from mac_actors.storage.migrations import (
     m0007_reader_keys,
     m0009_people,
 )
-from mac_actors.storage.schema import migration
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mac_actors.errors import DirectoryInUse, StorageError
-from mac_actors.storage.engine import DATABASE
+from mac_actors.storage.sqlite.engine import DATABASE
 
 _WHAT_TO_DO = {
     "lock": "nothing counts as on disk until the server is restarted, which makes it anew",

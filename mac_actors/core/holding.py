@@ -1,0 +1,98 @@
+"""While no server owns the machines, because one is taking over from another: what readers are told meanwhile.
+
+It is decided on the last known state. Nothing turns on; a session whose card is in goes on; a card taken out, a reboot
+and Oops turn off. None of it counts yet: what has changed something is kept, for the next owner to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from mac_actors.core.config import Directory, MachineConfig
+from mac_actors.core.inputs import Input, Report
+from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_relay_on
+from mac_actors.core.state import MachineState, Refusal
+from mac_actors.core.transitions import decide
+
+KEPT = 40
+"""So many inputs of a machine are kept: a loose card must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One machine that nobody owns.
+
+    ``state`` is what its last known one has come to since. ``relay`` and ``second_relay``: what its reader was told
+    last. ``inputs``: what the next owner has to be told, in order; none of its reports may start anything there.
+    """
+
+    state: MachineState
+    relay: bool
+    second_relay: bool
+    inputs: tuple[Input, ...] = ()
+
+    @classmethod
+    def of(cls, config: MachineConfig, state: MachineState) -> Self:
+        """Return a machine of which nothing has come yet, since it was in ``state``."""
+        return cls(state, relay_on(config, state), second_relay_on(config, state))
+
+
+def hold(
+    config: MachineConfig,
+    directory: Directory,
+    held: Held,
+    given: Input,
+    now: float,
+    texts: Mapping[str, str] = ENGLISH,
+) -> tuple[Held, Outputs]:
+    """Return what an input makes of a machine that nobody owns, and what its reader is told; ``now`` as of
+    :func:`~mac_actors.core.transitions.decide`. Only what starts or stops nothing, or stops something, may be given:
+    reports, oopses and locks, and a change of configuration.
+    """
+    if config.always_enabled and not held.state.always_enabled:
+        config = replace(config, always_enabled=False)  # the owner has yet to switch it on
+    decision = decide(config, directory, held.state, given, now=now, hold=Refusal.MOVING)
+    wanted = outputs(config, decision.state, texts)
+    relay = held.relay and wanted.relay
+    told = replace(
+        wanted,
+        relay=relay,
+        second_relay=relay and held.second_relay and wanted.second_relay,
+        always_on=relay and wanted.always_on,
+    )
+    inputs = held.inputs
+    if decision.changed:
+        if isinstance(given, Report) and given.fob is not None and not given.oops and not relay:
+            # it has to be put in again, as the display says: also where the owner knows of a session that we do not
+            inputs = (*inputs, _without_card(given))
+        inputs = _kept((*inputs, given))
+    return Held(decision.state, told.relay, told.second_relay, inputs), told
+
+
+def withhold(
+    config: MachineConfig,
+    directory: Directory,
+    held: Held,
+    report: Report,
+    now: float,
+    texts: Mapping[str, str] = ENGLISH,
+) -> tuple[Held, Outputs]:
+    """As :func:`hold`, of a report by which a session has begun, but whose answer must not say so any more: as if its
+    card had been out and in again, it is blocked.
+    """
+    out, _ = hold(config, directory, held, _without_card(report), now)
+    return hold(config, directory, out, report, now, texts)
+
+
+def _without_card(report: Report) -> Report:
+    return replace(report, fob=None, offline=())
+
+
+def _kept(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    """Leave out one that is between: the first has ended what ran, the last ones say how it is now."""
+    while len(inputs) > KEPT:
+        gone = next((n for n, one in enumerate(inputs) if n and isinstance(one, Report) and not one.oops), 1)
+        inputs = inputs[:gone] + inputs[gone + 1 :]
+    return inputs

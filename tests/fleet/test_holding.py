@@ -1,0 +1,177 @@
+"""A fleet that does not own its machines any more, or not yet: what it answers, and what becomes of that later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from mac_actors import clock
+from mac_actors.actors.replies import Answer
+from mac_actors.core.inputs import Clear, Done, Lock, Oops, Report, Unlock, Unoops
+from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, kind
+from mac_actors.core.state import Refusal, Source
+from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.storage.store import Store
+from tests.fakes import ANN, BOB, TELEMETRY, open_fleet, report, wait_until, written
+
+AGAIN = "Remove card and\ninsert it again"
+
+
+class Lease:
+    """Whether a fleet owns its machines, as the test says; ``after``: it is lost after so many more looks."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.after: int | None = None
+
+    def __call__(self) -> bool:
+        """Say whether it is lost."""
+        if self.after is None:
+            return self.lost
+        self.after -= 1
+        return self.after < 0
+
+
+@pytest.fixture
+def lease() -> Lease:
+    return Lease()
+
+
+@pytest.fixture
+def fleet(lease: Lease) -> Iterator[MachineFleet]:
+    with open_fleet(holds=lease) as fleet:
+        yield fleet
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def told(answer: Answer) -> tuple[bool, str]:
+    assert not answer.durable
+    assert answer.outcomes == ()
+    return answer.outputs.relay, answer.outputs.display
+
+
+def journal(fleet: MachineFleet) -> list[str]:
+    written(fleet)
+    return [kind(outcome) for outcome in fleet.events() if outcome.machine != "vent"][::-1]
+
+
+def test_a_fleet_without_its_lease_answers_and_neither_adopts_nor_records(fleet: MachineFleet, lease: Lease) -> None:
+    assert report(fleet, "metal-mill", ANN).outputs.relay
+    report(fleet, "laser")
+    before, lines = fleet.snapshots(), journal(fleet)
+    lease.lost = True
+    assert told(report(fleet, "metal-mill", ANN)) == (True, "Welcome,\nAnn")
+    assert told(report(fleet, "laser", BOB)) == (False, AGAIN)
+    assert told(report(fleet, "laser", BOB)) == (False, AGAIN)
+    assert told(report(fleet, "metal-mill")) == (False, "Please Insert\nRFID Card")
+    assert told(report(fleet, "metal-mill", ANN)) == (False, AGAIN)
+    assert told(report(fleet, "vent")) == (True, "Always On")
+    assert told(report(fleet, "vent", oops=True))[0] is False
+    assert [one.status for one in fleet.snapshots()] == [one.status for one in before]
+    assert fleet.snapshot("metal-mill").last_checkin == before[0].last_checkin
+    assert journal(fleet) == lines
+
+
+def test_with_the_lease_back_all_of_it_is_decided_and_nothing_starts_before_it_is_put_in_again(
+    fleet: MachineFleet, lease: Lease
+) -> None:
+    report(fleet, "metal-mill", ANN)
+    lease.lost = True
+    for fob in (None, ANN):
+        report(fleet, "metal-mill", fob)
+    fleet.ask("router", Oops(now(), Source.HTTP, "Ada", "sparks"))
+    lease.lost = False
+    answer = report(fleet, "metal-mill", ANN)
+    assert (answer.outputs.relay, answer.outputs.display) == (False, AGAIN)
+    wait_until(lambda: fleet.snapshot("router").oops)
+    written(fleet)
+    ended, refused, oops = sorted(fleet.events(), key=lambda one: (one.machine, one.at))[1:4]
+    assert isinstance(ended, SessionEnded)
+    assert isinstance(refused, SessionRefused)
+    assert refused.refusal is Refusal.MOVING
+    assert isinstance(oops, OopsSet)
+    assert oops.flag.by == "Ada"
+    report(fleet, "metal-mill")
+    assert report(fleet, "metal-mill", ANN).outputs.relay
+    assert not fleet.held
+
+
+def test_a_session_that_goes_on_leaves_no_trace(fleet: MachineFleet, lease: Lease) -> None:
+    report(fleet, "metal-mill", ANN)
+    lines = journal(fleet)
+    lease.lost = True
+    report(fleet, "metal-mill", ANN)
+    lease.lost = False
+    assert report(fleet, "metal-mill", ANN).outputs.relay
+    assert journal(fleet) == lines
+
+
+def test_oops_and_lock_are_taken_and_what_lifts_them_is_refused(fleet: MachineFleet, lease: Lease) -> None:
+    report(fleet, "metal-mill", ANN)
+    lease.lost = True
+    for command in (Clear, Unoops, Unlock, Done):
+        with pytest.raises(MachineUnavailable, match="another server is taking over: nothing was changed"):
+            fleet.ask("metal-mill", command(now(), Source.HTTP))
+    with pytest.raises(MachineUnavailable, match="another server is taking over"):
+        fleet.tell_when_free("metal-mill", "U1")
+    told(fleet.ask("metal-mill", Lock(now(), Source.SLACK, "Ada", "new belt"), "event"))
+    assert told(report(fleet, "metal-mill", ANN)) == (False, "Down for\nmaintenance")
+    assert not fleet["router"].oops("Ada").get(timeout=20).durable
+    assert fleet.snapshot("metal-mill").lock is None
+
+
+def test_an_answer_that_waited_for_the_disk_starts_nothing_when_the_lease_is_gone_by_then(
+    fleet: MachineFleet, lease: Lease
+) -> None:
+    report(fleet, "metal-mill")
+    lease.after = 2  # the actor looks twice, and decides; then it is lost
+    assert told(report(fleet, "metal-mill", ANN)) == (False, AGAIN)
+    assert told(report(fleet, "metal-mill", ANN)) == (False, AGAIN)
+    lease.after = None
+    assert report(fleet, "metal-mill", ANN).outputs.display == AGAIN
+    assert fleet.snapshot("metal-mill").session is None
+    assert journal(fleet) == ["session_started", "session_ended", "session_refused"]
+
+
+def test_a_report_that_was_sent_again_keeps_no_relay_on_without_the_lease(fleet: MachineFleet, lease: Lease) -> None:
+    report(fleet, "metal-mill", ANN)
+    again = Report(now(), ANN, telemetry=TELEMETRY, arrived=clock.seconds())
+    assert fleet.kept_outputs("metal-mill", again).relay
+    lease.lost = True
+    assert not fleet.kept_outputs("metal-mill", again).relay
+    report(fleet, "metal-mill", ANN)
+    assert fleet.kept_outputs("metal-mill", again).relay
+
+
+def test_another_server_that_owns_the_machines_decides_what_was_held_here(lease: Lease) -> None:
+    store = Store.open(None)
+    with open_fleet(holds=lease) as old, open_fleet(store) as new:
+        for fleet in (old, new):
+            report(fleet, "metal-mill", ANN)
+        lease.lost = True
+        report(old, "metal-mill")
+        report(old, "metal-mill", ANN)
+        old.ask("router", Lock(now(), Source.HTTP, "Ada"))
+        for name, held in old.held.items():
+            new.take_up(name, held.inputs)
+        assert report(new, "metal-mill", ANN).outputs.display == AGAIN
+        wait_until(lambda: new.snapshot("router").lock)
+        with pytest.raises(UnknownMachine):
+            new.take_up("nothing", held.inputs)
+
+
+def test_a_reload_without_the_lease_switches_nothing_on(fleet: MachineFleet, lease: Lease) -> None:
+    machines = dict(fleet.configuration.machines)
+    machines["router"] = replace(machines["router"], always_enabled=True)
+    lease.lost = True
+    fleet.reload(replace(fleet.configuration, machines=machines))
+    assert told(report(fleet, "router"))[0] is False
+    lease.lost = False
+    assert report(fleet, "router").outputs.relay
