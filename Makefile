@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ESPHOME := .venv-esphome/bin/esphome
 
+# Each process of the tests would compile the package and all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: catalogues demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak check format clean
 
 demo: $(VENV)/.run

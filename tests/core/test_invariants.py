@@ -393,6 +393,7 @@ WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory, Events]] = [
 ]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("configs", "directory", "events"), [row[1:] for row in WALKS], ids=[row[0] for row in WALKS])
 def test_the_invariants_hold_in_all_states_that_can_be_reached(
     configs: tuple[MachineConfig, ...], directory: Directory, events: Events
