@@ -27,6 +27,7 @@ from mac_actors.errors import ConfigError, MacError, StorageError
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings
 from mac_actors.settings.files import load, parse_revision, read_json
+from mac_actors.settings.language import language
 from mac_actors.storage.database import Fenced
 from mac_actors.storage.postgres.migrations import newer
 from mac_actors.storage.store import Store
@@ -92,7 +93,8 @@ class Member:
         self._owned: Owned | None = None
         self._refreshing = threading.Lock()
         self._fresh = Fresh(self._refresh)
-        self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget)
+        displays = language(settings.language).displays
+        self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget, displays)
         self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
         self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding)
         access = Access(settings.tokens)
