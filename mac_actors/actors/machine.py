@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pykka
 from pykka.typing import proxy_method
@@ -19,7 +19,7 @@ from mac_actors.actors.journal import Journal
 from mac_actors.actors.poker import Poker
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
-from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.actors.runtime import MacActor, Ping, SharedInbox
 from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already
@@ -120,7 +120,11 @@ MOVING = "another server is taking over: nothing was changed; try again in a few
 
 
 class MachineActor(MacActor):
-    """One machine."""
+    """One machine. Whoever sends it a report carries that out itself while the actor has nothing to do."""
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return SharedInbox()
 
     def __init__(
         self,
@@ -130,6 +134,7 @@ class MachineActor(MacActor):
         context: MachineContext,
     ) -> None:
         super().__init__()
+        cast(SharedInbox, self.actor_inbox).share(self.on_receive)
         self._config = config
         self._directory = directory
         self._state = state

@@ -19,7 +19,7 @@ from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure,
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
+from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, Directory, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
@@ -108,13 +108,26 @@ class Supervisor:
         if self.closed:
             raise FleetClosed("the fleet is closed: open it anew with Fleet.open()")
 
-    def ask(self, name: str, message: object) -> Answer:
-        """Send a machine's actor a message, and wait for the answer; once more if it ended before it looked at it.
+    def begin(self, name: str, message: object) -> Reply:
+        """Have a machine's actor get a message, and wait for nothing: if it has nothing to do, this thread does it.
+
+        Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
+        """
+        self.check_open()
+        ref = self.refs.get(name)
+        if ref is None:
+            raise UnknownMachine(name)
+        inbox = cast(SharedInbox, ref.actor_inbox)
+        return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+
+    def ask(self, name: str, message: object, begun: Reply | None = None) -> Answer:
+        """Send a machine's actor a message (unless that has ``begun``), and wait for the answer; once more if it ended
+        before it looked at it.
 
         Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if the actor does not answer.
         """
         try:
-            return self.settle(name, self._send(name, message))
+            return self.settle(name, begun or self._send(name, message))
         except ActorGone:
             return self.settle(name, self._send(name, message))
 

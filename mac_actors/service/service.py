@@ -86,6 +86,7 @@ class Service:
         access = Access(settings.tokens, self.fleet, public_names=settings.public_names)
         self.app = create_app(self.fleet, access, self.load, self.notes, settings.space)
         self.server = Server(self.app.wsgi, settings.host, settings.port, tls)
+        self.server.direct = self.app.reports
         self.app.metrics.refusals.append(self.server.refusals)
         self.app.metrics.log_lines_left_out = lines_left_out
         self.app.metrics.slack_connected = self.slack.is_connected if self.slack else None

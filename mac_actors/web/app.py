@@ -61,6 +61,7 @@ class Application(bottle.Bottle):
         self.space = space
         self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
+        self.reports = readers.ReportCalls(fleet, access, self.metrics.observe_report)
         self._access = access
         self._fleet = fleet
         self.install(Errors(self.answer_error))
@@ -140,7 +141,7 @@ def create_app(
     """
     space = space or Space()
     app = Application(fleet, access, space)
-    readers.routes(app, fleet, access, app.metrics.observe_report)
+    readers.routes(app, fleet, access, app.reports)
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
     users.routes(app, fleet, access)

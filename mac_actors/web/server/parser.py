@@ -72,6 +72,10 @@ class RequestParser:
         """About how many bytes of memory wait here, beyond a head."""
         return len(self._body) + sum(request.size for request in self.complete)
 
+    def close(self) -> None:
+        """Let llhttp's parser go: the two know each other, and would wait for the garbage collector."""
+        del self._parser
+
     def feed(self, data: bytes) -> None:
         """Take bytes; raises :class:`RequestRefused` when they can't become a request, and then takes no more."""
         if not self._keeps_alive and not self._begun:
