@@ -12,21 +12,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import hypothesis
+import psycopg
 import pytest
 
 from mac_actors.actors.notifier import Chat
 from mac_actors.cli import main
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings
+from mac_actors.storage.postgres.migrations import migrate
 from tests.e2e.processes import environment
 from tests.fakes import PATIENT_BUDGET, sample_machines, sample_users, wait_until
-from tests.postgres import Cluster
+from tests.places import Place
+from tests.postgres import Cluster, needs_postgres
 from tests.web.client import Running
 
 MakeServer = Callable[..., Running]
@@ -164,6 +167,27 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
     name = cluster.create()
     yield cluster.url(name)
     cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def _shared_database(cluster: Cluster) -> str:
+    name = cluster.create()
+    with closing(psycopg.connect(cluster.url(name), autocommit=True)) as connection:
+        migrate(connection)
+    return name
+
+
+@pytest.fixture
+def database(cluster: Cluster, _shared_database: str) -> Iterator[str]:
+    """The address of a PostgreSQL database with tables, and nothing in them."""
+    yield cluster.url(_shared_database)
+    cluster.clean(_shared_database)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place for a database on one of the engines: each test is run with both."""
+    return Place(tmp_path if request.param == "sqlite" else request.getfixturevalue("database"))
 
 
 def _set_zone(zone: str | None) -> None:

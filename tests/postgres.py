@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -49,9 +50,11 @@ class Cluster:
 
     def __init__(self, *options: str, durable: bool = False) -> None:
         assert PROGRAMS, "PostgreSQL is missing: .ci/run installs it"
-        self._as = {"user": "postgres", "group": "postgres", "extra_groups": ()} if os.geteuid() == 0 else {}
+        self.user: dict[str, Any] = (
+            {"user": "postgres", "group": "postgres", "extra_groups": ()} if os.geteuid() == 0 else {}
+        )
         self.directory = Path(tempfile.mkdtemp(prefix="mac-postgres-"))
-        if self._as:
+        if self.user:
             shutil.chown(self.directory, "postgres", "postgres")
         self.data = self.directory / "data"
         self.port = free_port()
@@ -69,8 +72,10 @@ class Cluster:
             *options,
         )
         self._command = [str(PROGRAMS / "postgres"), "-D", str(self.data)]
-        for setting in settings:
-            self._command += ["-c", setting]
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            for setting in settings:
+                name, _, value = setting.partition("=")
+                file.write(f"{name} = '{value}'\n")
         self._databases = 0
         self.start()
         with self.admin() as connection:
@@ -80,15 +85,15 @@ class Cluster:
         """Run one of PostgreSQL's programs as its user, and return what it prints."""
         assert PROGRAMS
         command = [str(PROGRAMS / program), *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self._as)  # type: ignore[call-overload]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", **self.user)
         assert done.returncode == 0, done.stderr
         return str(done.stdout)
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
         with (self.directory / "log").open("ab") as log:
-            self.process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
-                self._command, stdout=log, stderr=log, cwd="/", **self._as
+            self.process: subprocess.Popen[bytes] = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd="/", **self.user
             )
         wait_until(self.answers)
 
@@ -137,3 +142,14 @@ class Cluster:
         """Remove a database, whoever is connected."""
         with closing(self.admin()) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def clean(self, name: str) -> None:
+        """Have the tables of a database as they are when they are new, whoever owned it."""
+        with closing(self.admin(name)) as connection:
+            for (table,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall():
+                if table not in {"migration", "part", "beat"}:
+                    connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+            connection.execute("UPDATE part SET epoch = 0, incarnation = '', batch = 0, owner = ''")
+            connection.execute("UPDATE beat SET epoch = 0, beat = 0, released = true, alone = false")

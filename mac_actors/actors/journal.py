@@ -20,8 +20,8 @@ from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import notifier_of
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
+from mac_actors.storage.database import BadRecordError, Fenced
 from mac_actors.storage.records import Record
-from mac_actors.storage.sqlite.engine import BadRecordError
 from mac_actors.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,10 @@ class Journal(Pump):
         """Records that could never be written, whatever the disk: a mistake of ours, each said in the log."""
         self.on_commit: Callable[[], None] = lambda: None
         """Called by the actor after each commit that had notices in it; must not block."""
+        self.fenced = False
+        """Whether another server owns the database: nothing is written any more, and all latches open, not durable."""
+        self.on_fenced: Callable[[], None] = lambda: None
+        """Called by the actor, once, when it finds that out; must not block."""
         self._queue: deque[tuple[Record, Latch, float]] = deque()
         self._writing = threading.Lock()
         super().__init__("journal")
@@ -107,6 +111,13 @@ class Journal(Pump):
             )
         wait_for_ends([self.stop()], deadline - time.monotonic())
 
+    def abandon(self, timeout: float = 1.0) -> None:
+        """Stop the actor, and write nothing more: what waits is for ever not on disk."""
+        wait_for_ends([self.stop()], timeout)
+        for _, latch, _ in tuple(self._queue):
+            latch.durable = False
+            latch.open()
+
     # for the actor alone
 
     def drain(self) -> None:
@@ -114,12 +125,20 @@ class Journal(Pump):
         with self._writing:  # a new actor waits for the end of the old one's transaction
             backoff, size, tries = Backoff(FIRST_RETRY, LAST_RETRY), BATCH, 0
             while not self._stopping.is_set():
+                if self.fenced:
+                    self._let_go()
+                    return
                 batch = [self._queue[i] for i in range(min(len(self._queue), size))]
                 if not batch:
                     return
                 begun = time.monotonic()
                 try:
                     self.store.commit([record for record, _, _ in batch])
+                except Fenced as error:
+                    log.warning("nothing more is written here: %s", error)
+                    self.error, self.fenced = str(error), True
+                    self.on_fenced()
+                    continue
                 except Exception as error:
                     if isinstance(error, StorageError) and not isinstance(error, BadRecordError):
                         self._complain(error)
@@ -146,6 +165,12 @@ class Journal(Pump):
                 self.queued.update(notifier_of(notice.channel) for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):
                     self.on_commit()
+
+    def _let_go(self) -> None:
+        while self._queue:
+            _, latch, _ = self._queue.popleft()
+            latch.durable = False
+            latch.open()
 
     def _complain(self, error: StorageError) -> None:
         if self.error is None:

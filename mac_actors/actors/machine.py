@@ -57,6 +57,13 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What came to the machine while no server owned it, in order: it is decided now."""
+
+    inputs: tuple[Input, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Commanded:
     """A command that a chat event asked for; its id goes to the disk with what it did, so that it is done once."""
 
@@ -170,8 +177,8 @@ class MachineActor(MacActor):
                 return self._tell_when_free(message)
             case Withheld(report=report):
                 return self._hold_back(report, withhold)
-            case Held():
-                return self._take_up(message)
+            case HeldBack(inputs=inputs):
+                return self._take_up(inputs)
             case SaveTelemetry():
                 self._take_up()
                 if self._state.last_checkin != self._saved_checkin and not self._context.holds():
@@ -308,11 +315,12 @@ class MachineActor(MacActor):
             self._context.poker.poke(self._config)
         return Answer(told, durable=False)
 
-    def _take_up(self, held: Held | None = None) -> None:
+    def _take_up(self, inputs: tuple[Input, ...] = ()) -> None:
         """Decide what was held back, here or by another server, now that this one owns the machines."""
-        if held is None and self._context.held and not self._context.holds():
+        if self._context.held and not self._context.holds():
             held = self._context.held.pop(self._config.name, None)
-        for given in held.inputs if held else ():
+            inputs = held.inputs + inputs if held else inputs
+        for given in inputs:
             self._apply(given, hold=Refusal.MOVING)
 
     def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mac_actors.cli.common import by_option, connect, json_option, show_json, url_option
+from mac_actors.cli.days import Day
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.client.users import UsersClient
 from mac_actors.core.text import local_time
@@ -16,14 +17,7 @@ from mac_actors.core.text import local_time
 WHO = "WHO is an account id, an e-mail address or a full name."
 
 
-def _day(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter("expected a day as YYYY-MM-DD, for example 2027-03-31") from None
-
-
-_until = click.option("--until", metavar="DAY", callback=_day, help="The last day, as YYYY-MM-DD.  [default: for good]")
+_until = click.option("--until", metavar="DAY", type=Day(), help="The last day, as 2027-03-31.  [default: for good]")
 _reason = click.option("--reason", help="Why; for admins.")
 
 
@@ -76,7 +70,7 @@ def show(who: str, as_json: bool, url: str | None) -> None:
 @click.argument("full_name")
 @click.option("--preferred-name", help="What the reader's display shows.  [default: the full name]")
 @click.option("--email", help="By it they are found in users.json, once they are there.")
-@click.option("--expires", metavar="DAY", callback=_day, help="The last day of the membership, as YYYY-MM-DD.")
+@click.option("--expires", metavar="DAY", type=Day(), help="The last day of the membership, as 2027-03-31.")
 @click.option("--fob", metavar="CODE", help="The number of their fob.")
 @_reason
 @by_option
@@ -94,7 +88,7 @@ def add(
     """Add a user who is not in users.json (yet)."""
     body = _body(by, reason) | {"full_name": full_name, "preferred_name": preferred_name, "email": email, "fob": fob}
     answer = _users(url).add(body | {"expiration_ymd": expires and expires.isoformat()})
-    _said(answer, f"{full_name} is added, with the account id {answer['account_id']}")
+    _said(answer, f"{answer['full_name']} is added, with the account id {answer['account_id']}")
     _print(answer)
 
 

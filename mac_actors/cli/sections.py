@@ -27,6 +27,7 @@ SECTIONS = {
         "verify": "storage",
         "slack": "slack",
         "webhooks": "webhooks",
+        "cluster": "cluster",
         "import-dm-mac": "migration",
     },
     "Develop": {"shell": "shell", "simulate": "simulate"},

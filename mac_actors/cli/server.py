@@ -24,10 +24,11 @@ from mac_actors.core.config import Configuration, Directory
 from mac_actors.core.people.additions import Addition
 from mac_actors.core.people.people import settle
 from mac_actors.core.text import count
-from mac_actors.errors import ConfigError, MacError, ReloadRefused, StorageError
+from mac_actors.errors import ConfigError, FleetClosed, MacError, ReloadRefused, StorageError
 from mac_actors.service import logs
 from mac_actors.service.exposure import exposures
-from mac_actors.service.service import Service, check_mqtt
+from mac_actors.service.service import Service
+from mac_actors.service.shop import check_mqtt
 from mac_actors.service.signals import Signals
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
@@ -77,21 +78,14 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         faulthandler.enable()  # the watchdog ends a server that hangs with SIGABRT: the log then says where it hung
         raise_file_limit()
         os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
-        service = Service(settings)
+        service = Service(settings, subscribers=[logs.log_outcome])
         service.server.on_failure = _end
         log_file = shell_command.log_file(settings.state_dir) if shell else None
         if log_file:
             logs.set_up(log_level, log_format, log_file)
-        service.fleet.subscribe(logs.log_outcome)
         service.start()
         logs.log.info("mac-actors %s at %s: %s", VERSION, _address(service), _summary(service.configuration))
-        conflicts = map(str, service.fleet.users.people.conflicts())
-        machines = service.configuration.machines
-        for line in (
-            *warnings_of(service.configuration),
-            *conflicts,
-            *exposures(settings, machines, service.fleet.reader_keys),
-        ):
+        for line in _warnings(service):
             logs.log.warning("%s", line)
         watchdog = Watchdog(service, Systemd())
         watchdog.start()
@@ -105,6 +99,16 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         _stop(service)
     if service.server.failure:
         sys.exit(1)
+
+
+def _warnings(service: Service) -> Iterator[str]:
+    """Say what works, and is most likely not meant."""
+    configuration = service.configuration
+    yield from warnings_of(configuration)
+    with suppress(FleetClosed):  # another server owns the machines, and says the rest
+        fleet = service.fleet
+        yield from map(str, fleet.users.people.conflicts())
+        yield from exposures(service.settings, configuration.machines, fleet.reader_keys)
 
 
 @contextmanager
@@ -163,7 +167,8 @@ def _end_within(seconds: float) -> threading.Timer:
 
     guard = threading.Timer(seconds, end)
     guard.daemon = True
-    guard.start()
+    with suppress(RuntimeError):  # no thread more may be started: it ends all the same, unless something hangs
+        guard.start()
     return guard
 
 

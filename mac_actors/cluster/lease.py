@@ -98,17 +98,12 @@ class Lease:
         self._held = _Held(epoch, sent + VALID * self.seconds)
 
     def next_beat(self, now: float) -> Beat | None:
-        """Return the beat that is to be sent now; ``None``: this node owns nothing.
-
-        Once one is on its way that says that the owner is not alone, it is not, whatever comes of it.
-        """
+        """Return the beat that is to be sent now; ``None``: this node owns nothing."""
         if (held := self._held) is None:
             return None
         self._number += 1
-        beat = Beat(held.epoch, self._number, not self._others, now, not self._others and not held.alone)
-        if held.alone and not beat.alone:
-            self._held = _Held(held.epoch, held.until)
-        return beat
+        alone = not self._others
+        return Beat(held.epoch, self._number, alone, now, alone and not held.alone)
 
     def beaten(self, beat: Beat, others: int) -> None:
         """The database has taken a beat; ``others`` is the number of other nodes that it knows."""

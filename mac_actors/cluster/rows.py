@@ -14,9 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+from psycopg.pq import ExecStatus
+
 from mac_actors.cluster.lease import Beat, Seen
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
+from mac_actors.storage.postgres.address import Address
 
 # Another server than before, or the same one after a crash: beats that were answered may be lost.
 _SERVER = (
@@ -26,26 +30,29 @@ _SERVER = (
 
 _LOOK = f"""
 SELECT part.epoch, beat.beat, beat.released, beat.alone, part.owner, part.incarnation, {_SERVER},
-  extract(epoch FROM clock_timestamp()), (SELECT coalesce(max(id), 0) FROM revision)
+  extract(epoch FROM clock_timestamp()), (SELECT coalesce(max(id), 0) FROM revision),
+  (SELECT string_agg(name, ' ') FROM migration)
 FROM part JOIN beat USING (part) WHERE part.part = 1
 """  # noqa: S608 - constant
 
 _TAKE = f"""
 WITH still AS (
-  UPDATE beat SET epoch = epoch + 1, beat = 0, released = false, alone = false, at = clock_timestamp()
-  WHERE part = 1 AND epoch = $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
-  RETURNING epoch
+  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, at = clock_timestamp()
+  WHERE part = 1 AND epoch <= $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
+  RETURNING $1::bigint + 1 AS epoch
 )
 UPDATE part SET epoch = still.epoch, incarnation = $5, owner = $6, batch = 0
 FROM still WHERE part.part = 1 AND part.epoch = $1::bigint RETURNING part.epoch
 """  # noqa: S608 - constant
 
+# A command may own the database without beating (mac-actors copy): then the part alone has a new epoch.
 # A beat need not survive the end of the database's computer: synchronous_commit is "off" for it.
 _BEAT = """
 WITH how AS MATERIALIZED (SELECT set_config('synchronous_commit', $1, true) AS value)
 UPDATE beat SET beat = $3::bigint, alone = $4::boolean, at = clock_timestamp() FROM how
 WHERE how.value IS NOT NULL AND part = 1 AND epoch = $2::bigint AND beat < $3::bigint AND NOT released
-RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp())
+  AND epoch = (SELECT epoch FROM part WHERE part.part = 1)
+RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp()), asked = epoch
 """
 
 _RELEASE = (
@@ -80,11 +87,25 @@ class NodeRow:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look shows: the lease, the database's clock (Unix time), and the configuration's last revision."""
+    """What a look shows: the lease, the database's clock (Unix time), the configuration's last revision, and the steps
+    that have made its tables.
+    """
 
     seen: Seen
     clock: float
     revision: int
+    steps: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beaten:
+    """What a beat is answered with: how many other nodes there are, the database's clock (Unix time), and whether an
+    admin has asked the owner to hand over.
+    """
+
+    others: int
+    clock: float
+    asked: bool
 
 
 class Rows:
@@ -95,10 +116,11 @@ class Rows:
     """
 
     def __init__(self, url: str, seconds: float, name: str) -> None:
-        self._url = url
+        self.url = url
+        self._address = Address.parse(url)
         self._seconds = seconds
         self._name = name
-        self._connection: Any = None
+        self._connection: psycopg.Connection | None = None
         self.connections = 0
 
     def look(self) -> Look:
@@ -106,9 +128,9 @@ class Rows:
         rows = self._ask("look at the lease", _LOOK)
         if not rows:
             raise StorageError("cannot look at the lease: its row is missing. 'mac-actors migrate' makes it")
-        epoch, beat, released, alone, owner, incarnation, server, clock, revision = rows[0]
+        epoch, beat, released, alone, owner, incarnation, server, clock, revision, steps = rows[0]
         seen = Seen(int(epoch), int(beat), released == "t", alone == "t", owner, incarnation, server)
-        return Look(seen, float(clock), int(revision))
+        return Look(seen, float(clock), int(revision), frozenset(steps.split()))
 
     def take(self, seen: Seen, owner: str, incarnation: str, seconds: float = 30.0) -> int | None:
         """Take the lease if all is as ``seen``; returns the new epoch, ``None``: something has changed since.
@@ -119,11 +141,14 @@ class Rows:
         rows = self._ask("take the lease", _TAKE, *values, seconds=seconds)
         return int(rows[0][0]) if rows else None
 
-    def beat(self, beat: Beat, owner: str) -> tuple[int, float] | None:
-        """Beat; returns the number of other nodes and the database's clock, ``None``: the lease is lost."""
+    def beat(self, beat: Beat, owner: str) -> Beaten | None:
+        """Beat; ``None``: the lease is lost."""
         values = ("on" if beat.sure else "off", beat.epoch, beat.number, beat.alone, owner)
         rows = self._ask("renew the lease", _BEAT, *values)
-        return (int(rows[0][0]), float(rows[0][1])) if rows else None
+        if not rows:
+            return None
+        others, clock, asked = rows[0]
+        return Beaten(int(others), float(clock), asked == "t")
 
     def release(self, epoch: int) -> None:
         """Let the lease go: anybody may take it at once."""
@@ -157,39 +182,31 @@ class Rows:
                 connection.close()
 
     def _ask(self, what: str, statement: str, *values: object, seconds: float | None = None) -> list[tuple[Any, ...]]:
-        from psycopg import Error  # an extra, and loaded when it is used
-
         try:
             return _run(self._connected(), statement, values, seconds or self._seconds)
-        except (Error, OSError, TimeoutError) as error:
+        except (psycopg.Error, OSError, TimeoutError) as error:
             self.close()
             raise StorageError(f"cannot {what}: {one_line(error)}") from error
 
-    def _connected(self) -> Any:
+    def _connected(self) -> psycopg.Connection:
         if self._connection is None:
-            import psycopg
-
-            milliseconds = max(1, int(self._seconds * 1000))
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                application_name=self._name,
-                connect_timeout=2,  # the least that libpq takes
-                target_session_attrs="read-write",
-                tcp_user_timeout=milliseconds,
-                keepalives_idle=1,
-                keepalives_interval=1,
-                keepalives_count=2,
-            )
+            mine = {
+                "application_name": self._name,
+                "connect_timeout": 2,  # the least that libpq takes
+                "target_session_attrs": "read-write",
+                "tcp_user_timeout": max(1, int(self._seconds * 1000)),
+                **dict.fromkeys(("keepalives_idle", "keepalives_interval"), 1),
+                "keepalives_count": 2,
+            }
+            self._connection = psycopg.connect(**self._address.given | mine, autocommit=True)
             self.connections += 1
         return self._connection
 
 
-def _run(connection: Any, statement: str, values: tuple[object, ...], seconds: float) -> list[tuple[Any, ...]]:
+def _run(
+    connection: psycopg.Connection, statement: str, values: tuple[object, ...], seconds: float
+) -> list[tuple[Any, ...]]:
     """Carry out a statement within ``seconds``, by the protocol itself: psycopg's own calls wait for ever."""
-    from psycopg import OperationalError
-    from psycopg.pq import ExecStatus
-
     deadline = time.monotonic() + seconds
     raw = connection.pgconn
     raw.send_query_params(statement.encode(), [None if one is None else str(one).encode() for one in values])
@@ -201,7 +218,7 @@ def _run(connection: Any, statement: str, values: tuple[object, ...], seconds: f
         results.append(result)
     for result in results:
         if result.status not in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
-            raise OperationalError(result.error_message.decode(errors="replace") or "the connection is lost")
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace") or "the connection is lost")
     (result,) = results
     text: Callable[[bytes | None], str | None] = lambda value: None if value is None else value.decode()  # noqa: E731
     return [

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
-from unicodedata import category
+from unicodedata import category, normalize
 
 from mac_actors.core.routing import AT_ONCE, Routing
-from mac_actors.core.text import DASHES, INVISIBLE, one_line
+from mac_actors.core.text import DASHES, INVISIBLE, named, one_line
 
 REPORT_SECONDS = 10.0
 """How often readers report, unless it is configured."""
@@ -36,16 +36,23 @@ def normalize_fob(code: str | None) -> str | None:
 def read_fob(code: str | None) -> str | None:
     """Normalize a code that comes from outside. Raises ``ValueError`` for one with control characters in it."""
     fob = normalize_fob(code)
-    if fob and not fob.isprintable():
-        raise ValueError("a fob code without control characters")
+    if fob and (unseen := next((c for c in fob if not c.isprintable()), "")):
+        raise ValueError(f"a fob code without control characters{named(unseen)}")
     return fob
 
 
-def present_fob(code: str) -> str:
-    """Normalize the code of a fob that must be there. Raises ``ValueError`` with what is expected."""
-    fob = read_fob(code)
+def whole_fob(code: str) -> str:
+    """Normalize the code of a fob that somebody wrote. Raises ``ValueError`` with what is expected.
+
+    A number with a decimal mark, an exponent or groups, a day, ``#N/A``: what spreadsheets make of a fob is none.
+    """
+    fob = normalize_fob(code)
     if fob is None:
         raise ValueError("the number of a fob, not empty, and not zeroes alone")
+    odd = re.search("[^0-9A-Z:_-]", fob)
+    if odd or re.fullmatch(r"\d{4}-\d\d-\d\d", fob):
+        text = "the whole number of a fob as its reader sends it: digits, or letters, and nothing between"
+        raise ValueError(text + named(odd[0] if odd else ""))
     return fob
 
 
@@ -69,9 +76,9 @@ _FOLDED = str.maketrans(
 
 def fold_name(name: str) -> str:
     """Return a name or alias as it is compared: without regard to case, to how much white space is where, to what has
-    no width, and to which of the forms of an apostrophe, a quotation mark or a dash it has.
+    no width, and to which of the forms of a letter, a digit, an apostrophe, a quotation mark or a dash it has.
     """
-    return one_line(name.translate(_FOLDED)).casefold()
+    return one_line(normalize("NFKC", name.translate(_FOLDED))).casefold()
 
 
 @dataclass(frozen=True, slots=True)

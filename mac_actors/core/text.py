@@ -29,6 +29,17 @@ def visible(text: str) -> str:
     return "".join(c for c in _LONE_JOINER.sub("", text) if c.isprintable() or c in JOINERS)
 
 
+def tidy(text: object) -> str:
+    """Return the text in one line, without what nobody sees."""
+    return one_line(visible(one_line(text)))
+
+
+def named(character: str) -> str:
+    """Name a character that should not be there, for the end of a sentence; nothing for none."""
+    name = unicodedata.name(character, "a control character") if character else ""
+    return f" (here is U+{ord(character):04X}, {name})" if character else ""
+
+
 def count(number: int, noun: str) -> str:
     """Say how many: ``1 user``, ``2 users``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, MachineContext, MachineProxy, TellWhenFree, Withheld
+from mac_actors.actors.machine import Arrived, Commanded, HeldBack, MachineContext, MachineProxy, TellWhenFree, Withheld
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.poker import Poked, Poker, Restarter
@@ -47,7 +47,7 @@ from mac_actors.fleet.refused_readers import RefusedReaders
 from mac_actors.fleet.reload import ReloadSummary, reload
 from mac_actors.fleet.reminders import Reminders
 from mac_actors.fleet.retention import Retention
-from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.fleet.supervisor import Prepared, Supervisor
 from mac_actors.fleet.watch import Chore, Watch
 from mac_actors.fleet.wifi import Wifi
 from mac_actors.storage.codec import journal_row
@@ -80,6 +80,12 @@ class SentReport(NamedTuple):
     reply: Reply
 
 
+class OnReload(Protocol):
+    """Takes note of a reload; ``machines``: not of the users alone."""
+
+    def __call__(self, *, machines: bool) -> None: ...
+
+
 class MachineFleet(AnyFleet):
     """All machines of a shop, alive. Made by :mod:`mac_actors.bootstrap`.
 
@@ -87,7 +93,8 @@ class MachineFleet(AnyFleet):
     are posted, ``None`` for nowhere; ``send`` takes events to the webhooks, ``None``: nothing does; ``missing`` says
     whose silence is said; ``retention_days`` after how many days names are removed from the journal, ``None``: never;
     ``restarter`` stops machines whose firmware takes no pokes; ``holds`` says whether another server may own the
-    machines by now: then nothing is turned on, and nothing counts.
+    machines by now: then nothing is turned on, and nothing counts; ``prepared`` makes it ready at once, its actors
+    start by and by.
     """
 
     users: Users
@@ -104,9 +111,12 @@ class MachineFleet(AnyFleet):
         retention_days: int | None = None,
         restarter: Restarter | None = None,
         holds: Callable[[], bool] = lambda: False,
+        prepared: Prepared | None = None,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
+        self.on_reload: OnReload = lambda *, machines: None
+        """Called after a reload."""
         self.commit_budget = commit_budget
         self._restarts = Restarts()
         self.journal = Journal(store)
@@ -145,7 +155,7 @@ class MachineFleet(AnyFleet):
         )
         self._holds = holds
         pumps = lambda: (self.publisher, self.poker, *self.outgoing.outlets().values())  # noqa: E731
-        self.supervisor = Supervisor(configuration, context, pumps, self._restarts)
+        self.supervisor = Supervisor(configuration, context, pumps, self._restarts, prepared)
         self._reader_lists = ReaderLists(self.supervisor.published)
         self.users.supervisor = self.supervisor
         self._health = Health(
@@ -159,6 +169,7 @@ class MachineFleet(AnyFleet):
             Watch(
                 "fleet-watch",
                 Chore("restart dead actors", self.restart_dead),
+                Chore("start actors", self.supervisor.start_waiting),
                 Chore("look at the disk", self._health.look_at_disk),
                 Chore("look at chat and webhooks", self._health.look_at_outlets),
                 Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
@@ -247,12 +258,17 @@ class MachineFleet(AnyFleet):
             return self.supervisor.ask(sent.name, Withheld(sent.message.report))
         return answer
 
-    def take_up(self, name: str, held: Held) -> None:
+    def take_up(self, name: str, inputs: tuple[Input, ...]) -> None:
         """Have decided, in the machine with exactly this name, what came to it while no server owned it.
 
         Raises :class:`UnknownMachine`.
         """
-        self.supervisor.find(name).tell(held)
+        self.supervisor.find(name).tell(HeldBack(inputs))
+
+    @property
+    def owns(self) -> bool:
+        """Whether this server, and no other one, owns the machines now."""
+        return not self._holds()
 
     @property
     def held(self) -> dict[str, Held]:
@@ -395,6 +411,7 @@ class MachineFleet(AnyFleet):
         self.outgoing.expect(new.slack_channels | self.configuration.slack_channels)
         summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
         self.outgoing.configure(self.configuration, webhooks=machines)
+        self.on_reload(machines=machines)
         return summary
 
     def _accounts(self) -> set[str]:
@@ -425,18 +442,32 @@ class MachineFleet(AnyFleet):
 
         May be called again. What is asked of a closed fleet raises :class:`FleetClosed`.
         """
+        self._close(write=True)
+
+    def drop(self) -> None:
+        """Stop, and write nothing: another server owns the machines."""
+        self._close(write=False)
+
+    def settle(self) -> None:
+        """Wait until all that was decided is on disk. Raises :class:`StorageError` when it takes too long."""
+        self.journal.write(Record(), ANSWER_SECONDS)
+
+    def _close(self, *, write: bool) -> None:
         if self.supervisor.closed:
             return
         self.supervisor.closed = True
         atexit.unregister(self.close)
         for watch in self._watches:
             watch.stop()
-        self.supervisor.stop_all(ANSWER_SECONDS)
+        self.supervisor.stop_all(ANSWER_SECONDS, save=write)
         self.custom.close()
         self.poker.close()
         self.publisher.close()
         for way_out in (self.notifier, self.webhooks):
             if way_out:
                 way_out.close()
-        self.journal.close()
+        if write:
+            self.journal.close()
+        else:
+            self.journal.abandon()
         self.store.close()

@@ -79,17 +79,8 @@ class ReaderKeyring:
 
         Raises :class:`KeyRefused`.
         """
-        keys = self._keys.get(machine)
-        if keys is None:
-            if signature is None:
-                return None
-            raise KeyRefused(f"signed, but the server has no key of {machine}: 'mac-actors readers add' makes one")
-        if signature is None:
-            raise KeyRefused(f"not signed ({HEADER}): the reader of {machine} has a key, and no token replaces it")
-        key = keys.signer(signature, *parts)
-        if key is None:
-            raise KeyRefused(f"not signed ({HEADER}) with the key of {machine}, or changed on its way")
-        if key.used_since is None:
+        key = signer(self._keys.get(machine), machine, signature, *parts)
+        if key is not None and key.used_since is None:
             self._note_use(machine, key)
         return key
 
@@ -178,6 +169,20 @@ class ReaderKeyring:
                 self._keys.pop(machine, None)
             else:
                 self._keys[machine] = keys
+
+
+def signer(keys: ReaderKeys | None, machine: str, signature: str | None, *parts: str | bytes) -> Key | None:
+    """Return which of a reader's keys it has signed with; ``None``: it has none. Raises :class:`KeyRefused`."""
+    if keys is None:
+        if signature is None:
+            return None
+        raise KeyRefused(f"signed, but the server has no key of {machine}: 'mac-actors readers add' makes one")
+    if signature is None:
+        raise KeyRefused(f"not signed ({HEADER}): the reader of {machine} has a key, and no token replaces it")
+    key = keys.signer(signature, *parts)
+    if key is None:
+        raise KeyRefused(f"not signed ({HEADER}) with the key of {machine}, or changed on its way")
+    return key
 
 
 def _new_key() -> Key:

@@ -7,8 +7,8 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -34,6 +34,18 @@ SAVE_TURNS = 120
 """In so many turns of the watch, 30 s, every machine has saved its telemetry: after a kill it is at most 60 s old."""
 
 
+START_SECONDS = 0.1
+"""For how long actors are started in one turn of the watch, where not all are there from the beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What makes a fleet ready at once: the machines' states, and their names. Its actors start when they are asked."""
+
+    states: Mapping[str, MachineState | Unreadable]
+    names: Names
+
+
 class Supervisor:
     """All machines' actors, started from what is on disk. It also restarts those of the journal and of other pumps."""
 
@@ -43,6 +55,7 @@ class Supervisor:
         context: MachineContext,
         pumps: Callable[[], Iterable[Pump]],
         restarts: Restarts,
+        prepared: Prepared | None = None,
     ) -> None:
         self.configuration = configuration
         """The present rules."""
@@ -64,14 +77,18 @@ class Supervisor:
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._turns = itertools.count()
-        stored = self.journal.store.load_states()
+        self._later: dict[
+            str, Lock | None
+        ] = {}  # machines whose actors are not started yet, and what each is told first
+        stored = prepared.states if prepared else self.journal.store.load_states()
         for machine in configuration.machines.values():
-            self.start(machine, stored.get(machine.name))
-        self.names = Names(configuration.machines.values())
-        self.configure()
+            self.start(machine, stored.get(machine.name), later=prepared is not None)
+        self.names = prepared.names if prepared else Names(configuration.machines.values())
+        if not prepared:
+            self.configure()
 
-    def start(self, config: MachineConfig, stored: MachineState | Unreadable | None) -> None:
-        """Start a machine's actor, with the state that the disk has for it."""
+    def start(self, config: MachineConfig, stored: MachineState | Unreadable | None, *, later: bool = False) -> None:
+        """Start a machine's actor, with the state that the disk has for it; ``later``: once it is asked for."""
         now = datetime.now(UTC)
         first: Lock | None = None
         if isinstance(stored, MachineState):
@@ -87,10 +104,34 @@ class Supervisor:
             case MachineState() as state:
                 pass
         self.published[config.name] = (config, state)
-        ref = MachineActor.start(config, self.configuration.directory, state, self._context)
-        if first is not None:
-            ref.tell(first)  # before anybody else can send it anything
-        self.refs[config.name] = ref
+        self._later[config.name] = first
+        if not later:
+            self._start(config.name)
+
+    def _start(self, name: str) -> None:
+        with self.lock:
+            if name not in self._later:
+                return
+            config, state = self.published[name]
+            ref = MachineActor.start(config, self.configuration.directory, state, self._context)
+            if (first := self._later[name]) is not None:
+                ref.tell(first)  # before anybody else can send it anything
+            self.refs[name] = ref
+            del self._later[name]
+
+    def start_waiting(self) -> None:
+        """Start some of the actors that nobody has asked for yet, if there are any; the watch does this."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and not self.closed and (name := next(iter(self._later), None)):
+            self._start_configured(name)
+
+    def _start_configured(self, name: str) -> None:
+        with self.lock:
+            if name in self._later:
+                self._start(name)
+                configuration = self.configuration
+                config = configuration.machines.get(name)
+                self.refs[name].tell(Reconfigure(configuration.directory, config, datetime.now(UTC)))
 
     def find(self, name: str) -> pykka.ActorRef[MachineActor]:
         """Return the machine's living actor.
@@ -98,6 +139,8 @@ class Supervisor:
         Raises :class:`UnknownMachine`, :class:`MachineUnavailable`, or :class:`FleetClosed`.
         """
         self.check_open()
+        if self._later and name in self._later:
+            self._start_configured(name)
         ref = self.refs.get(name)
         if ref is None:
             raise UnknownMachine(name)
@@ -164,6 +207,7 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
+        self._start(name)
         self.refs.pop(name).stop(block=False)
         self._retired[name] = self.published.pop(name)[1]
 
@@ -218,6 +262,13 @@ class Supervisor:
             with contextlib.suppress(pykka.ActorDeadError):
                 ref.tell(SaveTelemetry())
 
+    def save_all(self, timeout: float) -> None:
+        """Have all machines save their telemetry, and wait ``timeout`` seconds until they have handed it on."""
+        for ref in list(self.refs.values()):
+            with contextlib.suppress(pykka.ActorDeadError):
+                ref.tell(SaveTelemetry())
+        self.unresponsive(timeout)
+
     def dead(self) -> list[str]:
         """Return the machines whose actor has died, and is being started anew."""
         return [name for name, ref in list(self.refs.items()) if not ref.is_alive()]
@@ -240,11 +291,12 @@ class Supervisor:
                 pass
         return silent
 
-    def stop_all(self, timeout: float) -> None:
+    def stop_all(self, timeout: float, *, save: bool = True) -> None:
         """Have all actors save what they know, and stop; wait ``timeout`` seconds for them. None comes back."""
         stopping = []
         for ref in self.refs.values():
             with contextlib.suppress(pykka.ActorDeadError):
-                ref.tell(SaveTelemetry())
+                if save:
+                    ref.tell(SaveTelemetry())
             stopping.append(ref.stop(block=False))
         wait_for_ends(stopping, timeout)

@@ -215,4 +215,4 @@ class MqttBridge:
 def _first_line(settings: MqttSettings) -> str | None:
     if settings.password_file is None:
         return None
-    return settings.password_file.read_text(encoding="utf-8").partition("\n")[0].strip()
+    return settings.password_file.read_text(encoding="utf-8-sig").partition("\n")[0].strip()

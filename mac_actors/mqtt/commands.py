@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from mac_actors.core.changed import Changed
 from mac_actors.core.inputs import COMMANDS, Command
 from mac_actors.core.state import Source
-from mac_actors.core.text import one_line, visible
+from mac_actors.core.text import one_line, tidy
 from mac_actors.errors import MacError
 from mac_actors.fleet.fleet import MachineFleet
 
@@ -33,7 +33,7 @@ def read_command(payload: bytes, now: datetime) -> Command:
     word, reason = given.get("command"), given.get("reason")
     if not isinstance(word, str) or word not in COMMANDS or not isinstance(reason, str | None):
         raise ValueError(f"a command is one of {', '.join(COMMANDS)}")
-    return COMMANDS[word](now, Source.MQTT, None, visible(one_line(reason or ""))[:1000] or None)
+    return COMMANDS[word](now, Source.MQTT, None, tidy(reason or "")[:1000] or None)
 
 
 class Commands:

@@ -1,16 +1,19 @@
-"""What works and should be otherwise: open to the network, easy to guess, to be written by all, too little."""
+"""What works and should be otherwise: open to the network, easy to guess, to be written by all, misspelt, too few."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import resource
 import stat
 from collections.abc import Collection, Container, Iterator
 from pathlib import Path
 
+from rapidfuzz import fuzz, process
+
 from mac_actors.core.text import count
 from mac_actors.settings import Settings
-from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_READER_TOKEN
+from mac_actors.settings.environment import MAC_ADMIN_TOKEN, MAC_READER_TOKEN, VARIABLES
 from mac_actors.storage.sqlite.engine import DATABASE
 
 SHORTEST, FEWEST = 16, 6
@@ -43,6 +46,10 @@ def exposures(settings: Settings, machines: Collection[str], keyed: Container[st
         yield "MAC_ADMIN_TOKEN is MAC_READER_TOKEN: whoever opens a reader has the admins' secret. Take another one"
     for path in _writable_by_all(settings):
         yield f"everybody on this computer can write {path}, and so decide who may use what: chmod o-w {path}"
+    known = [variable.name for variable in VARIABLES]
+    for name in os.environ.keys() - known:
+        if nearest := process.extractOne(name, known, scorer=fuzz.ratio, processor=str.upper, score_cutoff=88):
+            yield f"the environment has {name!r}, which is no variable of this server: is {nearest[0]} meant?"
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if open_files != resource.RLIM_INFINITY and open_files < FILES:
         yield (

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
 from mac_actors.core.changed import Changed
 from mac_actors.core.snapshot import tally
 from mac_actors.core.text import count
+from mac_actors.errors import FleetClosed
 from mac_actors.service.service import Service
 from mac_actors.service.systemd import Systemd
 
@@ -27,6 +29,10 @@ STATUS_SECONDS = 10.0
 
 ANSWER_SECONDS = 5.0
 """How long the machines' actors may take to answer, all together; healthy ones take milliseconds."""
+
+
+ELSEWHERE = "another server owns the machines, or is about to"
+"""The status of a server of a cell that is not the owner."""
 
 
 class Watchdog:
@@ -82,7 +88,7 @@ class Watchdog:
     def look(self) -> None:
         """Look once, and inform the manager; a server that hangs has no sign of life given for it."""
         hangs = self.hangs()
-        if hangs and (waiting := self._service.fleet.health().get("store")):
+        if hangs and (waiting := self._waiting()):
             self._log(f"{hangs}. It is not restarted, because changes wait in memory: {waiting}")
             hangs = None
         elif hangs:
@@ -94,6 +100,12 @@ class Watchdog:
         status = self.status()
         if not self._stopping.is_set() and self._status(status):
             self._systemd.status(status)
+
+    def _waiting(self) -> str | None:
+        """Return what is said of changes that wait for the disk, if any do."""
+        with suppress(FleetClosed):
+            return self._service.fleet.health().get("store")
+        return None
 
     def _log(self, hangs: str | None) -> None:
         if not self._hung(hangs is not None):
@@ -113,13 +125,17 @@ class Watchdog:
             return "the thread that accepts connections stands still"
         if server.waiting and taken == server.taken:
             return f"{count(server.waiting, 'request')} waited for a worker and none took one"
-        if silent := self._service.fleet.supervisor.unresponsive(min(ANSWER_SECONDS, self.seconds)):
-            return f"these machines' actors do not answer: {', '.join(silent[:10])}"
+        with suppress(FleetClosed):
+            if silent := self._service.fleet.supervisor.unresponsive(min(ANSWER_SECONDS, self.seconds)):
+                return f"these machines' actors do not answer: {', '.join(silent[:10])}"
         return None
 
     def status(self) -> str:
         """Return how the shop is, in one line without names of people."""
-        fleet, slack = self._service.fleet, self._service.slack
+        try:
+            fleet, slack = self._service.fleet, self._service.shop.slack
+        except FleetClosed:
+            return ELSEWHERE
         parts = [tally(fleet.snapshots())]
         parts += [f"{what}: {text}" for what, text in fleet.health().items()]
         if slack is None:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mac_actors.settings import space
+from mac_actors.settings import cell, space
+from mac_actors.settings.cell import Cell
 from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
@@ -19,6 +21,7 @@ from mac_actors.settings.variables import (
     base_url,
     flag,
     mqtt_broker,
+    networks,
     readable_file,
     refused,
     seconds,
@@ -110,6 +113,13 @@ MAC_BASE_URL = Variable(
     "The address of the board as people reach it, for example ``https://machines.example.org``. The links that log "
     "somebody in begin with it (:doc:`people`). Not set: there are none.",
 )
+MAC_TRUSTED_PROXIES = Variable(
+    "MAC_TRUSTED_PROXIES",
+    networks,
+    "Addresses and networks of proxies, separated by commas, for example ``192.0.2.10, 10.0.0.0/24``: their word on "
+    "who the client is counts, by the PROXY protocol (version 1 or 2), else in the header ``X-Forwarded-For``, from "
+    "the right (:doc:`proxy`). Not set: nobody's does.",
+)
 MAC_TLS_CERT = Variable(
     "MAC_TLS_CERT", readable_file, "A certificate as a PEM file. Together with its key it turns the server to HTTPS."
 )
@@ -185,7 +195,8 @@ MAC_MQTT_COMMANDS = Variable(
 FILES = (MACHINES_CONFIG, USERS_CONFIG, SLACK_CONFIG, MACHINE_STATE_DIR, MAC_WEBHOOKS)
 SERVER = (
     *(MAC_HOST, MAC_PORT, MAC_URL, MAC_ADMIN_TOKEN, MAC_READER_TOKEN),
-    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL, MAC_TLS_CERT, MAC_TLS_KEY),
+    *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL),
+    *(MAC_TRUSTED_PROXIES, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
     *space.VARIABLES,
 )
@@ -195,9 +206,11 @@ SLACK = (
 )
 """All but the last are required once SLACK_APP_TOKEN is set."""
 
+CELL = cell.VARIABLES
+
 MQTT = (MAC_MQTT_URL, MAC_MQTT_PASSWORD_FILE, MAC_MQTT_COMMANDS)
 
-VARIABLES = (*FILES, *SERVER, *MQTT, *SLACK)
+VARIABLES = (*FILES, *SERVER, *CELL, *MQTT, *SLACK)
 
 
 def use_time_zone() -> None:
@@ -261,12 +274,14 @@ class Settings:
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
     space: Space = field(default_factory=Space)
+    cell: Cell = field(default_factory=Cell)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting
     tokens: Tokens = Tokens()
     reader_api_keys: Path | None = MAC_READER_API_KEYS.setting
     public_names: bool = MAC_PUBLIC_NAMES.setting
     base_url: str | None = MAC_BASE_URL.setting
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] | None = MAC_TRUSTED_PROXIES.setting
     tls_cert: Path | None = MAC_TLS_CERT.setting
     tls_key: Path | None = MAC_TLS_KEY.setting
     enforce_expiration: bool = MAC_ENFORCE_EXPIRATION.setting
@@ -289,10 +304,14 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         **reader.read_fields(Settings),
         tokens=Tokens(**reader.read_fields(Tokens)),
         space=Space(**reader.read_fields(Space)),
+        cell=Cell(**reader.read_fields(Cell)),
     )
     if MAC_TLS_CERT.given(environ) or MAC_TLS_KEY.given(environ):
         reader.require(MAC_TLS_CERT, "HTTPS needs it beside MAC_TLS_KEY")
         reader.require(MAC_TLS_KEY, "HTTPS needs it beside MAC_TLS_CERT")
+    if cell.MAC_NODE_URL.given(environ):
+        reader.require(cell.MAC_DATABASE, "a server with MAC_NODE_URL shares a database with others (docs/cell.rst)")
+        reader.require(cell.MAC_CLUSTER_SECRET, "servers with MAC_NODE_URL show it to each other (docs/cell.rst)")
     if SLACK_APP_TOKEN.given(environ):
         for variable in SLACK[:-1]:
             reader.require(variable, "Slack is on because SLACK_APP_TOKEN is set, and needs it (docs/slack.rst)")

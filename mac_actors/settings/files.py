@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
 from mac_actors.core.signing import read_secret
+from mac_actors.core.text import named
 from mac_actors.errors import ConfigError
 from mac_actors.settings.environment import SLACK_CONFIG, Settings
 from mac_actors.settings.machine_entries import MachineEntry, name_clashes
@@ -42,6 +43,18 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
         enforce_expiration=settings.enforce_expiration,
         report_seconds=settings.report_seconds,
         slack=next(iter(slack_files(settings)), {}) if machines else {},
+    )
+
+
+def parse_revision(settings: Settings, machines: str, users: str) -> Configuration:
+    """Take machines and users as JSON, and this server's own files for the rest. Raises as :func:`load`."""
+    return parse(
+        json.loads(machines),
+        json.loads(users),
+        settings.webhooks or {},
+        enforce_expiration=settings.enforce_expiration,
+        report_seconds=settings.report_seconds,
+        slack=next(iter(slack_files(settings)), {}),
     )
 
 
@@ -234,6 +247,16 @@ def _json_hint(text: str, place: int) -> str:
         return " (this comma is one too many)"
     if text[:place].rstrip().endswith(",") and text[place : place + 1] in {"}", "]"}:  # earlier ones behind it
         return " (the comma before it is one too many)"
-    if text[place : place + 1] == '"' and text[:place].rstrip()[-1:] in {'"', "]", "}"}:
+    here = text[place:]
+    if here[:1] and here[0] in '"[{' and not text[:place].rstrip().endswith(("[", "{", ",", ":")):
         return " (a comma is missing at the end of what stands before it)"
-    return ""
+    return next((f" ({hint})" for pattern, hint in _HINTS.items() if re.match(pattern, here)), named(here[:1]))
+
+
+_HINTS = {
+    "[“”„‟«»'‘’‚`]": 'texts and keys stand between "',
+    "[TFN][A-Za-z]+": "true, false and null are written in small letters",
+    r"\d": 'a number with zeroes before it stands between ", as a text',
+    "[/#]": "JSON has no comments: take it out",
+}
+"""What may stand where the parser stopped, and what to do about it."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from mac_actors.core.config import Limits, MachineConfig, Maintenance, Offline, SecondRelay, fold_name
-from mac_actors.core.text import visible
 from mac_actors.settings.strict import Authorization, Label, Strict, readable
+from mac_actors.settings.variables import address_parts
 
 
 def _channel(text: str) -> str:
@@ -50,13 +49,8 @@ def _text(text: str) -> str:
 
 
 def _link(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and parts.hostname and visible(text) == text and " " not in text
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("an address that begins with http:// or https://")
+    if not address_parts(text, "http", "https") or " " in text:
+        raise ValueError("an address that begins with http:// or https://, without blanks")
     return text
 
 

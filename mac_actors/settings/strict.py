@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from mac_actors.core.text import visible
+from mac_actors.core.text import named, visible
 
 
 def readable(text: str) -> str:
-    """Return a name as it is; raises ``ValueError`` for one that people can't read."""
-    unseen = [*Counter(text) - Counter(visible(text))]
+    """Return a name, its accents as most keyboards write them; raises ``ValueError`` for one that people can't read."""
+    unseen = "".join(Counter(text) - Counter(visible(text)))
     if unseen or not text.strip():
-        code = f" (here is U+{ord(unseen[0]):04X})" if unseen else ""
+        code = named(unseen[:1])
         raise ValueError(f"a name that people can read: not blank, no control characters or invisible ones{code}")
-    return text
+    return unicodedata.normalize("NFC", text)
 
 
 Label = Annotated[str, AfterValidator(readable)]

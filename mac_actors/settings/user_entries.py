@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,14 +10,11 @@ from typing import Annotated, Generic, TypeVar
 from anyascii import anyascii
 from pydantic import AfterValidator, Field, StringConstraints
 
-from mac_actors.core.config import User, present_fob
+from mac_actors.core.config import User, whole_fob
 from mac_actors.core.outputs import lcd_line
 from mac_actors.core.people.additions import end_of
-from mac_actors.core.text import read_day
+from mac_actors.core.text import read_day, tidy
 from mac_actors.settings.strict import Authorization, Strict
-
-_FOB = re.compile(r"(?!\d{4}-\d\d-\d\d$)[0-9A-Z:_-]+")
-"""No number with a decimal mark, an exponent or groups, no day, no ``#N/A``: what spreadsheets make of a fob."""
 
 Key = TypeVar("Key", str, int)
 
@@ -28,17 +24,10 @@ def _day(text: str) -> str:
     return text
 
 
-def _fob(text: str) -> str:
-    code = present_fob(text)
-    if not _FOB.fullmatch(code):
-        raise ValueError("the whole number of a fob as its reader sends it: digits, or letters, and nothing between")
-    return code
-
-
 class UserEntry(Strict):
     """One user of users.json."""
 
-    fob_codes: list[Annotated[str, AfterValidator(_fob)]] = Field(
+    fob_codes: list[Annotated[str, AfterValidator(whole_fob)]] = Field(
         description="The number as its reader sends it. Zeroes at the left, ``:``, ``-`` or blanks between groups, and "
         "case do not count: ``36912`` is ``0000036912``, ``0a:1b:2c:3d`` is ``000A1B2C3D``. A fob belongs to one user."
     )
@@ -65,16 +54,16 @@ class UserEntry(Strict):
         """Return the core's value for this entry."""
         return User(
             account_id=self.account_id,
-            full_name=self.full_name,
-            preferred_name=self.preferred_name,
+            full_name=tidy(self.full_name),
+            preferred_name=tidy(self.preferred_name),
             lcd_name=lcd_name(self.preferred_name, self.full_name),
             fob_codes=tuple(dict.fromkeys(self.fob_codes)),
             authorizations=frozenset(self.authorizations),
             oops_override=self.oops_override,
             expires_at=end_of(date.fromisoformat(self.expiration_ymd)),
-            first_name=self.first_name,
-            last_name=self.last_name,
-            email=self.email,
+            first_name=tidy(self.first_name),
+            last_name=tidy(self.last_name),
+            email=tidy(self.email),
         )
 
 

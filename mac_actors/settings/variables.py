@@ -6,11 +6,14 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from mac_actors.core.text import visible
 from mac_actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -92,6 +95,16 @@ def flag(text: str) -> bool:
     return text == "1"
 
 
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Take addresses and networks, separated by commas."""
+    try:
+        return tuple(ip_network(one.strip()) for one in text.split(","))
+    except ValueError as error:
+        raise refused(
+            text, f"addresses and networks, separated by commas, like 192.0.2.10, 10.0.0.0/24 ({error})"
+        ) from None
+
+
 def readable_file(text: str) -> Path:
     """Take the path of a file that is there."""
     path = Path(text)
@@ -120,27 +133,26 @@ def time_zone(text: str) -> str:
     return text
 
 
+def address_parts(text: str, *schemes: str) -> SplitResult | None:
+    """Return the parts of an address with one of these schemes and a host; ``None``: it is none."""
+    with suppress(ValueError):  # a port that is none
+        parts = urlsplit(text)
+        if parts.scheme in schemes and parts.hostname and parts.port != 0 and " " not in parts.netloc:
+            return parts if visible(text) == text else None
+    return None
+
+
 def server_address(text: str) -> str:
     """Take the address of a running server."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good = False
-    if not good:
+    if not address_parts(text, "http", "https"):
         raise refused(text, "an address like http://workshop.local:5000")
     return text
 
 
 def mqtt_broker(text: str) -> str:
     """Take the address of an MQTT broker; an error does not show it, for a password may be in it."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"mqtt", "mqtts"} and parts.hostname and (parts.port is None or parts.port > 0)
-        good = good and not (parts.query or parts.fragment) and not {*unquote(parts.path)} & {"+", "#", "\0"}
-    except ValueError:
-        good = False
-    if not good:
+    parts = address_parts(text, "mqtt", "mqtts")
+    if not parts or parts.query or parts.fragment or {*unquote(parts.path)} & {"+", "#", "\0"}:
         raise ValueError("is no broker's address: allowed is mqtt://HOST or mqtts://USER:PASSWORD@HOST:PORT")
     return text
 

@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from rapidfuzz import process
@@ -14,15 +13,12 @@ from rapidfuzz import process
 from mac_actors.core.config import WebhookConfig
 from mac_actors.core.outcomes import KINDS
 from mac_actors.settings.strict import Strict
+from mac_actors.settings.variables import address_parts
 
 
 def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # a port that is none
-        good = False
-    if not good or not re.fullmatch(r"[\x21-\x7e]+", text) or "#" in text:
+    parts = address_parts(text, "http", "https")
+    if not parts or "@" in parts.netloc or not re.fullmatch(r"[\x21-\x7e]+", text) or "#" in text:
         raise ValueError("a URL that begins with http:// or https://, plain ASCII, without a user and password")
     return text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Severity
-from mac_actors.core.text import one_line, visible
+from mac_actors.core.text import tidy
 from mac_actors.slack.notices import DETAILS_VIEW, plain_text, section
 from mac_actors.slack.status import status_line
 
@@ -59,7 +59,7 @@ def modal(machine: Snapshot, metadata: str) -> dict[str, Any]:
 def written(view: dict[str, Any]) -> tuple[str, Severity]:
     """Return what was written in the form, and how bad it is."""
     values = view["state"]["values"]
-    text = visible(one_line(values["text"]["value"]["value"] or ""))[:LONGEST]
+    text = tidy(values["text"]["value"]["value"] or "")[:LONGEST]
     return text.strip(), Severity(values["severity"]["value"]["selected_option"]["value"])
 
 

@@ -58,7 +58,7 @@ def addresses(store: Store) -> set[str]:
     """Return the channels with notices that wait, or with posts that are still to say how their matter ended."""
     with store.reading("read the outbox") as connection:
         waiting = connection.scalars(select(outbox.c.channel).distinct()).all()
-        unsettled = connection.scalars(select(thread.c.channel).where(thread.c.unsettled).distinct()).all()
+        unsettled = connection.scalars(select(thread.c.channel).where(thread.c.unsettled != 0).distinct()).all()
     return {*waiting, *unsettled}
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, func, select
 
 from mac_actors.core.outcomes import (
     FORGOTTEN,
@@ -34,8 +34,9 @@ from mac_actors.core.redaction import EVERYBODY, Redaction, spellings, without
 from mac_actors.core.state import MachineState
 from mac_actors.storage import codec
 from mac_actors.storage.records import read_state
-from mac_actors.storage.schema import IS_OF_FLAGS, is_any_of, journal
+from mac_actors.storage.schema import IS_OF_FLAGS, is_any_of, journal, machine_state
 from mac_actors.storage.store import Store
+from mac_actors.storage.words import Query
 
 BATCH = 200
 """Lines that are looked at, or written, at once: a few milliseconds, so that nobody waits noticeably."""
@@ -49,21 +50,19 @@ NOTE = "retention"
 CLOCK_NOTE = "clock"
 """The note of the last time that retention believed the computer's clock."""
 
-_LAST_OLDER = text("SELECT max(id) FROM journal WHERE at < :limit")
-_CHUNK = text(
+_LAST_OLDER = Query("SELECT max(id) FROM journal WHERE at < :limit")
+_CHUNK = Query(
     "SELECT id, at, kind, account_id, data FROM journal WHERE id > :after AND id <= :upto ORDER BY id LIMIT :limit"
 )
-_BY_ID = text("SELECT id, at, kind, account_id, data FROM journal WHERE id IN :ids ORDER BY id").bindparams(
-    bindparam("ids", expanding=True)
-)
-_OF_ACCOUNT = text(
+_BY_ID = Query("SELECT id, at, kind, account_id, data FROM journal WHERE id IN :ids ORDER BY id", lists=("ids",))
+_OF_ACCOUNT = Query(
     "SELECT id, kind, data FROM journal WHERE id > :after AND id <= :upto AND account_id = :account ORDER BY id"
 )
-_ACCOUNTS = text(
+_ACCOUNTS = Query(
     "SELECT account_id, max(id) FROM journal WHERE account_id IS NOT NULL AND account_id <> '' GROUP BY account_id"
 )
 _COMMANDS = tuple(
-    text(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
+    Query(f"SELECT id, data FROM journal WHERE {condition}")  # noqa: S608 - names of ours
     for condition in (
         IS_OF_FLAGS,
         is_any_of(LockPending, PendingCleared, MaintenanceDone),
@@ -72,9 +71,9 @@ _COMMANDS = tuple(
     )
 )
 """What people did: one query for each index."""
-_UNKNOWN = text(
+_UNKNOWN = Query(
     f"""
-    SELECT id, json_extract(data, '$.fob') FROM journal
+    SELECT id, {{json:fob}} FROM journal
     WHERE {is_any_of(SessionRefused, CardSeen)} AND account_id IS NULL
     """  # noqa: S608 - names of ours
 )
@@ -126,20 +125,20 @@ class Progress:
 def last_older(store: Store, before: datetime) -> int:
     """Return the number of the last line that is from before that time; 0: there is none."""
     with store.reading("look for old lines of the journal") as connection:
-        return connection.scalar(_LAST_OLDER, {"limit": codec.timestamp(before)}) or 0
+        return _LAST_OLDER.on(connection, {"limit": codec.timestamp(before)}).scalar() or 0
 
 
 def older(store: Store, before: datetime, after: int, upto: int) -> Batch:
     """Look at the next lines after number ``after``, up to ``upto``; those that are not from ``before`` are left."""
     with store.reading("look for old lines of the journal") as connection:
-        rows = connection.execute(_CHUNK, {"after": after, "upto": upto, "limit": BATCH}).all()
+        rows = _CHUNK.on(connection, {"after": after, "upto": upto, "limit": BATCH}).all()
         return _look(connection, rows, EVERYBODY, before)
 
 
 def again(store: Store, ids: Sequence[int], redaction: Redaction = EVERYBODY, before: datetime | None = None) -> Batch:
     """Look at the lines with these numbers; those that are not from ``before``, if it is given, are left."""
     with store.reading("look at lines of the journal") as connection:
-        return _look(connection, connection.execute(_BY_ID, {"ids": list(ids)}).all(), redaction, before)
+        return _look(connection, _BY_ID.on(connection, {"ids": list(ids)}).all(), redaction, before)
 
 
 def last_sign(store: Store) -> datetime | None:
@@ -157,11 +156,9 @@ def progress(store: Store) -> Progress:
 def accounts(store: Store) -> dict[str, str]:
     """Return every account in the journal with the name in its newest line."""
     with store.reading("look for people in the journal") as connection:
-        newest = {int(number): str(account) for account, number in connection.execute(_ACCOUNTS)}
+        newest = {int(number): str(account) for account, number in _ACCOUNTS.on(connection)}
         ids = list(newest)
-        rows = [
-            row for at in range(0, len(ids), 500) for row in connection.execute(_BY_ID, {"ids": ids[at : at + 500]})
-        ]
+        rows = [row for at in range(0, len(ids), 500) for row in _BY_ID.on(connection, {"ids": ids[at : at + 500]})]
     return {newest[row.id]: name for row in rows for name in _names(row.kind, row.data)}
 
 
@@ -172,7 +169,7 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
     while after < last:
         with store.reading("look for a person in the journal") as connection:
             given = {"account": account, "after": after, "upto": after + WINDOW}
-            found = connection.execute(_OF_ACCOUNT, given).all()
+            found = _OF_ACCOUNT.on(connection, given).all()
         for number, kind, data in found:
             fob = json.loads(data).get("fob", "")
             yield int(number), next(iter(_names(kind, data)), ""), str(fob)
@@ -183,14 +180,14 @@ def commands_of(store: Store, redaction: Redaction) -> list[int]:
     """Return the lines of what they did (to machines, details, changes of users), or that name them in a reason."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
     with store.reading("look for commands in the journal") as connection:
-        rows = [row for query in _COMMANDS for row in connection.execute(query)]
+        rows = [row for query in _COMMANDS for row in query.on(connection)]
     return [int(number) for number, data in rows if any(needle in data.casefold() for needle in needles)]
 
 
 def commands_by(store: Store, name: str) -> bool:
     """Whether anybody of this name (folded) has given a command."""
     with store.reading("look for commands in the journal") as connection:
-        rows = [row for query in _COMMANDS for row in connection.execute(query)]
+        rows = [row for query in _COMMANDS for row in query.on(connection)]
     return any(
         str(part.get("by") or "").casefold() == name
         for _, data in rows
@@ -202,7 +199,7 @@ def commands_by(store: Store, name: str) -> bool:
 def unknown_fobs_of(store: Store, redaction: Redaction) -> list[int]:
     """Return the lines of their fobs from when nobody knew them."""
     with store.reading("look for fobs in the journal") as connection:
-        return [int(number) for number, fob in connection.execute(_UNKNOWN) if redaction.has_fob(fob)]
+        return [int(number) for number, fob in _UNKNOWN.on(connection) if redaction.has_fob(fob)]
 
 
 def _names(kind: str, data: str) -> list[str]:
@@ -248,7 +245,7 @@ def _rewrite(number: int, account: str | None, data: str, changed: Outcome) -> R
 def _current(connection: Connection) -> set[tuple[str, str, datetime]]:
     """Return each oops, lock and session that goes on: machine, which of them, since when."""
     found = set()
-    for name, data in connection.execute(text("SELECT name, state FROM machine_state")):
+    for name, data in connection.execute(select(machine_state)):
         state = read_state(data)
         if isinstance(state, MachineState):
             parts = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, Text, text
 
 from mac_actors.core.outcomes import TYPES, Cleared, LockSet, OopsSet, Outcome
 
@@ -18,6 +18,8 @@ IS_OF_FLAGS = is_any_of(OopsSet, LockSet, Cleared)
 
 metadata = MetaData()
 
+_ID = Integer().with_variant(BigInteger, "postgresql")
+
 machine_state = Table(
     "machine_state",
     metadata,
@@ -29,7 +31,7 @@ machine_state = Table(
 journal = Table(
     "journal",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("at", Text, nullable=False),
     Column("machine", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -55,13 +57,13 @@ journal = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("at", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("opens", Text),
     Column("closes", Text),
-    Column("journal_id", Integer),
+    Column("journal_id", _ID),
     Column("within", Text),
     Column("asks", Text),
     Column("due", Text),
@@ -124,7 +126,7 @@ note = Table(
 addition = Table(
     "addition",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("account_id", Text, nullable=False),
     Column("counts", Integer, nullable=False),
     Column("data", Text, nullable=False),

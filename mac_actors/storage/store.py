@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table, case, func, or_, select, text
+from sqlalchemy import Connection, Select, Table, case, func, or_, select, text
 
 from mac_actors.core.notices import Channel, ThreadKey
 from mac_actors.core.outcomes import Cleared, LockSet, OopsSet
@@ -18,8 +17,8 @@ from mac_actors.core.people.additions import Addition
 from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
-from mac_actors.errors import StorageError
 from mac_actors.storage import codec
+from mac_actors.storage.database import Database, as_storage_error
 from mac_actors.storage.records import (
     Due,
     Entry,
@@ -43,11 +42,7 @@ from mac_actors.storage.schema import (
     seen_event,
     thread,
 )
-from mac_actors.storage.sqlite.engine import BUSY_SECONDS, DATABASE, KEPT_OPEN, as_storage_error, open_engine
-from mac_actors.storage.sqlite.files import remove_leftovers
-from mac_actors.storage.sqlite.lock import DirectoryLock
-from mac_actors.storage.sqlite.migrations import migrate
-from mac_actors.storage.sqlite.writer import Writer
+from mac_actors.storage.sqlite.database import SqliteDatabase
 
 log = logging.getLogger(__name__)
 
@@ -55,72 +50,40 @@ T = TypeVar("T")
 
 
 class Store:
-    """An open database. Every method raises :class:`StorageError` when the disk or the database refuses."""
+    """An open database. Every method raises :class:`~mac_actors.errors.StorageError` when it, or the disk, refuses."""
 
-    def __init__(self, engine: Engine, lock: DirectoryLock | None) -> None:
-        self._engine = engine
-        self._lock = lock
-        # In memory there is one connection for everybody, and so one user at a time.
-        self._alone = threading.RLock() if lock is None else None
-        with as_storage_error("open the database"):
-            migrate(engine)
-            self._writer = Writer(engine, self._alone)
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
     @classmethod
-    def open(cls, directory: Path | None) -> Store:
-        """Open (or make) the database in ``directory``; ``None``: in memory, gone with the process."""
-        if directory is None:
-            return cls(open_engine(None), None)
-        try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"cannot make the state directory {directory}: {error.strerror}. "
-                "Make it, or set MACHINE_STATE_DIR to another one."
-            ) from error
-        lock = DirectoryLock(directory)
-        lock.hold_database()
-        remove_leftovers(directory)
-        engine = open_engine(directory)
-        try:
-            store = cls(engine, lock)
-            store._open_connections()
-            if displaced := store.displaced():
-                raise StorageError(displaced)
-            return store
-        except StorageError as error:
-            engine.dispose()
-            lock.release()
-            raise StorageError(
-                f"{directory / DATABASE}: {error}. Look first whether the disk is full (df -h) or failing (dmesg), and "
-                "start again once that is mended. If the database itself is damaged, 'mac-actors restore FILE' puts "
-                "a backup in its place; moving it away begins anew, and forgets every oops, lock-out and event."
-            ) from error
+    def open(cls, place: Path | str | None) -> Self:
+        """Open the database at ``place``: a state directory, made if it is missing; ``None``: in memory, gone with the
+        process; or the address of a PostgreSQL database, ``postgresql://…``, which can only be read until :meth:`own`.
+        """
+        if isinstance(place, str):
+            from mac_actors.storage.postgres.database import PostgresDatabase  # needs what not everybody has installed
 
-    def _open_connections(self) -> None:
-        with as_storage_error("open the database"), contextlib.ExitStack() as all_at_once:
-            for _ in range(KEPT_OPEN):
-                raw = self._engine.raw_connection()
-                all_at_once.callback(raw.close)
-                raw.cursor().execute("SELECT count(*) FROM sqlite_master")  # opens the write-ahead log, too
+            return cls(PostgresDatabase.open(place))
+        return cls(SqliteDatabase.open(place))
 
     def close(self) -> None:
-        """Close all connections and let the directory go."""
-        self._writer.close()
-        self._engine.dispose()
-        if self._lock is not None:
-            self._lock.release()
+        """Close all connections and let others have the database."""
+        self.database.close()
 
     def displaced(self) -> str | None:
         """Return which file is no longer where this store has opened it, and what to do; ``None``: all are there.
 
         What is written to such a file may never be found again. Looks at the disk, and so may hang with it.
         """
-        return self._lock.displaced() if self._lock else None
+        return self.database.displaced()
+
+    def own(self, epoch: int, incarnation: str) -> None:
+        """Write from now on as the owner who has taken the database with this epoch: a PostgreSQL one."""
+        self.database.own(epoch, incarnation)
 
     def commit(self, records: Sequence[Record]) -> None:
-        """Write all of ``records`` in one transaction: :meth:`Writer.commit`. For the journal actor alone."""
-        self._writer.commit(records)
+        """Write all of ``records`` in one transaction (:meth:`Database.commit`). For the journal actor alone."""
+        self.database.commit(records)
 
     # reading: any thread
 
@@ -135,7 +98,7 @@ class Store:
         if account_id is not None:
             query = query.where(addition.c.account_id == account_id)
         elif not everything:
-            query = query.where(addition.c.counts)
+            query = query.where(addition.c.counts != 0)
         with self.reading("read the additions to the users") as connection:
             return [codec.load_addition(*row) for row in connection.execute(query)]
 
@@ -219,7 +182,7 @@ class Store:
 
     def unsettled(self, channel: str) -> list[ThreadKey]:
         """Return the threads of a channel whose posts do not say yet how their matter ended."""
-        query = select(thread.c.key).where(thread.c.channel == channel, thread.c.unsettled)
+        query = select(thread.c.key).where(thread.c.channel == channel, thread.c.unsettled != 0)
         with self.reading("read the threads") as connection:
             return [key for written in connection.scalars(query) if (key := ThreadKey.parse(written))]
 
@@ -280,27 +243,12 @@ class Store:
         return tuple((number, changed) for number, words in rows if (changed := change(words)) != words)
 
     def empty_log(self) -> bool:
-        """Move the write-ahead log into the database and empty its file; false while somebody is reading or writing.
-
-        Never waits. Whatever was written over is then in neither file.
-        """
-        if self._lock is None:
-            return True
-        with as_storage_error("empty the write-ahead log"):
-            raw = self._engine.raw_connection()
-            try:
-                cursor = raw.cursor()
-                cursor.execute("PRAGMA busy_timeout=0")
-                busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
-                return not busy
-            finally:
-                raw.close()
+        """Have nothing of what was written over be left on disk; false: somebody reads or writes. Never waits."""
+        return self.database.empty_log()
 
     def remove_leftovers(self) -> None:
         """Remove whole copies of the database that killed backups and restores have left in the state directory."""
-        if self._lock is not None:
-            remove_leftovers(self._lock.path.parent)
+        self.database.remove_leftovers()
 
     def _scalar(self, what: str, query: Select[T]) -> T | None:
         with self.reading(what) as connection:
@@ -309,8 +257,7 @@ class Store:
     @contextlib.contextmanager
     def reading(self, what: str) -> Iterator[Connection]:
         """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
-        alone = self._alone or contextlib.nullcontext()
-        with as_storage_error(what), alone, self._engine.connect() as connection:
+        with as_storage_error(what), self.database.reading() as connection:
             yield connection
 
 

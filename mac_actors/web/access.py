@@ -287,7 +287,7 @@ def _bears(environ: dict[str, Any], token: str) -> bool:
 
 def _from_loopback(environ: dict[str, Any]) -> bool:
     """From this computer itself, not through a proxy on it."""
-    if any(environ.get(header) is not None for header in _FORWARDED):
+    if environ.get("mac.proxied") or any(environ.get(header) is not None for header in _FORWARDED):
         return False
     return _is_loopback(environ.get("REMOTE_ADDR", ""))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from mac_actors.storage.store import Store
 from tests.actors.office import FakeChat, Office
+from tests.places import Place
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def chat() -> FakeChat:
 
 
 @pytest.fixture
-def office(tmp_path: Path, chat: FakeChat) -> Iterator[Office]:
-    office = Office(Store.open(tmp_path), chat)
+def office(place: Place, chat: FakeChat) -> Iterator[Office]:
+    office = Office(place.open(Store), chat)
     yield office
     office.close()

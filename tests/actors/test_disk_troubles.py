@@ -29,16 +29,16 @@ from tests.fakes import (
     wait_until,
     written,
 )
+from tests.places import Place
 
 WAIT = 10.0
 BUDGET = 0.05
 
 
 @pytest.fixture
-def refusing(tmp_path: Path) -> Iterator[tuple[MachineFleet, RefusingStore]]:
+def refusing(place: Place) -> Iterator[tuple[MachineFleet, RefusingStore]]:
     """A fleet on a disk that refuses."""
-    store = RefusingStore.open(tmp_path)
-    assert isinstance(store, RefusingStore)
+    store = place.open(RefusingStore)
     with open_fleet(store, commit_budget=BUDGET) as fleet:
         written(fleet)
         store.refuse()
@@ -47,10 +47,9 @@ def refusing(tmp_path: Path) -> Iterator[tuple[MachineFleet, RefusingStore]]:
 
 
 @pytest.fixture
-def hanging(tmp_path: Path) -> Iterator[tuple[MachineFleet, HangingStore]]:
+def hanging(place: Place) -> Iterator[tuple[MachineFleet, HangingStore]]:
     """A fleet on a disk that hangs."""
-    store = HangingStore.open(tmp_path)
-    assert isinstance(store, HangingStore)
+    store = place.open(HangingStore)
     with open_fleet(store, commit_budget=BUDGET) as fleet:
         written(fleet)
         store.gate.clear()

@@ -70,7 +70,7 @@ def test_a_user_is_added_changed_and_shown(server: Running, run: Run) -> None:
         (("fob", "2", "1", "--seen-at", "laser"), 2, "Say which fob"),
         (("fob", "2", "--seen-at", "laser", "--take"), 2, "Say which fob"),
         (("authorize", "2", "mil"), 1, "did you mean 'mill'"),
-        (("authorize", "2", "mill", "--until", "soon"), 2, "expected a day as YYYY-MM-DD"),
+        (("authorize", "2", "mill", "--until", "soon"), 2, "'soon' is no day: write one like 2026-07-01, 1.7.2026"),
         (("authorize", "Bo", "mill"), 1, "No such user: Bo. It may be 2 (Bob Baker)"),
         (("show", ""), 1, "No such user"),
     ],

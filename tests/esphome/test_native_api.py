@@ -42,8 +42,8 @@ def shop(make_server: MakeServer, mill: Board, notices: list[str]) -> Running:
 
 
 def api(server: Running) -> NativeApi:
-    assert server.service.native_api
-    return server.service.native_api
+    assert server.service.shop.native_api
+    return server.service.shop.native_api
 
 
 def test_the_key_of_the_button_is_that_of_real_boards() -> None:

@@ -160,11 +160,11 @@ def test_another_server_that_owns_the_machines_decides_what_was_held_here(lease:
         report(old, "metal-mill", ANN)
         old.ask("router", Lock(now(), Source.HTTP, "Ada"))
         for name, held in old.held.items():
-            new.take_up(name, held)
+            new.take_up(name, held.inputs)
         assert report(new, "metal-mill", ANN).outputs.display == AGAIN
         wait_until(lambda: new.snapshot("router").lock)
         with pytest.raises(UnknownMachine):
-            new.take_up("nothing", held)
+            new.take_up("nothing", held.inputs)
 
 
 def test_a_reload_without_the_lease_switches_nothing_on(fleet: MachineFleet, lease: Lease) -> None:

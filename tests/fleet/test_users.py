@@ -17,6 +17,7 @@ from mac_actors.core.people.view import UserAnswer
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
+from mac_actors.storage.sqlite.database import SqliteDatabase
 from mac_actors.storage.sqlite.engine import open_engine
 from mac_actors.storage.store import Store
 from tests.fakes import (
@@ -146,6 +147,13 @@ def test_who_is_added_twice_is_there_once(fleet: MachineFleet) -> None:
     assert fleet.users.add("Zoe Zimmer").user.account_id != first.user.account_id
 
 
+def test_what_a_reader_has_sent_is_a_fob_whatever_it_looks_like(fleet: MachineFleet) -> None:
+    report(fleet, "laser", "0018,54321")
+    for _ in range(2):
+        assert fleet.users.give_fob("2", "018,54321").user.fobs[-1].value == "018,54321".rjust(10, "0")
+    assert fleet.users.take_fob("2", "018,54321").outcomes
+
+
 def test_an_unknown_fob_is_given_to_somebody_by_the_machine_where_it_was_seen(fleet: MachineFleet) -> None:
     report(fleet, "laser", NOBODY)
     report(fleet, "vent", ZOE_FOB)
@@ -222,7 +230,7 @@ def test_an_authorization_that_no_machine_asks_for_is_refused_with_the_nearest(f
         assert without_machines.users.withdraw("2", "laser").outcomes
 
 
-@pytest.mark.parametrize("code", ["", "000", "\x07"])
+@pytest.mark.parametrize("code", ["", "000", "\x07", "4,687E+11", "1.000.518", "080,38104", "#N/A", "１０"])
 def test_no_fob_is_not_given(fleet: MachineFleet, code: str) -> None:
     with pytest.raises(ValueError, match="fob"):
         fleet.users.give_fob("2", code)
@@ -264,7 +272,7 @@ def test_an_added_user_who_is_in_the_file_now_is_that_one_and_it_is_said(tmp_pat
 
 def test_while_the_disk_hangs_the_machine_obeys_and_nothing_is_lost(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
-    store = HangingStore(open_engine(tmp_path), None)
+    store = HangingStore(SqliteDatabase(open_engine(tmp_path), None))
     with closing(store), open_fleet(store, commit_budget=0.05) as fleet:
         store.gate.clear()
         answer = fleet.users.authorize("2", "mill")
@@ -281,7 +289,7 @@ def test_while_the_disk_hangs_the_machine_obeys_and_nothing_is_lost(tmp_path: Pa
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
-    store = RefusingStore(open_engine(tmp_path), None)
+    store = RefusingStore(SqliteDatabase(open_engine(tmp_path), None))
     with open_fleet(store, commit_budget=0.05) as fleet:
         store.refuse()
         assert not fleet.users.add("Zoe Zimmer", fob=ZOE_FOB).durable

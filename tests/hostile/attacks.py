@@ -108,7 +108,7 @@ def nonsense_after_requests(attack: Attack) -> None:
 
 def crumbs(attack: Attack) -> None:
     """Bodies in chunks of a byte, then byte by byte."""
-    held = attack.hold(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000)
+    held = attack.hold(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 20_000, addresses=20)
     for _ in attack.going_on():
         for sock in held:
             with suppress(OSError):
@@ -139,14 +139,11 @@ def unread_pages(attack: Attack) -> None:
 
 
 def unfinished_bodies(attack: Attack) -> None:
-    """Bodies that end just before their end."""
-    held = attack.hold(HEAD + b"Content-Length: 65536\r\n\r\n" + b"x" * 65_000, addresses=20)
+    """Bodies that end just before their end, then the same again: what is closed must be given back."""
     for _ in attack.going_on():
-        for sock in held:
-            with suppress(OSError):
+        for sock in attack.hold(HEAD + b"Content-Length: 65536\r\n\r\n" + b"x" * 65_000, addresses=20):
+            with sock, suppress(OSError):
                 sock.send(b"x")
-        time.sleep(0.1)
-    del held
 
 
 def pipelines(attack: Attack) -> None:

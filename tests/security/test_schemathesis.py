@@ -59,6 +59,7 @@ CHECKS: dict[str, Any] = {check.__name__: check for check in schemathesis.checks
 
 BEYOND_PATTERNS = (
     "fob code without control characters",
+    "expected the whole number of a fob",
     "expected a day",
     "expected a name that people can read",
     "expected the number of a fob",

@@ -85,3 +85,20 @@ def test_what_is_not_there_yet_is_not_said(tmp_path: Path) -> None:
         list(exposures(Settings(host="127.0.0.1", state_dir=tmp_path / "none", users_config=tmp_path / "none"), [], []))
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MAC_ENFORCE_EXPIRATON", "MAC_ENFORCE_EXPIRATION"),
+        ("\ufeffMACHINES_CONFIG", "MACHINES_CONFIG"),
+        ("mac_tz", "MAC_TZ"),
+    ],
+)
+def test_a_variable_that_is_misspelt_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SLACK_BOT_NAME", "of another program")
+    (only,) = said(tmp_path, host="::1")
+    assert only == f"the environment has {name!r}, which is no variable of this server: is {meant} meant?"

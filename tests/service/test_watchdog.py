@@ -41,7 +41,7 @@ class Blocked:
     def __init__(self, running: Running) -> None:
         self.gate = threading.Event()
         self._port = running.port
-        running.service.app.get("/blocked", callback=lambda: str(self.gate.wait(60)))
+        running.service.shop.app.get("/blocked", callback=lambda: str(self.gate.wait(60)))
 
     def call(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)

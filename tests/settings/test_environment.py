@@ -10,6 +10,7 @@ import pytest
 
 from mac_actors.errors import ConfigError
 from mac_actors.settings import MqttSettings, Settings, SlackSettings, Tokens, from_environment
+from mac_actors.settings.cell import Cell
 
 SLACK = {
     "SLACK_APP_TOKEN": "xapp-1",
@@ -41,11 +42,13 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "reader_api_keys": None,
         "public_names": False,
         "base_url": None,
+        "trusted_proxies": None,
         "tls_cert": None,
         "tls_key": None,
         "enforce_expiration": False,
         "report_seconds": 10.0,
         "commit_budget": 0.25,
+        "cell": {"database": None, "node_url": None, "secret": None, "lease_seconds": 3},
         "missing_readers": "seen",
         "retention_days": None,
         "webhooks": None,
@@ -137,9 +140,16 @@ def test_the_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
             ("MAC_RETENTION_DAYS", value, "a whole number from 1 to 36500")
             for value in ("0", "-1", "1.5", "a year", "36501", "٣")
         ),
+        *(
+            ("MAC_BASE_URL", f"https://a.example{end}", "an address like http://workshop.local:5000")
+            for end in ("/\u200b", " b", ":0")
+        ),
         ("MAC_TLS_CERT", "/nowhere/cert.pem", "the path of a file"),
         ("MAC_TLS_KEY", "/nowhere/key.pem", "the path of a file"),
         ("MAC_TLS_CERT", "/", "the path of a file"),
+        ("MAC_TRUSTED_PROXIES", "10.0.0.", "addresses and networks, separated by commas"),
+        ("MAC_TRUSTED_PROXIES", "10.0.0.1,,10.0.0.2", "addresses and networks, separated by commas"),
+        ("MAC_TRUSTED_PROXIES", "10.0.0.1/24", "host bits set"),
     ],
 )
 def test_a_bad_value_is_said_with_its_variable_and_what_is_allowed(variable: str, value: str, allowed: str) -> None:
@@ -228,6 +238,22 @@ def test_a_slack_value_with_a_space_is_said_once_for_what_it_is(variable: str) -
     assert "space" in lines[0]
 
 
+def test_a_server_of_a_cell_needs_a_database_and_the_secret() -> None:
+    assert problems(MAC_NODE_URL="http://a:5000") == [
+        "MAC_DATABASE is not set: a server with MAC_NODE_URL shares a database with others (docs/cell.rst)",
+        "MAC_CLUSTER_SECRET is not set: servers with MAC_NODE_URL show it to each other (docs/cell.rst)",
+    ]
+    environ = {"MAC_NODE_URL": "http://a:5000/", "MAC_DATABASE": "postgresql://u:hidden@h/mac"}
+    settings = from_environment({**environ, "MAC_CLUSTER_SECRET": "hidden-too", "MAC_LEASE_SECONDS": "1"})
+    assert settings.cell == Cell("postgresql://u:hidden@h/mac", "http://a:5000", "hidden-too", 1)
+    assert "hidden" not in repr(settings)
+
+
+def test_a_wrong_database_is_an_error_that_does_not_show_it() -> None:
+    (line,) = problems(MAC_DATABASE="mysql://u:hidden@h/mac")
+    assert line == "MAC_DATABASE is no database's address: allowed is postgresql://USER:PASSWORD@HOST/NAME"
+
+
 def test_secrets_are_not_part_of_what_is_shown() -> None:
     environ = {**SLACK, "MAC_ADMIN_TOKEN": "s3cret-a", "MAC_READER_TOKEN": "s3cret-r"}
     shown = repr(from_environment(environ))
@@ -237,7 +263,7 @@ def test_secrets_are_not_part_of_what_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["1.2.3.4", "http://h", "mqtt://", "mqtt://h:x", "mqtt://h:0", "mqtt://h/a+b", "mqtt://h#x"]
+    "url", ["1.2.3.4", "http://h", "mqtt://", "mqtt://h:x", "mqtt://h:0", "mqtt://h/a+b", "mqtt://h#x", "mqtt://h i"]
 )
 def test_a_wrong_broker_is_an_error_that_does_not_show_it(url: str) -> None:
     (line,) = problems(MAC_MQTT_URL=url)

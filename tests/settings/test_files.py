@@ -168,6 +168,28 @@ def test_broken_json_is_shown_by_line_and_column(tmp_path: Path, content: str, p
 
 
 @pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("[“a”]", '(texts and keys stand between ")'),
+        ("{'a': 1}", '(texts and keys stand between ")'),
+        ('{"a":\u00a01}', "(here is U+00A0, NO-BREAK SPACE)"),
+        ("[\u200b]", "(here is U+200B, ZERO WIDTH SPACE)"),
+        ("[]\x00", "(here is U+0000, a control character)"),
+        ('{"a": True}', "(true, false and null are written in small letters)"),
+        ("[0001000001]", '(a number with zeroes before it stands between ", as a text)'),
+        ("[1, # one\n2]", "(JSON has no comments: take it out)"),
+        ('{"a": true\n"b": 1}', "(a comma is missing at the end of what stands before it)"),
+        ("[{} {}]", "(a comma is missing at the end of what stands before it)"),
+        ("[1,]", "(the comma before it is one too many)"),
+        (" ", "(the file is empty)"),
+    ],
+)
+def test_what_editors_and_keyboards_do_to_json_is_said_with_what_to_do(tmp_path: Path, content: str, hint: str) -> None:
+    [line] = of_file(tmp_path, content)
+    assert line.endswith(hint) or "this comma is one too many" in line
+
+
+@pytest.mark.parametrize(
     ("content", "byte"), [(b"[\xff]", 2), (b'["M\xfcller"]', 4), (b"\xff\xfe[\x00]\x00", 1), (b'["\xed\xa0\x80"]', 3)]
 )
 def test_a_file_that_is_not_utf_8_is_shown_by_its_byte(tmp_path: Path, content: bytes, byte: int) -> None:

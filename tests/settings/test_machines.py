@@ -8,6 +8,7 @@ import pytest
 
 from mac_actors.core.config import Limits
 from mac_actors.settings.files import parse
+from tests.fakes import user
 from tests.settings.mistakes import of_machine, problems
 
 
@@ -104,7 +105,14 @@ def test_a_machine_is_an_object(value: object) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Big Mill", "Big Mill"), ("Big Mill", "BIG mill"), ("Straße", "STRASSE"), ("Big Mill", " big mill "), ("É", "é")],
+    [
+        ("Big Mill", "Big Mill"),
+        ("Big Mill", "BIG mill"),
+        ("Straße", "STRASSE"),
+        ("Big Mill", " big mill "),
+        ("É", "e\u0301"),
+        ("Saw 1", "saw １"),
+    ],
 )
 def test_two_machines_may_not_have_the_same_alias_without_regard_to_case(one: str, other: str) -> None:
     [line] = problems({"a": {"authorizations_or": [], "alias": one}, "b": {"authorizations_or": [], "alias": other}})
@@ -186,3 +194,15 @@ def test_maintenance_locks_no_machine_that_is_never_free() -> None:
 )
 def test_what_a_reader_does_alone_must_make_sense(rules: object, said: str) -> None:
     assert of_machine(offline=rules) == [f"machines: metal-mill.offline{said}"]
+
+
+@pytest.mark.parametrize("link", ["www.example.org", "https://a.example/a b", "https://a.example/\u200b", "file:///a"])
+def test_a_link_is_an_address_without_blanks(link: str) -> None:
+    [line] = of_machine(link=link)
+    assert line.startswith("machines: metal-mill.link: expected an address that begins with http:// or https://, with")
+
+
+def test_an_accent_is_the_same_however_a_keyboard_writes_it() -> None:
+    users = [user("1", "Ann Able", ["1"], ["Fra\u0308se"])]
+    configuration = parse({"mill": {"authorizations_or": ["Fr\u00e4se"]}}, users)
+    assert configuration.directory.users[0].authorizations == configuration.machines["mill"].authorizations_or

@@ -45,6 +45,27 @@ def test_what_a_spreadsheet_has_made_of_a_fob_is_none(value: str) -> None:
     assert line.startswith("users: [0].fob_codes[1]: expected the ")
 
 
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("1000\u200b001", "U+200B, ZERO WIDTH SPACE"),
+        ("\u200e1000001", "U+200E, LEFT-TO-RIGHT MARK"),
+        ("１000001", "U+FF11, FULLWIDTH DIGIT ONE"),
+        ("1.000.518", "U+002E, FULL STOP"),
+        ("12\x0034", "U+0000, a control character"),
+    ],
+)
+def test_the_character_that_no_fob_has_is_named(value: str, named: str) -> None:
+    [line] = of_user(fob_codes=[value])
+    assert line.endswith(f"(here is {named})")
+
+
+def test_names_and_addresses_are_without_what_nobody_sees() -> None:
+    entry = user("1", "Ann\u200b \u202eAble\u00a0", ["1"], [], email="ann@example.org ", preferred_name="\ufeffAnn")
+    [ann] = parse({}, [entry]).directory.users
+    assert (ann.full_name, ann.email, ann.preferred_name) == ("Ann Able", "ann@example.org", "Ann")
+
+
 def test_two_users_with_one_fob_in_two_spellings_are_both_named() -> None:
     users = [user("1", "Ann Able", ["0A:1B:2C:3D"], []), user("2", "Bob Baker", ["a1b2c3d"], [])]
     expected = (
@@ -56,7 +77,7 @@ def test_two_users_with_one_fob_in_two_spellings_are_both_named() -> None:
 def test_an_authorization_with_a_character_that_nobody_sees_is_an_error_that_names_it() -> None:
     [line] = of_user(authorizations=["mill", "Wood\u200bshop"])
     assert line.startswith("users: [0].authorizations[1]: expected a name that people can read: ")
-    assert "(here is U+200B)" in line
+    assert "(here is U+200B, ZERO WIDTH SPACE)" in line
     assert parse({}, [user("1", "A B", [], ["👩\u200d🔧 Bench"])]).directory.users[0].authorizations
 
 

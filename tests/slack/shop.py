@@ -107,7 +107,7 @@ class Shop:
 
     def connected(self) -> None:
         """Wait until commands work."""
-        wait_until(lambda: self.workspace.connected > 0 and "slack" not in self.service.notes())
+        wait_until(lambda: self.workspace.connected > 0 and "slack" not in self.service.shop.notes())
 
     # before a test
 
@@ -170,8 +170,8 @@ class Shop:
 
     def settle(self) -> None:
         """Wait until all that was said is answered, all notices are posted, and so is the answer to a last command."""
-        assert self.service.slack
-        self.service.slack.commands.finish(PATIENCE)
+        assert self.service.shop.slack
+        self.service.shop.slack.commands.finish(PATIENCE)
         self.drained()
         self._help += 1
         word = f"settle-{self._help}"

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from mac_actors.core.notices import Channel, Notice, notices
@@ -18,7 +17,7 @@ from mac_actors.core.state import Flag, Source
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record
-from mac_actors.storage.sqlite.lock import DirectoryLock
+from mac_actors.storage.sqlite.database import SqliteDatabase
 from mac_actors.storage.sqlite.writer import Writer
 from mac_actors.storage.store import Store
 
@@ -45,15 +44,14 @@ class FailingWriter(Writer):
 class FailingStore(Store):
     """A store with such a writer."""
 
-    def __init__(self, engine: Engine, lock: DirectoryLock | None) -> None:
-        super().__init__(engine, lock)
-        self._writer = self.writer = FailingWriter(engine, None)
+    writer: FailingWriter
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[FailingStore]:
     store = FailingStore.open(tmp_path)
-    assert isinstance(store, FailingStore)
+    assert isinstance(store.database, SqliteDatabase)
+    store.writer = store.database.writer = FailingWriter(store.database.engine, None)
     yield store
     store.close()
 

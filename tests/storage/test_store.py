@@ -38,9 +38,11 @@ from mac_actors.errors import StorageError
 from mac_actors.storage import codec
 from mac_actors.storage.records import Record, Unreadable, record_state
 from mac_actors.storage.schema import metadata
+from mac_actors.storage.sqlite.database import SqliteDatabase
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.sqlite.migrations import MIGRATIONS, migrate
 from mac_actors.storage.store import Store
+from tests.places import Place
 
 NOW = datetime(2026, 11, 24, 18, 0, 0, 123456, tzinfo=UTC)
 
@@ -141,8 +143,15 @@ outcomes: st.SearchStrategy[Outcome] = st.one_of(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """A store on disk."""
+def store(place: Place) -> Iterator[Store]:
+    """A store, on either engine."""
+    with closing(place.open(Store)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Iterator[Store]:
+    """A store of SQLite."""
     with closing(Store.open(tmp_path)) as opened:
         yield opened
 
@@ -219,22 +228,22 @@ def test_times_are_stored_so_that_their_order_is_that_of_the_text() -> None:
     assert len({len(stamp) for stamp in stamps}) == 1
 
 
-def test_states_come_back_after_a_restart(tmp_path: Path) -> None:
+def test_states_come_back_after_a_restart(place: Place) -> None:
     state = MachineState(NOW, oops=Flag(NOW, Source.CLI, "me", "Größe \U0001f986"))
-    with closing(Store.open(tmp_path)) as store:
+    with closing(place.open(Store)) as store:
         assert store.load_states() == {}
         assert store.load_state("m") is None
         store.commit([Record(record_state("m", MachineState(NOW))), Record(record_state("m", state))])
-    with closing(Store.open(tmp_path)) as store:
+    with closing(place.open(Store)) as store:
         assert store.load_states() == {"m": state}
 
 
-def test_ids_go_on_after_a_restart(tmp_path: Path) -> None:
+def test_ids_go_on_after_a_restart(place: Place) -> None:
     notice = Notice(Channel.CONTROL, "hello")
     for _ in range(3):
-        with closing(Store.open(tmp_path)) as store:
+        with closing(place.open(Store)) as store:
             store.commit([row(oopsed(), notice, notice)])
-    with closing(Store.open(tmp_path)) as store:
+    with closing(place.open(Store)) as store:
         assert [entry.id for entry in store.page().entries] == [3, 2, 1]
         assert [waiting.id for waiting in store.waiting(Channel.CONTROL)] == [1, 2, 3, 4, 5, 6]
 
@@ -245,13 +254,12 @@ def test_ids_go_on_after_a_restart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "stored", ["", "garbage", "{}", "null", "5", "[]", '{"status_since": "yesterday"}', "\x00\x01"]
 )
-def test_a_state_that_can_not_be_read_says_so_and_the_others_are_read(
-    store: Store, tmp_path: Path, stored: str
-) -> None:
+def test_a_state_that_can_not_be_read_says_so_and_the_others_are_read(store: Store, place: Place, stored: str) -> None:
     state = MachineState(NOW)
     store.commit([Record(record_state("good", state)), Record(record_state("bad", state))])
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
-        connection.execute("UPDATE machine_state SET state = ? WHERE name = 'bad'", (stored,))
+    if "\x00" in stored and isinstance(place.where, str):
+        stored = "\x01"  # PostgreSQL has no text with the other one
+    place.change("UPDATE machine_state SET state = ? WHERE name = 'bad'", stored)
     states_ = store.load_states()
     assert states_["good"] == state
     for bad in (states_["bad"], store.load_state("bad")):
@@ -261,30 +269,29 @@ def test_a_state_that_can_not_be_read_says_so_and_the_others_are_read(
 
 
 @pytest.mark.parametrize("value", [b"\xff\xfe", 5, 1.5], ids=repr)
-def test_a_state_that_is_no_text_is_unreadable_too(store: Store, tmp_path: Path, value: object) -> None:
-    store.commit([Record(record_state("good", MachineState(NOW))), Record(record_state("bad", MachineState(NOW)))])
+def test_a_state_that_is_no_text_is_unreadable_too(on_disk: Store, tmp_path: Path, value: object) -> None:
+    on_disk.commit([Record(record_state("good", MachineState(NOW))), Record(record_state("bad", MachineState(NOW)))])
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("UPDATE machine_state SET state = ? WHERE name = 'bad'", (value,))
-    states_ = store.load_states()
+    states_ = on_disk.load_states()
     assert states_["good"] == MachineState(NOW)
     assert isinstance(states_["bad"], Unreadable)
 
 
-def test_a_state_with_bytes_that_are_not_utf_8_is_a_named_error_or_unreadable(store: Store, tmp_path: Path) -> None:
-    store.commit([Record(record_state("bad", MachineState(NOW)))])
+def test_a_state_with_bytes_that_are_not_utf_8_is_a_named_error_or_unreadable(on_disk: Store, tmp_path: Path) -> None:
+    on_disk.commit([Record(record_state("bad", MachineState(NOW)))])
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("UPDATE machine_state SET state = CAST(x'fffe7b7d' AS TEXT) WHERE name = 'bad'")
     try:
-        assert isinstance(store.load_states()["bad"], Unreadable)
+        assert isinstance(on_disk.load_states()["bad"], Unreadable)
     except StorageError as error:
         assert str(error).startswith("cannot read")
 
 
-def test_a_journal_row_that_can_not_be_read_does_not_hide_the_others(store: Store, tmp_path: Path) -> None:
+def test_a_journal_row_that_can_not_be_read_does_not_hide_the_others(store: Store, place: Place) -> None:
     store.commit([row(oopsed(reason="first")), row(oopsed(reason="second"))])
-    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
-        connection.execute("INSERT INTO journal (id, at, machine, kind, data) VALUES (7, 'x', 'm', 'oops_set', '{}')")
-        connection.execute("INSERT INTO journal (id, at, machine, kind, data) VALUES (8, 'x', 'm', 'from_2031', '{}')")
+    for number, kind_ in ((7, "oops_set"), (8, "from_2031")):
+        place.change("INSERT INTO journal (id, at, machine, kind, data) VALUES (?, 'x', 'm', ?, '{}')", number, kind_)
     entries = store.page().entries
     assert [entry.id for entry in entries if entry.id < 7] == [2, 1]
 
@@ -388,21 +395,28 @@ def test_an_id_of_the_outbox_is_not_used_again_while_the_store_is_open(store: St
 # all or nothing
 
 
-@pytest.mark.parametrize("directory", [True, False], ids=["on disk", "in memory"])
-def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path, directory: bool) -> None:
-    with closing(Store.open(tmp_path if directory else None)) as store:
-        state = record_state("m", MachineState(NOW))
-        bad = Record(rows=(({**codec.journal_row(oopsed()), "kind": None}, ()),))
-        notice = Record(notices=((NOW, Notice(Channel.CONTROL, "hello")),))
-        with pytest.raises(StorageError, match="cannot write"):
-            store.commit([Record(state), row(oopsed()), notice, bad])
-        assert store.load_states() == {}
-        assert store.page().entries == ()
-        assert store.waiting(Channel.CONTROL) == []
-        store.commit([Record(state), row(oopsed()), notice])
-        assert set(store.load_states()) == {"m"}
-        assert [entry.id for entry in store.page().entries] == [1]
-        assert [waiting.id for waiting in store.waiting(Channel.CONTROL)] == [1]
+def _all_or_nothing(store: Store) -> None:
+    state = record_state("m", MachineState(NOW))
+    bad = Record(rows=(({**codec.journal_row(oopsed()), "kind": None}, ()),))
+    notice = Record(notices=((NOW, Notice(Channel.CONTROL, "hello")),))
+    with pytest.raises(StorageError, match="cannot write"):
+        store.commit([Record(state), row(oopsed()), notice, bad])
+    assert store.load_states() == {}
+    assert store.page().entries == ()
+    assert store.waiting(Channel.CONTROL) == []
+    store.commit([Record(state), row(oopsed()), notice])
+    assert set(store.load_states()) == {"m"}
+    assert [entry.id for entry in store.page().entries] == [1]
+    assert [waiting.id for waiting in store.waiting(Channel.CONTROL)] == [1]
+
+
+def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
+    _all_or_nothing(store)
+
+
+def test_a_batch_is_written_whole_or_not_at_all_in_memory() -> None:
+    with closing(Store.open(None)) as store:
+        _all_or_nothing(store)
 
 
 def test_the_last_state_of_a_batch_counts(store: Store) -> None:
@@ -417,30 +431,31 @@ def test_an_empty_batch_is_fine(store: Store) -> None:
     assert store.load_states() == {}
 
 
-def test_a_commit_is_seen_by_another_process_at_once(store: Store, tmp_path: Path) -> None:
-    store.commit([Record(record_state("m", MachineState(NOW)))])
+def test_a_commit_is_seen_by_another_process_at_once(on_disk: Store, tmp_path: Path) -> None:
+    on_disk.commit([Record(record_state("m", MachineState(NOW)))])
     code = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT name FROM machine_state'))"
     command = [sys.executable, "-c", code, str(tmp_path / DATABASE)]
     shown = subprocess.run(command, check=True, capture_output=True, text=True)
     assert shown.stdout.strip() == "('m',)"
 
 
-def test_commits_are_synchronous_and_readers_do_not_wait(store: Store, tmp_path: Path) -> None:
+def test_commits_are_synchronous_and_readers_do_not_wait(on_disk: Store, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    with store._writer._writing() as cursor:
+    assert isinstance(on_disk.database, SqliteDatabase)
+    with on_disk.database.writer._writing() as cursor:
         cursor.execute("PRAGMA synchronous")
         assert cursor.fetchone() == (2,)
-        assert store.page().entries == ()
+        assert on_disk.page().entries == ()
 
 
 def test_a_foreign_lock_on_the_database_is_a_storage_error_and_passes(tmp_path: Path) -> None:
     with closing(Store.open(tmp_path)) as store:
-        store._engine.dispose()
+        store.database.engine.dispose()
         blocker = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
         try:
             blocker.execute("BEGIN EXCLUSIVE")
-            with store._engine.connect() as connection:
+            with store.database.engine.connect() as connection:
                 connection.connection.driver_connection.execute("PRAGMA busy_timeout=10")  # type: ignore[union-attr]
             with pytest.raises(StorageError, match="locked"):
                 store.commit([row(oopsed())])
@@ -612,13 +627,13 @@ store.close()
 """
 
 
-def test_a_second_process_is_refused_with_the_pid_of_the_first(store: Store, tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_the_pid_of_the_first(on_disk: Store, tmp_path: Path) -> None:
     other = subprocess.run(
         [sys.executable, "-c", OTHER, str(tmp_path)], input="", capture_output=True, text=True, check=False
     )
     assert other.returncode == 3, other
     assert f"in use by process {os.getpid()}" in other.stdout
-    store.commit([row(oopsed())])
+    on_disk.commit([row(oopsed())])
 
 
 def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
@@ -634,10 +649,10 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         Store.open(tmp_path).close()
 
 
-def test_a_second_store_in_the_same_process_is_refused_too(store: Store, tmp_path: Path) -> None:
+def test_a_second_store_in_the_same_process_is_refused_too(on_disk: Store, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="in use"):
         Store.open(tmp_path)
-    store.commit([row(oopsed())])
+    on_disk.commit([row(oopsed())])
 
 
 def test_a_failed_opening_lets_the_directory_go(tmp_path: Path) -> None:

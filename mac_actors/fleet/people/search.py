@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from anyascii import anyascii
-
 from mac_actors.core.config import Directory, User
-
-
-def fold_text(text: str) -> str:
-    """Return text as it is searched: plain letters, without case. ``ß`` is ``ss``, ``é`` is ``e``, ``ø`` is ``o``."""
-    return (text if text.isascii() else anyascii(text)).casefold()
+from mac_actors.core.text import search_key
 
 
 class UserSearch:
@@ -26,7 +20,7 @@ class UserSearch:
     def find(self, directory: Directory, query: str) -> list[User]:
         """Return the users who have all words of ``query`` in them, by name; first those with a name that begins so."""
         entries = self._entries(directory)
-        words = fold_text(query).split()
+        words = search_key(query).split()
         found = [(user, name) for user, name, text in entries if all(word in text for word in words)]
         begins = f" {words[0]}" if words else ""
         found.sort(key=lambda entry: begins not in f" {entry[1]}")
@@ -45,9 +39,9 @@ class UserSearch:
 def _entry(user: User, before: tuple[User, str, str] | None) -> tuple[User, str, str]:
     if before is not None and before[0] is user:
         return before
-    name = fold_text(user.full_name)
+    name = search_key(user.full_name)
     return (
         user,
         name,
-        "\n".join((name, fold_text(user.preferred_name), fold_text(user.email), fold_text(user.account_id))),
+        "\n".join((name, search_key(user.preferred_name), search_key(user.email), search_key(user.account_id))),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mac_actors.actors.journal import Journal
 from mac_actors.actors.replies import ANSWER_SECONDS, Latch
-from mac_actors.core.config import Directory, MachineConfig, User, fold_name, read_fob
+from mac_actors.core.config import Directory, MachineConfig, User, fold_name, normalize_fob, whole_fob
 from mac_actors.core.notices import Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people import changes
@@ -166,7 +166,7 @@ class Users(AnyUsers):
         """
         preferred_name = preferred_name or full_name
         new = NewUser(full_name, preferred_name, lcd_name(preferred_name, full_name), email, expires)
-        code = None if fob is None else _fob(fob)
+        code = None if fob is None else self._fob(fob)
 
         def change(people: People, number: int) -> tuple[User, Change]:
             present = self._present(people, new, code)
@@ -196,7 +196,7 @@ class Users(AnyUsers):
         Raises :class:`UserRefused` where it is somebody else's, and says whose; or where none was seen there within ten
         minutes.
         """
-        fob = _fob(code) if code is not None else self._seen_at(seen_at or "")
+        fob = self._fob(code) if code is not None else self._seen_at(seen_at or "")
 
         def change(people: People, number: int) -> tuple[User, Change]:
             user = self.user(who)
@@ -215,7 +215,7 @@ class Users(AnyUsers):
         author: Author | None = None,
     ) -> UserAnswer:
         """Have a user's fob count no more, whatever users.json says, until it is given again."""
-        fob = _fob(code)
+        fob = normalize_fob(code) or self._fob(code)
 
         def change(people: People, number: int) -> tuple[User, Change]:
             user = self.user(who)
@@ -284,6 +284,15 @@ class Users(AnyUsers):
                 "last 10 minutes: hold it there, then try again"
             )
         return seen[0].code
+
+    def _fob(self, code: str) -> str:
+        fob = normalize_fob(code)
+        if fob in {one.code for one in self.unknown()} or self.people.directory.find(fob or ""):
+            return fob or ""  # what a reader has sent is one, whatever it looks like
+        try:
+            return whole_fob(code)
+        except ValueError as error:
+            raise ValueError(f"expected {error}") from None
 
     @staticmethod
     def _present(people: People, new: NewUser, code: str | None) -> User | None:
@@ -362,13 +371,6 @@ class Users(AnyUsers):
 
 def _author(by: str | None, reason: str | None) -> Author:
     return Author(datetime.now(UTC), Source.REPL, by, reason)
-
-
-def _fob(code: str) -> str:
-    fob = read_fob(code)
-    if fob is None:
-        raise ValueError("expected the number of a fob, not empty, and not zeroes alone")
-    return fob
 
 
 def _refuse_owner(people: People, fob: str, account_id: str | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from mac_actors.core.config import fold_name
-from mac_actors.core.text import one_line, visible
+from mac_actors.core.text import tidy
 
 YES: Final = frozenset({"1", "true", "yes", "y", "x", *"✓✔✅☑", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "sì"})
 NO: Final = frozenset({"", "0", "false", "no", "n", *"-–—✗✘❌☐", "nein", "falsch", "non", "faux"})
@@ -15,13 +15,18 @@ NO: Final = frozenset({"", "0", "false", "no", "n", *"-–—✗✘❌☐", "nei
 ANYTHING = "*"
 """Among the words that mean yes: whatever is not empty and no word for no, as the day of a training."""
 
+_DOUBTFUL = re.compile(
+    r"#.*|\W+|n\W?a\W?|k\W? ?a\W?|(keine?|nicht|noch nicht|not|no|none|never|nie|offen|open|pending)\b.*|00\.01\.1900"
+)
+"""What is not empty and gives nothing all the same: errors of a formula, marks, what begins like a no, no day."""
+
 _KEPT_AS_TEXT = re.compile(r'^(?:=\s*"([^"]*)"|\'(\d.*))$')
 """How a spreadsheet is told that a number is text and keeps its zeroes: ``="007"``, ``'007``."""
 
 
 def clean(text: str) -> str:
     """Return what people see in a cell, in one line."""
-    return _KEPT_AS_TEXT.sub(r"\1\2", one_line(visible(one_line(text))))
+    return _KEPT_AS_TEXT.sub(r"\1\2", tidy(text))
 
 
 def folded(text: str) -> str:
@@ -40,4 +45,4 @@ def truth(text: str, yes: Iterable[str] = (), no: Iterable[str] = ()) -> bool | 
     word, more, less = folded(text), {*map(folded, yes)}, {*map(folded, no)}
     if word in (NO | less) - more:
         return False
-    return True if word in YES | more or ANYTHING in more else None
+    return True if word in YES | more or (ANYTHING in more and not _DOUBTFUL.fullmatch(word)) else None

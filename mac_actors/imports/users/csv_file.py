@@ -64,9 +64,13 @@ class CsvSource:
             raise ConfigError([printed(f"{self.name}: line {first}: {text}") for text in error.problems]) from None
         self.overrides = bool(header.columns["oops_override"]) or "oops_override" in self.mapped.defaults
         self._note_status(header)
+        sought = [(number, condition) for number, condition in header.conditions if condition.value]
         for line, row in rows:
             if any(clean(cell) for cell in row):
+                sought = [one for one in sought if folded("".join(row[one[0] : one[0] + 1])) != folded(one[1].value)]
                 yield read_row(line, row, header, self.mapped)
+        for _, condition in sought:
+            self._note(f"{self.name}: nobody's {condition.column} is {condition.value!r}: is it called so (--where)?")
 
     # the file
 
@@ -84,7 +88,7 @@ class CsvSource:
             if encoding == "cp1252" and not self.mapped.encoding:
                 self._note(f"{self.name} is not UTF-8 and is read as cp1252: look at the names with special letters.")
             return text.removeprefix("\ufeff")
-        hint = "save it as UTF-8, or say what it is with --encoding"
+        hint = "save it as CSV UTF-8, or say what it is with --encoding"
         raise ConfigError([f"{self.name}: is not text in {' or '.join(encodings)}: {hint}"])
 
     def _note(self, note: str) -> None:
@@ -103,7 +107,9 @@ class CsvSource:
         """Yield the rows, each with the number of the line on which it begins."""
         text = self._text()
         if "\0" in text:
-            raise ConfigError([f"{self.name}: is no CSV file, there are zero bytes in it"])
+            raise ConfigError(
+                [f"{self.name}: is no CSV file, there are zero bytes in it: save it as CSV UTF-8 in the spreadsheet"]
+            )
         told = _DELIMITER_LINE.match(text)
         text = text[told.end() :] if told else text
         delimiter = self.mapped.delimiter or (told[1] if told else _delimiter(text))

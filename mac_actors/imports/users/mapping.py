@@ -84,7 +84,7 @@ class Mapped(SourceSettings):
         return [Condition(*match.groups()) for text in self.where if (match := _CONDITION.fullmatch(text))]
 
 
-_CONDITION = re.compile(r"\s*([^=]*?[^=!\s])\s*(!?=)\s*(.*)", re.DOTALL)
+_CONDITION = re.compile(r"\s*([^=]*?[^=!\s])\s*(!?=)=?\s*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

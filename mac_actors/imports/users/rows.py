@@ -77,7 +77,9 @@ def _ticked(row: Sequence[str], header: Header, mapped: Mapped, problems: list[P
         if given:
             yield authorization
         elif given is None:
-            text = f'expected yes or no (or x), not {row[number]!r}: yes = ["…"] in the mapping says what also is a yes'
+            text = (
+                f'expected yes or no (or x), not {row[number]!r}: yes = ["…"] or no = ["…"] in the mapping says which'
+            )
             problems.append(Problem("authorizations", f"column {header.names[number]}", text))
 
 

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection
 
 from mac_actors.core.intervals import Interval, active, merged, total
-from mac_actors.storage.history.instants import EPOCH, stamp
+from mac_actors.storage.history.instants import stamp
 from mac_actors.storage.schema import IS_OF_FLAGS
+from mac_actors.storage.words import Query
 
 # CASE: of all lines only those of locks are read beside the index.
-_CHANGE = f"""
-    {EPOCH} AS at, kind,
-    CASE kind WHEN 'lock_set' THEN json_extract(data, '$.flag.source') = 'server' ELSE 0 END AS anew
+_CHANGE = """
+    {epoch} AS at, kind,
+    CASE kind WHEN 'lock_set' THEN CASE {json:flag.source} WHEN 'server' THEN 1 ELSE 0 END ELSE 0 END AS anew
 """
-_OF_MACHINE = text(
+_OF_MACHINE = Query(
     f"""
     SELECT {_CHANGE} FROM journal
     WHERE machine = :machine AND {IS_OF_FLAGS} AND journal.at >= :since ORDER BY journal.at, id
     """  # noqa: S608 - names of ours
 )
-_OF_ALL = text(
+_OF_ALL = Query(
     f"""
     SELECT machine, {_CHANGE} FROM journal
     WHERE machine IN (SELECT name FROM machine_state) AND {IS_OF_FLAGS} AND journal.at >= :since
     ORDER BY machine, journal.at, id
     """  # noqa: S608 - names of ours
 )
-_BEFORE = text(
+_BEFORE = Query(
     f"""
     SELECT kind FROM journal WHERE machine = :machine AND {IS_OF_FLAGS} AND at < :since AND kind IN :kinds
     ORDER BY at DESC, id DESC LIMIT 1
-    """  # noqa: S608 - names of ours
-).bindparams(bindparam("kinds", expanding=True))
+    """,  # noqa: S608 - names of ours
+    lists=("kinds",),
+)
+_MACHINES = Query("SELECT name FROM machine_state")
 
 Change = tuple[float, str, int]
 """When, which kind of line, and whether it is the lock of a state that could not be read: that lifts the oops."""
@@ -41,17 +44,17 @@ Change = tuple[float, str, int]
 
 def of_machine(connection: Connection, name: str, start: float, end: float) -> tuple[list[Interval], list[Interval]]:
     """Return when a machine was oopsed and when it was locked out between two instants."""
-    rows = connection.execute(_OF_MACHINE, {"machine": name, "since": stamp(start)})
+    rows = _OF_MACHINE.on(connection, {"machine": name, "since": stamp(start)})
     return _active(connection, name, [tuple(row) for row in rows], start, end)
 
 
 def unavailable(connection: Connection, start: float, end: float) -> dict[str, float]:
     """Return for how many seconds each machine was oopsed or locked out between two instants."""
     changes: dict[str, list[Change]] = {}
-    for machine, at, kind, anew in connection.execute(_OF_ALL, {"since": stamp(start)}):
+    for machine, at, kind, anew in _OF_ALL.on(connection, {"since": stamp(start)}):
         changes.setdefault(machine, []).append((at, kind, anew))
     result: dict[str, float] = {}
-    for name in connection.execute(text("SELECT name FROM machine_state")).scalars().all():
+    for name in _MACHINES.on(connection).scalars().all():
         oopsed, locked = _active(connection, name, changes.get(name, []), start, end)
         result[name] = total(merged([*oopsed, *locked]), start, end)
     return result
@@ -69,7 +72,7 @@ def _active(
 
 def _before(connection: Connection, name: str, word: str, start: float) -> bool | None:
     kinds = [f"{word}_set", f"{word}_cleared", "cleared"]
-    last = connection.execute(_BEFORE, {"machine": name, "since": stamp(start), "kinds": kinds}).scalar()
+    last = _BEFORE.on(connection, {"machine": name, "since": stamp(start), "kinds": kinds}).scalar()
     return None if last is None else last == f"{word}_set"
 
 

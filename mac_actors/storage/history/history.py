@@ -3,8 +3,8 @@
 Everything is read from the journal's rows, by read connections, and nothing is kept beside it, so that it can't
 disagree with it. It is fast with a million rows because partial indices hold just what is asked for
 (``journal_use``, ``journal_long``, ``journal_refused``, ``journal_flags``; migration 0002); and because sums are made
-by SQLite, which lets the readers' threads run meanwhile. docs/decisions/0012-history.rst says more. The queries over
-all machines are in :mod:`~mac_actors.storage.history.sessions` and :mod:`~mac_actors.storage.history.downtime`.
+by the database, which lets the readers' threads run meanwhile. docs/decisions/0012-history.rst says more. The queries
+over all machines are in :mod:`~mac_actors.storage.history.sessions` and :mod:`~mac_actors.storage.history.downtime`.
 
 A session is one row, at its end: it ran from ``at - seconds`` to ``at``. It counts in the days in which it began;
 its hours count in those in which they passed. (The sessions that a restore has ended stand at the time of the
@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from mac_actors.core.intervals import (
     Day,
@@ -35,7 +35,7 @@ from mac_actors.core.intervals import (
     total,
 )
 from mac_actors.storage.history import downtime, sessions
-from mac_actors.storage.history.instants import EPOCH, stamp
+from mac_actors.storage.history.instants import stamp
 from mac_actors.storage.history.values import (
     DAYS,
     WEEKS,
@@ -49,28 +49,30 @@ from mac_actors.storage.history.values import (
     Week,
 )
 from mac_actors.storage.store import Store
+from mac_actors.storage.words import Query
 
 SHOP_SECONDS = 60.0
 """How long the shop's figures are shown again before they are made anew."""
 
-_USE_BY_STEP = text(
-    f"""
+_USE_BY_STEP = Query(
+    """
     WITH RECURSIVE
       session(b, e) AS (
-        SELECT {EPOCH} - seconds, {EPOCH} FROM journal INDEXED BY journal_use
+        SELECT {epoch} - seconds, {epoch} FROM journal {by:journal_use}
         WHERE machine = :machine AND seconds IS NOT NULL AND at >= :since
       ),
       part(n, b, e) AS (
-        SELECT CAST(max(b, :start) / :step AS INTEGER), b, e FROM session WHERE b < :end
+        SELECT {whole:{greatest}(b, :start) / :step}, b, e FROM session WHERE b < :end
         UNION ALL
-        SELECT n + 1, b, e FROM part WHERE (n + 1) * :step < min(e, :end)
+        SELECT n + 1, b, e FROM part WHERE (n + 1) * :step < {least}(e, :end)
       )
-    SELECT n, sum(max(0.0, min(e, (n + 1) * :step, :end) - max(b, n * :step, :start))),
-           sum(b >= :start AND b >= n * :step)
+    SELECT n,
+           sum({greatest}(0.0, {least}(e, (n + 1) * :step, :end) - {greatest}(b, n * :step, :start))),
+           count(*) FILTER (WHERE b >= :start AND b >= n * :step)
     FROM part GROUP BY n
-    """  # noqa: S608 - names of ours
+    """
 )
-_FIRST = text("SELECT at FROM journal WHERE machine = :machine ORDER BY id LIMIT 1")
+_FIRST = Query("SELECT at FROM journal WHERE machine = :machine ORDER BY id LIMIT 1")
 
 
 class History:
@@ -97,8 +99,8 @@ class History:
         step = grain(start, now, self._zone)
         given = {"machine": name, "since": stamp(start), "start": start, "end": now, "step": step}
         with self._store.reading("read the history of a machine") as connection:
-            first = connection.execute(_FIRST, given).scalar()
-            rows = connection.execute(_USE_BY_STEP, given).all()
+            first = _FIRST.on(connection, given).scalar()
+            rows = _USE_BY_STEP.on(connection, given).all()
             flags = downtime.of_machine(connection, name, start, now)
         used = {int(n): float(seconds) for n, seconds, _ in rows}
         begun = Counter({int(n): int(count) for n, _, count in rows})

@@ -1,16 +1,17 @@
-"""Sessions and refusals between two instants, by machine and by user, summed by SQLite."""
+"""Sessions and refusals between two instants, by machine and by user, summed by the database."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection
 
 from mac_actors.core.outcomes import FORGOTTEN, Outcome
 from mac_actors.storage import codec
-from mac_actors.storage.history.instants import EPOCH, stamp
+from mac_actors.storage.history.instants import stamp
 from mac_actors.storage.history.values import Running, Usage, UserUsage
+from mac_actors.storage.words import Query
 
 
 def _sessions_in_time(columns: str) -> str:
@@ -18,65 +19,66 @@ def _sessions_in_time(columns: str) -> str:
 
     Of those that ended later a few had begun before: within a day, or they are among the few that were longer.
     """
-    select = f"SELECT {columns}, seconds, {EPOCH} AS e FROM journal"  # noqa: S608 - names of ours
-    # OFFSET keeps SQLite from working each time out anew wherever it is used.
+    select = f"SELECT {columns}, seconds, {{epoch}} AS e FROM journal"  # noqa: S608 - names of ours
+    # OFFSET keeps either engine from working each time out anew wherever it is used.
     return f"""
         SELECT *, e - seconds AS b FROM (
-            {select} INDEXED BY journal_use WHERE seconds IS NOT NULL AND at >= :since AND at < :day_after
+            {select} {{by:journal_use}} WHERE seconds IS NOT NULL AND at >= :since AND at < :day_after
             UNION ALL
-            {select} INDEXED BY journal_long WHERE seconds > 86400 AND at >= :day_after
-            LIMIT -1 OFFSET 0
-        )
+            {select} {{by:journal_long}} WHERE seconds > 86400 AND at >= :day_after
+            LIMIT 9223372036854775807 OFFSET 0
+        ) AS s
     """  # noqa: S608 - names of ours
 
 
 def _refusals(columns: str) -> str:
     return f"""
-        SELECT {columns} FROM journal INDEXED BY journal_refused
+        SELECT {columns} FROM journal {{by:journal_refused}}
         WHERE kind = 'session_refused' AND at >= :since AND at < :until
     """  # noqa: S608 - names of ours
 
 
-_SUMS = "coalesce(sum(b >= :start), 0), coalesce(sum(min(e, :end) - max(b, :start)), 0.0)"
-_TOTAL = text(f"SELECT {_SUMS} FROM ({_sessions_in_time('1')}) WHERE b < :end")  # noqa: S608 - names of ours
-_BY_MACHINE = text(
-    f"SELECT machine, {_SUMS} FROM ({_sessions_in_time('machine')}) WHERE b < :end GROUP BY machine"  # noqa: S608
+_SUMS = "count(*) FILTER (WHERE b >= :start), coalesce(sum({least}(e, :end) - {greatest}(b, :start)), 0.0)"
+_TOTAL = Query(f"SELECT {_SUMS} FROM ({_sessions_in_time('1')}) AS x WHERE b < :end")  # noqa: S608 - names of ours
+_BY_MACHINE = Query(
+    f"SELECT machine, {_SUMS} FROM ({_sessions_in_time('machine')}) AS x WHERE b < :end GROUP BY machine"  # noqa: S608
 )
-_BY_USER = text(
+_BY_USER = Query(
     f"""
-    SELECT account_id, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, id")}) WHERE b < :end GROUP BY account_id
+    SELECT account_id, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, id")}) AS x
+    WHERE b < :end GROUP BY account_id
     """  # noqa: S608
 )
-_BY_USER_AND_MACHINE = text(
+_BY_USER_AND_MACHINE = Query(
     f"""
-    SELECT account_id, machine, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, machine, id")}) WHERE b < :end
-    GROUP BY account_id, machine
+    SELECT account_id, machine, {_SUMS}, max(id) FROM ({_sessions_in_time("account_id, machine, id")}) AS x
+    WHERE b < :end GROUP BY account_id, machine
     """  # noqa: S608
 )
-_REFUSALS = text(_refusals("count(*)"))
-_REFUSALS_BY_MACHINE = text(f"{_refusals('machine, count(*)')} GROUP BY machine")
-_REFUSALS_BY_USER = text(f"{_refusals('account_id, count(*), max(id)')} GROUP BY account_id")
-_LAST = text(
+_REFUSALS = Query(_refusals("count(*)"))
+_REFUSALS_BY_MACHINE = Query(f"{_refusals('machine, count(*)')} GROUP BY machine")
+_REFUSALS_BY_USER = Query(f"{_refusals('account_id, count(*), max(id)')} GROUP BY account_id")
+_LAST = Query(
     """
-    SELECT kind, data FROM journal INDEXED BY journal_use
+    SELECT kind, data FROM journal {by:journal_use}
     WHERE seconds IS NOT NULL AND at >= :since AND account_id = :account ORDER BY at DESC LIMIT :limit
     """
 )
-_NAMES = text(
+_NAMES = Query(
     """
-    SELECT id, coalesce(json_extract(data, '$.ended.user.full_name'), json_extract(data, '$.user.full_name'), '')
-    FROM journal WHERE id IN :ids
-    """
-).bindparams(bindparam("ids", expanding=True))
+    SELECT id, coalesce({json:ended.user.full_name}, {json:user.full_name}, '') FROM journal WHERE id IN :ids
+    """,
+    lists=("ids",),
+)
 
 
 def by_machine(connection: Connection, start: float, end: float, running: Iterable[Running]) -> dict[str, Usage]:
     """Return each machine's use, that of the sessions that still run included."""
     given = _between(start, end)
     usage: defaultdict[str, Usage] = defaultdict(Usage)
-    for machine, sessions, seconds in connection.execute(_BY_MACHINE, given):
+    for machine, sessions, seconds in _BY_MACHINE.on(connection, given):
         usage[machine] = Usage(int(sessions), round(seconds, 3))
-    for machine, refusals in connection.execute(_REFUSALS_BY_MACHINE, given):
+    for machine, refusals in _REFUSALS_BY_MACHINE.on(connection, given):
         usage[machine] += Usage(refusals=int(refusals))
     for one in running:
         usage[one.machine] += _still_running(one, start, end)
@@ -86,8 +88,8 @@ def by_machine(connection: Connection, start: float, end: float, running: Iterab
 def in_all(connection: Connection, start: float, end: float, running: Iterable[Running]) -> Usage:
     """Return the use of the whole shop."""
     given = _between(start, end)
-    sessions, seconds = connection.execute(_TOTAL, given).one()
-    refusals = connection.execute(_REFUSALS, given).scalar() or 0
+    sessions, seconds = _TOTAL.on(connection, given).one()
+    refusals = _REFUSALS.on(connection, given).scalar() or 0
     return sum(
         (_still_running(one, start, end) for one in running), Usage(int(sessions), round(seconds, 3), int(refusals))
     )
@@ -98,10 +100,10 @@ def by_user(connection: Connection, start: float, end: float, running: Iterable[
     given = _between(start, end)
     usage: defaultdict[str | None, Usage] = defaultdict(Usage)
     rows: dict[str | None, int] = {}
-    for account, sessions, seconds, row in connection.execute(_BY_USER, given):
+    for account, sessions, seconds, row in _BY_USER.on(connection, given):
         usage[account] = Usage(int(sessions), round(seconds, 3))
         rows[account] = int(row)
-    for account, refusals, row in connection.execute(_REFUSALS_BY_USER, given):
+    for account, refusals, row in _REFUSALS_BY_USER.on(connection, given):
         usage[account] += Usage(refusals=int(refusals))
         rows[account] = max(rows.get(account, 0), int(row))
     names = _names(connection, rows)
@@ -116,7 +118,7 @@ def by_user(connection: Connection, start: float, end: float, running: Iterable[
 def last_of(connection: Connection, account_id: str, since: float, limit: int) -> list[Outcome]:
     """Return what ended the last sessions of a user that ended after ``since``, the newest first."""
     given = {"account": account_id, "since": stamp(since), "limit": limit}
-    return [codec.load_outcome(kind, data) for kind, data in connection.execute(_LAST, given)]
+    return [codec.load_outcome(kind, data) for kind, data in _LAST.on(connection, given)]
 
 
 def by_user_and_machine(
@@ -125,7 +127,7 @@ def by_user_and_machine(
     """Return each user's sessions at each machine, in no order."""
     usage: defaultdict[tuple[str, str], Usage] = defaultdict(Usage)
     rows: dict[str | None, int] = {}
-    for account, machine, sessions, seconds, row in connection.execute(_BY_USER_AND_MACHINE, _between(start, end)):
+    for account, machine, sessions, seconds, row in _BY_USER_AND_MACHINE.on(connection, _between(start, end)):
         usage[account, machine] = Usage(int(sessions), round(seconds, 3))
         rows[account] = max(rows.get(account, 0), int(row))
     names = _names(connection, rows)
@@ -144,7 +146,7 @@ def _names(connection: Connection, rows: dict[str | None, int]) -> dict[str | No
     return {
         accounts[row]: str(name)
         for at in range(0, len(ids), 500)
-        for row, name in connection.execute(_NAMES, {"ids": ids[at : at + 500]})
+        for row, name in _NAMES.on(connection, {"ids": ids[at : at + 500]})
     }
 
 

@@ -1,32 +1,20 @@
-"""The engine: how the database file is opened, and which errors it raises."""
+"""The engine: how the database file is opened."""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from mac_actors.core.text import one_line
-from mac_actors.errors import StorageError
+from mac_actors.storage.database import KEPT_OPEN
 
 DATABASE = "mac.sqlite3"
 """The database's file name in the state directory."""
 
-KEPT_OPEN = 5
-"""Connections that are open from the start and stay so: they are there when clients have all file descriptors."""
-
 BUSY_SECONDS = 5.0
 """How long a connection waits for another one that has the database."""
-
-
-class BadRecordError(StorageError):
-    """A record that the database refuses whatever the state of the disk: a mistake of ours, no use to try again."""
 
 
 def open_engine(directory: Path | None) -> Engine:
@@ -43,28 +31,6 @@ def open_engine(directory: Path | None) -> Engine:
         event.listen(engine, "connect", _durable)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-@contextlib.contextmanager
-def as_storage_error(what: str) -> Iterator[None]:
-    """Turn what the database refuses into a :class:`StorageError`: cannot ``what``."""
-    try:
-        yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", None) or error
-        ours = isinstance(error, _OURS)
-        kind = BadRecordError if ours else StorageError
-        raise kind(f"cannot {what}: {one_line(cause)}") from error
-
-
-_OURS = (
-    IntegrityError,
-    DataError,
-    ProgrammingError,
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    sqlite3.ProgrammingError,
-)
 
 
 def _take_over_transactions(connection: Any, _record: object) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import bottle
 
+from mac_actors.cluster.holding import HoldingFleet
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Clear, Command, Done, Lock, Oops, Unlock, Unoops
 from mac_actors.core.outcomes import kind as kind_of
@@ -42,16 +43,17 @@ class Load(Protocol):
         """Read, check and return; raises :class:`~mac_actors.errors.ConfigError`."""
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) -> None:
-    """Add the admins' routes."""
+def _check(access: Access) -> Caller:
+    with refusals_in_log():
+        return access.check_admin(bottle.request.environ)
 
-    def check_access() -> Caller:
-        with refusals_in_log():
-            return access.check_admin(bottle.request.environ)
+
+def command_routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access) -> None:
+    """Add the routes of commands to machines."""
 
     def command(kind: type[Command], model: type[AdminBody]) -> Callable[[str], bytes]:
         def carry_out(name: str) -> bytes:
-            caller = check_access()
+            caller = _check(access)
             body = parse_body(model, read_body(bottle.request.environ) or b"{}")
             answer = fleet.ask(fleet.find(name), body.command(kind, caller.name))
             if answer.already:
@@ -73,11 +75,16 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
         operation = Operation(summary, SuccessBody, errors=(503,), body=model, query=(DETAILS,), security="admin")
         app.route(f"/api/machine/{path}/<name:path>", method, command(kind, model), api=operation)
 
+
+def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) -> None:
+    """Add the admins' routes."""
+    command_routes(app, fleet, access)
+
     operation = Operation("Have a reader report now, and say how long that took", PokedBody, (503,), security="admin")
 
     @app.post("/api/machine/poke/<name:path>", api=operation)
     def poke(name: str) -> bytes:
-        check_access()
+        _check(access)
         return json_of(PokedBody.model_validate(fleet.poke(name)))
 
     def reloading(summary: str, result: type[Body], *more: dict[str, Any]) -> Operation:
@@ -85,13 +92,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
 
     @app.post("/api/reload-users", api=reloading("Read users.json again", UsersChangeBody))
     def reload_users() -> bytes:
-        check_access()
+        _check(access)
         summary = fleet.reload(load(machines=False), machines=False, force=is_set("force"))
         return json_of(UsersChangeBody.model_validate(summary.users))
 
     @app.post("/api/reload", api=reloading("Read machines.json and users.json again", ReloadBody, _WARNINGS))
     def reload() -> bytes:
-        check_access()
+        _check(access)
         summary = fleet.reload(load(), force=is_set("force"))
         changes = {"users": summary.users, "machines": summary, "powered_on": summary.powered_on}
         body = ReloadBody.model_validate(changes | ({"warnings": summary.warnings} if is_set("details") else {}))

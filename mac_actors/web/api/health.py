@@ -8,7 +8,7 @@ import bottle
 
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
-from mac_actors.web.api.openapi import Operation, response
+from mac_actors.web.api.openapi import Operation, query, response
 from mac_actors.web.api.responses.common import json_of
 from mac_actors.web.api.responses.server import HealthBody, ReadyBody, ServiceBody
 
@@ -21,8 +21,14 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, notes: Callable[[], dict[str
     def service() -> bytes:
         return json_of(ServiceBody(name="mac-actors", version=VERSION))
 
-    @app.get("/healthz", api=Operation("Whether the process is alive", HealthBody))
+    serves = {200: response("It is", HealthBody), 503: response("It serves nobody now, with `serving`", HealthBody)}
+    serving = query("serving", "there, with any value or none: whether the server serves too", type="string")
+
+    @app.get("/healthz", api=Operation("Whether the process is alive", HealthBody, responses=serves, query=(serving,)))
     def healthz() -> bytes:
+        if "serving" in bottle.request.query and not fleet.owns:
+            bottle.response.status = 503
+            return json_of(HealthBody(status="another server is taking over"))
         return json_of(HealthBody(status="ok"))
 
     ready = {200: response("It can", ReadyBody), 503: response("It can't; `problems` says why", ReadyBody)}

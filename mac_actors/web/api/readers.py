@@ -15,12 +15,13 @@ from pydantic import BaseModel, ValidationError
 
 from mac_actors import clock
 from mac_actors.actors.replies import Answer
+from mac_actors.cluster.holding import HoldingFleet
 from mac_actors.core.config import Offline
 from mac_actors.core.inputs import Report
 from mac_actors.core.outputs import Outputs
 from mac_actors.core.signing import HEADER, Key, sign
 from mac_actors.errors import MachineUnavailable, UnknownMachine
-from mac_actors.fleet.fleet import MachineFleet, SentReport
+from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reader_keys import KeyRefused
 from mac_actors.web.access import Access
 from mac_actors.web.api.openapi import Operation
@@ -51,7 +52,7 @@ _SIGNATURE = f"HTTP_{HEADER.upper().replace('-', '_')}"
 class ReportCall:
     """A report whose answer is under way (a :class:`~mac_actors.web.server.direct.Begun`)."""
 
-    fleet: MachineFleet
+    fleet: MachineFleet | HoldingFleet
     environ: dict[str, Any]
     received: float
     name: str = ""
@@ -62,7 +63,8 @@ class ReportCall:
     """Whether it counts: its nonce is a new one, if it needs one."""
     says_more: bool = False
     """Whether its firmware says what it is."""
-    sent: SentReport | None = None
+    sent: Any = None
+    """What :meth:`MachineFleet.begin` has returned."""
     outputs: Outputs | None = None
     """What is told to a reader whose report does not count."""
     error: Exception | None = None
@@ -76,8 +78,7 @@ class ReportCall:
 
     def then(self, call: Callable[[], None]) -> None:
         """Call ``call`` when the answer is on disk."""
-        if self.sent:
-            self.sent.reply.then(call)
+        self.sent.reply.then(call)
 
 
 class ReportCalls:
@@ -86,7 +87,7 @@ class ReportCalls:
     ``observe`` takes the seconds from each whole report to its answer.
     """
 
-    def __init__(self, fleet: MachineFleet, access: Access, observe: Callable[[float], None]) -> None:
+    def __init__(self, fleet: MachineFleet | HoldingFleet, access: Access, observe: Callable[[float], None]) -> None:
         self._fleet = fleet
         self._access = access
         self._observe = observe
@@ -157,7 +158,7 @@ class ReportCalls:
             log.warning("a reader at %s reports for %r, which is not in the machines file", address, name)
 
 
-def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, calls: ReportCalls) -> None:
+def routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access, calls: ReportCalls) -> None:
     """Add the readers' routes."""
 
     @app.post(
@@ -217,7 +218,9 @@ def offline_body(rules: Offline, taken: Sequence[int] = ()) -> OfflineRulesBody 
     return OfflineRulesBody(after_seconds=rules.after_seconds, on_loss=rules.on_loss, taken=list(taken))
 
 
-def accept(fleet: MachineFleet, access: Access, environ: dict[str, Any]) -> tuple[ReportBody, Key | None]:
+def accept(
+    fleet: MachineFleet | HoldingFleet, access: Access, environ: dict[str, Any]
+) -> tuple[ReportBody, Key | None]:
     """Check a report; return it with the key that it is signed with, if its reader has one.
 
     Raises :class:`RequestRefused`. Then a machine that is configured can't be stopped.
@@ -245,7 +248,9 @@ def check_token(access: Access, environ: dict[str, Any]) -> None:
         raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
 
 
-def check_signature(fleet: MachineFleet, environ: dict[str, Any], name: str | None, *parts: str | bytes) -> Key | None:
+def check_signature(
+    fleet: MachineFleet | HoldingFleet, environ: dict[str, Any], name: str | None, *parts: str | bytes
+) -> Key | None:
     """Return the key with which the reader of the machine ``name`` has signed these parts of its request.
 
     ``None``: it has no key, or there is no such machine. Raises :class:`RequestRefused` (401).

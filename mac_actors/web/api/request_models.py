@@ -19,12 +19,12 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from mac_actors.core.config import present_fob, read_fob
+from mac_actors.core.config import read_fob, whole_fob
 from mac_actors.core.inputs import Command, Lock, OfflineSession
 from mac_actors.core.offline import TAKEN_KEPT
 from mac_actors.core.people.additions import Author
 from mac_actors.core.state import Source, Telemetry
-from mac_actors.core.text import one_line, read_day
+from mac_actors.core.text import read_day, tidy
 from mac_actors.web.access import Caller
 from mac_actors.web.requests import message
 
@@ -36,7 +36,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 def _printable(text: str) -> str | None:
-    return one_line("".join(c if c.isprintable() else " " for c in text)) or None
+    return tidy(text) or None
 
 
 def _said(text: str) -> str:
@@ -174,7 +174,7 @@ def _name(text: str) -> str:
 
 Short = Annotated[str, StringConstraints(strict=True, max_length=200)]
 Day = Annotated[date, BeforeValidator(read_day), WithJsonSchema({"type": "string", "format": "date"})]
-Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(present_fob)]
+Fob = Annotated[str, Field(strict=True, max_length=64), AfterValidator(whole_fob)]
 
 
 class NewAdminBody(AdminBody):

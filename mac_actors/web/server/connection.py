@@ -16,6 +16,7 @@ from mac_actors.web.server.arrival import ArrivalClock, client_gone, waited
 from mac_actors.web.server.budget import owner_of
 from mac_actors.web.server.direct import Begun, ok_answer
 from mac_actors.web.server.gateway import Request, error_answer
+from mac_actors.web.server.origin import MOST_V2, Preface
 from mac_actors.web.server.parser import ParsedRequest, RequestParser
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,10 @@ class Connection:
         self.server = server
         self.socket = sock
         self.remote_addr, self.remote_port = address, port
+        self.preface: Preface | None = Preface() if server.origins.trusts(address) else None
+        """What a proxy has yet to say before all else."""
+        self.proxied = False
+        """Whether somebody stands between."""
         self.owner = owner_of(address)
         """Who counts as one client with it."""
         self.parser: RequestParser | None = None
@@ -154,6 +159,27 @@ class Connection:
         self.more = True
         return False, size
 
+    def read_preface(self) -> bool:
+        """Read what a proxy says before all else; returns whether that is over, and what follows may be read."""
+        preface = self.preface
+        while preface and not preface.over:
+            try:
+                data = self.socket.recv(MOST_V2, socket.MSG_PEEK)
+            except BlockingIOError:
+                return False
+            if not data:
+                raise ConnectionResetError
+            if size := preface.feed(data):
+                self.socket.recv(size)
+        return True
+
+    def begin_with(self, data: bytes, now: ArrivalClock) -> None:
+        """Take bytes that were read already; with TLS there can be none."""
+        if data and self.server.ssl_adapter:
+            raise ConnectionResetError
+        if data:
+            self._feed(data, now)
+
     def _feed(self, data: bytes, now: ArrivalClock) -> bool:
         parser = self.parser = self.parser or RequestParser()
         try:
@@ -200,7 +226,7 @@ class Connection:
 
     def refuse(self, refused: RequestRefused) -> None:
         """Answer what can't be passed on, and drop what still comes, so that the client can read the answer."""
-        self.parser = self.refused = None
+        self._forget()
         self.lingering = True
         self.socket.send(error_answer(refused.status, refused.message))
         if self.server.ssl_adapter is None:
@@ -211,7 +237,12 @@ class Connection:
         if self.closed:
             return
         self.closed = True
-        if self.parser:
-            self.parser.close()
+        self._forget()
         with suppress(OSError):
             self.socket.close()
+
+    def _forget(self) -> None:
+        """Give the memory back at once: what refers to itself would wait for the garbage collector, which is seldom."""
+        if self.parser:
+            self.parser.close()
+        self.parser = self.refused = None

@@ -10,6 +10,7 @@ from typing import Any
 from cheroot.server import HTTPRequest
 from cheroot.wsgi import Gateway as WSGIGateway
 
+from mac_actors.cluster.passing import SCHEME
 from mac_actors.web.errors import error_body
 
 log = logging.getLogger(__name__)
@@ -18,9 +19,9 @@ log = logging.getLogger(__name__)
 def error_answer(status: int, message: str) -> bytes:
     """Return a complete answer, after which the connection is closed."""
     body = error_body(message)
-    allow = "Allow: DELETE, GET, HEAD, POST\r\n" if status == 405 else ""
+    more = {405: "Allow: DELETE, GET, HEAD, POST\r\n", 401: f"WWW-Authenticate: {SCHEME}\r\n"}.get(status, "")
     head = (
-        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n{allow}"
+        f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n{more}"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("latin-1") + body
@@ -56,6 +57,7 @@ class Gateway(WSGIGateway):
 
     - ``mac.received``: when its last bytes reached this computer (:func:`mac_actors.clock.seconds`), also if
       they waited in the kernel. What came later has a later time, to some hundredths of a second.
+    - ``mac.proxied``: whether it came by a proxy, or by another server of the cell; ``mac.hops``: by how many of those.
     - ``mac.gone``: a function that returns whether nobody waits for the answer any more: it was given, or the client
       has hung up.
     - ``mac.begun``: what was begun already (:mod:`mac_actors.web.server.direct`), or ``None``.
@@ -77,7 +79,7 @@ def environment(conn: Any) -> dict[str, Any]:
         "SCRIPT_NAME": "",
         "PATH_INFO": parsed.path,
         "QUERY_STRING": parsed.query,
-        "REMOTE_ADDR": conn.remote_addr,
+        "REMOTE_ADDR": parsed.address or conn.remote_addr,
         "REMOTE_PORT": str(conn.remote_port),
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
@@ -91,6 +93,8 @@ def environment(conn: Any) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "mac.received": parsed.received,
+        "mac.proxied": conn.proxied,
+        "mac.hops": parsed.hops,
         "mac.gone": lambda: conn.request is not parsed or conn.client_gone,
         "mac.begun": conn.begun,
     }

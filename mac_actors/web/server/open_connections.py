@@ -50,6 +50,14 @@ class OpenConnections:
         self._by_owner.setdefault(conn.owner, OrderedDict())[conn] = None
         self.count += 1
 
+    def move(self, conn: Connection, owner: str) -> None:
+        """Charge another address than before for a connection."""
+        if owner != conn.owner and conn in self._by_owner.get(conn.owner, ()):
+            self.remove(conn)
+            conn.owner = owner
+            self.add(conn)
+            self.recount(conn)
+
     def touch(self, conn: Connection) -> None:
         """Note that something happens on a connection."""
         self._by_owner[conn.owner].move_to_end(conn)
@@ -87,7 +95,9 @@ class OpenConnections:
         return None if owner is None else self._victim(owner)
 
     def _victim(self, owner: str) -> Connection | None:
-        conn = next(iter(self._by_owner[owner]))
-        if not conn.busy:
-            return conn
-        return next((last for queue in self._queues if (last := queue.withdraw(owner))), None)
+        conns = self._by_owner[owner]
+        if not next(iter(conns)).busy:
+            return next(iter(conns))
+        waiting = next((last for queue in self._queues if (last := queue.withdraw(owner))), None)
+        # Else the threads have those that are busy, which are few.
+        return waiting or next((conn for conn in conns if not conn.busy), None)

@@ -40,7 +40,11 @@ class ParsedRequest:
     body: bytes
     keeps_alive: bool
     received: float = 0.0
-    """When its last bytes reached this computer (:func:`mac_actors.clock.seconds`)."""
+    """When its last bytes reached this computer (:func:`mac_actors.clock.seconds`), or the server that passed it on."""
+    address: str = ""
+    """Its client's."""
+    hops: int = 0
+    """By how many servers it was passed on."""
 
     @property
     def size(self) -> int:
@@ -72,10 +76,6 @@ class RequestParser:
         """About how many bytes of memory wait here, beyond a head."""
         return len(self._body) + sum(request.size for request in self.complete)
 
-    def close(self) -> None:
-        """Let llhttp's parser go: the two know each other, and would wait for the garbage collector."""
-        del self._parser
-
     def feed(self, data: bytes) -> None:
         """Take bytes; raises :class:`RequestRefused` when they can't become a request, and then takes no more."""
         if not self._keeps_alive and not self._begun:
@@ -95,6 +95,10 @@ class RequestParser:
         if self._fed > MAX_HEADER + 2 * MAX_BODY:  # chunks of few bytes each, extensions, trailers
             raise _body_too_long()
 
+    def close(self) -> None:
+        """End it: nothing more is fed."""
+        del self._parser  # which refers back to this
+
     def _stay_with_http(self, rest: bytes) -> None:
         """Read the body of a request that asks for another protocol; llhttp leaves it to that one."""
         framing = "Transfer-Encoding: chunked" if self._chunked else f"Content-Length: {self._length}"
@@ -108,6 +112,8 @@ class RequestParser:
     def _refusal(self, data: bytes, error: httptools.HttpParserError) -> RequestRefused:
         if isinstance(error, httptools.HttpParserInvalidMethodError) and _UNKNOWN_METHOD.match(data):
             return RequestRefused(405, "this method is not known here; GET /openapi.json lists what is")
+        if data.startswith((b"PROXY ", b"\r\n\r\n\0")):
+            return RequestRefused(400, "a PROXY header, but its sender is not in MAC_TRUSTED_PROXIES")
         if not self._begun or not self._target:
             return RequestRefused(400, f"this is not HTTP: {_FIRST_LINE}")
         if self._in_head:

@@ -26,10 +26,12 @@ from typing import Any
 from mac_actors import clock
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock
+from mac_actors.web.server.budget import owner_of
 from mac_actors.web.server.connection import READ, WRITE, Connection
 from mac_actors.web.server.direct import Begun
 from mac_actors.web.server.gateway import environment
 from mac_actors.web.server.open_connections import OpenConnections
+from mac_actors.web.server.parser import ParsedRequest
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +50,9 @@ ACCEPTS = 256
 EVENTS = 256
 """So many connections are looked at in one turn; the others that are ready come in the next ones."""
 
-TURN_BYTES, LEAST_BYTES = 64 * 1024, 256
-"""So much is read of one address in one turn, whatever connections it has; each time counts as the least."""
+ROUND_BYTES, LEAST_BYTES = 32 * 1024, 256
+"""So much is read of one address until all others that are ready were looked at, whatever connections it has; each time
+counts as the least."""
 
 DIRECT_BYTES = 2048
 """As so much more counts a request that this thread answers itself."""
@@ -82,7 +85,8 @@ class RequestBuffer:
         self._pending: deque[tuple[float, Connection, Begun]] = deque()
         """Answers that wait for the disk, and until when: in this order, for all may wait equally long."""
         self._bytes: dict[str, int] = {}
-        """How much was read of each address in this turn."""
+        """How much was read of each address in this round, which takes several turns where many are ready."""
+        self._looked_at = 0
         self._again: list[Connection] = []
         """Read from as long as one turn allows: there may be more, which the selector does not see with TLS."""
         self.open = OpenConnections(server.requests.queue, server.handshakes.queue)
@@ -160,8 +164,13 @@ class RequestBuffer:
         ready = self._poll.poll(0 if at_once else min(TICK_SECONDS, max(0.0, until)), EVENTS)
         self._now = time.monotonic()
         self._clock.tick(self._now, clock.seconds())
-        self._bytes.clear()
+        self._looked_at += len(ready)
+        if len(ready) < EVENTS or self._looked_at > len(self._watched):
+            self._looked_at = 0
+            self._bytes.clear()
         again, self._again = self._again, []
+        if not self._stopping:
+            self._accept()  # in each turn: new ones do not wait for a round
         for number, _ in ready:
             if conn := self._watched.get(number):
                 self._contain(self._serve, conn)
@@ -169,8 +178,6 @@ class RequestBuffer:
                 with suppress(BlockingIOError):
                     self._wake_read.recv(65536)
                 self._woken = False  # before looking: what comes after the look sends another byte
-            else:
-                self._accept()
         for conn in again:
             self._contain(self._serve, conn)
         for _ in range(len(self._returned)):
@@ -206,10 +213,35 @@ class RequestBuffer:
         self._keep_to_budget(conn)
         if conn.closed:
             return
+        if conn.preface:
+            self._watch(conn, READ)
+        else:
+            self._speak(conn)
+
+    def _read_preface(self, conn: Connection) -> None:
+        """Go on with a connection whose proxy says for whom it is."""
+        preface = conn.preface
+        try:
+            if preface is None or not conn.read_preface():
+                return
+        except RequestRefused as refused:
+            conn.preface = None
+            if self._server.ssl_adapter:
+                self._drop(conn)
+            else:
+                self._refuse(conn, refused)
+            return
+        conn.preface, conn.proxied = None, preface.found
+        if preface.address:
+            conn.remote_addr = preface.address
+            self.open.move(conn, owner_of(preface.address))
+        conn.begin_with(preface.plain, self._clock)
+        self._speak(conn)
+
+    def _speak(self, conn: Connection) -> None:
         if self._server.ssl_adapter is None:
             self._serve(conn)
         else:
-            conn.socket = self._server.ssl_adapter.wrap(conn.socket)
             conn.shaking_hands = True
             self._watch(conn, READ)
 
@@ -217,13 +249,15 @@ class RequestBuffer:
         """Go on with a connection that is ready: send, read, or shake hands."""
         if conn.closed or conn.busy:
             return
-        if conn.shaking_hands:
+        if conn.preface:
+            self._read_preface(conn)
+        elif conn.shaking_hands:
             self._lend(conn, self._server.handshakes.put)
         elif conn.wfile:
             conn.wfile.send(conn.socket)
             if not conn.wfile:
                 self._go_on(conn)
-        elif self._bytes.get(conn.owner, 0) >= TURN_BYTES:
+        elif self._bytes.get(conn.owner, 0) >= ROUND_BYTES:
             self._look_again(conn)  # it is others' turn
         elif self._read(conn):
             self._go_on(conn)
@@ -267,10 +301,13 @@ class RequestBuffer:
             self._drop(conn)
         elif parser and parser.complete:
             conn.request = parser.complete.popleft()
-            if self._server.direct and self._server.direct.takes(conn.request):
-                self._begin_answer(conn)
+            try:
+                self._look_who_asks(conn, conn.request)
+            except RequestRefused as refused:
+                conn.request = None
+                self._refuse(conn, refused)
             else:
-                self._lend(conn, self._server.requests.put)
+                self._pass_on(conn, conn.request)
         elif conn.refused:
             self._refuse(conn, conn.refused)
         elif conn.hung_up:
@@ -279,8 +316,11 @@ class RequestBuffer:
             conn.deadline = self._now + REQUEST_SECONDS
             self._serve(conn)
 
-    def _begin_answer(self, conn: Connection) -> None:
-        """Answer a request, or have it answered when the disk has what is in the answer."""
+    def _pass_on(self, conn: Connection, request: ParsedRequest) -> None:
+        """Have a worker answer a request; or answer it here, or when the disk has what is in the answer."""
+        if not (self._server.direct and self._server.direct.takes(request)):
+            self._lend(conn, self._server.requests.put)
+            return
         begun = conn.begun = self._server.direct.begin(environment(conn))
         self._bytes[conn.owner] = self._bytes.get(conn.owner, 0) + DIRECT_BYTES
         due = begun.due()
@@ -324,6 +364,13 @@ class RequestBuffer:
         else:
             conn.busy = True  # until the next turn, in which its next request comes
             self._returned.append(conn)
+
+    def _look_who_asks(self, conn: Connection, request: ParsedRequest) -> None:
+        origins = self._server.origins
+        if origins:
+            request.address = origins.look(conn.remote_addr, request)
+            conn.proxied = conn.proxied or request.address != conn.remote_addr or request.hops > 0
+            self.open.move(conn, owner_of(request.address))
 
     def _lend(self, conn: Connection, put: Callable[[Connection], None]) -> None:
         """Let a thread of a pool have a connection until it puts it back."""

@@ -17,6 +17,7 @@ from mac_actors.web.counts import Counts
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.direct import Direct
 from mac_actors.web.server.gateway import Gateway
+from mac_actors.web.server.origin import Origins
 from mac_actors.web.server.pool import Pool
 from mac_actors.web.server.request_buffer import RequestBuffer
 from mac_actors.web.server.tls import Tls, shake_hands
@@ -53,7 +54,9 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Server(WSGIServer):
     """The HTTP server of one application. :meth:`open` binds; :meth:`run` serves until :meth:`stop`."""
 
-    def __init__(self, application: Application, host: str, port: int, tls: Tls | None = None) -> None:
+    def __init__(
+        self, application: Application, host: str, port: int, tls: Tls | None = None, origins: Origins | None = None
+    ) -> None:
         super().__init__(
             (host, port),
             application,
@@ -67,6 +70,8 @@ class Server(WSGIServer):
         self.ssl_adapter = tls
         self.direct: Direct | None = None
         """What is answered without a worker."""
+        self.origins = origins or Origins()
+        """Whose word on a client's address counts."""
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
         """What ended that must not end while the server runs."""

@@ -34,8 +34,13 @@ class Tls:
 
 
 def shake_hands(conn: Connection) -> None:
-    """Take one step of a handshake, as far as the client's bytes allow; each costs a signature at the most."""
+    """Take one step of a handshake, as far as the client's bytes allow; each costs a signature at the most.
+
+    Who says nothing costs nothing: TLS begins with the client's first bytes.
+    """
     try:
+        if not isinstance(conn.socket, ssl.SSLSocket):
+            conn.socket = conn.server.ssl_adapter.wrap(conn.socket)
         conn.socket.do_handshake()
         conn.shaking_hands = False
     except ssl.SSLWantReadError:

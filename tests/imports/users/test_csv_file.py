@@ -22,7 +22,7 @@ from mac_actors.settings.user_entries import UserEntry
 
 HEAD = "account_id,full_name,fob_codes,expiration_ymd,authorizations\n"
 ANEW = "set the column's format to text and enter the whole number anew; several fobs stand between ;"
-TICK = 'yes = ["…"] in the mapping says what also is a yes'
+TICK = 'yes = ["…"] or no = ["…"] in the mapping says which'
 
 
 def source(text: str | bytes, **mapped: Any) -> CsvSource:
@@ -273,9 +273,9 @@ def test_neither_yes_nor_no_is_named() -> None:
         (b"a\0b", "is no CSV file, there are zero bytes in it"),
         (
             b"PK\x03\x04\x81\x8d",
-            "is not text in utf-8-sig or cp1252: save it as UTF-8, or say what it is with --encoding",
+            "is not text in utf-8-sig or cp1252: save it as CSV UTF-8, or say what it is with --encoding",
         ),
-        (codecs.BOM_UTF16_LE + b"\xd8", "is not text in utf-16: save it as UTF-8"),
+        (codecs.BOM_UTF16_LE + b"\xd8", "is not text in utf-16: save it as CSV UTF-8"),
     ],
 )
 def test_what_is_no_csv_file_is_said(data: str | bytes, start: str) -> None:

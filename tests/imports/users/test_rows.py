@@ -48,6 +48,15 @@ def test_what_means_yes_or_no_is_said_in_the_mapping() -> None:
     assert truth("-", ["-"]) is True, "what the mapping says comes first"
 
 
+@pytest.mark.parametrize(
+    "text", ["?", "/", "n/a", "k. A.", "keine", "#NV", "#WERT!", "noch nicht", "nicht bestanden", "offen", "00.01.1900"]
+)
+def test_what_looks_like_a_no_is_never_a_yes_because_anything_is(text: str) -> None:
+    assert truth(text, ["*"]) is None
+    assert truth(text, ["*", text]) is True
+    assert truth(text, ["*"], [text]) is False
+
+
 def test_the_day_of_a_training_is_a_yes_where_the_mapping_says_so() -> None:
     rows = "1,Ada Example,1,2099-12-31,12.03.2025,nein\n2,Bob Baker,2,2099-12-31,,WAHR\n"
     first, second = people(TICKS + rows, yes=["*"], **BOTH).users
@@ -79,6 +88,7 @@ def test_whatever_is_not_empty_is_no_yes_for_who_may_override() -> None:
         ("membership_status=ACTIVE", ["1", "3", "5"]),
         (["Membership status = Active", "Membership status = Suspended"], ["1", "3", "4", "5"]),
         (["Membership status = Active", "Kind != Company"], ["1", "3"]),
+        ("Membership status == Active", ["1", "3", "5"]),
         (["Membership status != Lapsed", "Membership status != Suspended"], ["1", "3", "5"]),
     ],
 )
@@ -111,6 +121,14 @@ def test_a_status_that_is_not_looked_at_is_noted() -> None:
     read = source(MEMBERS, where="Membership status = Active")
     gather(read)
     assert read.notes == []
+
+
+def test_a_value_that_nobody_has_is_noted() -> None:
+    read = source(
+        MEMBERS.replace("never", "2099-12-31"), where=["Membership status != Lapsd", "Kind = Person", "Kind ="]
+    )
+    assert len(gather(read).users) == 4
+    assert read.notes == ["members.csv: nobody's Membership status is 'Lapsd': is it called so (--where)?"]
 
 
 def test_a_condition_that_is_none_or_has_no_column_is_named() -> None:

@@ -116,7 +116,7 @@ def test_notices_go_out_while_none_can_be_changed_and_it_is_made_up_for_after_a_
     workspace.wait_for(lambda: len(workspace.calls_to("chat.update")) >= 4)
     shop.say("oops Table Saw")
     shop.drained()
-    assert shop.service.notes() == {}
+    assert shop.service.shop.notes() == {}
     shop.stop()
     assert not workspace.updates()
     workspace.mend()

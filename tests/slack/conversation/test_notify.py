@@ -102,13 +102,13 @@ def test_one_who_cannot_be_told_holds_up_nobody_and_is_told_once_it_is_mended(
     shop.report("metal-mill", ADA_FOB)
     shop.say("notify me Metal Mill", user=BOB)
     shop.report("metal-mill")
-    wait_until(lambda: "slack direct channel" in shop.service.notes())
-    assert "below App Home" in shop.service.notes()["slack direct channel"]
+    wait_until(lambda: "slack direct channel" in shop.service.shop.notes())
+    assert "below App Home" in shop.service.shop.notes()["slack direct channel"]
     shop.say("oops Table Saw")
     shop.workspace.wait_for(lambda: any("Table Saw is oopsed" in post.text for post in shop.posts(CONTROL)))
     workspace.mend()
     assert shop.told(BOB)[0].endswith("is free now.")
-    wait_until(lambda: "slack direct channel" not in shop.service.notes())
+    wait_until(lambda: "slack direct channel" not in shop.service.shop.notes())
     assert len([r for r in caplog.records if "a direct message can't be sent" in r.message]) == 1
 
 
@@ -121,8 +121,8 @@ def test_a_message_of_yesterday_is_given_up(
     shop.report("metal-mill", ADA_FOB)
     shop.fleet.tell_when_free("metal-mill", BOB)
     shop.report("metal-mill")
-    wait_until(lambda: "slack direct channel" in shop.service.notes())
+    wait_until(lambda: "slack direct channel" in shop.service.shop.notes())
     monkeypatch.setattr("mac_actors.actors.notifiers.GIVEN_UP_AFTER", timedelta(0))
     shop.drained()
-    wait_until(lambda: "slack direct channel" not in shop.service.notes())
+    wait_until(lambda: "slack direct channel" not in shop.service.shop.notes())
     assert not shop.posts("D0BOB")

@@ -69,14 +69,14 @@ def test_a_machine_with_a_channel_of_its_own_is_told_of_there(make_routed: MakeR
 
 def test_a_channel_that_is_not_there_is_said_and_holds_up_no_other(make_routed: MakeRouted, tmp_path: Path) -> None:
     shop = make_routed({}, channel="C0NOWHERE", wait=False)
-    wait_until(lambda: "slack channels" in shop.service.notes())
-    assert "slack_channel of Table Saw C0NOWHERE: channel_not_found" in shop.service.notes()["slack channels"]
+    wait_until(lambda: "slack channels" in shop.service.shop.notes())
+    assert "slack_channel of Table Saw C0NOWHERE: channel_not_found" in shop.service.shop.notes()["slack channels"]
     shop.connected()
     shop.say("oops Table Saw: blade")
     shop.say("oops Metal Mill")
     assert len(shop.wait_for_texts(2, CONTROL)) == 2
     assert shop.wait_for_texts(1, OOPS) == ["Metal Mill is oopsed."]
-    wait_until(lambda: "slack oops channel C0NOWHERE" in shop.service.notes())
+    wait_until(lambda: "slack oops channel C0NOWHERE" in shop.service.shop.notes())
     machines(tmp_path, None)
     reload(shop)
     assert shop.wait_for_texts(2, OOPS)[1].endswith("Table Saw is oopsed: blade.")
@@ -84,7 +84,7 @@ def test_a_channel_that_is_not_there_is_said_and_holds_up_no_other(make_routed: 
     shop.say("clear Table Saw")
     assert shop.wait_for_texts(3, OOPS)[2] == "Table Saw is no longer oopsed."
     assert shop.posts(OOPS)[2].thread_ts == shop.posts(OOPS)[1].ts
-    wait_until(lambda: not {"slack channels", "slack oops channel C0NOWHERE"} & shop.service.notes().keys())
+    wait_until(lambda: not {"slack channels", "slack oops channel C0NOWHERE"} & shop.service.shop.notes().keys())
 
 
 def test_a_notice_in_a_former_channel_says_too_how_its_matter_ended(make_routed: MakeRouted, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_lines_are_left_out_or_held_for_a_digest_and_none_is_lost_by_a_restart(m
 
 def make_due(shop: Shop) -> None:
     """Let what is held be due, as if the time had come."""
-    with shop.fleet.store._engine.begin() as connection:
+    with shop.fleet.store.database.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE outbox SET due = '2026-01-01T00:00:00.000000+00:00' WHERE due IS NOT NULL")
     assert shop.fleet.notifier
     shop.fleet.notifier.wake()

@@ -23,8 +23,8 @@ def links(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Links]:
     """Nobody is linked; Ada has the address of the first user, confirmed."""
     monkeypatch.setattr("mac_actors.slack.home.links.AGAIN_SECONDS", 0.0)
     shop.workspace.add_user(ADA, "ada", "Ada Lovelace", email="User1@example.org")
-    assert shop.service.slack
-    links = Links(shop.fleet, shop.service.slack._client)
+    assert shop.service.shop.slack
+    links = Links(shop.fleet, shop.service.shop.slack._client)
     _forget_all(shop)
     yield links
     _forget_all(shop)
@@ -76,8 +76,8 @@ def test_without_the_scope_nobody_is_linked_by_the_address(shop: Shop, links: Li
 def test_an_address_that_two_users_have_links_nobody(make_shop: MakeShop, workspace: Workspace) -> None:
     shop = make_shop()
     workspace.add_user(ADA, "ada", "Ada Lovelace", email="user1@example.org")
-    assert shop.service.slack
-    links = Links(shop.fleet, shop.service.slack._client)
+    assert shop.service.shop.slack
+    links = Links(shop.fleet, shop.service.shop.slack._client)
     first, *others = shop.fleet.configuration.directory.users
     twin = type(first)("2001", "Twin", "Twin", "Twin", email="USER1@example.org")
     configuration = shop.fleet.configuration

@@ -15,8 +15,8 @@ REFUSED_FOB = "1000002"
 
 @pytest.fixture
 def links(shop: Shop) -> Iterator[Links]:
-    assert shop.service.slack
-    links = Links(shop.fleet, shop.service.slack._client)
+    assert shop.service.shop.slack
+    links = Links(shop.fleet, shop.service.shop.slack._client)
     yield links
     links.link(BOB, "")
 

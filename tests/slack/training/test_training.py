@@ -151,8 +151,8 @@ def test_whoever_left_the_control_channel_meanwhile_changes_nothing(shop: Shop) 
         send(shop, form, "grace", "Laser Rotary")
         asked = shop.workspace.calls_to("conversations.members")
         shop.workspace.wait_for(lambda: bool(asked))
-        assert shop.service.slack
-        shop.service.slack.commands.finish(PATIENCE)
+        assert shop.service.shop.slack
+        shop.service.shop.slack.commands.finish(PATIENCE)
     finally:
         members.append(BOB)
     shop.settle()

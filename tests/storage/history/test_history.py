@@ -27,6 +27,8 @@ from mac_actors.storage.records import Record, record_state
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.sqlite.migrations import m0001_initial
 from mac_actors.storage.store import Store
+from mac_actors.storage.words import in_words_of
+from tests.places import Place
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 24, 18, 0, tzinfo=UTC)
@@ -35,8 +37,8 @@ ANN, BOB = Person("1", "Ann Able"), Person("2", "Bob Baker")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open(tmp_path)) as opened:
+def store(place: Place) -> Iterator[Store]:
+    with closing(place.open(Store)) as opened:
         opened.commit([Record(record_state(name, MachineState(NOW))) for name in ("mill", "saw", "kiln")])
         yield opened
 
@@ -293,10 +295,11 @@ def test_the_shop_is_looked_at_once_a_minute(store: Store, monkeypatch: pytest.M
     assert looker.shop().machines == {"saw": Usage(0, 0, 1)}
 
 
-def test_what_the_database_refuses_is_a_storage_error(store: Store, tmp_path: Path) -> None:
+def test_what_the_database_refuses_is_a_storage_error(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("DROP TABLE journal")
-    with pytest.raises(StorageError, match="cannot read the history"):
+    with closing(store), pytest.raises(StorageError, match="cannot read the history"):
         past(store).machine("mill")
 
 
@@ -330,7 +333,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__.rpartition(".")[2],
 )
-def test_no_page_looks_at_the_whole_journal(store: Store, module: ModuleType, query: str) -> None:
+def test_no_page_looks_at_the_whole_journal(tmp_path: Path, module: ModuleType, query: str) -> None:
+    store = Store.open(tmp_path)
     write(store, *(session("mill", NOW, NOW) for _ in range(3)))
     given = {
         "machine": "mill",
@@ -341,11 +345,11 @@ def test_no_page_looks_at_the_whole_journal(store: Store, module: ModuleType, qu
         "end": 2,
         "step": 900,
     }
-    statement = getattr(module, query)
-    with store.reading("explain") as connection:
+    statement = in_words_of("sqlite", getattr(module, query))
+    with closing(store), store.reading("explain") as connection:
         compiled = statement.compile(connection)
         plan = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {compiled}", tuple(given[name] for name in compiled.positiontup)
+            f"EXPLAIN QUERY PLAN {compiled}", tuple(given[name] for name in compiled.positiontup or ())
         ).all()
     assert not [step for *_, step in plan if step.startswith("SCAN journal")], plan
     assert [step for *_, step in plan if "USING COVERING INDEX" in step or "journal_flags" in step], plan

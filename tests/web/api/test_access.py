@@ -41,7 +41,7 @@ def test_with_a_token_set_every_admin_call_needs_it(make_server: MakeServer, met
         assert reply.status == 401, headers
         assert TOKEN not in reply.error
         assert reply.headers["WWW-Authenticate"] == "Bearer"
-    assert server.service.app.refusals.so_far()["401"] == 12
+    assert server.service.shop.app.refusals.so_far()["401"] == 12
     assert server.machine("metal-mill")["status"] == "idle"
     assert server.request(method, path, token=TOKEN).status == 200
     assert server.request(method, path, headers={"Authorization": f"bearer {TOKEN}"}).status == 200
@@ -181,12 +181,12 @@ def test_wrong_tokens_with_calls_that_read_are_counted_and_after_some_not_even_l
     server.outputs("metal-mill", ANN, token=READER)
     for _ in range(READING_TRIES_PER_ADDRESS):
         assert server.get("/api/machines/metal-mill", token="wrong").json["session"]["user"] is None
-    assert server.service.app.refusals.so_far() == {"401": READING_TRIES_PER_ADDRESS}
+    assert server.service.shop.app.refusals.so_far() == {"401": READING_TRIES_PER_ADDRESS}
     late = server.get("/api/machines/metal-mill", token=TOKEN)
     assert late.status == 429
     assert "too many wrong tokens" in late.error
     assert 0 < int(late.headers["Retry-After"] or 0) <= 60
-    assert server.service.app.refusals.so_far()["429"] == 1
+    assert server.service.shop.app.refusals.so_far()["429"] == 1
     assert "a wrong token with GET /api/machines/metal-mill from 127.0.0.1" in caplog.text
     assert "refused GET /api/machines/metal-mill from 127.0.0.1: 429" in caplog.text
     assert server.get("/api/machines/metal-mill").status == 200, "without a token reading is open"
@@ -198,7 +198,7 @@ def test_a_readers_token_is_no_guess(make_server: MakeServer) -> None:
     server = make_server(tokens=Tokens(admin=TOKEN, reader=READER))
     assert server.get("/api/machines", token=READER).status == 200
     assert server.get("/api/machines", headers={"Authorization": "Basic eDp5"}).status == 200
-    assert not server.service.app.refusals.so_far()
+    assert not server.service.shop.app.refusals.so_far()
 
 
 @pytest.mark.parametrize("path", ["/api/machines", "/api/machines/laser", "/api/events", "/api/usage"])

@@ -67,3 +67,13 @@ def test_troubles_of_slack_are_named_and_do_not_make_it_unready(server: Running)
     body = b"".join(app(environ, lambda status, headers, exc_info=None: statuses.append(status)))
     assert statuses == ["200 OK"]
     assert json.loads(body) == {"ready": True, "problems": {}, "notes": {"slack": "not connected"}}
+
+
+def test_a_server_that_another_one_takes_over_from_says_that_it_serves_nobody(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server.get("/healthz?serving").status == 200
+    monkeypatch.setattr(server.fleet, "_holds", lambda: True)
+    reply = server.get("/healthz?serving=1")
+    assert (reply.status, reply.json) == (503, {"status": "another server is taking over"})
+    assert server.get("/healthz").json == {"status": "ok"}

@@ -192,4 +192,4 @@ def test_refusals_are_counted(server: Running) -> None:
     server.post("/api/machine/update", b"{")
     server.post("/api/machine/update", b"{}")
     server.report("nope")
-    assert server.service.app.refusals.so_far() == {"400": 1, "422": 1, "404": 1}
+    assert server.service.shop.app.refusals.so_far() == {"400": 1, "422": 1, "404": 1}

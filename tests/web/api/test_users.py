@@ -88,6 +88,8 @@ def test_who_is_no_admin_sees_and_changes_nothing(
         ("PUT", "/api/users/99/authorizations/mill", {}, 404, "No such user: 99"),
         ("POST", "/api/users/2/fobs", {"code": ANN}, 409, "this fob is Ann Able's (1)"),
         ("POST", "/api/users/2/fobs", {"code": "000"}, 422, "code: expected the number of a fob"),
+        ("POST", "/api/users/2/fobs", {"code": "4,687E+11"}, 422, "code: expected the whole number of a fob"),
+        ("POST", "/api/users", {"full_name": "Zoe", "fob": "1.000.518"}, 422, "(here is U+002E, FULL STOP)"),
         ("POST", "/api/users/2/fobs", {}, 422, "expected either code"),
         ("POST", "/api/users/2/fobs", {"code": "1", "seen_at": "router"}, 422, "expected either code"),
         ("POST", "/api/users/2/fobs", {"seen_at": "router"}, 409, "no unknown fob was held to router"),

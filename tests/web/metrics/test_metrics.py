@@ -208,7 +208,7 @@ def test_refused_requests_are_counted_by_status_wherever_they_were_refused(serve
 
 
 def test_a_status_that_is_not_in_the_list_is_counted_all_the_same(server: Running) -> None:
-    server.service.app.refusals.add("418")
+    server.service.shop.app.refusals.add("418")
     assert scrape(server).value("mac_refused_requests_total", status="418", reason="other") == 1
 
 

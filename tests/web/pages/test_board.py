@@ -226,7 +226,7 @@ def test_a_command_that_is_not_right_changes_nothing(
     assert reply.status == status
     assert reply.error
     assert guarded.fleet.snapshot("laser").status == "idle"
-    assert guarded.service.app.refusals.so_far() == {str(status): 1}
+    assert guarded.service.shop.app.refusals.so_far() == {str(status): 1}
 
 
 def test_a_token_gives_no_commands_to_the_board_nor_a_cookie_to_the_api(guarded: Running) -> None:

@@ -33,7 +33,7 @@ def test_a_wrong_token_is_refused_said_counted_and_after_five_not_even_looked_at
     assert late.status == 429
     assert 0 < int(late.headers["Retry-After"]) <= 60
     assert b"Too many wrong tokens: try again in" in late.body
-    assert guarded.service.app.refusals.so_far() == {"401": 5, "429": 1}
+    assert guarded.service.shop.app.refusals.so_far() == {"401": 5, "429": 1}
     assert guarded.post("/api/machine/oops/laser", token="wr0ng").status == 401
     assert guarded.post("/api/machine/oops/laser", token=TOKEN).status == 200
 

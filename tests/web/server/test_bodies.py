@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 
 import pytest
 
+from mac_actors.web.server.parser import RequestParser
+from tests.fakes import wait_until
 from tests.web.client import Running
 from tests.web.server.raw import BODY, chunk, exchange, head, report, still_serves
 
@@ -176,3 +179,25 @@ def test_a_complete_chunked_body_over_64_kib_is_a_413(shared_server: Running) ->
     reply = exchange(shared_server, head("Transfer-Encoding: chunked") + chunk(body) + b"0\r\n\r\n")
     assert reply.status == 413
     assert reply.error
+
+
+def test_what_was_sent_is_given_back_at_once_however_a_connection_ends(shared_server: Running) -> None:
+    def parsers() -> int:
+        return sum(isinstance(each, RequestParser) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        for data in (
+            head("Content-Length: 9") + b"x",
+            head("Content-Length: 99999"),
+            report("Connection: close"),
+            b"x\r\n",
+        ):
+            with shared_server.connect() as raw:
+                raw.send(data)
+                raw.end()
+                raw.rest()
+        wait_until(lambda: not parsers())
+    finally:
+        gc.enable()

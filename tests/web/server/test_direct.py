@@ -115,7 +115,7 @@ def test_a_client_that_hangs_up_while_its_answer_waits_disturbs_nobody(make_serv
 
 
 def test_one_address_has_its_turn_and_then_the_others(make_server: MakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_buffer, "DIRECT_BYTES", request_buffer.TURN_BYTES)
+    monkeypatch.setattr(request_buffer, "DIRECT_BYTES", request_buffer.ROUND_BYTES)
     server = make_server()
     with ExitStack() as clients:
         waiting = [clients.enter_context(server.connect()) for _ in range(20)]

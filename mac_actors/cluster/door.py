@@ -1,0 +1,217 @@
+"""What a server of a cell does with a request: answers it as the owner, passes it on to the owner, or holds."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from mac_actors.cluster.holding import HoldingFleet, as_json, from_json
+from mac_actors.cluster.passing import MOST_HOPS, OwnerGone, Passing
+from mac_actors.core.inputs import Input
+from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
+
+log = logging.getLogger(__name__)
+
+REPORT = "/api/machine/update"
+
+HELD = "/cell/held"
+"""Where a server tells the owner what came to it while there was none. Only those of the cell are answered there."""
+
+OWN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What each server answers for itself."""
+
+StartResponse = Callable[..., Any]
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+class Standing(Protocol):
+    """Who owns the machines: this server, or the one at the URL ``owner``; ``None``: nobody."""
+
+    @property
+    def owns(self) -> bool: ...
+
+    @property
+    def owner(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What a server has that owns the machines."""
+
+    fleet: MachineFleet
+    application: Application
+
+
+class Door:
+    """The WSGI application of a server of a cell.
+
+    ``standing`` says who owns the machines, ``owned`` what this server has where it does. ``held`` is the application
+    of a server that owns nothing, with the ``holding`` fleet; it also answers :data:`OWN_PATHS`.
+    """
+
+    def __init__(
+        self,
+        standing: Callable[[], Standing],
+        owned: Callable[[], Owned | None],
+        passing: Passing,
+        holding: HoldingFleet,
+        held: Application,
+    ) -> None:
+        self._standing = standing
+        self._owned = owned
+        self._passing = passing
+        self._holding = holding
+        self._held = held
+        self._telling = threading.Lock()
+        self._looking = threading.Lock()
+        self._gone: str | None = None
+        """The owner that did not answer last."""
+
+    def hand_over(self, fleet: MachineFleet) -> None:
+        """Have this server's own fleet told what came here while nobody owned the machines: before it is asked
+        anything, and once more when it is.
+        """
+        self._holding.hand_over(lambda inputs: _take_up(fleet, inputs))
+
+    def keep(self, fleet: MachineFleet) -> None:
+        """Keep for the next owner what this server's fleet has held back, which has lost the machines."""
+        self._holding.add(fleet.held)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path, standing, owned = environ.get("PATH_INFO", ""), self._standing(), self._owned()
+        if path == HELD:
+            return self._take_held(environ, start_response, owned)
+        own = owned.application if owned else self._held
+        if owned and (standing.owns or not standing.owner):
+            return own(environ, start_response)
+        if path == "/healthz" and environ.get("mac.hops"):
+            return _error(start_response, NOBODY)  # asked by one that takes this for the owner: it must not ask back
+        if path in OWN_PATHS:
+            return self._held(environ, start_response)
+        if standing.owner and environ.get("mac.hops", 0) < MOST_HOPS:
+            answer = self._by_owner(environ, start_response, standing.owner)
+            if answer is not None:
+                return answer
+        return own(environ, start_response)
+
+    def serves(self) -> bool:
+        """Whether this server owns the machines, or reaches the one that does."""
+        standing = self._standing()
+        return standing.owns or (standing.owner is not None and self._reaches(standing.owner))
+
+    def tell(self) -> None:
+        """Tell the owner, if one is known, what came here while there was none."""
+        owner = self._standing().owner
+        if owner and self._holding.waits and not self._is_gone(owner):
+            try:
+                self._tell(owner)
+            except OwnerGone as gone:
+                self._gone = owner
+                log.warning("%s: what was held back here is told later", gone)
+
+    def _by_owner(self, environ: dict[str, Any], start_response: StartResponse, owner: str) -> Iterable[bytes] | None:
+        """Answer as the owner does; ``None``: it did not, and has not carried it out, or that does no harm."""
+        if self._is_gone(owner):
+            return None
+        path = environ["PATH_INFO"]
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = io.BytesIO(body)
+        still = lambda: self._standing().owner == owner  # noqa: E731
+        try:
+            if self._holding.waits:
+                self._tell(owner)
+            answer = self._passing.answer(environ, body, start_response, owner, report=path == REPORT, still=still)
+            if path == REPORT:
+                self._holding.note_answer(body, answer[0])
+            return answer
+        except OwnerGone as gone:
+            self._gone = owner
+            log.debug("%s", gone)
+            if gone.maybe_done and not _may_come_twice(environ["REQUEST_METHOD"], path):
+                return _error(start_response, MAYBE_DONE)
+            return None
+
+    def _is_gone(self, owner: str) -> bool:
+        """Whether the owner did not answer last. One request at a time looks again; the others need not wait."""
+        if self._gone != owner:
+            return False
+        if not self._looking.acquire(blocking=False):
+            return True
+        try:
+            if self._gone == owner and self._reaches(owner):
+                self._gone = None
+            return self._gone == owner
+        finally:
+            self._looking.release()
+
+    def _reaches(self, owner: str) -> bool:
+        with suppress(OwnerGone):
+            return self._passing.ask(owner, "GET", "/healthz?serving") == http.client.OK
+        return False
+
+    def _tell(self, owner: str) -> None:
+        with self._telling:
+            if self._gone == owner:
+                raise OwnerGone(f"{owner} did not answer", maybe_done=False)
+            self._holding.hand_over(lambda inputs: self._send(owner, inputs))
+
+    def _send(self, owner: str, inputs: dict[str, tuple[Input, ...]]) -> None:
+        body = json.dumps({name: as_json(given) for name, given in inputs.items()}).encode()
+        status = self._passing.ask(owner, "POST", HELD, body)
+        if status != http.client.OK:
+            raise OwnerGone(f"{owner} does not take what was held back ({status})", maybe_done=False)
+
+    def _take_held(
+        self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None
+    ) -> Iterable[bytes]:
+        if not environ.get("mac.hops"):
+            return _error(start_response, "this is for the servers of the cell alone", "404 Not Found")
+        if owned is None:
+            return _error(start_response, NOBODY)
+        try:
+            items = json.loads(environ["wsgi.input"].read())
+            inputs = {str(name): from_json(given) for name, given in items.items()}
+        except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
+            return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
+        _take_up(owned.fleet, inputs)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b"{}\n"]
+
+
+NOBODY = (
+    "no server owns the machines at this moment, because another one is taking over: nothing was changed; "
+    "try again in a few seconds"
+)
+
+MAYBE_DONE = (
+    "the server that owns the machines has gone while it was asked, and may have carried this out: look at what is so "
+    "now, then try again"
+)
+
+
+def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> None:
+    for name, given in inputs.items():
+        with suppress(UnknownMachine, MachineUnavailable):
+            fleet.take_up(name, given)
+
+
+def _may_come_twice(method: str, path: str) -> bool:
+    """Whether a request changes nothing, or is a report, an oops or a lock: once more, it changes nothing more."""
+    stops = (REPORT, "/api/machine/oops/", "/api/machine/locked_out/")
+    return method in {"GET", "HEAD"} or (method == "POST" and path.startswith(stops))
+
+
+def _error(start_response: StartResponse, message: str, status: str = "503 Service Unavailable") -> Iterable[bytes]:
+    start_response(status, [("Content-Type", "application/json")])
+    return [json.dumps({"error": message}).encode() + b"\n"]

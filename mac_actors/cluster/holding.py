@@ -1,0 +1,201 @@
+"""The fleet of a server while no server owns the machines: it answers, and keeps what the next owner has to be told.
+
+It decides on the last known states (:mod:`mac_actors.core.holding`). Nothing of that counts before an owner decides it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from mac_actors import clock
+from mac_actors.actors.machine import MOVING
+from mac_actors.actors.replies import Answer
+from mac_actors.core.config import Configuration, Offline
+from mac_actors.core.holding import Held, hold
+from mac_actors.core.inputs import Command, Input, Lock, Oops, Report
+from mac_actors.core.outputs import Outputs
+from mac_actors.core.reports import arrival
+from mac_actors.core.signing import Key, ReaderKeys
+from mac_actors.core.state import MachineState, resumed
+from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.fleet.names import Names
+from mac_actors.fleet.reader_keys import signer
+from mac_actors.fleet.refused_readers import RefusedReaders
+
+_NAME = re.compile(rb'"machine_name"\s*:\s*"([^"\\]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a server that owns nothing last knew: both files, and states and readers' keys by machine."""
+
+    configuration: Configuration
+    states: Mapping[str, MachineState] = field(default_factory=dict)
+    keys: Mapping[str, ReaderKeys] = field(default_factory=dict)
+
+
+class HoldingFleet:
+    """As much of a fleet as readers' reports, oopses and lock-outs need. Any thread may call.
+
+    ``known`` is replaced by whoever reads the database. What was told to a reader stays so until an owner is there.
+    """
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.refused_readers = RefusedReaders(lambda text: None)
+        self.reader_keys = _Keys(lambda: self.known.keys)
+        self._held: dict[str, Held] = {}
+        self._off: set[str] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def configuration(self) -> Configuration:
+        return self.known.configuration
+
+    def note_answer(self, report: bytes, reply: bytes) -> None:
+        """Note whether a reader, whose report was passed on, was told to be off: what is known may be older."""
+        found = _NAME.search(report)
+        name = found[1].decode(errors="replace") if found else ""
+        if b'"relay":true' in reply:
+            self._off.discard(name)
+        elif name in self.configuration.machines:
+            self._off.add(name)
+
+    def find(self, name_or_alias: str) -> str:
+        """Return the name of the machine with this name or alias; raises :class:`UnknownMachine`."""
+        return Names(self.configuration.machines.values()).find(name_or_alias)
+
+    def report(
+        self,
+        name: str,
+        report: Report,
+        received: float,
+        address: str | None = None,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Answer:
+        """Answer a report; as that of a :class:`~mac_actors.fleet.fleet.MachineFleet`, but never durable."""
+        return self._hold(name, replace(report, arrived=received))
+
+    def begin(
+        self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
+    ) -> Answer:
+        """Answer a report, as :meth:`report` does."""
+        return self.report(name, report, received, address, gone)
+
+    def due(self, sent: Answer) -> float:
+        """Return when that can be answered: now."""
+        return 0.0
+
+    def finish(self, sent: Answer) -> Answer:
+        """Return the answer to a report."""
+        return sent
+
+    def ask(self, name: str, given: Input) -> Answer:
+        """Take an oops or a lock, for the next owner; raises :class:`MachineUnavailable` for anything else."""
+        if not isinstance(given, Oops | Lock):
+            raise MachineUnavailable(MOVING)
+        return self._hold(name, given)
+
+    def kept_outputs(self, name: str, report: Report) -> Outputs:
+        """Return what is told to a reader whose report does not count. Here all count: no nonce is known."""
+        return self._hold(name, report).outputs
+
+    def offline_rules(self, name: str) -> Offline:
+        """Return what a machine's reader does without any server."""
+        return self.configuration.machines[name].offline
+
+    def reader_list(self, name: str, at: datetime) -> None:
+        """Return no list: an owner has it."""
+
+    def _hold(self, name: str, given: Input) -> Answer:
+        known, now = self.known, clock.seconds()
+        config = known.configuration.machines.get(name)
+        if config is None:
+            raise UnknownMachine(name)
+        with self._lock:
+            held = self._held.get(name)
+            if held is None:
+                state = known.states.get(name) or MachineState(datetime.now(UTC))
+                held = Held.of(config, resumed(state, now))
+                if name in self._off:
+                    held = replace(held, relay=False, second_relay=False)
+            self._held[name], told = hold(config, known.configuration.directory, held, given, now)
+        return Answer(told, durable=False)
+
+    # for the next owner
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything was answered here that an owner does not know of."""
+        return bool(self._held)
+
+    def add(self, held: Mapping[str, Held]) -> None:
+        """Go on from what a fleet of this server has held back, which lost its machines."""
+        with self._lock:
+            self._held |= held
+
+    def hand_over(self, tell: Callable[[dict[str, tuple[Input, ...]]], None]) -> None:
+        """Have an owner told what came here, by machine, since there was none; then it is forgotten here.
+
+        It is not, where ``tell`` raises; nor what came meanwhile, which is told the next time.
+        """
+        with self._lock:
+            told = dict(self._held)
+        if inputs := {name: held.inputs for name, held in told.items() if held.inputs}:
+            tell(inputs)
+        with self._lock:
+            self._held = {name: held for name, held in self._held.items() if told.get(name) is not held}
+
+
+class _Keys:
+    """The readers' keys, by which reports are known to be theirs. Which were sent before is known to an owner alone."""
+
+    def __init__(self, keys: Callable[[], Mapping[str, ReaderKeys]]) -> None:
+        self._keys = keys
+
+    def __bool__(self) -> bool:
+        return bool(self._keys())
+
+    def signer(self, machine: str, signature: str | None, *parts: str | bytes) -> Key | None:
+        """Return the key that a report is signed with; as :class:`~mac_actors.fleet.reader_keys.ReaderKeyring` does."""
+        return signer(self._keys().get(machine), machine, signature, *parts)
+
+    def spend(self, machine: str, nonce: str | None) -> tuple[bool, str]:
+        """Take any nonce, and give one that no owner knows: with its next report the reader gets a good one."""
+        return True, secrets.token_hex(16)
+
+
+_KINDS: dict[str, Any] = {kind.__name__: TypeAdapter(kind) for kind in (Report, Oops, Lock)}
+
+
+def as_json(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
+    """Return inputs for another server: clocks differ, so that each says how long ago it came."""
+    now, wall = clock.seconds(), datetime.now(UTC)
+    return [
+        {
+            "kind": type(one).__name__,
+            "age": now - arrival(one) if isinstance(one, Report) and one.arrived else (wall - one.at).total_seconds(),
+            "input": _KINDS[type(one).__name__].dump_python(one, mode="json"),
+        }
+        for one in inputs
+        if type(one).__name__ in _KINDS
+    ]
+
+
+def from_json(items: list[dict[str, Any]]) -> tuple[Input, ...]:
+    """Return the inputs that another server has sent, as having come that long ago by this one's clocks."""
+    now, wall = clock.seconds(), datetime.now(UTC)
+    inputs: list[Input] = []
+    for item in items:
+        one: Report | Command = _KINDS[item["kind"]].validate_python(item["input"])
+        one = replace(one, at=wall - timedelta(seconds=item["age"]))
+        inputs.append(replace(one, arrived=now - item["age"]) if isinstance(one, Report) else one)
+    return tuple(inputs)

@@ -1,0 +1,416 @@
+"""A server among others on one database: takes the lease, keeps it, hands it over, and says who has it.
+
+Three threads: one has the lease (it beats, or looks and takes over), one says each second that this node is there, and
+one builds and drops what an owner has, so that no beat waits for that.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from mac_actors import clock
+from mac_actors.cluster.lease import SKEW_NOTED, SKEW_REFUSED, Lease, Seen
+from mac_actors.cluster.rows import Look, NodeRow, Rows
+from mac_actors.core.changed import Changed
+from mac_actors.errors import DirectoryInUse, MacError, StorageError
+from mac_actors.version import VERSION
+
+log = logging.getLogger(__name__)
+
+TURNS: Final = 10
+"""So many beats, or looks, in the seconds of a lease."""
+
+SEEN_SECONDS: Final = 1.0
+"""How often a node says that it is there, and looks for new configuration."""
+
+FORGOTTEN_DAYS: Final = 7
+"""A node that was not heard of for so long no longer counts as one of the cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who owns the machines now, as far as this node knows."""
+
+    owns: bool
+    """This node does: its lease is valid."""
+    owner: str | None = None
+    """The URL of another node that does; ``None``: this node, nobody, or nobody knows who."""
+
+
+class Node:
+    """One server of a cell; ``url`` is its own, ``None``: it is to be the only one.
+
+    ``take(epoch, incarnation)`` builds what an owner has; ``drop()`` drops it, writing nothing; ``prepare()`` makes
+    ready what a takeover needs, and may be called again; ``each_second(revision)`` is called about once a second with
+    the number of the newest configuration, in another thread. ``hand_over()`` calls :meth:`release`. ``unfit(steps)``
+    returns why this program must not own a database with these steps, ``None``: it may.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        url: str | None,
+        seconds: float,
+        *,
+        take: Callable[[int, str], None],
+        drop: Callable[[], None],
+        hand_over: Callable[[], object],
+        prepare: Callable[[], None] = lambda: None,
+        each_second: Callable[[int], None] = lambda revision: None,
+        unfit: Callable[[frozenset[str]], str | None] = lambda steps: None,
+    ) -> None:
+        self.url = url
+        self.incarnation = uuid.uuid4().hex
+        self.lease = Lease(seconds, self.incarnation, url or "")
+        self.skew = 0.0
+        """Seconds by which this computer's clock is ahead of the database's."""
+        self.revision = 0
+        """The configuration that is in use here."""
+        self.error: str | None = None
+        """Why the database does not answer; ``None`` while it does."""
+        self._rows = Rows(database, max(0.3, seconds * 0.9), "mac-actors lease")
+        self._member_rows = Rows(database, 5.0, "mac-actors node")
+        self._take, self._drop, self._prepare = take, drop, prepare
+        self._each_second, self._unfit, self._release_all = each_second, unfit, hand_over
+        self._newest_revision = 0
+        self._last_owner: str | None = None
+        self._resting_until = 0.0
+        self._claimed = self._asked = False
+        self._asked_owner: tuple[Seen, float, bool] | None = None
+        self._prepared_for: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._skewed = Changed(False)
+        self._why_not = Changed(None)
+        self._unfit_because: str | None = None
+        self._threads = [
+            threading.Thread(target=self._run, name="lease", daemon=True),
+            threading.Thread(target=self._run_member, name="node", daemon=True),
+            threading.Thread(target=self._work, name="ownership", daemon=True),
+        ]
+
+    # what the others ask
+
+    @property
+    def skew_noted(self) -> float | None:
+        """By how many seconds this computer's clock is off the database's, where that is too much."""
+        return self.skew if abs(self.skew) >= SKEW_NOTED else None
+
+    def standing(self) -> Standing:
+        """Say who owns the machines now. Asks nobody."""
+        if self.lease.valid(now := clock.seconds()):
+            return Standing(owns=True)
+        owner = self._last_owner
+        silent = self.lease.silent(now) >= self.lease.seconds
+        return Standing(owns=False, owner=None if silent or not owner or owner == self.url else owner)
+
+    def valid(self) -> bool:
+        """Whether this node may switch something on now."""
+        return self.lease.valid(clock.seconds())
+
+    def problems(self) -> dict[str, str]:
+        """Return what keeps this node from taking over."""
+        found = {"database": self.error, "owner": self._unfit_because}
+        return {what: why for what, why in found.items() if why}
+
+    # the beginning and the end
+
+    def claim(self) -> None:
+        """Make sure that no other server runs as this one; a server without a URL takes the lease, too.
+
+        Raises :class:`DirectoryInUse` where another one runs, :class:`StorageError` where the database can't be had.
+        """
+        try:
+            if self.url is None:
+                self._claim_lease()
+            else:
+                self._claim_url()
+        except BaseException:
+            self._rows.close()
+            self._member_rows.close()
+            raise
+
+    def start(self) -> None:
+        """Take part from now on."""
+        for thread in self._threads:
+            thread.start()
+
+    def release(self, settle: Callable[[], None] = lambda: None) -> bool:
+        """Hand over: this node owns no more, and rests for two leases; false: it does not own.
+
+        ``settle`` is called when nothing new is decided any more, and has everything written. Then whoever looks next
+        takes over.
+        """
+        with self._lock:
+            epoch = self.lease.epoch
+            if epoch is None:
+                return False
+            self._resting_until = clock.seconds() + 2 * self.lease.seconds
+            self._last_owner = None
+            self.lease.lost()
+        try:
+            settle()
+        finally:
+            rows = Rows(self._rows.url, 5.0, "mac-actors release")
+            try:
+                rows.release(epoch)
+                log.info("the lease of epoch %d is released", epoch)
+            except StorageError as error:
+                log.warning("%s: another node takes over when its seconds are over", error)
+            finally:
+                rows.close()
+        self._jobs.put(self._drop)
+        return True
+
+    def lost(self, why: str) -> None:
+        """Own nothing any more, because of what the database has said: what is here is dropped, unwritten."""
+        with self._lock:
+            if self.lease.epoch is None:
+                return
+            self.lease.lost()
+        log.error("this server no longer owns the machines: %s", why)
+        self._jobs.put(self._drop)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Take no more part. :meth:`release` before it hands over."""
+        self._stopping.set()
+        self._wake.set()
+        self._jobs.put(None)
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    # the lease, in its thread
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            try:
+                pause = self._beat() if self.lease.epoch is not None else self._watch()
+                if self.error is not None:
+                    log.warning("the database answers again")
+                self.error = None
+            except StorageError as error:
+                if self.error is None:
+                    log.error("%s: tried again until it does", error)
+                self.error = str(error)
+                self.lease.blind()
+                pause = self.lease.seconds / TURNS
+            except Exception:
+                log.exception("the lease's thread goes on after a mistake in it")
+                pause = self.lease.seconds / TURNS
+            self._wake.wait(max(0.005, pause - (time.monotonic() - begun)))
+        self._rows.close()
+
+    def _beat(self) -> float:
+        with self._lock:
+            beat = self.lease.next_beat(clock.seconds())
+        if beat is None:
+            return 0.0
+        before = time.time()
+        answer = self._rows.beat(beat, self.url or "")
+        if answer is None:
+            self.lost("another one has taken over")
+            return 0.0
+        with self._lock:
+            self.lease.beaten(beat, answer.others)
+        self._measure(before, answer.clock)
+        if answer.asked:
+            why = "this server was asked to hand the machines over"
+        elif self.url and abs(self.skew) >= SKEW_REFUSED and answer.others:
+            why = (
+                f"this computer's clock is {self.skew:.0f} s off the database's: another server is to own the machines"
+            )
+        else:
+            return self.lease.seconds / TURNS
+        if not self._asked:
+            self._asked = True
+            log.warning("%s", why)
+            threading.Thread(target=self._hand_over, name="handover", daemon=True).start()  # beats go on meanwhile
+        return self.lease.seconds / TURNS
+
+    def _hand_over(self) -> None:
+        try:
+            self._release_all()
+        finally:
+            self._asked = False
+
+    def _watch(self) -> float:
+        before = time.time()
+        look = self._rows.look()
+        now = clock.seconds()
+        seen = look.seen
+        self.lease.look(seen, now)
+        self._measure(before, look.clock)
+        self._newest_revision = look.revision
+        self._last_owner = None if seen.released else seen.owner
+        silent = self.lease.silent(now)
+        if silent >= self.lease.seconds / 2 and self._prepared_for != (seen.epoch, seen.beat):
+            self._prepared_for = (seen.epoch, seen.beat)
+            self._jobs.put(self._prepare)
+        if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and self._may_own(now, look.steps):
+            self._take_over(wanted)
+            return 0.0
+        left = self.lease.seconds - silent
+        pause = self.lease.seconds / TURNS
+        return min(pause, left) if left > 0 else pause
+
+    def _take_over(self, wanted: Seen) -> None:
+        sent = clock.seconds()
+        epoch = self._rows.take(wanted, self.url or "", self.incarnation)
+        if epoch is None:
+            return
+        with self._lock:
+            self.lease.taken(epoch, sent)
+        log.warning("this server owns the machines now: epoch %d", epoch)
+        self._jobs.put(lambda: self._take(epoch, self.incarnation))
+
+    def _may_own(self, now: float, steps: frozenset[str]) -> bool:
+        why: str | None = None
+        if self._claimed:
+            why = f"another server runs with its address {self.url}"
+        elif self.url and abs(self.skew) >= SKEW_REFUSED:
+            why = f"its clock is {self.skew:.0f} s off the database's: set it (timedatectl)"
+        else:
+            why = self._unfit(steps)
+        self._unfit_because = why
+        if self._why_not(why) and why:
+            log.error("this server can't own the machines: %s", why)
+        return why is None and now >= self._resting_until and not self._stopping.is_set()
+
+    def _is_gone(self, seen: Seen, silent: float) -> bool:
+        """Whether a lone owner's computer says that no server is there any more; asked once a lease."""
+        if not seen.alone or not seen.owner or seen.owner == self.url or silent < self.lease.seconds:
+            return False
+        now = clock.seconds()
+        if self._asked_owner is None or self._asked_owner[0] != seen or now > self._asked_owner[1] + self.lease.seconds:
+            gone = _refuses(seen.owner)
+            self._asked_owner = (seen, now, gone)
+            if not gone:
+                log.warning(
+                    "%s was the only node, and neither beats nor says that it is gone: it may own still. If its "
+                    "computer is off, 'mac-actors cluster release --gone' lets this one take over",
+                    seen.owner,
+                )
+        return self._asked_owner[2]
+
+    def _claim_url(self) -> None:
+        before = ""
+        for one in self._member_rows.nodes():
+            if one.url == self.url:
+                before = one.incarnation
+                if one.ago < 3 * SEEN_SECONDS and self._moves(one):
+                    raise _in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
+        if not self._member_rows.join(self._row(), before):
+            raise _in_use(
+                f"another server has just begun with the address {self.url}", "give each its own MAC_NODE_URL"
+            )
+
+    def _claim_lease(self) -> None:
+        first: Seen | None = None
+        while True:
+            self._watch()
+            if self.lease.epoch is not None:
+                return
+            look = self._rows.look().seen
+            first = first or look
+            if (look.epoch, look.beat) != (first.epoch, first.beat) and not look.released:
+                whose = look.owner or "another server"
+                raise _in_use(
+                    f"the database is in use by {whose}", "stop that server first, or set MAC_NODE_URL on both"
+                )
+            time.sleep(self.lease.seconds / TURNS / 2)
+
+    def _measure(self, before: float, database_clock: float) -> None:
+        took = time.time() - before
+        if 0 <= took < 1:
+            self.skew = before + took / 2 - database_clock
+            if self._skewed(abs(self.skew) >= SKEW_NOTED) and abs(self.skew) >= SKEW_NOTED:
+                log.warning("this computer's clock is %.1f s off the database's: set it (timedatectl)", self.skew)
+
+    # the nodes, in theirs
+
+    def _run_member(self) -> None:
+        turn = 0
+        while not self._stopping.wait(SEEN_SECONDS if turn else 0):
+            try:
+                if self.url:
+                    claimed, self._claimed = self._claimed, not self._member_rows.join(self._row(), "")
+                    if self._claimed and not claimed:
+                        log.critical("another server runs with this one's address %s: set MAC_NODE_URL", self.url)
+                    if turn % 3600 == 0:
+                        self._member_rows.forget(FORGOTTEN_DAYS)
+                self._each_second(self._member_rows.look().revision)
+            except StorageError as error:
+                log.debug("%s", error)  # the lease's thread says so
+            except Exception:
+                log.exception("the node's thread goes on after a mistake in it")
+            turn += 1
+        self._member_rows.close()
+
+    def nodes(self) -> tuple[Look, list[NodeRow]]:
+        """Ask the database for the lease and all nodes, by a connection of the call's own."""
+        rows = Rows(self._rows.url, 2.0, "mac-actors status")
+        try:
+            return rows.look(), rows.nodes()
+        finally:
+            rows.close()
+
+    def _row(self) -> NodeRow:
+        return NodeRow(self.url or "", VERSION, self.revision, 0.0, self.skew, self.incarnation)
+
+    def _moves(self, row: NodeRow) -> bool:
+        """Whether another process writes this row."""
+        deadline = time.monotonic() + 2.5 * SEEN_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(SEEN_SECONDS / 5)
+            for one in self._member_rows.nodes():
+                if one.url == row.url and (one.ago < row.ago or one.incarnation != row.incarnation):
+                    return True
+                row = one if one.url == row.url else row
+        return False
+
+    # what an owner has, in its thread
+
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            try:
+                job()
+            except MacError as error:
+                self._failed(str(error))
+            except Exception:
+                log.exception("building or dropping what an owner has failed")
+                self._failed("it could not be built")
+
+    def _failed(self, why: str) -> None:
+        """Let another node try: this one could not become what an owner is."""
+        log.error("this server can't own the machines: %s", why)
+        self.release()
+
+
+def _in_use(who: str, what: str) -> DirectoryInUse:
+    return DirectoryInUse(f"{who}: {what}.", "unknown")
+
+
+def _refuses(url: str) -> bool:
+    """Whether the computer at ``url`` is there, and no server on it."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=0.5):
+            return False
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,225 @@
+"""Requests are passed on to the server that owns the machines, over connections that are kept.
+
+The owner gets the client's address, and for how long the request has been under way; both are believed because the
+cell's secret comes along.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import select
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from mac_actors import clock
+from mac_actors.core.changed import Changed
+
+log = logging.getLogger(__name__)
+
+SECRET, ADDRESS, AGE, HOPS = "Mac-Cell-Secret", "Mac-Cell-Address", "Mac-Cell-Age", "Mac-Cell-Hops"
+"""The headers between the servers of a cell: its secret, the client's address, for how many seconds the request has
+been under way, and by how many servers it was passed on."""
+
+SCHEME = "Mac-Cell"
+"""By this in ``WWW-Authenticate`` a server knows that it was refused itself, and not its client."""
+
+MOST_HOPS = 2
+"""So often a request is passed on."""
+
+MARGIN = 0.04
+"""Seconds beyond the budget that the owner, which may need all of it for the disk, has for a report's answer."""
+
+PATIENCE = 600.0
+"""Seconds that an answer may take which is no report's: lists of years, on a small computer."""
+
+LOOK_SECONDS = 0.05
+"""How often it is looked meanwhile whether the owner still is the owner."""
+
+IDLE_SECONDS = 5.0
+"""A connection that was not used for so long is closed; the owner closes it after ten."""
+
+_NOT_PASSED = frozenset(
+    {"CONNECTION", "KEEP_ALIVE", "TE", "TRAILER", "TRANSFER_ENCODING", "UPGRADE", "EXPECT", "PROXY_CONNECTION"}
+    | {name.upper().replace("-", "_") for name in (SECRET, ADDRESS, AGE, HOPS)}
+)
+_NOT_ANSWERED = frozenset({"connection", "keep-alive", "transfer-encoding", "server", "date"})
+
+StartResponse = Callable[..., Any]
+
+
+class OwnerGone(Exception):  # noqa: N818 - somebody else answers
+    """The owner did not answer. ``maybe_done``: it may have carried the request out all the same."""
+
+    def __init__(self, why: str, *, maybe_done: bool) -> None:
+        super().__init__(why)
+        self.maybe_done = maybe_done
+
+
+class Passing:
+    """Passes requests on; any thread may call.
+
+    ``budget`` is how many seconds a report's answer may take, and a connection. ``trust`` is for owners whose address
+    begins with https.
+    """
+
+    def __init__(self, secret: str, budget: float, trust: ssl.SSLContext | None = None) -> None:
+        self._secret = secret
+        self._budget = budget
+        self._trust = trust
+        self._kept: deque[tuple[str, http.client.HTTPConnection, float]] = deque()
+        self._refused = Changed(False)
+
+    def answer(
+        self,
+        environ: dict[str, Any],
+        body: bytes,
+        start_response: StartResponse,
+        owner: str,
+        *,
+        report: bool,
+        still: Callable[[], bool],
+    ) -> list[bytes]:
+        """Answer as the owner at this URL does; raises :class:`OwnerGone`, and has answered nothing then.
+
+        ``report``: it has to be answered within the budget, and may be sent twice. ``still`` says whether the owner is
+        the owner yet.
+        """
+        headers = _headers(environ)
+        headers[ADDRESS], headers[HOPS] = environ.get("REMOTE_ADDR", ""), str(environ.get("mac.hops", 0) + 1)
+        now = clock.seconds()
+        age = max(0.0, now - (environ.get("mac.received") or now))
+        patience = max(MARGIN, self._budget + MARGIN - age) if report else PATIENCE
+        method = environ["REQUEST_METHOD"]
+        again = report or method in {"GET", "HEAD"}
+        response, content = self._ask(
+            owner, method, _target(environ), headers, body, age=age, patience=patience, again=again, still=still
+        )
+        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _NOT_ANSWERED]
+        start_response(f"{response.status} {response.reason}", kept)
+        return [content]
+
+    def ask(self, owner: str, method: str, target: str, body: bytes = b"") -> int:
+        """Ask the owner at this URL something for this server itself, within the budget; returns the answer's status.
+
+        It may be sent twice. Raises :class:`OwnerGone`.
+        """
+        headers = {ADDRESS: "127.0.0.1", HOPS: "1", "Content-Type": "application/json"}
+        patience = self._budget + MARGIN
+        return self._ask(owner, method, target, headers, body, patience=patience, again=True)[0].status
+
+    def _ask(
+        self,
+        owner: str,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes,
+        *,
+        age: float = 0.0,
+        patience: float,
+        again: bool,
+        still: Callable[[], bool] = lambda: True,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        begun = time.monotonic()
+        headers[SECRET] = self._secret
+        while True:
+            connection, used = self._connection(owner, begun + patience)
+            sent = False
+            try:
+                headers[AGE] = f"{age + time.monotonic() - begun:.4f}"
+                connection.request(method, target, body, headers)
+                sent = True
+                self._wait(connection, begun + patience, still)
+                response = connection.getresponse()
+                content = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if used and (again or not sent) and not isinstance(error, TimeoutError):
+                    continue  # it had been closed at the other end
+                raise OwnerGone(f"{owner} did not answer ({error!r})", maybe_done=sent) from error
+            break
+        if response.will_close:
+            connection.close()
+        else:
+            self._kept.append((owner, connection, time.monotonic()))
+        refused = response.headers.get("WWW-Authenticate") == SCHEME
+        if self._refused(refused) and refused:
+            log.error("%s refuses what this server passes on: MAC_CLUSTER_SECRET must be the same on both", owner)
+        if refused:
+            raise OwnerGone(f"{owner} does not know this server", maybe_done=False)
+        return response, content
+
+    def close(self) -> None:
+        """Close what is kept."""
+        while self._kept:
+            self._kept.popleft()[1].close()
+
+    def _connection(self, owner: str, deadline: float) -> tuple[http.client.HTTPConnection, bool]:
+        """Return a connection to the owner, and whether it was used before."""
+        while True:
+            try:
+                url, connection, since = self._kept.pop()
+            except IndexError:
+                break
+            good = url == owner and time.monotonic() - since < IDLE_SECONDS
+            if good and connection.sock and not _readable(connection.sock, 0.0):
+                return connection, True
+            connection.close()
+        parts = urlsplit(owner)
+        seconds = max(0.01, min(self._budget, deadline - time.monotonic()))
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(parts.netloc, timeout=seconds, context=self._trust)
+        else:
+            connection = http.client.HTTPConnection(parts.netloc, timeout=seconds)
+        try:
+            connection.connect()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise OwnerGone(f"{owner} can't be reached ({error})", maybe_done=False) from error
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, False
+
+    @staticmethod
+    def _wait(connection: http.client.HTTPConnection, deadline: float, still: Callable[[], bool]) -> None:
+        """Wait until something of the answer is there; raises ``TimeoutError``."""
+        while still():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            if _readable(connection.sock, min(left, LOOK_SECONDS)):
+                connection.sock.settimeout(max(0.05, left))
+                return
+        raise TimeoutError("no answer in time")
+
+
+def _readable(sock: socket.socket, seconds: float) -> bool:
+    """Whether something comes within so many seconds, be it the end."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    headers = {
+        key[5:].replace("_", "-").title(): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_") and key[5:] not in _NOT_PASSED
+    }
+    if kind := environ.get("CONTENT_TYPE"):
+        headers["Content-Type"] = kind
+    return headers
+
+
+def _target(environ: dict[str, Any]) -> str:
+    """Return path and query as they were, as far as that matters: the path is decoded whole by then."""
+    path = quote(environ["PATH_INFO"].encode("latin-1"), safe="/!$&'()*+,;=:@~")
+    if path.startswith("//"):
+        path = "/%2F" + path[2:]
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,62 @@
+"""The configuration that all servers of a cell use: each reload stores the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mac_actors.cluster.rows import Rows
+from mac_actors.errors import StorageError
+from mac_actors.storage.codec import timestamp
+
+_NEWEST = "SELECT id, machines, users FROM revision ORDER BY id DESC LIMIT 1"
+_ADD = """
+INSERT INTO revision (id, at, machines, users)
+SELECT coalesce((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3 FROM part WHERE part = 1 AND incarnation = $4
+RETURNING id
+"""
+KEPT = 100
+"""So many are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Both files, as JSON."""
+
+    number: int
+    machines: str
+    users: str
+
+
+class Revisions:
+    """Reads and adds them. Any call raises :class:`StorageError`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.known: Revision | None = None
+        """The newest one that was read or added."""
+
+    def newest(self) -> Revision | None:
+        """Return the newest one; ``None``: there is none yet."""
+        rows = self._ask(_NEWEST)
+        if rows:
+            number, machines, users = rows[0]
+            self.known = Revision(int(number), machines, users)
+        return self.known
+
+    def add(self, revision: Revision, incarnation: str) -> int:
+        """Add one, as the owner; returns its number."""
+        rows = self._ask(_ADD, timestamp(datetime.now(UTC)), revision.machines, revision.users, incarnation)
+        if not rows:
+            raise StorageError("another server owns the machines by now: nothing was stored; reload there")
+        number = int(rows[0][0])
+        self.known = Revision(number, revision.machines, revision.users)
+        self._ask("DELETE FROM revision WHERE id <= $1::bigint", number - KEPT)
+        return number
+
+    def _ask(self, statement: str, *values: object) -> list[tuple[str, ...]]:
+        rows = Rows(self._url, 5.0, "mac-actors configuration")
+        try:
+            return rows.ask("read or store the configuration", statement, *values)
+        finally:
+            rows.close()

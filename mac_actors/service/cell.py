@@ -1,0 +1,292 @@
+"""A server on a PostgreSQL database: it has a shop as long as it owns the machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from mac_actors.actors.notifier import Chat
+from mac_actors.actors.subscribers import Subscriber
+from mac_actors.cluster.door import Door, Owned
+from mac_actors.cluster.holding import HoldingFleet, Known
+from mac_actors.cluster.node import Node
+from mac_actors.cluster.passing import Passing
+from mac_actors.cluster.revisions import Revision, Revisions
+from mac_actors.cluster.warm import Warm
+from mac_actors.core.config import Configuration
+from mac_actors.core.signing import ReaderKeys
+from mac_actors.core.text import count
+from mac_actors.errors import ConfigError, MacError, StorageError
+from mac_actors.service.shop import Shop
+from mac_actors.settings import Settings
+from mac_actors.settings.files import load, parse_revision, read_json
+from mac_actors.storage.database import Fenced
+from mac_actors.storage.postgres.migrations import newer
+from mac_actors.storage.store import Store
+from mac_actors.web.access import Access
+from mac_actors.web.standby import create_standby_app
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 1.0
+"""How long machines may take, before a handover, to hand on what heartbeats have changed."""
+
+BUILD_SECONDS = 60.0
+"""How long a server that owns alone waits at its start for its shop."""
+
+
+class Member:
+    """A server's part in its cell, or a server that owns its database alone.
+
+    ``adopt`` is given each new shop before it is used; ``on_end`` is called when a server that is to own alone does not
+    any more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        chat: Chat | None,
+        subscribers: Iterable[Subscriber],
+        adopt: Callable[[Shop], None],
+        on_end: Callable[[str], None],
+    ) -> None:
+        database = settings.cell.database
+        if database is None:
+            raise ConfigError(["MAC_DATABASE is not set"])
+        self._settings = settings
+        self._chat = chat
+        self._subscribers = tuple(subscribers)
+        self._adopt = adopt
+        self._on_end = on_end
+        self._database = database
+        self.configuration = load(settings)
+        self.shop: Shop | None = None
+        self._store: Store | None = Store.open(database)
+        self._warm = Warm(database)
+        self._lock = threading.Lock()
+        self._built = threading.Event()
+        self._let_go = False
+        self._failure: MacError | None = None
+        self._read: Revision | None = None
+        self._files_differ: str | None = None
+        self._revisions = Revisions(database) if settings.cell.node_url else None
+        self.node = Node(
+            database,
+            settings.cell.node_url,
+            settings.cell.lease_seconds,
+            take=self._take,
+            drop=self._drop,
+            hand_over=self.hand_over,
+            prepare=self._prepare,
+            each_second=self._each_second,
+            unfit=lambda steps: newer(set(steps)),
+        )
+        self._owned: Owned | None = None
+        self._holding = HoldingFleet(Known(self.configuration))
+        self._passing = Passing(settings.cell.secret or "", settings.commit_budget)
+        access = Access(settings.tokens)
+        held = create_standby_app(self._holding, access, self._serves, self.node.problems, self.notes)
+        self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding, held.wsgi)
+
+    # the beginning and the end
+
+    def start(self) -> None:
+        """Take part. A server that owns alone has its shop when this returns; raises why it has not."""
+        if self._revisions:
+            self._follow(self._revisions.newest())
+        self.node.claim()
+        self.node.start()
+        if self.node.url is None:
+            if not self._built.wait(BUILD_SECONDS):
+                raise StorageError("the database does not answer: look at it, then start again")
+            if self._failure:
+                raise self._failure
+
+    def stop(self) -> None:
+        """Hand over, if this server owns, and take no more part."""
+        shop = self.shop
+        self.release()
+        self.node.stop()
+        if shop is not None and self.shop is shop:
+            self._drop()
+        if self._store is not None:
+            self._store.close()
+        self._warm.close()
+        self._passing.close()
+
+    def release(self) -> bool:
+        """Hand over for good, as :meth:`hand_over`."""
+        self._let_go = True
+        return self.hand_over()
+
+    def hand_over(self) -> bool:
+        """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
+        if self.shop is not None:
+            self.shop.fleet.supervisor.save_all(SAVE_SECONDS)  # as the owner, while readers are answered
+        return self.node.release(self._settle)
+
+    def _serves(self) -> bool:
+        return self.door.serves()
+
+    def _settle(self) -> None:
+        if self.shop is not None:
+            self.shop.fleet.settle()
+
+    # in the thread of the ownership
+
+    def _prepare(self) -> None:
+        if self.shop is not None:
+            return
+        self._warm.refresh()
+        self._warm.prepare(self.configuration)
+        if self._store is None:
+            self._keep_store(Store.open(self._database))
+
+    def _keep_store(self, store: Store) -> None:
+        """Have it ready for a shop, if there is none meanwhile."""
+        with self._lock:
+            kept = self._store is None and self.shop is None
+            if kept:
+                self._store = store
+        if not kept:
+            store.close()
+
+    def _take_store(self) -> Store:
+        with self._lock:
+            store, self._store = self._store, None
+        return store or Store.open(self._database)
+
+    def _take(self, epoch: int, incarnation: str) -> None:
+        begun = time.monotonic()
+        store = self._take_store()
+        try:
+            store.own(epoch, incarnation)
+            if self._revisions:
+                self._adopt_files_if_first()
+            shop = Shop(
+                self._settings,
+                self.configuration,
+                store,
+                self.load,
+                chat=self._chat,
+                holds=lambda: not self.node.valid(),
+                prepared=self._warm.prepared(self.configuration),
+                notes=self.notes,
+                subscribers=self._subscribers,
+            )
+        except Fenced as error:
+            store.close()
+            self.node.lost(str(error))
+            return
+        except MacError as error:
+            store.close()
+            self._failure = error
+            self._built.set()
+            raise
+        shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
+        shop.fleet.on_reload = self._store_revision
+        self._adopt(shop)
+        self.door.hand_over(shop.fleet)
+        self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi)
+        self._built.set()
+        self.door.hand_over(shop.fleet)
+        log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)
+        shop.start()
+
+    def _drop(self) -> None:
+        shop, self.shop, self._owned = self.shop, None, None
+        if shop is None:
+            return
+        states = {config.name: state for config, state in shop.fleet.published()}
+        self._holding.known = replace(self._holding.known, configuration=self.configuration, states=states)
+        self.door.keep(shop.fleet)
+        shop.disconnect()
+        shop.close(write=False)
+        if self.node.url is None and not self._let_go:
+            self._on_end("another server owns the database")
+
+    # the configuration
+
+    def load(self, *, machines: bool = True) -> Configuration:
+        """Read the files of this server anew, for a reload."""
+        configuration = load(self._settings, machines=machines)
+        self._read = self._read_files()
+        if self.shop and machines:
+            self.shop.loaded(configuration)
+        return configuration
+
+    def notes(self) -> dict[str, str]:
+        """Return what is wrong, but keeps no reader from being served."""
+        found = {"configuration": self._files_differ} if self._files_differ else {}
+        if (skew := self.node.skew_noted) is not None:
+            found["clock"] = f"this computer's clock is {skew:.1f} s off the database's: set it (timedatectl)"
+        return found
+
+    def _read_files(self) -> Revision:
+        return Revision(0, _read(self._settings.machines_config), _read(self._settings.users_config))
+
+    def _adopt_files_if_first(self) -> None:
+        """What is in use at the first owner's start is the first revision."""
+        if self._revisions and self.node.revision == 0:
+            newest = self._revisions.newest()
+            if newest is None:
+                self.node.revision = self._revisions.add(self._read_files(), self.node.incarnation)
+            else:
+                self._follow(newest)
+
+    def _store_revision(self, *, machines: bool) -> None:
+        """Have the other servers use what was just loaded here."""
+        if self._revisions is None or self.shop is None or self._read is None:
+            return
+        read, self._read = self._read, None
+        newest = self._revisions.newest()
+        if not machines and newest is not None:
+            read = Revision(0, newest.machines, read.users)
+        self.node.revision = self._revisions.add(read, self.node.incarnation)
+        self.configuration = self.shop.fleet.configuration
+
+    def _each_second(self, revision: int) -> None:
+        if self.node.url:
+            self._prepare()
+        if (store := self._store) is not None and self.node.url:
+            keys = store.reader_keys().items()
+            good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
+            self._holding.known = Known(self.configuration, self._warm.states, good)
+            self.door.tell()
+        if self._revisions is None:
+            return
+        if revision > self.node.revision and self.shop is None:
+            self._follow(self._revisions.newest())
+        self._compare_files()
+
+    def _follow(self, revision: Revision | None) -> None:
+        """Use a newer configuration."""
+        if revision is None or revision.number <= self.node.revision:
+            return
+        try:
+            self.configuration = parse_revision(self._settings, revision.machines, revision.users)
+        except ConfigError as error:
+            log.error("the configuration %d can't be used here: %s", revision.number, error)
+            return
+        self.node.revision = revision.number
+        log.info("the configuration in use is number %d", revision.number)
+
+    def _compare_files(self) -> None:
+        if self._revisions is None or (newest := self._revisions.known) is None:
+            return
+        try:
+            here = self._read_files()
+            same = (here.machines, here.users) == (newest.machines, newest.users)
+            self._files_differ = None if same else "the files here are not what is in use: reload to take them"
+        except ConfigError as error:
+            self._files_differ = f"the files here can't be read: {error}"
+
+
+def _read(path: Path) -> str:
+    return json.dumps(read_json(path), ensure_ascii=False)

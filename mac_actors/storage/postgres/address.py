@@ -1,0 +1,81 @@
+"""The address of a PostgreSQL database, and connections to it. The password is in no error, log or ``repr``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from mac_actors.core.text import one_line
+from mac_actors.errors import ConfigError, StorageError
+
+OLDEST = 15
+"""The first version of PostgreSQL that will do."""
+
+_DEFAULTS = {
+    "connect_timeout": "5",
+    "application_name": "mac-actors",
+    # A peer that is gone without a word is noticed within some ten seconds: idle, or with something on its way to it.
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+WRONG = (
+    "is no address of a PostgreSQL database: allowed is postgresql://USER:PASSWORD@HOST/NAME, with %40 %3A %2F %25 in "
+    "place of @ : / % in the password"
+)
+_HINTS = {
+    "password": "Look at the user and the password in MAC_DATABASE: @ : / % in it are written %40 %3A %2F %25",
+    "role": "Look at the user in MAC_DATABASE, or make it: createuser --pwprompt NAME",
+    "does not exist": "Make it (createdb --owner USER NAME), then: mac-actors migrate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a database is: ``where`` is that for people; ``given`` is what the driver takes, and may be secret."""
+
+    where: str
+    given: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Take ``postgresql://USER:PASSWORD@HOST[,HOST2]/NAME``. Raises :class:`ConfigError`, without showing it."""
+        try:
+            given: dict[str, Any] = conninfo_to_dict(url)
+        except psycopg.Error:
+            raise ConfigError([f"MAC_DATABASE {WRONG}"]) from None
+        host = given.get("host") or given.get("hostaddr") or "this computer"
+        if "," in str(host):
+            given = {"target_session_attrs": "read-write"} | given  # of several, the one that can be written to
+        return cls(f"{given.get('dbname') or given.get('user') or ''} at {host}", {**_DEFAULTS, **given})
+
+    def connect(self) -> psycopg.Connection:
+        """Return a new connection, on which each statement is a transaction of its own.
+
+        Nothing is prepared on the server, and nothing is set there: through PgBouncer the next statement may come to
+        another of its connections. Raises :class:`StorageError`.
+        """
+        try:
+            return psycopg.connect(**self.given, autocommit=True, prepare_threshold=None)
+        except psycopg.Error as error:
+            why = one_line(error)
+            hint = next((hint for words, hint in _HINTS.items() if words in why), None)
+            hint = hint or "Does PostgreSQL run there, and may this computer reach it?"
+            raise StorageError(f"cannot connect to the database {self.where}: {why}. {hint}") from None
+
+
+def check_server(connection: psycopg.Connection) -> None:
+    """Raise :class:`StorageError` for a server, or a database, that won't do."""
+    row = connection.execute("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')")
+    version, encoding = row.fetchone() or (0, "")
+    if version // 10000 < OLDEST:
+        raise StorageError(f"the database is on PostgreSQL {version // 10000}: mac-actors needs {OLDEST} or later")
+    if encoding != "UTF8":
+        raise StorageError(
+            f"the database has the encoding {encoding}: make one with UTF8 "
+            "(createdb --encoding UTF8 --template template0 --owner USER NAME)"
+        )

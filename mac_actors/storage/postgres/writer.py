@@ -1,0 +1,116 @@
+"""The only way to the tables: batches of records, each in one call of ``mac_commit``. For the journal actor alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.errors import Diagnostic
+
+from mac_actors.errors import StorageError
+from mac_actors.storage.batch import make_batch
+from mac_actors.storage.database import BadRecordError, Fenced, said
+from mac_actors.storage.postgres.address import Address
+from mac_actors.storage.records import Record
+
+_OWNED = """
+SELECT batch, coalesce((SELECT max(id) FROM journal), 0), coalesce((SELECT max(id) FROM outbox), 0)
+FROM part WHERE part = 1 AND epoch = %s AND incarnation = %s
+"""
+_COMMIT = "SELECT mac_commit(1, %s, %s, %s, %s::jsonb)"
+_FENCED = "MA001"
+_NOT_REPLICATED = ("01000", "57P01")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch on its way: its number, its document, and how many records, lines and notices are in it."""
+
+    number: int
+    document: str
+    records: int
+    lines: int
+    posts: int
+
+
+class Writer:
+    """Commits records, once it is told as which owner."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._connection: psycopg.Connection | None = None
+        self._owner: tuple[int, str] | None = None
+        self._batch = self._last_journal = self._last_outbox = 0
+        self._doubt: _Sent | None = None
+        self._already = 0  # of the records to be given next, so many are written
+        self._cancelled = False
+
+    def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def own(self, epoch: int, incarnation: str) -> None:
+        """Write from now on as this owner. Raises :class:`Fenced` when there is another one."""
+        try:
+            with self._address.connect() as connection:
+                row = connection.execute(_OWNED, (epoch, incarnation)).fetchone()
+        except psycopg.Error as error:
+            raise StorageError(f"cannot read the database: {said(error)}") from error
+        if row is None:
+            raise Fenced("another server owns the database by now")
+        self._batch, self._last_journal, self._last_outbox = map(int, row)
+        self._owner = epoch, incarnation
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """Write all of ``records``, as :meth:`~mac_actors.storage.database.Database.commit` says."""
+        if self._doubt is not None:
+            # Nobody may read whether it is there: what is not yet at the standby can be seen, and lost. So it is sent
+            # again, and written or not, the answer comes when it is safe.
+            sent = self._doubt
+            self._send(sent)
+            self._already = sent.records
+        skip = min(self._already, len(records))
+        if skip < len(records) or not records:
+            batch = make_batch(records[skip:], self._last_journal, self._last_outbox)
+            document = json.dumps(batch.steps, ensure_ascii=False)
+            self._send(_Sent(self._batch + 1, document, len(records), batch.lines, batch.posts))
+        self._already -= skip
+
+    def _send(self, sent: _Sent) -> None:
+        if self._owner is None:
+            raise Fenced("this server does not own the database")
+        self._doubt, self._cancelled = sent, False
+        try:
+            self._call(*self._owner, sent)
+        except psycopg.Error as error:
+            with suppress(psycopg.Error):
+                self.close()
+            if error.sqlstate == _FENCED:
+                self._owner = self._doubt = None
+                raise Fenced(said(error)) from error
+            if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
+                self._doubt = None
+                raise BadRecordError(f"cannot write: {said(error)}") from error
+            raise StorageError(f"cannot write: {said(error)}") from error
+        if self._cancelled:
+            raise StorageError("cannot write: somebody cancelled the wait for the synchronous standby")
+        self._doubt = None
+        self._batch = sent.number
+        self._last_journal += sent.lines
+        self._last_outbox += sent.posts
+
+    def _call(self, epoch: int, incarnation: str, sent: _Sent) -> None:
+        if self._connection is None:
+            self._connection = self._address.connect()
+            self._connection.add_notice_handler(self._notice)
+        self._connection.execute(_COMMIT, (epoch, incarnation, sent.number, sent.document))
+
+    def _notice(self, notice: Diagnostic) -> None:
+        # Whoever cancels a commit that waits for the standby has it succeed, with no more than a warning.
+        if notice.severity_nonlocalized == "WARNING" and notice.sqlstate in _NOT_REPLICATED:
+            self._cancelled = True

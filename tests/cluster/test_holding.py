@@ -1,0 +1,214 @@
+"""A server while nobody owns the machines, and what the next owner makes of it: this server, or another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mac_actors import clock
+from mac_actors.cluster.holding import as_json, from_json
+from mac_actors.core.inputs import Configured, Lock, Oops, Report
+from mac_actors.core.outcomes import OopsSet, kind
+from mac_actors.core.signing import HEADER, Key, ReaderKeys, sign
+from mac_actors.core.state import Source, Telemetry
+from mac_actors.fleet.fleet import MachineFleet
+from tests.cluster.two import ADMIN, Node, two
+from tests.fakes import ANN, BOB, open_fleet, report, wait_until, written
+from tests.web.client import report_body
+
+AGAIN = (False, "Remove card and\ninsert it again")
+WITHOUT = (False, "Please Insert\nRFID Card")
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    """A server that owns nothing, and knows of Ann's session at the mill."""
+    with open_fleet() as fleet:
+        report(fleet, "metal-mill", ANN)
+        states = {config.name: state for config, state in fleet.published()}
+    node = Node(budget=1.0)
+    node.learn(states)
+    yield node
+    node.stop()
+
+
+def journal(fleet: MachineFleet) -> list[str]:
+    written(fleet)
+    return [kind(outcome) for outcome in fleet.events() if outcome.machine != "vent"][::-1]
+
+
+def test_readers_get_the_hold_answer_on_the_last_known_states(node: Node) -> None:
+    assert node.told("metal-mill", ANN) == (True, "Welcome,\nAnn")
+    assert node.told("laser", BOB) == AGAIN
+    assert node.told("vent") == (True, "Always On")
+    assert node.told("metal-mill") == WITHOUT
+    assert node.told("metal-mill", ANN) == AGAIN
+    assert node.report("nothing").status == 404
+    assert node.report("metal-mill", 7).status == 422  # type: ignore[arg-type]
+
+
+def test_a_machine_of_which_nothing_is_known_is_off(node: Node) -> None:
+    node.learn({})
+    assert node.told("metal-mill", ANN) == AGAIN
+    assert node.told("vent")[0] is False
+
+
+def test_admins_may_stop_machines_and_all_else_is_refused_with_a_503_that_says_why(node: Node) -> None:
+    stop = node.request("POST", "/api/machine/oops/Metal%20Mill", {"reason": "sparks", "by": "Ada"}, ADMIN)
+    assert (stop.status, stop.json) == (200, {"success": True, "durable": False})
+    assert node.told("metal-mill", ANN) == (False, "Oops!! Please\ncheck/post Slack")
+    lock = node.request("POST", "/api/machine/locked_out/router", headers=ADMIN)
+    assert lock.json == {"success": True, "durable": False}
+    for method, path in (
+        ("POST", "/api/machine/clear/router"),
+        ("DELETE", "/api/machine/oops/router"),
+        ("DELETE", "/api/machine/locked_out/router"),
+        ("POST", "/api/machine/maintenance_done/router"),
+        ("POST", "/api/reload"),
+        ("GET", "/api/machines"),
+        ("GET", "/"),
+        ("OPTIONS", "/api/machines"),
+        ("GET", "/api/reader/router/list"),
+    ):
+        reply = node.request(method, path, headers=ADMIN)
+        assert reply.status in {503, 404 if path.endswith("list") else 503}, path
+        if not path.endswith("list"):
+            assert "taking over" in reply.error
+            assert "nothing was changed" in reply.error
+    assert node.request("POST", "/api/machine/oops/laser", headers={"Authorization": "Bearer wrong"}).status == 401
+    assert node.request("POST", "/api/machine/oops/nothing", headers=ADMIN).status == 404
+
+
+def test_it_lives_and_serves_nobody(node: Node) -> None:
+    assert node.request("GET", "/healthz").json == {"status": "ok"}
+    reply = node.request("GET", "/healthz?serving")
+    assert (reply.status, reply.json) == (503, {"status": "no server owns the machines, or it is not reached"})
+    assert node.request("GET", "/readyz").json == {"ready": True, "problems": {}, "notes": {}}
+
+
+def test_a_server_that_comes_to_own_the_machines_decides_first_what_came_before(node: Node) -> None:
+    node.report("metal-mill", ANN)
+    node.report("metal-mill")
+    node.report("metal-mill", ANN)
+    given = datetime.now(UTC)
+    node.request("POST", "/api/machine/oops/router", {"by": "Ada"}, ADMIN)
+    fleet = node.own()
+    assert node.told("metal-mill", ANN) == AGAIN
+    wait_until(lambda: fleet.snapshot("router").oops)
+    assert sorted(journal(fleet)) == ["oops_set", "session_refused"]
+    (oops,) = [one for one in fleet.events() if isinstance(one, OopsSet)]
+    assert oops.flag.by == "Ada"
+    assert abs(oops.flag.since - given) < timedelta(seconds=20)
+    assert not node.holding.waits
+    node.told("metal-mill")
+    assert node.told("metal-mill", ANN)[0]
+
+
+def test_another_server_that_owns_them_is_told_before_anything_is_passed_on() -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        assert owner.told("metal-mill", ANN)[0]
+        other.learn({config.name: state for config, state in owner.fleet.published()})
+        other.standing.owner = None
+        assert other.told("metal-mill", ANN)[0]
+        assert other.told("metal-mill") == WITHOUT
+        assert other.told("metal-mill", ANN) == AGAIN
+        assert other.request("POST", "/api/machine/locked_out/router", {"by": "Ada"}, ADMIN).json["durable"] is False
+        other.follow(owner)
+        assert other.told("metal-mill", ANN) == AGAIN
+        wait_until(lambda: owner.fleet and owner.fleet.snapshot("router").lock)
+        assert sorted(journal(owner.fleet)) == ["lock_set", "session_ended", "session_refused", "session_started"]
+        lock = owner.fleet.snapshot("router").lock
+        assert lock
+        assert lock.by == "Ada"
+        assert not other.holding.waits
+
+
+def test_without_a_request_the_owner_is_told_too_and_later_if_it_can_not_be() -> None:
+    with two(1.0) as (owner, other):
+        assert owner.fleet
+        other.standing.owner = None
+        other.request("POST", "/api/machine/oops/router", headers=ADMIN)
+        other.standing.owner = "http://127.0.0.1:1"
+        other.door.tell()
+        assert other.holding.waits
+        other.follow(owner)
+        other.door.tell()
+        wait_until(lambda: owner.fleet and owner.fleet.snapshot("router").oops)
+        assert not other.holding.waits
+
+
+def test_a_server_that_loses_its_machines_gives_what_it_held_back_to_the_next_owner() -> None:
+    with two() as (owner, other):
+        assert owner.told("metal-mill", ANN)[0]
+        owner.standing.owns = False
+        assert owner.told("metal-mill") == WITHOUT
+        assert owner.told("metal-mill", ANN) == AGAIN
+        owner.lose()
+        assert owner.told("metal-mill", ANN) == AGAIN
+        fleet = other.own()
+        other.standing.owner = None
+        owner.follow(other)
+        assert owner.told("metal-mill", ANN) == AGAIN
+        assert "session_refused" in journal(fleet)
+        assert other.told("metal-mill", ANN) == AGAIN
+
+
+def test_a_reader_that_was_told_to_be_off_stays_off_though_an_older_state_is_known() -> None:
+    with two(1.0) as (owner, other):
+        assert owner.fleet
+        assert other.told("metal-mill", ANN)[0]
+        other.learn({config.name: state for config, state in owner.fleet.published()})
+        assert other.told("metal-mill") == WITHOUT
+        other.standing.owner = None
+        assert other.told("metal-mill", ANN)[0] is False
+
+
+def test_a_reader_with_a_key_is_known_by_its_signature_and_gets_a_signed_reply(node: Node) -> None:
+    key = Key(b"k" * 32, datetime.now(UTC))
+    node.holding.known = replace(node.holding.known, keys={"metal-mill": ReaderKeys(key)})
+    body = json.dumps(report_body("metal-mill", ANN, firmware="f", boot=1, count=1, nonce="x")).encode()
+    assert node.request("POST", "/api/machine/update", body).status == 401
+    signature = sign(key.secret, body)
+    reply = node.request("POST", "/api/machine/update", body, {HEADER: signature})
+    assert reply.json["relay"] is True
+    assert reply.json["nonce"]
+    assert reply.headers[HEADER] == sign(key.secret, signature, reply.body)
+
+
+def test_inputs_go_to_another_server_by_their_age() -> None:
+    at = datetime.now(UTC) - timedelta(seconds=30)
+    telemetry = Telemetry(5.0, firmware="f", boot=2, count=3)
+    inputs: tuple[Any, ...] = (
+        Report(at, ANN, telemetry=telemetry, arrived=clock.seconds() - 30),
+        Oops(at, Source.HTTP, "Ada", "sparks"),
+        Lock(at, Source.SLACK, when_free=True),
+    )
+    items = json.loads(json.dumps(as_json((*inputs, Configured(at)))))
+    back = from_json(items)
+    assert len(back) == 3
+    for before, then in zip(inputs, back, strict=True):
+        assert isinstance(then, Report | Oops | Lock)
+        assert abs(before.at - then.at) < timedelta(seconds=5)
+        if isinstance(then, Report):
+            assert abs(before.arrived - (then.arrived or 0)) < 5
+            assert replace(then, at=at, arrived=before.arrived) == before
+        else:
+            assert replace(then, at=at) == before
+
+
+WRONG = [b"{", b"[]", b'{"router": 1}', b'{"router": [{"kind": "Clear", "age": 1, "input": {}}]}']
+
+
+@pytest.mark.parametrize("body", WRONG)
+def test_what_is_no_list_of_inputs_is_refused_and_the_owner_goes_on(body: bytes) -> None:
+    with two(1.0) as (owner, other):
+        assert other.passing.ask(owner.url, "POST", "/cell/held", body) == 422
+        assert other.passing.ask(owner.url, "POST", "/cell/held", b'{"nothing": []}') == 200
+        assert other.passing.ask(other.url, "POST", "/cell/held", b"{}") == 503
+        assert owner.told("metal-mill") == WITHOUT

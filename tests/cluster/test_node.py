@@ -1,0 +1,202 @@
+"""Nodes on a real PostgreSQL: takeover, handover, loss; several in one process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from mac_actors.cluster.node import Node
+from mac_actors.errors import DirectoryInUse
+from tests.fakes import wait_until
+from tests.postgres import needs_postgres
+
+pytestmark = needs_postgres
+
+SECONDS = 1.0
+
+
+class Owner:
+    """What a node builds and drops: here a word about it."""
+
+    def __init__(self, database: str, url: str | None, seconds: float = SECONDS) -> None:
+        self.epoch: int | None = None
+        self.epochs: list[int] = []
+        self.prepared = threading.Event()
+        self.revisions: list[int] = []
+        self.why: str | None = None
+        self.node = Node(
+            database,
+            url,
+            seconds,
+            take=self.take,
+            drop=self.drop,
+            hand_over=self.hand_over,
+            prepare=self.prepared.set,
+            each_second=self.revisions.append,
+            unfit=lambda steps: self.why if steps else None,
+        )
+
+    def take(self, epoch: int, incarnation: str) -> None:
+        assert incarnation == self.node.incarnation
+        self.epoch = epoch
+        self.epochs.append(epoch)
+
+    def drop(self) -> None:
+        self.epoch = None
+
+    def hand_over(self) -> None:
+        self.node.release()
+
+    def kill(self) -> None:
+        """Stop it as a kill does: nothing is released."""
+        self.node.stop()
+
+
+Make = Callable[..., Owner]
+
+
+@pytest.fixture
+def make(database: str) -> Iterator[Make]:
+    made = []
+
+    def start(url: str | None, seconds: float = SECONDS) -> Owner:
+        owner = Owner(database, url, seconds)
+        made.append(owner)
+        owner.node.claim()
+        owner.node.start()
+        return owner
+
+    yield start
+    for owner in made:
+        owner.node.stop()
+
+
+def test_the_first_node_owns_and_the_others_know_where_it_is(make: Make) -> None:
+    a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch == 1)
+    assert a.node.valid()
+    assert a.node.standing().owns
+    b = make("http://127.0.0.1:2")
+    wait_until(lambda: b.node.standing().owner == a.node.url)
+    assert not b.node.standing().owns
+    look, nodes = b.node.nodes()
+    assert look.seen.owner == a.node.url
+    assert [one.url for one in nodes] == [a.node.url, b.node.url]
+    wait_until(lambda: bool(a.revisions and b.revisions))
+
+
+def test_a_killed_owner_is_followed_by_the_next_one_after_its_lease(make: Make) -> None:
+    a, b = make("http://127.0.0.1:1"), make("http://127.0.0.1:2")
+    wait_until(lambda: a.epoch == 1)
+    wait_until(lambda: not b.node.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
+    a.kill()
+    wait_until(lambda: b.epoch == 2)
+    assert b.prepared.is_set()
+    assert b.node.valid()
+    assert b.node.standing().owns
+
+
+def test_a_released_lease_is_taken_by_another_node_once_all_is_settled(make: Make) -> None:
+    a, b = make("http://127.0.0.1:1", 20.0), make("http://127.0.0.1:2", 20.0)
+    wait_until(lambda: a.epoch == 1 and b.node.standing().owner == a.node.url)
+    settled = []
+
+    def settle() -> None:
+        assert not a.node.valid()
+        assert not a.node.nodes()[0].seen.released
+        settled.append(True)
+
+    assert a.node.release(settle)
+    assert settled
+    wait_until(lambda: b.epoch == 2)
+    wait_until(lambda: a.epoch is None)
+    assert not a.node.release()
+    wait_until(lambda: a.node.standing().owner == b.node.url)
+
+
+def test_an_owner_that_another_has_followed_drops_what_it_has(make: Make, database: str) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch == 1)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE beat SET epoch = 7")
+        connection.execute("UPDATE part SET epoch = 7, owner = 'http://c', incarnation = 'c'")
+    wait_until(lambda: a.epoch is None)
+    assert not a.node.valid()
+    assert a.epochs == [1]
+
+
+def test_a_node_that_may_not_own_does_not(make: Make, database: str, caplog: pytest.LogCaptureFixture) -> None:
+    a = Owner(database, "http://127.0.0.1:1")
+    a.why = "the tables are of a newer version"
+    a.node.claim()
+    a.node.start()
+    wait_until(lambda: "this server can't own the machines: the tables are of a newer version" in caplog.text)
+    b = make("http://127.0.0.1:2")
+    wait_until(lambda: b.epoch == 1)
+    assert a.epochs == []
+    a.why = None
+    b.kill()
+    wait_until(lambda: a.epoch == 2)
+    a.node.stop()
+
+
+def test_a_second_server_with_the_address_of_one_that_runs_is_refused(make: Make) -> None:
+    a = make("http://127.0.0.1:1")
+    with pytest.raises(DirectoryInUse, match=r"another server runs with the address http://127\.0\.0\.1:1: give"):
+        make("http://127.0.0.1:1")
+    a.kill()
+    again = make("http://127.0.0.1:1")
+    wait_until(lambda: again.epoch is not None)
+
+
+def test_of_servers_without_an_address_the_second_is_refused_until_the_first_is_gone(make: Make) -> None:
+    a = make(None)
+    wait_until(lambda: a.epoch == 1)
+    with pytest.raises(DirectoryInUse, match="the database is in use by another server: stop that server first"):
+        make(None)
+    assert a.node.release()
+    a.kill()
+    begun = time.monotonic()
+    b = make(None, 20.0)
+    assert time.monotonic() - begun < 20
+    wait_until(lambda: b.epoch == 2)
+
+
+def test_a_database_that_is_away_ends_the_lease_of_one_of_two_and_not_that_of_the_only_node(
+    make: Make, database: str
+) -> None:
+    only = make("http://127.0.0.1:1")
+    wait_until(lambda: only.node.nodes()[0].seen.alone)
+    with closing(psycopg.connect(database)) as holder:  # nothing gets through to the lease
+        holder.execute("SELECT * FROM beat FOR UPDATE")
+        wait_until(lambda: only.node.error is not None)
+        until = time.monotonic() + 2 * SECONDS
+        wait_until(lambda: time.monotonic() > until)
+        assert only.node.valid()
+    second = make("http://127.0.0.1:2")
+    wait_until(lambda: not only.node.nodes()[0].seen.alone)
+    with closing(psycopg.connect(database)) as holder:
+        holder.execute("SELECT * FROM beat FOR UPDATE")
+        wait_until(lambda: not only.node.valid())
+    wait_until(lambda: only.node.valid() or second.node.valid())
+
+
+def test_a_lone_owner_that_is_silent_is_followed_only_when_its_computer_says_that_no_server_is_there(
+    make: Make, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        a = make(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        wait_until(lambda: a.node.nodes()[0].seen.alone)
+        with psycopg.connect(database, autocommit=True) as connection:
+            a.kill()
+            connection.execute("UPDATE beat SET alone = true")
+        b = make("http://127.0.0.1:2")
+        wait_until(lambda: "was the only node, and neither beats nor says that it is gone" in caplog.text)
+        assert b.epochs == []
+    wait_until(lambda: b.epoch == 2)
