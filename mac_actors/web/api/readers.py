@@ -127,7 +127,11 @@ class ReportCalls:
         fleet, name = self._fleet, call.name
         try:
             if call.error:
-                raise call.error
+                error, call.error = call.error, None  # it knows the call, by its trace
+                try:
+                    raise error
+                finally:
+                    del error
             answer = fleet.finish(call.sent) if call.sent else Answer(call.outputs)  # type: ignore[arg-type]
         except UnknownMachine as error:
             self._say_unknown(error.name, call.environ["REMOTE_ADDR"])

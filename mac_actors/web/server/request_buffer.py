@@ -95,6 +95,8 @@ class RequestBuffer:
         self._stopping = False
         self._ended = threading.Event()
         self._ended.set()
+        self.begun = 0
+        """Requests so far that no worker was needed for, or only in the end."""
         self.turns = 0
         """Rounds of its loop so far: it stands still only when the loop does."""
 
@@ -321,6 +323,7 @@ class RequestBuffer:
         if not (self._server.direct and self._server.direct.takes(request)):
             self._lend(conn, self._server.requests.put)
             return
+        self.begun += 1
         begun = conn.begun = self._server.direct.begin(environment(conn))
         self._bytes[conn.owner] = self._bytes.get(conn.owner, 0) + DIRECT_BYTES
         due = begun.due()

@@ -168,6 +168,11 @@ class Server(WSGIServer):
         return self.requests.queue.taken
 
     @property
+    def served(self) -> int:
+        """Requests that were taken so far, by workers or by the thread that accepts."""
+        return self.taken + self._connections.begun
+
+    @property
     def open_connections(self) -> int:
         """Connections of clients that are open."""
         return self._connections.open.count
