@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from mac_actors.cluster.owning import open_as_owner
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.settings import from_environment
 from mac_actors.settings.environment import use_time_zone
 from mac_actors.settings.files import parse
-from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.scratch import scratch_store
 
 _FROM_ENVIRONMENT: Any = object()
@@ -32,9 +32,9 @@ class Fleet(MachineFleet):
         """Open a fleet; what is not given comes from the environment, as for the server.
 
         ``machines`` and ``users`` are paths, parsed JSON or models; ``state`` is a directory, or ``None``
-        to keep everything in memory. ``scratch`` works on a copy of the states in that directory, in memory,
-        also while a server has it. Raises :class:`~mac_actors.errors.ConfigError` or
-        :class:`~mac_actors.errors.StorageError`.
+        to keep everything in memory; from the environment it may be a PostgreSQL database, too. ``scratch`` works on a
+        copy of the states there, in memory, also while a server has them. Raises
+        :class:`~mac_actors.errors.ConfigError` or :class:`~mac_actors.errors.StorageError`.
         """
         use_time_zone()
         environment = from_environment()
@@ -44,9 +44,8 @@ class Fleet(MachineFleet):
             enforce_expiration=environment.enforce_expiration,
             report_seconds=environment.report_seconds,
         )
-        directory = environment.state_dir if state is _FROM_ENVIRONMENT else state
-        path = None if directory is None else Path(directory)
-        store = scratch_store(path) if scratch and path else Store.open(path)
+        place = environment.place if state is _FROM_ENVIRONMENT else state and Path(state)
+        store = scratch_store(place) if scratch and place else open_as_owner(place, environment.cell.lease_seconds)
         try:
             # Without HTTP no reader can report: that all are silent is no news.
             return cls(configuration, store, commit_budget=environment.commit_budget, missing=Watched.OFF)

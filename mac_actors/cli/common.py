@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import resource
 import shutil
 import sys
@@ -11,13 +12,16 @@ import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mac_actors.client.http import Client
 from mac_actors.errors import MacError
 from mac_actors.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from mac_actors.storage.store import Store
 
 
 def read_settings(host: str | None = None, port: int | None = None) -> Settings:
@@ -28,6 +32,30 @@ def read_settings(host: str | None = None, port: int | None = None) -> Settings:
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
     )
+
+
+def in_or_at(place: Path | str) -> str:
+    """Say where a database is, without the password that an address may hold: ``in DIRECTORY``, ``NAME at HOST``."""
+    if isinstance(place, Path):
+        return f"in {place}"
+    from mac_actors.storage.store import needing_psycopg  # few commands need it
+
+    with needing_psycopg():
+        from mac_actors.storage.postgres.address import Address
+    return Address.parse(place).where
+
+
+def own(place: Path | str, settings: Settings) -> Store:
+    """Open a database that nothing else uses, to write to it. Raises what :func:`open_as_owner` does."""
+    from mac_actors.cluster.owning import open_as_owner  # few commands need it
+
+    say_nothing_of_the_lease()
+    return open_as_owner(place, settings.cell.lease_seconds)
+
+
+def say_nothing_of_the_lease() -> None:
+    """Leave out of a command's output what a server's log says."""
+    logging.getLogger("mac_actors.cluster").setLevel(logging.ERROR)
 
 
 def raise_file_limit() -> None:

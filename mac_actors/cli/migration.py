@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mac_actors.cli.common import agree, read_settings
+from mac_actors.cli.common import agree, in_or_at, own, read_settings
 from mac_actors.cli.tables import out, plain, table
 from mac_actors.core.outcomes import LockSet, OopsSet
 from mac_actors.core.state import MachineState
@@ -40,27 +40,28 @@ def import_dm_mac(state_dir: Path, state: Path | None, dry_run: bool, yes: bool,
     can't be read is locked out, and the exit status is then 1.
     """
     settings = read_settings()
-    directory = settings.state_dir if state is None else state
+    place = settings.place if state is None else state
     machines = parse(settings.machines_config, []).machines
     now = datetime.now(UTC)
     found = read_directory(state_dir, now)
     if dry_run:
-        plan = make_plan(machines, found, _states(directory), now)
+        plan = make_plan(machines, found, _states(place), now)
         _show(plan)
         _refuse(plan, force)
         click.echo("Nothing was changed (--dry-run).")
     else:
         os.umask(0o077)  # as for the server: fobs are in it
-        with closing(Store.open(directory)) as store:
-            for name in (DATABASE, DirectoryLock.NAME):  # root may have made them, for another user's server
-                hand_over(directory / name, directory)
+        with closing(own(place, settings)) as store:
+            if isinstance(place, Path):
+                for name in (DATABASE, DirectoryLock.NAME):  # root may have made them, for another user's server
+                    hand_over(place / name, place)
             plan = make_plan(machines, found, store.load_states(), now)
             _show(plan)
             _refuse(plan, force)
             if plan.changes:
-                agree(f"Take this over into {directory}?", yes)
+                agree(f"Take this over into {_where(place)}?", yes)
                 carry_out(store, plan)
-        _say_done(plan, directory)
+        _say_done(plan, _where(place))
     if plan.unreadable:
         why = "; ".join(f"{name} ({reason})" for name, reason in plan.unreadable.items())
         click.echo(f"Locked out, because the old state can't be read: {why}.", err=True)
@@ -72,8 +73,15 @@ def _refuse(plan: ImportPlan, force: bool) -> None:
         plan.refuse_conflicts()
 
 
-def _states(directory: Path) -> dict[str, MachineState | Unreadable]:
-    database = directory / DATABASE
+def _where(place: Path | str) -> str:
+    return in_or_at(place).removeprefix("in ")
+
+
+def _states(place: Path | str) -> dict[str, MachineState | Unreadable]:
+    if isinstance(place, str):
+        with closing(Store.open(place)) as store:
+            return store.load_states()
+    database = place / DATABASE
     if not database.exists():
         return {}
     with reading(database) as connection:
@@ -106,14 +114,14 @@ def _local(when: datetime | None) -> str:
     return local_time(when) if when else "never"
 
 
-def _say_done(plan: ImportPlan, directory: Path) -> None:
+def _say_done(plan: ImportPlan, where: str) -> None:
     if not plan.changes:
-        click.echo(f"{directory} has all of this already; nothing was changed.")
+        click.echo(f"{where} has all of this already; nothing was changed.")
         return
     outcomes = [outcome for step in plan.changes for outcome in step.outcomes]
     oopsed = sum(isinstance(outcome, OopsSet) for outcome in outcomes)
     locked = sum(isinstance(outcome, LockSet) for outcome in outcomes)
     machines = count(len(plan.changes), "machine")
     click.echo(
-        f"Taken over into {directory}: {machines}, {oopsed} of them oopsed, {locked} locked out. Start the server now."
+        f"Taken over into {where}: {machines}, {oopsed} of them oopsed, {locked} locked out. Start the server now."
     )

@@ -25,6 +25,8 @@ SECTIONS = {
         "backup": "storage",
         "restore": "storage",
         "verify": "storage",
+        "copy": "storage",
+        "migrate": "storage",
         "slack": "slack",
         "webhooks": "webhooks",
         "cluster": "cluster",

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ import click
 
 from mac_actors.cli import shell as shell_command
 from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, show_notes, typed
-from mac_actors.core.config import Configuration, Directory
+from mac_actors.core.config import Configuration
 from mac_actors.core.people.additions import Addition
 from mac_actors.core.people.people import settle
 from mac_actors.core.text import count
@@ -39,6 +39,7 @@ from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import offline_summary, warnings_of
 from mac_actors.simulation import demo as demo_module
 from mac_actors.storage.sqlite.engine import DATABASE
+from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import additions, reading
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
@@ -212,24 +213,24 @@ def check() -> None:
     click.echo(f"{' and '.join(map(str, files))} are fine: {_summary(configuration)}.")
     if offline := offline_summary(configuration):
         click.echo(f"While the server does not answer: {offline}.")
-    show_notes((*warnings_of(configuration), *_conflicts(settings, configuration.directory)))
-    for exposure in exposures(settings, configuration.machines, _keyed(settings)):
+    keyed, counting = _stored(settings)
+    conflicts = map(str, settle(configuration.directory, counting, datetime.now(UTC)).people.conflicts())
+    show_notes((*warnings_of(configuration), *conflicts))
+    for exposure in exposures(settings, configuration.machines, keyed):
         click.secho(f"WARNING: {exposure}.", fg="yellow")
 
 
-def _keyed(settings: Settings) -> frozenset[str]:
-    """Return the machines whose readers have keys, if the server's database is here."""
+def _stored(settings: Settings) -> tuple[frozenset[str], list[Addition]]:
+    """Return the machines whose readers have keys, and the changes of users that count; nothing without a database."""
+    if settings.cell.database:
+        with closing(Store.open(settings.cell.database)) as store:
+            return frozenset(store.reader_keys()), store.load_additions()
+    keyed: frozenset[str] = frozenset()
+    counting: list[Addition] = []
     with suppress(StorageError, sqlite3.Error), reading(settings.state_dir / DATABASE) as connection:
-        return frozenset(name for (name,) in connection.execute("SELECT machine FROM reader_key"))
-    return frozenset()
-
-
-def _conflicts(settings: Settings, file: Directory) -> list[str]:
-    """Say which fobs the users file gives to somebody else than was done at the server, if its database is here."""
-    known: list[Addition] = []
-    with suppress(StorageError, sqlite3.Error), reading(settings.state_dir / DATABASE) as connection:
-        known = [one for one in additions(connection) if isinstance(one, Addition) and one.counts]
-    return list(map(str, settle(file, known, datetime.now(UTC)).people.conflicts()))
+        counting = [one for one in additions(connection) if isinstance(one, Addition) and one.counts]
+        keyed = frozenset(name for (name,) in connection.execute("SELECT machine FROM reader_key"))
+    return keyed, counting
 
 
 @click.command(short_help="Try it: a server with sample machines, readers and people.")

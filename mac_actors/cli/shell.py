@@ -14,12 +14,13 @@ import click
 
 from mac_actors import shell as shell_module
 from mac_actors.bootstrap import Fleet
-from mac_actors.cli.common import read_settings, url_option
+from mac_actors.cli.common import in_or_at, read_settings, say_nothing_of_the_lease, url_option
 from mac_actors.client.remote import RemoteFleet
 from mac_actors.errors import ConfigError, DirectoryInUse, MacError, ServerError, StorageError
 from mac_actors.fleet.protocol import AnyFleet
 from mac_actors.service import logs
 from mac_actors.service.service import Service
+from mac_actors.settings import Settings
 from mac_actors.settings.environment import MAC_URL
 
 _ELSEWHERE = "To attach to a running server, whatever is here: mac-actors shell --url http://ADDRESS:PORT"
@@ -39,6 +40,7 @@ def shell(code: str | None, scratch: bool, url: str | None) -> None:
         raise click.UsageError("--url and --scratch exclude each other: a copy is made of the state directory here")
     interactive = code is None and sys.stdin.isatty()
     logging.getLogger("pykka").setLevel(logging.ERROR)
+    say_nothing_of_the_lease()
     if not interactive:
         logs.set_up("warning")
     os.umask(0o077)  # as serve: names and fobs are in the state directory
@@ -58,30 +60,33 @@ def _open(url: str | None, scratch: bool) -> tuple[AnyFleet, str]:
     if url or elsewhere:
         remote = RemoteFleet(url)
         return remote, f"Attached to the server at {remote.url}."
-    directory = settings.state_dir
     if scratch:
         copy = Fleet.open(scratch=True)
-        return copy, f"On a copy of the states in {directory}, in memory: no real machine is switched."
+        return copy, f"On a copy of the states {in_or_at(settings.place)}, in memory: no real machine is switched."
     try:
-        return Fleet.open(), f"On {directory}: no server can run there until you leave."
+        where = in_or_at(settings.place).removeprefix("in ")
+        return Fleet.open(), f"On {where}: no server can run there until you leave."
     except DirectoryInUse as in_use:
-        return _attach(directory, in_use)
+        return _attach(settings, in_use)
     except ConfigError as error:
         raise ConfigError([*error.problems, _ELSEWHERE]) from error
     except StorageError as error:
         raise StorageError(f"{error} {_ELSEWHERE}") from error
 
 
-def _attach(directory: Path, in_use: DirectoryInUse) -> tuple[AnyFleet, str]:
+def _attach(settings: Settings, in_use: DirectoryInUse) -> tuple[AnyFleet, str]:
+    directory = settings.state_dir
     try:
         remote = RemoteFleet()
     except ServerError as error:
+        if settings.cell.database:
+            raise MacError(f"{in_use} ({error}; --url says where it is, --scratch looks at a copy)") from error
         raise MacError(
             f"the state directory {directory} is in use by process {in_use.pid}, and {error}. If that process is "
             "another shell, leave it first; --scratch looks at a copy"
         ) from error
-    held = f"{directory} is in use by process {in_use.pid}: attached to the server at {remote.url}."
-    return remote, held
+    held = "The database has an owner" if settings.cell.database else f"{directory} is in use by process {in_use.pid}"
+    return remote, f"{held}: attached to the server at {remote.url}."
 
 
 def _run_script(fleet: AnyFleet, code: str | None) -> None:

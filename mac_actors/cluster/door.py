@@ -55,8 +55,8 @@ class Owned:
 class Door:
     """The WSGI application of a server of a cell.
 
-    ``standing`` says who owns the machines, ``owned`` what this server has where it does. ``held`` is the application
-    of a server that owns nothing, with the ``holding`` fleet; it also answers :data:`OWN_PATHS`.
+    ``standing`` says who owns the machines, ``owned`` what this server has where it does. :attr:`held`, to be set, is
+    the application of a server that owns nothing, with the ``holding`` fleet; it also answers :data:`OWN_PATHS`.
     """
 
     def __init__(
@@ -65,13 +65,12 @@ class Door:
         owned: Callable[[], Owned | None],
         passing: Passing,
         holding: HoldingFleet,
-        held: Application,
     ) -> None:
         self._standing = standing
         self._owned = owned
         self._passing = passing
         self._holding = holding
-        self._held = held
+        self.held: Application = lambda environ, start_response: _error(start_response, NOBODY)
         self._telling = threading.Lock()
         self._looking = threading.Lock()
         self._gone: str | None = None
@@ -92,13 +91,13 @@ class Door:
         path, standing, owned = environ.get("PATH_INFO", ""), self._standing(), self._owned()
         if path == HELD:
             return self._take_held(environ, start_response, owned)
-        own = owned.application if owned else self._held
+        own = owned.application if owned else self.held
         if owned and (standing.owns or not standing.owner):
             return own(environ, start_response)
         if path == "/healthz" and environ.get("mac.hops"):
             return _error(start_response, NOBODY)  # asked by one that takes this for the owner: it must not ask back
         if path in OWN_PATHS:
-            return self._held(environ, start_response)
+            return self.held(environ, start_response)
         if standing.owner and environ.get("mac.hops", 0) < MOST_HOPS:
             answer = self._by_owner(environ, start_response, standing.owner)
             if answer is not None:
@@ -108,7 +107,9 @@ class Door:
     def serves(self) -> bool:
         """Whether this server owns the machines, or reaches the one that does."""
         standing = self._standing()
-        return standing.owns or (standing.owner is not None and self._reaches(standing.owner))
+        if standing.owner is None:
+            return standing.owns and self._owned() is not None
+        return self._reaches(standing.owner)
 
     def tell(self) -> None:
         """Tell the owner, if one is known, what came here while there was none."""
@@ -131,10 +132,7 @@ class Door:
         try:
             if self._holding.waits:
                 self._tell(owner)
-            answer = self._passing.answer(environ, body, start_response, owner, report=path == REPORT, still=still)
-            if path == REPORT:
-                self._holding.note_answer(body, answer[0])
-            return answer
+            return self._passing.answer(environ, body, start_response, owner, report=path == REPORT, still=still)
         except OwnerGone as gone:
             self._gone = owner
             log.debug("%s", gone)

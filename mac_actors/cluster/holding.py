@@ -5,7 +5,6 @@ It decides on the last known states (:mod:`mac_actors.core.holding`). Nothing of
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -30,7 +29,8 @@ from mac_actors.fleet.names import Names
 from mac_actors.fleet.reader_keys import signer
 from mac_actors.fleet.refused_readers import RefusedReaders
 
-_NAME = re.compile(rb'"machine_name"\s*:\s*"([^"\\]+)"')
+LEAST_SECONDS = 0.02
+"""So long an answer waits for the states to be read anew, also where its budget is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +45,24 @@ class Known:
 class HoldingFleet:
     """As much of a fleet as readers' reports, oopses and lock-outs need. Any thread may call.
 
-    ``known`` is replaced by whoever reads the database. What was told to a reader stays so until an owner is there.
+    ``known`` is replaced by whoever reads the database; ``read_now`` has that done, and waits so many seconds for it:
+    what is left of the ``budget`` that an answer may take. What was told to a reader stays so until an owner is there.
     """
 
-    def __init__(self, known: Known) -> None:
+    def __init__(
+        self, known: Known, read_now: Callable[[float], object] = lambda seconds: None, budget: float = 0.25
+    ) -> None:
         self.known = known
+        self._read_now = read_now
+        self._budget = budget
         self.refused_readers = RefusedReaders(lambda text: None)
         self.reader_keys = _Keys(lambda: self.known.keys)
         self._held: dict[str, Held] = {}
-        self._off: set[str] = set()
         self._lock = threading.Lock()
 
     @property
     def configuration(self) -> Configuration:
         return self.known.configuration
-
-    def note_answer(self, report: bytes, reply: bytes) -> None:
-        """Note whether a reader, whose report was passed on, was told to be off: what is known may be older."""
-        found = _NAME.search(report)
-        name = found[1].decode(errors="replace") if found else ""
-        if b'"relay":true' in reply:
-            self._off.discard(name)
-        elif name in self.configuration.machines:
-            self._off.add(name)
 
     def find(self, name_or_alias: str) -> str:
         """Return the name of the machine with this name or alias; raises :class:`UnknownMachine`."""
@@ -82,7 +77,7 @@ class HoldingFleet:
         gone: Callable[[], bool] = lambda: False,
     ) -> Answer:
         """Answer a report; as that of a :class:`~mac_actors.fleet.fleet.MachineFleet`, but never durable."""
-        return self._hold(name, replace(report, arrived=received))
+        return self._hold(name, replace(report, arrived=received), clock.seconds() - received)
 
     def begin(
         self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
@@ -115,7 +110,10 @@ class HoldingFleet:
     def reader_list(self, name: str, at: datetime) -> None:
         """Return no list: an owner has it."""
 
-    def _hold(self, name: str, given: Input) -> Answer:
+    def _hold(self, name: str, given: Input, age: float = 0.0) -> Answer:
+        if name in self.configuration.machines and name not in self._held:
+            # the owner may have gone a moment after its last change
+            self._read_now(max(LEAST_SECONDS, self._budget - age))
         known, now = self.known, clock.seconds()
         config = known.configuration.machines.get(name)
         if config is None:
@@ -125,8 +123,6 @@ class HoldingFleet:
             if held is None:
                 state = known.states.get(name) or MachineState(datetime.now(UTC))
                 held = Held.of(config, resumed(state, now))
-                if name in self._off:
-                    held = replace(held, relay=False, second_relay=False)
             self._held[name], told = hold(config, known.configuration.directory, held, given, now)
         return Answer(told, durable=False)
 

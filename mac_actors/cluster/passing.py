@@ -6,18 +6,17 @@ cell's secret comes along.
 
 from __future__ import annotations
 
-import http.client
 import logging
-import select
-import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from mac_actors import clock
+from mac_actors.cluster.connection import Answer, Connection
 from mac_actors.core.changed import Changed
 
 log = logging.getLogger(__name__)
@@ -32,14 +31,11 @@ SCHEME = "Mac-Cell"
 MOST_HOPS = 2
 """So often a request is passed on."""
 
-MARGIN = 0.04
+MARGIN = 0.03
 """Seconds beyond the budget that the owner, which may need all of it for the disk, has for a report's answer."""
 
 PATIENCE = 600.0
 """Seconds that an answer may take which is no report's: lists of years, on a small computer."""
-
-LOOK_SECONDS = 0.05
-"""How often it is looked meanwhile whether the owner still is the owner."""
 
 IDLE_SECONDS = 5.0
 """A connection that was not used for so long is closed; the owner closes it after ten."""
@@ -72,7 +68,7 @@ class Passing:
         self._secret = secret
         self._budget = budget
         self._trust = trust
-        self._kept: deque[tuple[str, http.client.HTTPConnection, float]] = deque()
+        self._kept: deque[Connection] = deque()
         self._refused = Changed(False)
 
     def answer(
@@ -97,12 +93,12 @@ class Passing:
         patience = max(MARGIN, self._budget + MARGIN - age) if report else PATIENCE
         method = environ["REQUEST_METHOD"]
         again = report or method in {"GET", "HEAD"}
-        response, content = self._ask(
+        answer = self._ask(
             owner, method, _target(environ), headers, body, age=age, patience=patience, again=again, still=still
         )
-        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _NOT_ANSWERED]
-        start_response(f"{response.status} {response.reason}", kept)
-        return [content]
+        kept = [(name, value) for name, value in answer.headers if name.lower() not in _NOT_ANSWERED]
+        start_response(f"{answer.status} {answer.reason}", kept)
+        return [answer.body]
 
     def ask(self, owner: str, method: str, target: str, body: bytes = b"") -> int:
         """Ask the owner at this URL something for this server itself, within the budget; returns the answer's status.
@@ -111,7 +107,7 @@ class Passing:
         """
         headers = {ADDRESS: "127.0.0.1", HOPS: "1", "Content-Type": "application/json"}
         patience = self._budget + MARGIN
-        return self._ask(owner, method, target, headers, body, patience=patience, again=True)[0].status
+        return self._ask(owner, method, target, headers, body, patience=patience, again=True).status
 
     def _ask(
         self,
@@ -125,7 +121,7 @@ class Passing:
         patience: float,
         again: bool,
         still: Callable[[], bool] = lambda: True,
-    ) -> tuple[http.client.HTTPResponse, bytes]:
+    ) -> Answer:
         begun = time.monotonic()
         headers[SECRET] = self._secret
         while True:
@@ -133,76 +129,43 @@ class Passing:
             sent = False
             try:
                 headers[AGE] = f"{age + time.monotonic() - begun:.4f}"
-                connection.request(method, target, body, headers)
+                connection.send(method, target, headers, body)
                 sent = True
-                self._wait(connection, begun + patience, still)
-                response = connection.getresponse()
-                content = response.read()
-            except (OSError, http.client.HTTPException) as error:
+                answer = connection.answer(method, begun + patience, still)
+            except OSError as error:
                 connection.close()
                 if used and (again or not sent) and not isinstance(error, TimeoutError):
                     continue  # it had been closed at the other end
-                raise OwnerGone(f"{owner} did not answer ({error!r})", maybe_done=sent) from error
+                raise OwnerGone(f"{owner} did not answer ({error})", maybe_done=sent) from error
             break
-        if response.will_close:
-            connection.close()
+        if answer.keeps_alive:
+            self._kept.append(connection)
         else:
-            self._kept.append((owner, connection, time.monotonic()))
-        refused = response.headers.get("WWW-Authenticate") == SCHEME
+            connection.close()
+        refused = ("WWW-Authenticate", SCHEME) in answer.headers
         if self._refused(refused) and refused:
             log.error("%s refuses what this server passes on: MAC_CLUSTER_SECRET must be the same on both", owner)
         if refused:
             raise OwnerGone(f"{owner} does not know this server", maybe_done=False)
-        return response, content
+        return answer
 
     def close(self) -> None:
         """Close what is kept."""
         while self._kept:
-            self._kept.popleft()[1].close()
+            self._kept.popleft().close()
 
-    def _connection(self, owner: str, deadline: float) -> tuple[http.client.HTTPConnection, bool]:
+    def _connection(self, owner: str, deadline: float) -> tuple[Connection, bool]:
         """Return a connection to the owner, and whether it was used before."""
-        while True:
-            try:
-                url, connection, since = self._kept.pop()
-            except IndexError:
-                break
-            good = url == owner and time.monotonic() - since < IDLE_SECONDS
-            if good and connection.sock and not _readable(connection.sock, 0.0):
-                return connection, True
-            connection.close()
-        parts = urlsplit(owner)
-        seconds = max(0.01, min(self._budget, deadline - time.monotonic()))
-        if parts.scheme == "https":
-            connection = http.client.HTTPSConnection(parts.netloc, timeout=seconds, context=self._trust)
-        else:
-            connection = http.client.HTTPConnection(parts.netloc, timeout=seconds)
+        while self._kept:
+            with suppress(IndexError):  # another thread was quicker
+                kept = self._kept.pop()
+                if kept.url == owner and time.monotonic() - kept.used < IDLE_SECONDS and not kept.readable(0.0):
+                    return kept, True
+                kept.close()
         try:
-            connection.connect()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            return Connection(owner, max(0.01, min(self._budget, deadline - time.monotonic())), self._trust), False
+        except OSError as error:
             raise OwnerGone(f"{owner} can't be reached ({error})", maybe_done=False) from error
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection, False
-
-    @staticmethod
-    def _wait(connection: http.client.HTTPConnection, deadline: float, still: Callable[[], bool]) -> None:
-        """Wait until something of the answer is there; raises ``TimeoutError``."""
-        while still():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            if _readable(connection.sock, min(left, LOOK_SECONDS)):
-                connection.sock.settimeout(max(0.05, left))
-                return
-        raise TimeoutError("no answer in time")
-
-
-def _readable(sock: socket.socket, seconds: float) -> bool:
-    """Whether something comes within so many seconds, be it the end."""
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
 
 
 def _headers(environ: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Literal
 from unicodedata import category, normalize
 
 from mac_actors.core.routing import AT_ONCE, Routing
-from mac_actors.core.text import DASHES, INVISIBLE, named, one_line
+from mac_actors.core.text import DASHES, INVISIBLE, character, one_line
 
 REPORT_SECONDS = 10.0
 """How often readers report, unless it is configured."""
@@ -37,7 +37,7 @@ def read_fob(code: str | None) -> str | None:
     """Normalize a code that comes from outside. Raises ``ValueError`` for one with control characters in it."""
     fob = normalize_fob(code)
     if fob and (unseen := next((c for c in fob if not c.isprintable()), "")):
-        raise ValueError(f"a fob code without control characters{named(unseen)}")
+        raise ValueError(f"a fob code without control characters{character(unseen)}")
     return fob
 
 
@@ -52,7 +52,7 @@ def whole_fob(code: str) -> str:
     odd = re.search("[^0-9A-Z:_-]", fob)
     if odd or re.fullmatch(r"\d{4}-\d\d-\d\d", fob):
         text = "the whole number of a fob as its reader sends it: digits, or letters, and nothing between"
-        raise ValueError(text + named(odd[0] if odd else ""))
+        raise ValueError(text + character(odd[0] if odd else ""))
     return fob
 
 

@@ -54,7 +54,12 @@ def hold(config: MachineConfig, directory: Directory, held: Held, given: Input, 
         second_relay=relay and held.second_relay and wanted.second_relay,
         always_on=relay and wanted.always_on,
     )
-    inputs = _kept((*held.inputs, given)) if decision.changed else held.inputs
+    inputs = held.inputs
+    if decision.changed:
+        if isinstance(given, Report) and given.fob is not None and not given.oops and not relay:
+            # it has to be put in again, as the display says: also where the owner knows of a session that we do not
+            inputs = (*inputs, _without_card(given))
+        inputs = _kept((*inputs, given))
     return Held(decision.state, told.relay, told.second_relay, inputs), told
 
 
@@ -64,13 +69,17 @@ def withhold(
     """As :func:`hold`, of a report by which a session has begun, but whose answer must not say so any more: as if its
     card had been out and in again, it is blocked.
     """
-    out, _ = hold(config, directory, held, replace(report, fob=None, offline=()), now)
+    out, _ = hold(config, directory, held, _without_card(report), now)
     return hold(config, directory, out, report, now)
+
+
+def _without_card(report: Report) -> Report:
+    return replace(report, fob=None, offline=())
 
 
 def _kept(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
     """Leave out one that is between: the first has ended what ran, the last ones say how it is now."""
-    if len(inputs) <= KEPT:
-        return inputs
-    gone = next((n for n, one in enumerate(inputs) if n and isinstance(one, Report) and not one.oops), 1)
-    return inputs[:gone] + inputs[gone + 1 :]
+    while len(inputs) > KEPT:
+        gone = next((n for n, one in enumerate(inputs) if n and isinstance(one, Report) and not one.oops), 1)
+        inputs = inputs[:gone] + inputs[gone + 1 :]
+    return inputs

@@ -34,10 +34,10 @@ def tidy(text: object) -> str:
     return one_line(visible(one_line(text)))
 
 
-def named(character: str) -> str:
+def character(char: str) -> str:
     """Name a character that should not be there, for the end of a sentence; nothing for none."""
-    name = unicodedata.name(character, "a control character") if character else ""
-    return f" (here is U+{ord(character):04X}, {name})" if character else ""
+    name = unicodedata.name(char, "a control character") if char else ""
+    return f" (here is U+{ord(char):04X}, {name})" if char else ""
 
 
 def count(number: int, noun: str) -> str:

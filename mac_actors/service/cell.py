@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from pathlib import Path
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.cluster.door import Door, Owned
+from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known
 from mac_actors.cluster.node import Node
 from mac_actors.cluster.passing import Passing
@@ -88,11 +90,13 @@ class Member:
             unfit=lambda steps: newer(set(steps)),
         )
         self._owned: Owned | None = None
-        self._holding = HoldingFleet(Known(self.configuration))
-        self._passing = Passing(settings.cell.secret or "", settings.commit_budget)
+        self._fresh = Fresh(self._refresh)
+        self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget)
+        self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
+        self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding)
         access = Access(settings.tokens)
-        held = create_standby_app(self._holding, access, self._serves, self.node.problems, self.notes)
-        self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding, held.wsgi)
+        held = create_standby_app(self._holding, access, self.door.serves, self.node.problems, self.notes)
+        self.door.held = held.wsgi
 
     # the beginning and the end
 
@@ -117,6 +121,7 @@ class Member:
             self._drop()
         if self._store is not None:
             self._store.close()
+        self._fresh.close()
         self._warm.close()
         self._passing.close()
 
@@ -130,9 +135,6 @@ class Member:
         if self.shop is not None:
             self.shop.fleet.supervisor.save_all(SAVE_SECONDS)  # as the owner, while readers are answered
         return self.node.release(self._settle)
-
-    def _serves(self) -> bool:
-        return self.door.serves()
 
     def _settle(self) -> None:
         if self.shop is not None:
@@ -200,11 +202,13 @@ class Member:
         shop.start()
 
     def _drop(self) -> None:
-        shop, self.shop, self._owned = self.shop, None, None
+        shop = self.shop
         if shop is None:
             return
         states = {config.name: state for config, state in shop.fleet.published()}
         self._holding.known = replace(self._holding.known, configuration=self.configuration, states=states)
+        self.door.keep(shop.fleet)
+        self.shop = self._owned = None
         self.door.keep(shop.fleet)
         shop.disconnect()
         shop.close(write=False)
@@ -254,16 +258,25 @@ class Member:
     def _each_second(self, revision: int) -> None:
         if self.node.url:
             self._prepare()
-        if (store := self._store) is not None and self.node.url:
-            keys = store.reader_keys().items()
-            good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
-            self._holding.known = Known(self.configuration, self._warm.states, good)
+            self._refresh()
             self.door.tell()
         if self._revisions is None:
             return
         if revision > self.node.revision and self.shop is None:
             self._follow(self._revisions.newest())
         self._compare_files()
+
+    def _refresh(self) -> None:
+        """Know what readers are to be told while no server owns the machines."""
+        store = self._store
+        if self.shop is not None or store is None:
+            return
+        self._warm.refresh()
+        keys = store.reader_keys().items()
+        good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
+        states = self._warm.states
+        if self.shop is None:
+            self._holding.known = Known(self.configuration, states, good)
 
     def _follow(self, revision: Revision | None) -> None:
         """Use a newer configuration."""
@@ -286,6 +299,16 @@ class Member:
             self._files_differ = None if same else "the files here are not what is in use: reload to take them"
         except ConfigError as error:
             self._files_differ = f"the files here can't be read: {error}"
+
+
+def _trust(settings: Settings) -> ssl.SSLContext | None:
+    """Return what is trusted of servers whose address begins with https: also the certificate of this one."""
+    if not (settings.cell.node_url or "").startswith("https"):
+        return None
+    context = ssl.create_default_context()
+    if settings.tls_cert:
+        context.load_verify_locations(settings.tls_cert)
+    return context
 
 
 def _read(path: Path) -> str:

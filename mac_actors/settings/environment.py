@@ -293,6 +293,11 @@ class Settings:
     slack_config: Path = SLACK_CONFIG.setting
     mqtt: MqttSettings | None = None
 
+    @property
+    def place(self) -> Path | str:
+        """Where the database is: a directory, or an address, which may hold a password."""
+        return self.cell.database or self.state_dir
+
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment (``os.environ`` unless given); an empty variable counts as not set.

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
 from mac_actors.core.signing import read_secret
-from mac_actors.core.text import named
+from mac_actors.core.text import character
 from mac_actors.errors import ConfigError
 from mac_actors.settings.environment import SLACK_CONFIG, Settings
 from mac_actors.settings.machine_entries import MachineEntry, name_clashes
@@ -248,9 +248,11 @@ def _json_hint(text: str, place: int) -> str:
     if text[:place].rstrip().endswith(",") and text[place : place + 1] in {"}", "]"}:  # earlier ones behind it
         return " (the comma before it is one too many)"
     here = text[place:]
-    if here[:1] and here[0] in '"[{' and not text[:place].rstrip().endswith(("[", "{", ",", ":")):
+    if not here.strip():
+        return " (the file ends here: is a } or ] missing?)"
+    if here[0] in '"[{' and not text[:place].rstrip().endswith(("[", "{", ",", ":")):
         return " (a comma is missing at the end of what stands before it)"
-    return next((f" ({hint})" for pattern, hint in _HINTS.items() if re.match(pattern, here)), named(here[:1]))
+    return next((f" ({hint})" for pattern, hint in _HINTS.items() if re.match(pattern, here)), character(here[:1]))
 
 
 _HINTS = {

@@ -8,14 +8,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
-from mac_actors.core.text import named, visible
+from mac_actors.core.text import character, visible
 
 
 def readable(text: str) -> str:
     """Return a name, its accents as most keyboards write them; raises ``ValueError`` for one that people can't read."""
     unseen = "".join(Counter(text) - Counter(visible(text)))
     if unseen or not text.strip():
-        code = named(unseen[:1])
+        code = character(unseen[:1])
         raise ValueError(f"a name that people can read: not blank, no control characters or invisible ones{code}")
     return unicodedata.normalize("NFC", text)
 

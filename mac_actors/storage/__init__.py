@@ -1,1 +1,1 @@
-"""What is on disk: machine states, the journal and the outbox, in SQLite by SQLAlchemy Core."""
+"""What is on disk: machine states, the journal and the outbox, in SQLite or in PostgreSQL."""

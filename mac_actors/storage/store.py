@@ -17,6 +17,7 @@ from mac_actors.core.people.additions import Addition
 from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.state import MachineState
 from mac_actors.core.text import one_line
+from mac_actors.errors import ConfigError
 from mac_actors.storage import codec
 from mac_actors.storage.database import Database, as_storage_error
 from mac_actors.storage.records import (
@@ -61,9 +62,7 @@ class Store:
         process; or the address of a PostgreSQL database, ``postgresql://…``, which can only be read until :meth:`own`.
         """
         if isinstance(place, str):
-            from mac_actors.storage.postgres.database import PostgresDatabase  # needs what not everybody has installed
-
-            return cls(PostgresDatabase.open(place))
+            return cls(_postgres(place))
         return cls(SqliteDatabase.open(place))
 
     def close(self) -> None:
@@ -259,6 +258,22 @@ class Store:
         """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
         with as_storage_error(what), self.database.reading() as connection:
             yield connection
+
+
+@contextlib.contextmanager
+def needing_psycopg() -> Iterator[None]:
+    """Import within it what needs the extra ``postgres``: raises :class:`ConfigError` where that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        needs = f"MAC_DATABASE needs what is not installed: pip install 'mac-actors[postgres]' ({error})"
+        raise ConfigError([needs]) from None
+
+
+def _postgres(url: str) -> Database:
+    with needing_psycopg():
+        from mac_actors.storage.postgres.database import PostgresDatabase
+    return PostgresDatabase.open(url)
 
 
 def _entry(number: int, kind: str, data: str) -> Entry | None:

@@ -10,9 +10,13 @@ from urllib.parse import parse_qsl
 import bottle
 from pydantic import BaseModel, ValidationError
 
+from mac_actors.core.text import one_line
 from mac_actors.web.errors import RequestRefused
 
 Model = TypeVar("Model", bound=BaseModel)
+
+LONGEST = 200
+"""Characters of what is looked for, in the queries of pages."""
 
 
 def read_body(environ: dict[str, Any]) -> bytes:
@@ -59,6 +63,11 @@ def read_query() -> Mapping[str, str]:
     except UnicodeDecodeError:
         raise RequestRefused(422, "the query: expected UTF-8") from None
     return query
+
+
+def looked_for(field: str) -> str:
+    """Return what the query looks for, in one line; nothing instead of what is not UTF-8."""
+    return one_line(bottle.request.query.getunicode(field, ""))[:LONGEST]
 
 
 def is_set(name: str) -> bool:

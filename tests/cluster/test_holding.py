@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,14 +12,16 @@ from typing import Any
 import pytest
 
 from mac_actors import clock
-from mac_actors.cluster.holding import as_json, from_json
+from mac_actors.cluster.fresh import Fresh
+from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
 from mac_actors.core.inputs import Configured, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, kind
 from mac_actors.core.signing import HEADER, Key, ReaderKeys, sign
 from mac_actors.core.state import Source, Telemetry
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.settings.files import parse
 from tests.cluster.two import ADMIN, Node, two
-from tests.fakes import ANN, BOB, open_fleet, report, wait_until, written
+from tests.fakes import ANN, BOB, open_fleet, report, sample_machines, sample_users, wait_until, written
 from tests.web.client import report_body
 
 AGAIN = (False, "Remove card and\ninsert it again")
@@ -159,14 +162,29 @@ def test_a_server_that_loses_its_machines_gives_what_it_held_back_to_the_next_ow
         assert other.told("metal-mill", ANN) == AGAIN
 
 
-def test_a_reader_that_was_told_to_be_off_stays_off_though_an_older_state_is_known() -> None:
-    with two(1.0) as (owner, other):
-        assert owner.fleet
-        assert other.told("metal-mill", ANN)[0]
-        other.learn({config.name: state for config, state in owner.fleet.published()})
-        assert other.told("metal-mill") == WITHOUT
-        other.standing.owner = None
-        assert other.told("metal-mill", ANN)[0] is False
+def test_states_are_read_anew_before_a_machine_is_held_and_nobody_waits_for_a_database_that_hangs() -> None:
+    reads, hangs = [], threading.Event()
+
+    def read() -> None:
+        reads.append(threading.current_thread().name)
+        if len(reads) == 2:
+            raise OSError("no database")
+        if len(reads) == 3:
+            hangs.wait(20)
+
+    fresh = Fresh(read)
+    holding = HoldingFleet(Known(parse(sample_machines(), sample_users())), lambda seconds: fresh.wait(20))
+    given = Report(datetime.now(UTC), ANN)
+    for _ in range(3):
+        assert not holding.report("metal-mill", given, clock.seconds()).outputs.relay
+    assert reads == ["fresh states"]
+    holding.report("laser", given, clock.seconds())
+    assert not fresh.wait(0.05)
+    hangs.set()
+    assert fresh.wait(20)
+    fresh.close()
+    fresh._thread.join(20)
+    assert len(reads) == 4
 
 
 def test_a_reader_with_a_key_is_known_by_its_signature_and_gets_a_signed_reply(node: Node) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mac_actors.cluster.passing import OwnerGone, Passing
 from mac_actors.fleet.fleet import MachineFleet
 from tests.cluster.two import ADMIN, SECRET, Node, two
+from tests.conftest import start_server
 from tests.fakes import ANN, BOB, wait_until
+from tests.hostile.siege import certificate
 from tests.web.client import Raw, report_body
 from tests.web.server.raw import report
 
@@ -162,11 +167,10 @@ def test_connections_are_kept_and_one_that_the_owner_has_closed_is_not_used_agai
     for _ in range(20):
         other.report("metal-mill")
     assert owner.server.open_connections <= before
-    (_, connection, _) = other.passing._kept[-1]
-    assert connection.sock
+    connection = other.passing._kept[-1]
     connection.sock.shutdown(socket.SHUT_RDWR)
     assert other.told("metal-mill") == (False, "Please Insert\nRFID Card")
-    assert all(one is not connection for _, one, _ in other.passing._kept)
+    assert connection not in other.passing._kept
 
 
 def test_servers_that_take_each_other_for_the_owner_hold_and_ask_each_other_no_more(cell: tuple[Node, Node]) -> None:
@@ -269,3 +273,21 @@ def test_an_owner_that_is_not_there_is_known_at_once() -> None:
         assert "nothing was changed" in reply.error
         assert other.request("GET", "/healthz").status == 200
         assert other.request("GET", "/healthz?serving").status == 503
+
+
+def test_between_servers_with_https_the_certificate_is_looked_at(tmp_path: Path) -> None:
+    files = certificate(tmp_path)
+    pair: dict[str, Any] = {"tls_cert": Path(files["MAC_TLS_CERT"]), "tls_key": Path(files["MAC_TLS_KEY"])}
+    server = start_server(tmp_path, **pair)
+    try:
+        trusting = Passing(SECRET, 20.0, ssl.create_default_context(cafile=files["MAC_TLS_CERT"]))
+        url = f"https://127.0.0.1:{server.port}"
+        for _ in range(2):
+            assert trusting.ask(url, "GET", "/healthz") == 200
+        assert len(trusting._kept) == 1
+        trusting.close()
+        with pytest.raises(OwnerGone, match=r"can't be reached.*certificate") as gone:
+            Passing(SECRET, 20.0).ask(url, "GET", "/healthz")
+        assert not gone.value.maybe_done
+    finally:
+        server.stop()

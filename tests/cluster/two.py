@@ -47,10 +47,10 @@ class Node:
         self.budget = budget
         self.fleet: MachineFleet | None = None
         self.holding = HoldingFleet(Known(parse(sample_machines(), sample_users())))
-        held = create_standby_app(self.holding, Access(TOKENS), lambda: self.door.serves())  # noqa: PLW0108 - there is none yet
         self.passing = Passing(secret, budget)
         self._owned: Owned | None = None
-        self.door = Door(lambda: self.standing, lambda: self._owned, self.passing, self.holding, held.wsgi)
+        self.door = Door(lambda: self.standing, lambda: self._owned, self.passing, self.holding)
+        self.door.held = create_standby_app(self.holding, Access(TOKENS), self.door.serves).wsgi
         self.server = Server(self.door, "127.0.0.1", 0, origins=Origins([ip_network("127.0.0.3")], secret))
         self.server.expiration_interval = 0.02
         self.server.open()

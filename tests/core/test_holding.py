@@ -109,7 +109,7 @@ def test_what_ends_a_session_turns_off_and_it_stays_off_with_the_same_card(given
 def test_the_next_owner_is_told_when_a_session_ended_and_what_was_refused() -> None:
     running = with_card(MILL, ANNA)
     now, _ = held(MILL, running, report(None, 70), report(None, 75), report(BEN, 80))
-    assert now.inputs == (report(None, 70), report(BEN, 80))
+    assert now.inputs == (report(None, 70), replace(report(BEN, 80), fob=None), report(BEN, 80))
     first, second = (
         decide(MILL, PEOPLE, running, given, hold=Refusal.MOVING).outcomes for given in (now.inputs[0], now.inputs[0])
     )
@@ -118,7 +118,8 @@ def test_the_next_owner_is_told_when_a_session_ended_and_what_was_refused() -> N
     assert isinstance(ended, SessionEnded)
     assert ended.ended.seconds == 60.0
     out = decide(MILL, PEOPLE, running, now.inputs[0]).state
-    (refused,) = decide(MILL, PEOPLE, out, now.inputs[1], hold=Refusal.MOVING).outcomes
+    assert not decide(MILL, PEOPLE, out, now.inputs[1], hold=Refusal.MOVING).changed
+    (refused,) = decide(MILL, PEOPLE, out, now.inputs[2], hold=Refusal.MOVING).outcomes
     assert isinstance(refused, SessionRefused)
     assert refused.refusal is Refusal.MOVING
 
@@ -141,6 +142,15 @@ def test_a_machine_that_is_to_be_always_on_is_switched_on_by_its_owner_alone() -
     assert told.always_on
     _, told = held(LAMP, fresh(LAMP), report(BEN, 2), report(BEN, 3, oops=True), report(None, 4))
     assert not told.relay
+
+
+def test_a_session_that_only_the_owner_knew_of_ends_where_its_reader_was_told_to_put_the_card_in_again() -> None:
+    now, told = held(MILL, fresh(MILL), report(ANNA, 20))
+    assert told.display == AGAIN
+    later = owned(MILL, with_card(MILL, ANNA), now)
+    assert later.session is None
+    assert later.card
+    assert later.card.blocked
 
 
 def test_what_was_decided_but_never_told_to_the_reader_turns_nothing_on() -> None:
@@ -170,7 +180,7 @@ def test_a_loose_card_fills_no_memory_and_its_first_and_last_reports_and_each_oo
     assert now.inputs[:2] == tuple(reports[:2])
     assert now.inputs[-1] == reports[-1]
     times = [given.at for given in now.inputs]
-    assert all(one < other for one, other in pairwise(times))
+    assert all(one <= other for one, other in pairwise(times))
     oopses = tuple(Oops(after(n), Source.HTTP) for n in range(KEPT))  # none that could be left out
     full = replace(now, state=fresh(MILL), inputs=oopses)
     assert len(hold(MILL, PEOPLE, full, report(ANNA, 900), after(900).timestamp())[0].inputs) == KEPT

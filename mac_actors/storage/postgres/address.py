@@ -23,12 +23,12 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-WRONG = (
-    "is no address of a PostgreSQL database: allowed is postgresql://USER:PASSWORD@HOST/NAME, with %40 %3A %2F %25 in "
-    "place of @ : / % in the password"
+_WRONG = (
+    "can't be read: in the password %40 %3A %2F %23 %25 are @ : / # %, the port is a number, and what comes behind ? "
+    "are parameters that PostgreSQL knows"
 )
 _HINTS = {
-    "password": "Look at the user and the password in MAC_DATABASE: @ : / % in it are written %40 %3A %2F %25",
+    "password": "Look at the user and the password in MAC_DATABASE (there %40 %3A %2F %23 %25 are @ : / # %)",
     "role": "Look at the user in MAC_DATABASE, or make it: createuser --pwprompt NAME",
     "does not exist": "Make it (createdb --owner USER NAME), then: mac-actors migrate",
 }
@@ -47,7 +47,7 @@ class Address:
         try:
             given: dict[str, Any] = conninfo_to_dict(url)
         except psycopg.Error:
-            raise ConfigError([f"MAC_DATABASE {WRONG}"]) from None
+            raise ConfigError([f"MAC_DATABASE {_WRONG}"]) from None
         host = given.get("host") or given.get("hostaddr") or "this computer"
         if "," in str(host):
             given = {"target_session_attrs": "read-write"} | given  # of several, the one that can be written to
@@ -62,7 +62,7 @@ class Address:
         try:
             return psycopg.connect(**self.given, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
-            why = one_line(error)
+            why = one_line(error).removeprefix("connection failed: ").partition(" Is the server running")[0]
             hint = next((hint for words, hint in _HINTS.items() if words in why), None)
             hint = hint or "Does PostgreSQL run there, and may this computer reach it?"
             raise StorageError(f"cannot connect to the database {self.where}: {why}. {hint}") from None

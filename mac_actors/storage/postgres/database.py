@@ -115,3 +115,17 @@ class PostgresDatabase:
 
     def remove_leftovers(self) -> None:
         """Do nothing: no copies are made beside it."""
+
+
+def migrate(url: str) -> list[str]:
+    """Bring the tables of the database at this address up to date; returns the steps that were missing.
+
+    Raises :class:`StorageError`.
+    """
+    address = Address.parse(url)
+    try:
+        with address.connect() as connection:
+            check_server(connection)
+            return migrations.migrate(connection)
+    except psycopg.Error as error:
+        raise StorageError(f"cannot read the database {address.where}: {said(error)}") from error

@@ -79,16 +79,31 @@ def backup(directory: Path, file: Path, *, force: bool = False, progress: OnProg
     one, ``file`` there already or not writable, disk full.
     """
     source = directory / DATABASE
-    _refuse_target(source, file, force=force)
-    with _writing(file):
+    if not source.is_file():
+        with reading(source):  # says so
+            pass
+    if file.is_file() and any(path.exists() and file.samefile(path) for path in with_companions(source)):
+        raise StorageError(f"{file} is the database itself: give another name")
+    with checked_copy(file, str(source), force=force) as partial:
+        _copy(source, partial, progress)
+    return file.stat().st_size
+
+
+@contextlib.contextmanager
+def checked_copy(file: Path, source: str, *, force: bool) -> Iterator[Path]:
+    """Give a file to write a copy of ``source`` into; it is ``file`` once it is whole, checked, and on disk."""
+    if file.is_dir():
+        raise StorageError(f"{file} is a directory: give the name of a file in it")
+    if file.exists() and not force:
+        raise StorageError(f"{file} is there already: give another name, or --force to replace it")
+    with writing(file):
         remove_partial_copies(file.parent)
         with partial_copy(file) as partial:
-            _copy(source, partial, progress)
+            yield partial
             _check(partial, f"{source} is damaged (mac-actors verify lists where), and no backup was made")
             sync(partial)
             partial.replace(file)
         sync(file.parent)
-        return file.stat().st_size
 
 
 def restore(directory: Path, file: Path, progress: OnProgress = lambda done, total: None) -> Restored:
@@ -104,16 +119,14 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
         raise StorageError(f"there is no file {file}: which backup is to be restored?")
     if database.exists() and file.samefile(database):
         raise StorageError(f"{file} is the database itself: which backup is to be restored?")
-    with _writing(directory):
+    with writing(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(directory)
         try:
             remove_leftovers(directory)
             stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=directory))
             try:
-                _copy(file, stage / DATABASE, progress)
-                _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
-                done = _end_sessions(stage)
+                done = prepare(file, stage, progress)
                 done = replace(done, old_keys=_keep_keys(database, stage))
                 hand_over(stage / DATABASE, database if database.exists() else directory)
                 hand_over(lock.path, directory)
@@ -128,21 +141,15 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
     return replace(done, kept=kept, lifted=lifted)
 
 
-def _refuse_target(source: Path, file: Path, *, force: bool) -> None:
-    if not source.is_file():
-        with reading(source):  # says so
-            pass
-    if file.is_dir():
-        raise StorageError(f"{file} is a directory: give the name of a file in it")
-    if file.exists():
-        if any(path.exists() and file.samefile(path) for path in with_companions(source)):
-            raise StorageError(f"{file} is the database itself: give another name")
-        if not force:
-            raise StorageError(f"{file} is there already: give another name, or --force to replace it")
+def prepare(file: Path, stage: Path, progress: OnProgress) -> Restored:
+    """Put a copy of the backup ``file`` into the directory ``stage``, of this version, with its sessions at an end."""
+    _copy(file, stage / DATABASE, progress)
+    _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
+    return _end_sessions(stage)
 
 
 @contextlib.contextmanager
-def _writing(where: Path) -> Iterator[None]:
+def writing(where: Path) -> Iterator[None]:
     """Say what went wrong with ``where``, and what to do."""
     try:
         yield

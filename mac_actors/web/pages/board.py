@@ -19,7 +19,6 @@ from mac_actors.core import wording
 from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS
 from mac_actors.core.state import Source
-from mac_actors.core.text import one_line
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
 from mac_actors.web.access import Access, Viewer
@@ -31,7 +30,7 @@ from mac_actors.web.pages.login import drop_login_cookie, own_path
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.pages.person import fobs_html
 from mac_actors.web.pages.tiles import BUTTONS, DONE, STATES, Board, Filter
-from mac_actors.web.requests import number, parse_fields, read_form
+from mac_actors.web.requests import looked_for, number, parse_fields, read_form
 
 NOT_DURABLE = "It is not on disk yet: the server's disk is slow. It counts, but a power cut now could undo it."
 
@@ -114,8 +113,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, board: Board
         return answer
 
     def which() -> Filter:
-        query = bottle.request.query
-        words, area, state = (one_line(query.getunicode(key, "")) for key in ("q", "area", "state"))
+        words, area, state = map(looked_for, ("q", "area", "state"))
         return Filter(words, state if state in STATES else "", area)
 
     @app.post("/board/machines/<name:path>")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bottle
 
-from mac_actors.core.text import one_line
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.space import Space
 from mac_actors.web.access import Access
@@ -12,7 +11,7 @@ from mac_actors.web.pages.assets import SAFE_HEADERS
 from mac_actors.web.pages.board import stamp
 from mac_actors.web.pages.html import render
 from mac_actors.web.pages.tiles import Board, Filter
-from mac_actors.web.requests import read_query
+from mac_actors.web.requests import looked_for, read_query
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, live: Board, access: Access, space: Space) -> None:
@@ -24,7 +23,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, live: Board, access: Access,
     def embed() -> bytes:
         query = read_query()
         machine = query.get("machine")
-        wanted = Filter(area=one_line(query.get("area", "")), machine=fleet.find(machine) if machine else "")
+        wanted = Filter(area=looked_for("area"), machine=fleet.find(machine) if machine else "")
         viewer, view = access.on_the_wall(), live.view()
         page = render(
             "embed.tpl", viewer, view=view, shown=view.shown(wanted), wanted=wanted, stamp=stamp(viewer, "kiosk")

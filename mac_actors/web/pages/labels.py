@@ -11,7 +11,6 @@ import bottle
 import segno
 
 from mac_actors.core.snapshot import Snapshot
-from mac_actors.core.text import one_line
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.variables import server_address
 from mac_actors.web.access import Access
@@ -19,7 +18,7 @@ from mac_actors.web.errors import RequestRefused
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.pages.html import render, url
 from mac_actors.web.pages.tiles import Filter, TileContent
-from mac_actors.web.requests import read_query
+from mac_actors.web.requests import LONGEST, looked_for, read_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     @app.get("/labels", limit=JOURNAL)
     def labels() -> bytes:
         query = read_query()
-        sheet, base, area = query.get("sheet", "a4-21"), _base(query.get("base", "").strip()), query.get("area", "")
+        sheet, base = query.get("sheet", "a4-21"), _base(query.get("base", "").strip())
         if sheet not in SHEETS:
             raise RequestRefused(422, f"sheet: expected one of {', '.join(SHEETS)}")
-        wanted = Filter(words=one_line(query.get("q", "")), area=one_line(area))
+        wanted = Filter(words=looked_for("q"), area=looked_for("area"))
         everything = fleet.snapshots()
         machines = [machine for machine in everything if wanted.fits(TileContent.of(machine))]
         made = iter([label(machine, base) for machine in machines])
@@ -96,6 +95,8 @@ def _base(given: str) -> str:
     if not given:
         parts = bottle.request.urlparts
         given = f"{parts.scheme}://{parts.netloc}"
+    if len(given) > LONGEST:  # no QR code has room for it
+        raise RequestRefused(422, f"base: expected at most {LONGEST} characters")
     try:
         return server_address(given).rstrip("/")
     except ValueError as error:

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import bottle
 
-from mac_actors.core.text import one_line
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_any
 from mac_actors.web.access import Access, Caller, Viewer
@@ -21,13 +20,10 @@ from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.pages.html import PAGE_HEADERS, fill, render, see_other, url
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.pages.person import Person, fobs_html, held_lately
-from mac_actors.web.requests import read_query
+from mac_actors.web.requests import looked_for, read_query
 
 SHOWN = 20
 """Of the users that are found; who wants another one types more."""
-
-LONGEST = 200
-"""Characters of a search."""
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes) -> None:
@@ -46,7 +42,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
     def search() -> dict[str, Any]:
         """Look for users as the query says; for the templates."""
         query = read_query()
-        words = one_line(query.get("q", ""))[:LONGEST]
+        words = looked_for("q")
         found = users.search(words) if words else []
         seen = held_lately(users, query.get("fob", ""))
         people, now = users.people.directory, datetime.now(UTC)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from mac_actors.core.config import fold_name
 from mac_actors.core.snapshot import Snapshot
@@ -132,8 +133,14 @@ class Filter:
             (not self.machine or content.machine.name == self.machine)
             and (not self.state or content.state == self.state)
             and (not self.area or fold_name(content.machine.area or "") == fold_name(self.area))
-            and all(word in content.search_text for word in search_key(self.words).split())
+            and all(word in content.search_text for word in _words(self.words))
         )
+
+
+@lru_cache(maxsize=64)
+def _words(text: str) -> frozenset[str]:
+    """Return the words that are looked for: once for all tiles."""
+    return frozenset(search_key(text).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def test_a_database_that_can_not_be_reached_is_said_in_one_line(
 
 @pytest.mark.parametrize("url", ["postgresql://u:se%cret@h/x", "postgresql://u:secret@h:port/x?nonsense=1", "secret"])
 def test_an_address_that_is_none_is_not_shown(url: str) -> None:
-    with pytest.raises(ConfigError, match="MAC_DATABASE is no address of a PostgreSQL database") as refused:
+    with pytest.raises(ConfigError, match=r"MAC_DATABASE can.t be read") as refused:
         Address.parse(url)
     assert "cret" not in _everything(refused.value)
 

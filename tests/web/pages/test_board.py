@@ -52,6 +52,11 @@ def test_what_was_searched_for_is_shown_as_text(shared_server: Running) -> None:
     assert 'value="&quot;&gt;&lt;script&gt;"' in text
 
 
+def test_of_a_long_search_little_counts(shared_server: Running) -> None:
+    text = shared_server.get("/?q=" + "a+" * 7000).body.decode()
+    assert 'value="' + "a " * 100 + '"' in text
+
+
 def test_the_theme_comes_from_the_cookie_and_is_one_of_two(shared_server: Running) -> None:
     def html(cookie: str) -> str:
         return shared_server.get("/", headers={"Cookie": cookie}).body.decode().partition("<head>")[0]

@@ -40,7 +40,9 @@ def test_a_sheet_holds_as_many_as_it_has_labels(server: Running) -> None:
     assert "No machine matches." in page(server, "/labels?q=nothing")
 
 
-@pytest.mark.parametrize("query", ["sheet=a5", "base=javascript:alert(1)", "base=ftp://x", "base=http://"])
+@pytest.mark.parametrize(
+    "query", ["sheet=a5", "base=javascript:alert(1)", "base=ftp://x", "base=http://", "base=http://" + "x" * 3000]
+)
 def test_a_wrong_sheet_or_address_is_said(shared_server: Running, query: str) -> None:
     reply = shared_server.get(f"/labels?{query}")
     assert (reply.status, bool(reply.error)) == (422, True)

@@ -1,0 +1,50 @@
+"""Reads the database at once for whoever needs it fresh, and keeps nobody waiting where it does not answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Fresh:
+    """Calls ``read`` in a thread of its own; any thread may :meth:`wait` for that."""
+
+    def __init__(self, read: Callable[[], None]) -> None:
+        self._read = read
+        self._waiting: list[threading.Event] = []
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="fresh states", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until ``read`` was called and has returned, which begins after this; false: not in so many seconds."""
+        done = threading.Event()
+        with self._lock:
+            self._waiting.append(done)
+        self._wake.set()
+        return done.wait(seconds)
+
+    def close(self) -> None:
+        """End the thread, once it does not read."""
+        self._stopping = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self._stopping:
+                return
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+            try:
+                self._read()
+            except Exception as error:
+                log.debug("the states can't be read: %s", error)
+            for done in waiting:
+                done.set()
