@@ -181,8 +181,9 @@ class MachineActor(MacActor):
                 return self._take_up(inputs)
             case SaveTelemetry():
                 self._take_up()
-                if self._state.last_checkin != self._saved_checkin and not self._context.holds():
-                    self._context.journal.record(Record(record_state(self._config.name, self._state)))
+                on_disk = self._written is None or self._written.is_open
+                if on_disk and self._state.last_checkin != self._saved_checkin and not self._context.holds():
+                    self._context.journal.record_later(Record(record_state(self._config.name, self._state)))
                     self._saved_checkin = self._state.last_checkin
                 return None
             case Ping():

@@ -257,10 +257,16 @@ class Supervisor:
             self._context.notify(sentence)
 
     def save_telemetry(self) -> None:
-        """Have the next few machines write what heartbeats have changed: all at once would hold up the readers."""
-        for ref in list(self.refs.values())[next(self._turns) % SAVE_TURNS :: SAVE_TURNS]:
-            with contextlib.suppress(pykka.ActorDeadError):
-                ref.tell(SaveTelemetry())
+        """Have the next few machines put down what heartbeats have changed: all at once would hold up the readers.
+
+        It is written with what is written next, or after the last turn.
+        """
+        turn = next(self._turns) % SAVE_TURNS
+        for name in list(self.refs)[turn::SAVE_TURNS]:
+            with contextlib.suppress(MachineUnavailable, UnknownMachine):
+                self.begin(name, SaveTelemetry())
+        if turn == SAVE_TURNS - 1:
+            self.journal.wake()
 
     def save_all(self, timeout: float) -> None:
         """Have all machines save their telemetry, and wait ``timeout`` seconds until they have handed it on."""
