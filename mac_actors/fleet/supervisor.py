@@ -138,13 +138,18 @@ class Supervisor:
 
         Raises :class:`UnknownMachine`, :class:`MachineUnavailable`, or :class:`FleetClosed`.
         """
+        ref = self._ref(name)
+        return ref if ref.is_alive() else self._restart(name, ref)
+
+    def _ref(self, name: str) -> pykka.ActorRef[MachineActor]:
+        """Return the machine's actor, which may be dead; raises as :meth:`find`."""
         self.check_open()
         if self._later and name in self._later:
             self._start_configured(name)
         ref = self.refs.get(name)
         if ref is None:
             raise UnknownMachine(name)
-        return ref if ref.is_alive() else self._restart(name, ref)
+        return ref
 
     def check_open(self) -> None:
         """Raise :class:`FleetClosed` when it is."""
@@ -156,10 +161,7 @@ class Supervisor:
 
         Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
         """
-        self.check_open()
-        ref = self.refs.get(name)
-        if ref is None:
-            raise UnknownMachine(name)
+        ref = self._ref(name)
         inbox = cast(SharedInbox, ref.actor_inbox)
         return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
 
