@@ -5,7 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ESPHOME := .venv-esphome/bin/esphome
 
-.PHONY: demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak check format clean
+# Each process of the tests would compile the package and all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: catalogues demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak check format clean
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
@@ -48,6 +51,10 @@ docs: $(VENV)/.dev
 audit: $(VENV)/.dev
 	$(BIN)/python -m tests.security.audit
 
+# Puts new texts into all catalogues of mac_actors/languages; with LANGUAGE=it into that one alone, which may be new.
+catalogues: $(VENV)/.dev
+	@$(BIN)/python -m tests.languages.catalogues $(LANGUAGE)
+
 # Builds sdist and wheel into dist/, and installs the wheel with all that it needs where nothing else is.
 package: $(VENV)/.dev
 	rm -rf dist mac_actors/web/pages/help
@@ -58,7 +65,8 @@ package: $(VENV)/.dev
 	  $(PYTHON) -m venv "$$place/venv"; \
 	  "$$place/venv/bin/pip" install -q --disable-pip-version-check -c constraints.txt dist/*.whl; \
 	  cd "$$place"; venv/bin/mac-actors --version; venv/bin/mac-actors init shop >/dev/null; \
-	  cd shop; ../venv/bin/mac-actors check
+	  cd shop; ../venv/bin/mac-actors check; \
+	  MAC_LANGUAGE=de ../venv/bin/mac-actors check >/dev/null
 
 # The firmware of etc/esphome, compiled as a Linux program, with the real server. ESPHome is in an environment of its own.
 firmware-test: $(VENV)/.dev $(ESPHOME)

@@ -12,6 +12,7 @@ from mac_actors.fleet.missing_readers import Watched
 from mac_actors.settings import from_environment
 from mac_actors.settings.environment import use_time_zone
 from mac_actors.settings.files import parse
+from mac_actors.settings.language import language
 from mac_actors.storage.upkeep.scratch import scratch_store
 
 _FROM_ENVIRONMENT: Any = object()
@@ -48,7 +49,13 @@ class Fleet(MachineFleet):
         store = scratch_store(place) if scratch and place else open_as_owner(place, environment.cell.lease_seconds)
         try:
             # Without HTTP no reader can report: that all are silent is no news.
-            return cls(configuration, store, commit_budget=environment.commit_budget, missing=Watched.OFF)
+            return cls(
+                configuration,
+                store,
+                commit_budget=environment.commit_budget,
+                missing=Watched.OFF,
+                displays=language(environment.language).displays,
+            )
         except BaseException:
             store.close()
             raise

@@ -18,11 +18,17 @@ from mac_actors.actors.replies import Latch
 from mac_actors.actors.runtime import wait_for_ends
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import notifier_of
+from mac_actors.core.phrases import phrase
 from mac_actors.core.text import count
 from mac_actors.errors import StorageError
 from mac_actors.storage.database import BadRecordError, Fenced
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
+
+DISK_FULL = phrase(
+    "the server's disk is not keeping up and too much waits for it already: nothing was changed; free or mend the "
+    "disk, then try again"
+)
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import pykka
 from pykka.typing import proxy_method
 
 from mac_actors import clock
-from mac_actors.actors.journal import Journal
+from mac_actors.actors.journal import DISK_FULL, Journal
 from mac_actors.actors.poker import Poker
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
@@ -29,6 +29,7 @@ from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock
 from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
 from mac_actors.core.outputs import Outputs, outputs
+from mac_actors.core.phrases import phrase
 from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source, Status
@@ -110,6 +111,8 @@ class MachineContext:
     """Says a line to the control channel and the log."""
     refused: Mapping[str, str]
     """Why reports of readers are refused, by machine."""
+    displays: Mapping[str, str]
+    """The texts of the readers' displays in the shop's language, by the English ones."""
     keyed: Container[str]
     """Machines whose readers have keys."""
     waiting: dict[str, list[str]]
@@ -122,7 +125,7 @@ class MachineContext:
     """Each machine's rules and state, as its actor last published them."""
 
 
-MOVING = "another server is taking over: nothing was changed; try again in a few seconds"
+MOVING = phrase("another server is taking over: nothing was changed; try again in a few seconds")
 """What is said to whoever wants something that only the owner of the machines may do."""
 
 
@@ -145,7 +148,7 @@ class MachineActor(MacActor):
         self._config = config
         self._directory = directory
         self._state = state
-        self._outputs = outputs(config, state)
+        self._outputs = outputs(config, state, context.displays)
         self._told: Outputs | None = None
         """What the reader was told last."""
         self._context = context
@@ -168,7 +171,7 @@ class MachineActor(MacActor):
                 if config is None:
                     return None
                 self._config = config
-                self._outputs = outputs(config, self._state)
+                self._outputs = outputs(config, self._state, self._context.displays)
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
                     self._context.poker.poke(self._config)
@@ -260,16 +263,15 @@ class MachineActor(MacActor):
         self._take_up()
         journal = self._context.journal
         if journal.full and not hold and not isinstance(given, Report | Configured | Removed):
-            raise MachineUnavailable(
-                "the server's disk is not keeping up and too much waits for it already: "
-                "nothing was changed; free or mend the disk, then try again"
-            )
+            raise MachineUnavailable(DISK_FULL)
         if isinstance(given, Command) and given.until is not None and clock.seconds() > given.until:
-            raise MachineUnavailable("this command waited too long in the server: nothing was changed; try again")
+            raise MachineUnavailable(
+                phrase("this command waited too long in the server: nothing was changed; try again")
+            )
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
         if decision.changed:
-            new = outputs(self._config, decision.state)
+            new = outputs(self._config, decision.state, self._context.displays)
             record = Record(
                 record_state(self._config.name, decision.state),
                 tuple(
@@ -310,7 +312,7 @@ class MachineActor(MacActor):
             held = Held.of(self._config, self._state)
             if self._told:  # what was decided since, but never said, turns nothing on
                 held = replace(held, relay=held.relay and self._told.relay, second_relay=self._told.second_relay)
-        held, told = how(self._config, self._directory, held, given, clock.seconds())
+        held, told = how(self._config, self._directory, held, given, clock.seconds(), self._context.displays)
         self._context.held[self._config.name], self._told = held, told
         if isinstance(given, Command):
             self._context.poker.poke(self._config)

@@ -17,6 +17,7 @@ import pykka
 from mac_actors.core.decision import Already
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.outputs import Outputs
+from mac_actors.core.phrases import phrase
 from mac_actors.core.readable import Readable
 from mac_actors.errors import MachineUnavailable
 
@@ -180,9 +181,13 @@ def settle(reply: Reply, label: str, budget: float) -> Any:
     try:
         return reply.get(timeout=ANSWER_SECONDS + budget)
     except pykka.ActorDeadError as error:
-        raise ActorGone(f"{label} is being restarted: nothing was done, try again") from error
+        raise ActorGone(phrase("{machine} is being restarted: nothing was done, try again", machine=label)) from error
     except pykka.Timeout as error:
         raise MachineUnavailable(
-            f"{label} has not answered within {ANSWER_SECONDS:g} s: it may still do what it was told; "
-            "look at its status, then try again"
+            phrase(
+                "{machine} has not answered within {seconds:g} s: it may still do what it was told; look at its "
+                "status, then try again",
+                machine=label,
+                seconds=ANSWER_SECONDS,
+            )
         ) from error

@@ -20,7 +20,7 @@ from mac_actors.actors.replies import Answer
 from mac_actors.core.config import Configuration, Offline
 from mac_actors.core.holding import Held, hold
 from mac_actors.core.inputs import Command, Input, Lock, Oops, Report
-from mac_actors.core.outputs import Outputs
+from mac_actors.core.outputs import ENGLISH, Outputs
 from mac_actors.core.reports import arrival
 from mac_actors.core.signing import Key, ReaderKeys
 from mac_actors.core.state import MachineState, resumed
@@ -50,11 +50,16 @@ class HoldingFleet:
     """
 
     def __init__(
-        self, known: Known, read_now: Callable[[float], object] = lambda seconds: None, budget: float = 0.25
+        self,
+        known: Known,
+        read_now: Callable[[float], object] = lambda seconds: None,
+        budget: float = 0.25,
+        displays: Mapping[str, str] = ENGLISH,
     ) -> None:
         self.known = known
         self._read_now = read_now
         self._budget = budget
+        self._displays = displays
         self.refused_readers = RefusedReaders(lambda text: None)
         self.reader_keys = _Keys(lambda: self.known.keys)
         self._held: dict[str, Held] = {}
@@ -123,7 +128,7 @@ class HoldingFleet:
             if held is None:
                 state = known.states.get(name) or MachineState(datetime.now(UTC))
                 held = Held.of(config, resumed(state, now))
-            self._held[name], told = hold(config, known.configuration.directory, held, given, now)
+            self._held[name], told = hold(config, known.configuration.directory, held, given, now, self._displays)
         return Answer(told, durable=False)
 
     # for the next owner

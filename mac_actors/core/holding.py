@@ -6,12 +6,13 @@ and Oops turn off. None of it counts yet: what has changed something is kept, fo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Input, Report
-from mac_actors.core.outputs import Outputs, outputs, relay_on, second_relay_on
+from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_relay_on
 from mac_actors.core.state import MachineState, Refusal
 from mac_actors.core.transitions import decide
 
@@ -38,7 +39,14 @@ class Held:
         return cls(state, relay_on(config, state), second_relay_on(config, state))
 
 
-def hold(config: MachineConfig, directory: Directory, held: Held, given: Input, now: float) -> tuple[Held, Outputs]:
+def hold(
+    config: MachineConfig,
+    directory: Directory,
+    held: Held,
+    given: Input,
+    now: float,
+    texts: Mapping[str, str] = ENGLISH,
+) -> tuple[Held, Outputs]:
     """Return what an input makes of a machine that nobody owns, and what its reader is told; ``now`` as of
     :func:`~mac_actors.core.transitions.decide`. Only what starts or stops nothing, or stops something, may be given:
     reports, oopses and locks, and a change of configuration.
@@ -46,7 +54,7 @@ def hold(config: MachineConfig, directory: Directory, held: Held, given: Input, 
     if config.always_enabled and not held.state.always_enabled:
         config = replace(config, always_enabled=False)  # the owner has yet to switch it on
     decision = decide(config, directory, held.state, given, now=now, hold=Refusal.MOVING)
-    wanted = outputs(config, decision.state)
+    wanted = outputs(config, decision.state, texts)
     relay = held.relay and wanted.relay
     told = replace(
         wanted,
@@ -64,13 +72,18 @@ def hold(config: MachineConfig, directory: Directory, held: Held, given: Input, 
 
 
 def withhold(
-    config: MachineConfig, directory: Directory, held: Held, report: Report, now: float
+    config: MachineConfig,
+    directory: Directory,
+    held: Held,
+    report: Report,
+    now: float,
+    texts: Mapping[str, str] = ENGLISH,
 ) -> tuple[Held, Outputs]:
     """As :func:`hold`, of a report by which a session has begun, but whose answer must not say so any more: as if its
     card had been out and in again, it is blocked.
     """
     out, _ = hold(config, directory, held, _without_card(report), now)
-    return hold(config, directory, out, report, now)
+    return hold(config, directory, out, report, now, texts)
 
 
 def _without_card(report: Report) -> Report:

@@ -237,7 +237,8 @@ def _both(
     closes: tuple[ThreadKey, ...] = (),
     within: tuple[ThreadKey, ...] = (),
 ) -> tuple[Notice, ...]:
-    full, public = full_text(outcome), public_text(outcome)
+    full: str = full_text(outcome)
+    public: str = public_text(outcome)
     if isinstance(outcome, o.Cleared):
         full, public = (
             f"{text} {summary_text(outcome, names=names)}".rstrip() for text, names in ((full, True), (public, False))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.inputs import Report
+from mac_actors.core.phrases import Phrase, phrase
 from mac_actors.core.readable import Readable
 from mac_actors.core.reports import has_rebooted, is_heartbeat
 from mac_actors.core.state import MachineState, Refusal, SecondDecision, SessionKind, TimeLimit
@@ -22,13 +24,19 @@ DARK: RGB = (0.0, 0.0, 0.0)
 
 SECOND_ON = frozenset({SecondDecision.GRANTED, SecondDecision.WARN, SecondDecision.ALWAYS_ENABLED})
 
-REFUSED: dict[Refusal, tuple[str, str, RGB]] = {
-    Refusal.UNKNOWN: ("Unknown RFID", "", RED),
-    Refusal.EXPIRED: ("Membership", "expired", ORANGE),
-    Refusal.UNAUTHORIZED: ("Unauthorized", "", ORANGE),
+REFUSED: dict[Refusal, tuple[Phrase, RGB]] = {
+    Refusal.UNKNOWN: (phrase("Unknown RFID"), RED),
+    Refusal.EXPIRED: (phrase("Membership\nexpired"), ORANGE),
+    Refusal.UNAUTHORIZED: (phrase("Unauthorized"), ORANGE),
 }
 
-TIME = {TimeLimit.SOON: ("Under 5 min left", "then card out"), TimeLimit.OVER: ("Time is up!", "Remove your card")}
+TIME = {
+    TimeLimit.SOON: phrase("Under 5 min left\nthen card out"),
+    TimeLimit.OVER: phrase("Time is up!\nRemove your card"),
+}
+
+ENGLISH: Mapping[str, str] = {}
+"""The texts of the display in another language, by the English ones: here none."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,12 +73,14 @@ def second_relay_on(config: MachineConfig, state: MachineState) -> bool:
     return second.always_enabled
 
 
-def outputs(config: MachineConfig, state: MachineState) -> Outputs:
-    """Derive all outputs of a machine."""
-    first, second, rgb = _shown(config, state)
+def outputs(config: MachineConfig, state: MachineState, texts: Mapping[str, str] = ENGLISH) -> Outputs:
+    """Derive all outputs of a machine, the display in the language of these texts."""
+    shown, rgb = _shown(config, state)
+    template = texts.get(shown.template, shown.template)
+    lines = (line.format(**shown.values) for line in template.split("\n")[:2])
     return Outputs(
         relay=relay_on(config, state),
-        display="\n".join(lcd_line(line) for line in (first, second) if line),
+        display="\n".join(lcd_line(line) for line in lines if line),
         oops_led=state.oops is not None,
         status_led_rgb=rgb,
         status_led_brightness=0.0 if rgb == DARK else 0.5,
@@ -79,37 +89,39 @@ def outputs(config: MachineConfig, state: MachineState) -> Outputs:
     )
 
 
-def kept_outputs(config: MachineConfig, state: MachineState, report: Report) -> Outputs:
+def kept_outputs(
+    config: MachineConfig, state: MachineState, report: Report, texts: Mapping[str, str] = ENGLISH
+) -> Outputs:
     """Return what is told to a reader whose report does not count: what is so, but nothing is to start by it.
 
     Power stays only where the report has nothing against it.
     """
-    now = outputs(config, state)
+    now = outputs(config, state, texts)
     as_before = is_heartbeat(state, report) or (now.always_on and not report.oops)
     if as_before and not has_rebooted(state, report):
         return now
     return replace(now, relay=False, second_relay=False)
 
 
-def _shown(config: MachineConfig, state: MachineState) -> tuple[str, str, RGB]:
-    """Two display lines and the light: the first situation that fits."""
+def _shown(config: MachineConfig, state: MachineState) -> tuple[Phrase, RGB]:
+    """Display and light: the first situation that fits."""
     session, card = state.session, state.card
     if session is not None and session.kind is SessionKind.OVERRIDE:
-        return "OVERRIDE BY", session.lcd_name, GREEN
+        return phrase("OVERRIDE BY\n{name}", name=session.lcd_name), GREEN
     if state.oops is not None:
-        return "Oops!! Please", "check/post Slack", RED
+        return phrase("Oops!! Please\ncheck/post Slack"), RED
     if state.lock is not None:
-        return "Down for", "maintenance", ORANGE
+        return phrase("Down for\nmaintenance"), ORANGE
     if config.always_enabled:
-        return "Always On", "", GREEN
+        return phrase("Always On"), GREEN
     if session is not None and session.time_limit is not None:
-        return *TIME[session.time_limit], ORANGE
+        return TIME[session.time_limit], ORANGE
     if session is not None:
-        return "Welcome,", session.lcd_name, GREEN
+        return phrase("Welcome,\n{name}", name=session.lcd_name), GREEN
     if card is None:
-        return "Please Insert", "RFID Card", DARK
+        return phrase("Please Insert\nRFID Card"), DARK
     if card.blocked or card.refusal is None:
-        return "Remove card and", "insert it again", ORANGE
+        return phrase("Remove card and\ninsert it again"), ORANGE
     return REFUSED[card.refusal]
 
 

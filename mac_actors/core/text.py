@@ -6,6 +6,8 @@ import re
 import unicodedata
 from datetime import date, datetime
 
+from mac_actors.core.phrases import Phrase, phrase
+
 JOINERS = "\u200c\u200d"
 _LONE_JOINER = re.compile(f"(?<![^\x00-\x7f])[{JOINERS}]|[{JOINERS}](?![^\x00-\x7f])")
 
@@ -45,17 +47,17 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Phrase:
     """Say a length of time as people do: ``42 s``, ``12 min``, ``3 h 05 min``, ``2 d 4 h``."""
     minutes = int(seconds) // 60
     if minutes < 1:
-        return f"{int(seconds)} s"
+        return Phrase(f"{int(seconds)} s")
     if minutes < 60:
-        return f"{minutes} min"
+        return Phrase(f"{minutes} min")
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes:02} min"
-    return f"{hours // 24} d {hours % 24} h"
+        return Phrase(f"{hours} h {minutes:02} min")
+    return phrase("{days} d {hours} h", days=hours // 24, hours=hours % 24)
 
 
 def read_day(text: object) -> date:

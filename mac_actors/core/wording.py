@@ -7,62 +7,66 @@ without any member's name, for the oops channel and for whoever reads the events
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import Outcome
+from mac_actors.core.phrases import Phrase, joined, phrase
 from mac_actors.core.redaction import MEMBER
-from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Source
+from mac_actors.core.state import Details, Flag, Refusal, SecondDecision, SessionKind, Severity, Source
 from mac_actors.core.text import duration, local_time, one_line
 
 SOURCES = {
-    Source.BUTTON: "the button at the machine",
-    Source.SLACK: "Slack",
-    Source.HTTP: "HTTP",
-    Source.BOARD: "the board",
-    Source.CLI: "the command line",
-    Source.REPL: "the Python shell",
-    Source.MQTT: "MQTT",
-    Source.MAINTENANCE: "the maintenance plan",
-    Source.SERVER: "the server itself",
+    Source.BUTTON: phrase("the button at the machine"),
+    Source.SLACK: phrase("Slack"),
+    Source.HTTP: phrase("HTTP"),
+    Source.BOARD: phrase("the board"),
+    Source.CLI: phrase("the command line"),
+    Source.REPL: phrase("the Python shell"),
+    Source.MQTT: phrase("MQTT"),
+    Source.MAINTENANCE: phrase("the maintenance plan"),
+    Source.SERVER: phrase("the server itself"),
 }
 
 _REFUSALS = {
-    Refusal.UNKNOWN: "the fob is unknown",
-    Refusal.EXPIRED: "the membership has expired",
-    Refusal.UNAUTHORIZED: "not authorized",
-    Refusal.OOPSED: "the machine is oopsed",
-    Refusal.LOCKED_OUT: "the machine is locked out for maintenance",
-    Refusal.LATE: "the report had waited too long in the server",
-    Refusal.GAP: "the reader had not reported for a while, so the card may be out by now",
-    Refusal.STORAGE: "the server's disk is not keeping up",
-    Refusal.TWO_READERS: "two boards report under this machine's name",
-    Refusal.MOVING: "another server was taking over at that moment",
+    Refusal.UNKNOWN: phrase("the fob is unknown"),
+    Refusal.EXPIRED: phrase("the membership has expired"),
+    Refusal.UNAUTHORIZED: phrase("not authorized"),
+    Refusal.OOPSED: phrase("the machine is oopsed"),
+    Refusal.LOCKED_OUT: phrase("the machine is locked out for maintenance"),
+    Refusal.LATE: phrase("the report had waited too long in the server"),
+    Refusal.GAP: phrase("the reader had not reported for a while, so the card may be out by now"),
+    Refusal.STORAGE: phrase("the server's disk is not keeping up"),
+    Refusal.TWO_READERS: phrase("two boards report under this machine's name"),
+    Refusal.MOVING: phrase("another server was taking over at that moment"),
 }
 
+SEVERITIES = {Severity.UNUSABLE: phrase("Unusable"), Severity.WITH_CARE: phrase("Usable with care")}
+
 _SECOND = {
-    SecondDecision.NONE: "",
-    SecondDecision.GRANTED: ", {} granted",
-    SecondDecision.WARN: ", {} WITHOUT authorization (warn only)",
-    SecondDecision.ALWAYS_ENABLED: ", {} always on",
-    SecondDecision.DENIED: ", NOT authorized for {}",
+    SecondDecision.NONE: Phrase(""),
+    SecondDecision.GRANTED: phrase(", {second} granted"),
+    SecondDecision.WARN: phrase(", {second} WITHOUT authorization (warn only)"),
+    SecondDecision.ALWAYS_ENABLED: phrase(", {second} always on"),
+    SecondDecision.DENIED: phrase(", NOT authorized for {second}"),
 }
 
 _LOGINS = {
-    SessionKind.AUTHORIZED: "logged in",
-    SessionKind.WARN_ONLY: "logged in WITHOUT authorization (warn only)",
-    SessionKind.OVERRIDE: "logged in by OVERRIDE of the oops or lock-out",
-    SessionKind.OFFLINE: "logged in without the server",
+    SessionKind.AUTHORIZED: phrase("{who} logged in{second}."),
+    SessionKind.WARN_ONLY: phrase("{who} logged in WITHOUT authorization (warn only){second}."),
+    SessionKind.OVERRIDE: phrase("{who} logged in by OVERRIDE of the oops or lock-out{second}."),
+    SessionKind.OFFLINE: phrase("{who} logged in without the server{second}."),
 }
 
 
-def full_text(outcome: Outcome) -> str:
+def full_text(outcome: Outcome) -> Phrase:
     """Say what happened, with names."""
     found, ended = outcome.origin, outcome.ended_session
     by = origin(found.source, _who_did(found)) if found else ""
-    return _about(outcome, by, f" {_ended(ended, names=True)}." if ended else "", names=True)
+    return _about(outcome, by, Phrase(" {ended}.", ended=_ended(ended, names=True)) if ended else "", names=True)
 
 
-def public_text(outcome: Outcome) -> str:
+def public_text(outcome: Outcome) -> Phrase:
     """Say what happened without any member's name, and without what is of interest to admins alone."""
     return _about(outcome, "", "", names=False)
 
@@ -85,76 +89,106 @@ def _lasted(since: datetime, cleared: o.Cleared) -> str:
     return duration(max(0.0, (cleared.at - since).total_seconds()))
 
 
-def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> str:
+def _about(outcome: Outcome, by: str, also: str, *, names: bool) -> Phrase:
+    reason = "" if outcome.origin is None else _reason(outcome.origin, names)
     if isinstance(outcome, o.UserChanged):
-        return f"{_changed(outcome, names)}{by}{_reason(outcome, names)}."
-    sentence = _sentence(outcome, by, also, names)
-    return f"{outcome.display_name}{' ' if sentence.startswith(('is ', 'will ')) else ': '}{sentence}"
+        return joined("", (_changed(outcome, names), by, reason, "."))
+    sentence = _sentence(outcome, Told(outcome.display_name, by, reason), also, names)
+    if sentence.template.startswith("{machine} "):
+        return sentence
+    return Phrase("{machine}: {sentence}", machine=outcome.display_name, sentence=sentence)
 
 
-def _sentence(outcome: Outcome, by: str, also: str, names: bool) -> str:  # noqa: PLR0912 - one for each outcome
-    """Return the sentence; ``by``: who did it from where, ``also``: the session that it ended, where they are said."""
+class Told(NamedTuple):
+    """What sentences have in common: the machine, who did it from where, and why; empty where it is not said."""
+
+    machine: str
+    by: str
+    reason: str
+
+    def phrase(self, template: str, **more: object) -> Phrase:
+        """Make a phrase of a template that has ``{by}`` and ``{reason}``, and ``{machine}`` where it is the subject."""
+        return Phrase(template, **self._asdict(), **more)
+
+
+def _sentence(outcome: Outcome, told: Told, also: str, names: bool) -> Phrase:  # noqa: PLR0912 - one for each outcome
+    """Return the sentence; ``also``: the session that it ended, where that is said."""
     match outcome:
         case o.SessionStarted(user=user, session=session, second=second, second_alias=alias):
-            return f"{_who(user, names)} {_LOGINS[session]}{_SECOND[second].format(alias or 'second relay')}."
+            relay = Phrase(_SECOND[second].template, second=alias or phrase("second relay"))
+            return Phrase(_LOGINS[session].template, who=_who(user, names), second=relay)
         case o.SessionRefused(refusal=refusal, also=others, user=user, fob=fob):
             who = _who(user, names)
             if refusal is Refusal.UNKNOWN:
-                who = f"a card (fob ending in {fob[-4:]})" if fob and names else "a card"
-            return f"{who} was refused: {'; '.join(_REFUSALS[why] for why in (refusal, *others))}."
+                who = phrase("a card (fob ending in {end})", end=fob[-4:]) if fob and names else phrase("a card")
+            why = joined("; ", (_REFUSALS[one] for one in (refusal, *others)))
+            return phrase("{who} was refused: {why}.", who=who, why=why)
         case o.SessionEnded(ended=ended):
-            return f"{_ended(ended, names)}."
+            return Phrase("{ended}.", ended=_ended(ended, names))
         case o.CardSeen(user=user):
-            return f"{_who(user, names)} inserted a card (the machine is always enabled)."
+            return phrase("{who} inserted a card (the machine is always enabled).", who=_who(user, names))
         case o.Rebooted(card_blocked=blocked):
-            hint = " Its card must be taken out and put in again." if blocked else ""
-            return f"the reader restarted.{also}{hint}"
-        case o.OopsSet(flag=flag, card=card) | o.LockSet(flag=flag, card=card):
-            what = "oopsed" if isinstance(outcome, o.OopsSet) else "locked out for maintenance"
-            return f"is {what}{by}{_reason(flag, names)}.{also}{_in_reader(card, names)}"
-        case o.LockPending(flag=flag, user=user):
-            until = f" {_who(user, names)}'s session goes on." if names else ""
-            return f"will be locked out for maintenance once it is free{by}{_reason(flag, names)}.{until}"
+            hint = phrase(" Its card must be taken out and put in again.") if blocked else ""
+            return joined("", (phrase("the reader restarted."), also, hint))
+        case o.OopsSet(card=card) | o.LockSet(card=card):
+            more = {"also": also, "reader": _in_reader(card, names)}
+            if isinstance(outcome, o.OopsSet):
+                return told.phrase("{machine} is oopsed{by}{reason}.{also}{reader}", **more)
+            return told.phrase("{machine} is locked out for maintenance{by}{reason}.{also}{reader}", **more)
+        case o.LockPending(user=user):
+            until = phrase(" {who}'s session goes on.", who=_who(user, names)) if names else ""
+            return told.phrase(
+                "{machine} will be locked out for maintenance once it is free{by}{reason}.{until}", until=until
+            )
         case o.DetailsAdded(details=details):
-            return f"details{by}{_reason(details, names)}. {details.severity.capitalize()}."
+            return told.phrase("details{by}{reason}. {severity}.", severity=SEVERITIES[details.severity])
         case o.Cleared():
-            return _cleared(outcome, by, names)
+            return _cleared(outcome, told)
         case o.PowerChanged(on=on):
-            return f"power is {'on (it is' if on else 'off (it is no longer'} always enabled)."
+            if on:
+                return phrase("power is on (it is always enabled).")
+            return phrase("power is off (it is no longer always enabled).")
         case o.Reported(text=text, by=who):
-            return _problem(text, who) if names else "a problem was reported."
+            return _problem(text, who) if names else phrase("a problem was reported.")
         case _:
-            return _more(outcome, by, names)
+            return _more(outcome, told, names)
 
 
-def _more(outcome: Outcome, by: str, names: bool) -> str:
+def _more(outcome: Outcome, told: Told, names: bool) -> Phrase:
     """Return the sentence of what the configuration of a machine asks for."""
     match outcome:
         case o.OverTime(user=user, limit=limit):
-            return f"{_who(user, names)} has used it for {duration(limit)}, the limit. Power stays on."
+            who, time = _who(user, names), duration(limit)
+            return phrase("{who} has used it for {time}, the limit. Power stays on.", who=who, time=time)
         case o.MaintenanceDue(what=what, hours=hours):
-            return f"maintenance is due after {hours:.0f} h: {one_line(what).rstrip('.')}."
+            what = one_line(what).rstrip(".")
+            return phrase("maintenance is due after {hours:.0f} h: {what}.", hours=hours, what=what)
         case o.MaintenanceDone(what=what, hours=hours):
-            return f"maintenance was done after {hours:.1f} h{by}: {one_line(what).rstrip('.')}."
+            what = one_line(what).rstrip(".")
+            return told.phrase("maintenance was done after {hours:.1f} h{by}: {what}.", hours=hours, what=what)
         case _:
             raise TypeError(f"no wording for {type(outcome).__name__}: add it to mac_actors.core.wording")
 
 
-def _changed(outcome: o.UserChanged, names: bool) -> str:
+def _changed(outcome: o.UserChanged, names: bool) -> Phrase:
     who, fob = _who(outcome.user, names), ""
     if outcome.fob and names:
-        fob = f" (ending in {outcome.fob[-4:]})"
+        fob = phrase(" (ending in {end})", end=outcome.fob[-4:])
     match outcome:
         case o.FobGiven():
-            return f"{who} was given a fob{fob}"
+            return phrase("{who} was given a fob{fob}", who=who, fob=fob)
         case o.FobTaken():
-            return f"{who}'s fob{fob} counts no more"
-        case o.AuthorizationGranted(authorization=authorization, until=until):
-            return f"{who} is authorized for {authorization}{f' until {until}' if until else ''}"
-        case o.AuthorizationWithdrawn(authorization=authorization, until=until):
-            return f"{who} is not authorized for {authorization} {f'until {until}' if until else 'any more'}"
+            return phrase("{who}'s fob{fob} counts no more", who=who, fob=fob)
+        case o.AuthorizationGranted(authorization=name, until=until):
+            if until:
+                return phrase("{who} is authorized for {name} until {until}", who=who, name=name, until=until)
+            return phrase("{who} is authorized for {name}", who=who, name=name)
+        case o.AuthorizationWithdrawn(authorization=name, until=until):
+            if until:
+                return phrase("{who} is not authorized for {name} until {until}", who=who, name=name, until=until)
+            return phrase("{who} is not authorized for {name} any more", who=who, name=name)
         case _:
-            return f"{who} was added to the users"
+            return phrase("{who} was added to the users", who=who)
 
 
 def _who_did(found: Flag | o.Cleared | o.UserChanged) -> str | None:
@@ -165,27 +199,31 @@ def named(by: str | None, *, confirmed: bool) -> str | None:
     """Return who changed a user; the name that came along with the admins' token is in brackets."""
     if confirmed:
         return by
-    return f"an admin ({by})" if by else "an admin"
+    return phrase("an admin ({by})", by=by) if by else phrase("an admin")
 
 
-def _problem(text: str, by: str | None) -> str:
+def _problem(text: str, by: str | None) -> Phrase:
+    who = phrase(", by {by}", by=by) if by else ""
     said = f": {one_line(text).rstrip('.')}" if text else ""
-    return f"a problem was reported{f', by {by}' if by else ''}{said}."
+    return phrase("a problem was reported{who}{said}.", who=who, said=said)
 
 
-def _cleared(outcome: o.Cleared, by: str, names: bool) -> str:
+def _cleared(outcome: o.Cleared, told: Told) -> Phrase:
     if isinstance(outcome, o.PendingCleared):
-        return f"will not be locked out for maintenance after all{by}{_reason(outcome, names)}."
-    lifted = " and ".join(word for word, _ in _lifted(outcome))
-    rest = ""
+        return told.phrase("{machine} will not be locked out for maintenance after all{by}{reason}.")
+    rest: str = ""
     if outcome.still_oopsed:
-        rest = " It is still oopsed."
+        rest = phrase(" It is still oopsed.")
     elif outcome.still_locked:
-        rest = " It is still locked out."
+        rest = phrase(" It is still locked out.")
     elif outcome.power_on:
-        rest = " Power is on."
-    pending = ", nor will it be locked out once it is free" if outcome.pending else ""
-    return f"is no longer {lifted}{pending}{by}{_reason(outcome, names)}.{rest}"
+        rest = phrase(" Power is on.")
+    more = {"pending": phrase(", nor will it be locked out once it is free") if outcome.pending else "", "rest": rest}
+    if outcome.oops and outcome.lock:
+        return told.phrase("{machine} is no longer oopsed and locked out{pending}{by}{reason}.{rest}", **more)
+    if outcome.oops:
+        return told.phrase("{machine} is no longer oopsed{pending}{by}{reason}.{rest}", **more)
+    return told.phrase("{machine} is no longer locked out{pending}{by}{reason}.{rest}", **more)
 
 
 def end_text(since: datetime, cleared: o.Cleared, *, names: bool) -> str:
@@ -210,13 +248,15 @@ def _by(origin: Flag | o.Cleared, names: bool) -> str:
     return (f" by {origin.by}" if origin.by else f" from {SOURCES[origin.source]}") if names else ""
 
 
-def origin(source: Source, by: str | None) -> str:
+def origin(source: Source, by: str | None) -> Phrase:
     """Say who did something, where that is known and shown, and from where: ``, by Ann, from Slack``."""
-    return (f", by {by}" if by else "") + f", from {SOURCES[source]}"
+    if by:
+        return phrase(", by {by}, from {source}", by=by, source=SOURCES[source])
+    return phrase(", from {source}", source=SOURCES[source])
 
 
 def _in_reader(card: o.Person | None, names: bool) -> str:
-    return f" {_who(card, names)}'s card is in the reader." if card and names else ""
+    return phrase(" {who}'s card is in the reader.", who=_who(card, names)) if card and names else ""
 
 
 def _reason(origin: Flag | o.Cleared | o.UserChanged, names: bool) -> str:
@@ -228,22 +268,28 @@ def _reason(origin: Flag | o.Cleared | o.UserChanged, names: bool) -> str:
 
 def _who(user: o.Person | None, names: bool) -> str:
     if user is None:
-        return "someone unknown"
-    return (user if names else MEMBER).full_name or "someone"
+        return phrase("someone unknown")
+    if not names or user.full_name == MEMBER.full_name:
+        return phrase("a member")
+    return user.full_name or phrase("someone")
 
 
 _END_REASONS = {
-    o.EndReason.CARD_CHANGED: " (another card was inserted)",
-    o.EndReason.MACHINE_REMOVED: " (the machine was removed from the configuration)",
-    o.EndReason.TIME_LIMIT: " (the limit of this machine)",
-    o.EndReason.IDLE: " (nothing was running; was the card forgotten?)",
-    o.EndReason.RESTORED: " (the database was restored from a backup)",
+    o.EndReason.CARD_CHANGED: phrase(" (another card was inserted)"),
+    o.EndReason.MACHINE_REMOVED: phrase(" (the machine was removed from the configuration)"),
+    o.EndReason.TIME_LIMIT: phrase(" (the limit of this machine)"),
+    o.EndReason.IDLE: phrase(" (nothing was running; was the card forgotten?)"),
+    o.EndReason.RESTORED: phrase(" (the database was restored from a backup)"),
 }
 
 
-def _ended(ended: o.Ended, names: bool) -> str:
-    kind = f" {ended.kind}" if ended.kind in {SessionKind.OVERRIDE, SessionKind.OFFLINE} else ""
-    why = _END_REASONS.get(ended.reason, "")
+def _ended(ended: o.Ended, names: bool) -> Phrase:
+    why: str = _END_REASONS.get(ended.reason, "")
     if ended.reason is o.EndReason.OFFLINE:
-        why = f" (without the server, from {local_time(ended.since)})"
-    return f"{_who(ended.user, names)}'s{kind} session ended after {duration(ended.seconds)}{why}"
+        why = phrase(" (without the server, from {since})", since=local_time(ended.since))
+    told = {"who": _who(ended.user, names), "time": duration(ended.seconds), "why": why}
+    if ended.kind is SessionKind.OVERRIDE:
+        return phrase("{who}'s override session ended after {time}{why}", **told)
+    if ended.kind is SessionKind.OFFLINE:
+        return phrase("{who}'s offline session ended after {time}{why}", **told)
+    return phrase("{who}'s session ended after {time}{why}", **told)

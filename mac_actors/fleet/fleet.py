@@ -6,7 +6,7 @@ import atexit
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +30,7 @@ from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.holding import Held
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.outcomes import Outcome, Reported, SessionStarted
-from mac_actors.core.outputs import Outputs, kept_outputs
+from mac_actors.core.outputs import ENGLISH, Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable
@@ -112,12 +112,14 @@ class MachineFleet(AnyFleet):
         restarter: Restarter | None = None,
         holds: Callable[[], bool] = lambda: False,
         prepared: Prepared | None = None,
+        displays: Mapping[str, str] = ENGLISH,
     ) -> None:
         self.started_at = datetime.now(UTC)
         self.store = store
         self.on_reload: OnReload = lambda *, machines: None
         """Called after a reload."""
         self.commit_budget = commit_budget
+        self._displays = displays
         self._restarts = Restarts()
         self.journal = Journal(store)
         self.publisher = Publisher()
@@ -149,6 +151,7 @@ class MachineFleet(AnyFleet):
             self._announce,
             self.notify,
             self.refused_readers.why,
+            displays,
             self.reader_keys,
             waiting_members(store),
             holds,
@@ -278,7 +281,7 @@ class MachineFleet(AnyFleet):
     def kept_outputs(self, name: str, report: Report) -> Outputs:
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
         self.supervisor.find(name)
-        kept = kept_outputs(*self.supervisor.published[name], report)
+        kept = kept_outputs(*self.supervisor.published[name], report, self._displays)
         held = self.supervisor.held.get(name)
         if self._holds() and not (held and held.relay):
             return replace(kept, relay=False, second_relay=False)

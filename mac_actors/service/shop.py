@@ -17,6 +17,7 @@ from mac_actors.fleet.supervisor import Prepared
 from mac_actors.service.logs import lines_left_out
 from mac_actors.settings import Settings
 from mac_actors.settings.api_keys import load_api_keys
+from mac_actors.settings.language import language
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
 from mac_actors.web.api.admin import Load
@@ -86,6 +87,7 @@ class Shop:
         self.native_api = _native_api(settings, configuration)
         self.slack = _slack_connection(settings)
         self.mqtt: MqttBridge | None = None
+        spoken = language(settings.language)
         chat = self.slack.chat if self.slack else chat
         self.fleet = Fleet(
             configuration,
@@ -98,13 +100,14 @@ class Shop:
             send=guarded(send, holds) if holds else send,
             holds=holds or (lambda: False),
             prepared=prepared,
+            displays=spoken.displays,
         )
         if self.native_api:
             self.native_api.notify = self.fleet.notify
         for subscriber in subscribers:
             self.fleet.subscribe(subscriber)
         access = Access(settings.tokens, self.fleet, public_names=settings.public_names)
-        self.app = create_app(self.fleet, access, load, self.notes, settings.space)
+        self.app = create_app(self.fleet, access, load, self.notes, settings.space, spoken)
         self.app.metrics.log_lines_left_out = lines_left_out
         self.app.metrics.slack_connected = self.slack.is_connected if self.slack else None
 

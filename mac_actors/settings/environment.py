@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from mac_actors.settings import cell, space
 from mac_actors.settings.cell import Cell
+from mac_actors.settings.language import MAC_LANGUAGE
 from mac_actors.settings.space import Space
 from mac_actors.settings.variables import (
     Reader,
@@ -198,6 +199,7 @@ SERVER = (
     *(MAC_READER_API_KEY, MAC_READER_API_KEYS, MAC_PUBLIC_NAMES, MAC_BASE_URL),
     *(MAC_TRUSTED_PROXIES, MAC_TLS_CERT, MAC_TLS_KEY),
     *(MAC_ENFORCE_EXPIRATION, MAC_REPORT_SECONDS, MAC_COMMIT_BUDGET, MAC_MISSING_READERS, MAC_RETENTION_DAYS, MAC_TZ),
+    MAC_LANGUAGE,
     *space.VARIABLES,
 )
 SLACK = (
@@ -274,6 +276,7 @@ class Settings:
     state_dir: Path = MACHINE_STATE_DIR.setting
     webhooks: Path | None = MAC_WEBHOOKS.setting
     space: Space = field(default_factory=Space)
+    language: str = MAC_LANGUAGE.setting
     cell: Cell = field(default_factory=Cell)
     host: str = MAC_HOST.setting
     port: int = MAC_PORT.setting

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mac_actors.core.config import MachineConfig
+from mac_actors.core.phrases import phrase
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.logins import Role, Session, csrf_of
 from mac_actors.settings import Tokens
@@ -193,7 +194,9 @@ class Access:
         if self._fleet is None or not (shared or name):
             raise RequestRefused(
                 401,
-                "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server, or a personal token",
+                phrase(
+                    "this is not the admin token. It is the value of MAC_ADMIN_TOKEN on the server, or a personal token"
+                ),
             )
         return self._fleet.logins.open(*((Role.ADMIN, name) if name else (Role.TOKEN, by)))[0]
 
@@ -203,7 +206,8 @@ class Access:
         self._limit_tries(environ, found is not None)
         if found is None:
             raise RequestRefused(
-                403, "this link was used already, or is older than two minutes: ask for a new one with /mac login"
+                403,
+                phrase("this link was used already, or is older than two minutes: ask for a new one with /mac login"),
             )
         return found
 
@@ -230,14 +234,14 @@ class Access:
         """Let an admin's command pass that comes from a form of ours; raises :class:`RequestRefused` (401 or 403)."""
         viewer = self.check_people_form(environ, csrf)
         if not viewer.admin:
-            raise RequestRefused(403, "this is for admins alone")
+            raise RequestRefused(403, phrase("this is for admins alone"))
         return viewer
 
     def check_people_form(self, environ: dict[str, Any], csrf: str) -> Viewer:
         """Let an admin's or a trainer's change of a user pass; as :meth:`check_form`."""
         viewer = self.viewer(environ)
         if viewer.login == "off":
-            raise RequestRefused(403, "nobody can log in while MAC_ADMIN_TOKEN is not set on the server")
+            raise RequestRefused(403, phrase("nobody can log in while MAC_ADMIN_TOKEN is not set on the server"))
         if viewer.caller is None:
             raise _logged_out()
         _check_origin(environ, local_only=viewer.login == "local")
@@ -247,18 +251,18 @@ class Access:
     @staticmethod
     def _check_csrf(viewer: Viewer, csrf: str) -> None:
         if not hmac.compare_digest(csrf.encode(), viewer.csrf.encode()):
-            raise RequestRefused(403, "this form is out of date: load the page again, then try again")
+            raise RequestRefused(403, phrase("this form is out of date: load the page again, then try again"))
 
 
 def _logged_out() -> RequestRefused:
-    return RequestRefused(401, "you are not logged in (any more): log in, then try again")
+    return RequestRefused(401, phrase("you are not logged in (any more): log in, then try again"))
 
 
 class TooMany(RequestRefused):
     """Too many wrong tokens: ``seconds`` until the next try."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(429, f"too many wrong tokens: try again in {seconds} s")
+        super().__init__(429, phrase("too many wrong tokens: try again in {seconds} s", seconds=seconds))
         self.seconds = seconds
 
 
@@ -314,4 +318,6 @@ def _check_origin(environ: dict[str, Any], *, local_only: bool) -> None:
     except ValueError:
         same = trusted = False
     if not (same and trusted):
-        raise RequestRefused(403, "this call came from a page of another origin, which may not give commands here")
+        raise RequestRefused(
+            403, phrase("this call came from a page of another origin, which may not give commands here")
+        )

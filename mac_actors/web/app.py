@@ -8,8 +8,10 @@ from typing import Any
 
 import bottle
 
-from mac_actors.errors import UnknownMachine
+from mac_actors.core.phrases import phrase
+from mac_actors.errors import UnknownMachine, UnknownUser
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.settings.language import Language
 from mac_actors.settings.space import Space
 from mac_actors.storage.history.history import History
 from mac_actors.web.access import Access, TooMany
@@ -56,9 +58,9 @@ log = logging.getLogger(__name__)
 class Application(bottle.Bottle):
     """Bottle, with errors that are JSON, or a page where a person looks; ``refusals`` counts them by status."""
 
-    def __init__(self, fleet: MachineFleet, access: Access, space: Space) -> None:
+    def __init__(self, fleet: MachineFleet, access: Access, space: Space, language: Language) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.language = space, language
         self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
         self.reports = readers.ReportCalls(fleet, access, self.metrics.observe_report)
@@ -95,7 +97,10 @@ class Application(bottle.Bottle):
         if isinstance(error, UnknownMachine):  # its suggestions become links
             machines, named = self._fleet.configuration.machines, map(self._fleet.find, error.suggestions)
             nearest = [(name, machines[name].display_name) for name in named]
-            return error_page(status, str(UnknownMachine(error.name)), viewer, nearest)
+            name = str(UnknownMachine(error.name)).partition(": ")[2]
+            return error_page(status, phrase("No such machine: {name}", name=name), viewer, nearest)
+        if isinstance(error, UnknownUser):
+            message = phrase("No such user: {name}", name=message.partition(": ")[2])
         return error_page(status, message, viewer)
 
 
@@ -133,14 +138,16 @@ def create_app(
     load: admin.Load,
     notes: Callable[[], dict[str, str]] = dict,
     space: Space | None = None,
+    language: Language | None = None,
 ) -> Application:
     """Put the application together.
 
     ``load`` reads the configuration files anew (for the reloads); ``notes`` returns what ``/readyz``
-    mentions without being unready for it. ``space`` is what the space calls itself and shows to others.
+    mentions without being unready for it. ``space`` is what the space calls itself and shows to others,
+    ``language`` that of the pages.
     """
     space = space or Space()
-    app = Application(fleet, access, space)
+    app = Application(fleet, access, space, language or Language())
     readers.routes(app, fleet, access, app.reports)
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
@@ -165,7 +172,7 @@ def create_app(
     docs.routes(app, access)
     manual.routes(app)
     assets.routes(app)
-    home_screen.routes(app, space)
+    home_screen.routes(app, space, app.language)
     labels.routes(app, fleet, access)
     embed.routes(app, fleet, live, access, space)
     spaceapi.routes(app, fleet, space)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import bottle
 
+from mac_actors.core.phrases import phrase
 from mac_actors.errors import (
     ConfigError,
     MachineUnavailable,
@@ -44,11 +45,13 @@ _PHRASES = {
 }
 
 _PAGE_PHRASES = {
-    404: "there is no page at this address",
-    405: "this address can't be called like that",
+    404: phrase("there is no page at this address"),
+    405: phrase("this address can't be called like that"),
 }
 
-INTERNAL = "the server made a mistake; its log says which. Nothing was changed, or it is in the machine's state."
+INTERNAL = phrase(
+    "the server made a mistake; its log says which. Nothing was changed, or it is in the machine's state."
+)
 
 
 class RequestRefused(Exception):  # noqa: N818 - it is an answer, not a failure
@@ -99,7 +102,8 @@ def message_of(error: bottle.HTTPError, *, for_page: bool) -> str:
     if error.status_code >= 500:
         log.error("the web layer failed: %s", error.body, exc_info=error.exception)
         return INTERNAL
-    return (_PAGE_PHRASES if for_page else _PHRASES).get(error.status_code, str(error.body))
+    phrases: Mapping[int, str] = _PAGE_PHRASES if for_page else _PHRASES
+    return phrases.get(error.status_code, str(error.body))
 
 
 def wants_page(environ: dict[str, Any]) -> bool:

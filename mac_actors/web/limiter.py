@@ -13,6 +13,7 @@ from typing import Any
 
 import bottle
 
+from mac_actors.core.phrases import phrase
 from mac_actors.web.errors import RequestRefused
 
 
@@ -26,10 +27,12 @@ class Limit:
     refusal: str
 
 
-JOURNAL = Limit(2, 10, "too many ask for long pages and lists at this moment: try again in a while")
+JOURNAL = Limit(2, 10, phrase("too many ask for long pages and lists at this moment: try again in a while"))
 """Each answer takes the interpreter from the readers for some milliseconds."""
 
-HISTORY = Limit(1, 3, "others are looking at the history of the whole shop at this moment: try again in a while")
+HISTORY = Limit(
+    1, 3, phrase("others are looking at the history of the whole shop at this moment: try again in a while")
+)
 """What looks at all machines: on a small computer that takes seconds."""
 
 

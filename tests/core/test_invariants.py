@@ -48,7 +48,11 @@ from mac_actors.core.state import (
     session_seconds,
 )
 from mac_actors.core.transitions import decide
+from mac_actors.settings.language import language, languages
 from tests.core.examples import ANNA, BEN, EMIL, ENFORCED, MILL, OTTO, PEOPLE, SAW, STRANGER, T0, TINA, TOM, laser
+from tests.core.test_outputs import fits_the_display
+
+TEXTS = [language(code).displays for code in languages()]
 
 OWNERS: dict[str, User] = {fob: user for user in PEOPLE.users for fob in user.fob_codes}
 
@@ -137,6 +141,11 @@ def check_state(config: MachineConfig, state: MachineState) -> None:
     assert not out.second_relay or out.relay
     # 8
     assert outputs(config, abstract(state)) == out
+    # in each language: the display alone is another, and fits
+    for texts in TEXTS:
+        other = outputs(config, state, texts)
+        assert fits_the_display(other.display)
+        assert replace(other, display=out.display) == out
 
 
 def check_what_turns_a_relay_on(step: Step) -> None:
@@ -384,6 +393,7 @@ WALKS: list[tuple[str, tuple[MachineConfig, ...], Directory, Events]] = [
 ]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("configs", "directory", "events"), [row[1:] for row in WALKS], ids=[row[0] for row in WALKS])
 def test_the_invariants_hold_in_all_states_that_can_be_reached(
     configs: tuple[MachineConfig, ...], directory: Directory, events: Events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from mac_actors.core.outputs import LCD_COLUMNS, Outputs, lcd_line, outputs, rel
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Card, MachineState, Refusal, SecondDecision, SessionKind, Telemetry
 from mac_actors.core.transitions import decide
+from mac_actors.settings.language import language, languages
 from tests.core.examples import (
     ANNA,
     BEN,
@@ -158,6 +160,21 @@ def named(name: str) -> Directory:
     )
 
 
+TEXTS = [language(code).displays for code in languages()]
+
+
+@pytest.mark.parametrize("texts", TEXTS, ids=languages())
+def test_in_another_language_the_display_alone_is_another(texts: Mapping[str, str]) -> None:
+    said = set()
+    for _, config, state, _ in SHOWN:
+        out, english = outputs(config, state, texts), outputs(config, state)
+        assert replace(out, display=english.display) == english
+        assert fits_the_display(out.display)
+        said.add((english.display, out.display))
+    assert len(said) == len({english for english, _ in said})
+    assert not texts or all(english != other for english, other in said)
+
+
 def fits_the_display(display: str) -> bool:
     lines = display.split("\n")
     drawable = all(" " <= c <= "}" and c != "\\" for line in lines for c in line)
@@ -174,6 +191,8 @@ def test_whatever_a_name_holds_the_display_is_two_lines_of_16_drawable_character
     assert override.session is not None
     for state in (welcome, override):
         assert fits_the_display(outputs(MILL, state).display)
+        for texts in TEXTS:
+            assert fits_the_display(outputs(MILL, state, texts).display)
     assert outputs(MILL, welcome).display.startswith("Welcome,")
     assert outputs(MILL, override).display.startswith("OVERRIDE BY")
 

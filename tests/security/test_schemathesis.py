@@ -21,6 +21,8 @@ from tests.web.client import Running, described, report_body
 
 AnyCase = Case[Any]
 
+pytestmark = pytest.mark.untraced
+
 
 DESCRIPTION = described()
 

@@ -54,11 +54,12 @@ class Blocked:
 def all_workers_blocked(running: Running) -> Iterator[Blocked]:
     blocked = Blocked(running)
     server = running.service.server
+    taken = server.taken + THREADS
     with ThreadPoolExecutor(THREADS + 4) as pool:
         try:
             for _ in range(THREADS + 4):
                 pool.submit(blocked.call)
-            wait_until(lambda: server.waiting == 4)
+            wait_until(lambda: (server.taken, server.waiting) == (taken, 4))
             yield blocked
         finally:
             blocked.gate.set()

@@ -54,6 +54,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
         "webhooks": None,
         "mqtt": None,
         "space": {"name": None, "logo": None, "embed_origins": None, "space_api": None},
+        "language": "en",
         "slack": None,
         "slack_config": Path("slack.json"),
     }

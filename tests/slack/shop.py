@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ ETC = Path(__file__).parents[2] / "etc"
 ADA_FOB = "1000001"
 """The fob of Ada Example, who may use the metal mill."""
 
+_last_commands = count(1)
+
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Let retries, pace and pings take fractions of the seconds that they take in a shop; and no proxy."""
@@ -33,7 +36,6 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("mac_actors.slack.gateway.LASTING_RETRY_SECONDS", 0.3)
     patch.setattr("mac_actors.slack.people.RETRY_SECONDS", 0.0)
     patch.setattr("mac_actors.slack.socket_mode.PING_SECONDS", 0.2)
-    patch.setattr("mac_actors.slack.socket_mode.SILENCE_SECONDS", 1.0)
     patch.setattr("mac_actors.slack.socket_mode.UNREACHABLE_RETRY", (0.05, 0.2))
     patch.setattr("mac_actors.slack.socket_mode.REFUSED_RETRY", (0.05, 0.2))
     patch.setattr("mac_actors.slack.socket_mode.CALL_SECONDS", 0.0)
@@ -89,7 +91,6 @@ class Shop:
         self.machines = machines
         self._stopped = False
         self._uptime = 1000.0
-        self._help = 0
         self.begin()
         self.service = Service(settings)
         self.service.server.expiration_interval = 0.02
@@ -173,8 +174,7 @@ class Shop:
         assert self.service.shop.slack
         self.service.shop.slack.commands.finish(PATIENCE)
         self.drained()
-        self._help += 1
-        word = f"settle-{self._help}"
+        word = f"settle-{next(_last_commands)}"  # no other shop's in this workspace
         self.workspace.mention(word, user=BOB)
         self.workspace.wait_for(lambda: any(word in post.text for post in self.workspace.posts(CONTROL)), PATIENCE)
         self.drained()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mac_actors.core.config import Directory, User
 from mac_actors.core.people.additions import Addition, Kind, authorizations
+from mac_actors.core.phrases import phrase
 
 
 class Conflict(NamedTuple):
@@ -19,10 +20,12 @@ class Conflict(NamedTuple):
 
     def __str__(self) -> str:
         """Say it, and what to do."""
-        return (
-            f"users.json gives the fob ending in {self.addition.value[-4:]!r} to {self.owner.full_name}, to whom it "
-            f"opens the machines; at the server it was given to account {self.addition.account_id}: "
-            "take it away from one of them"
+        return phrase(
+            "users.json gives the fob ending in {end} to {name}, to whom it opens the machines; at the server it was "
+            "given to account {account}: take it away from one of them",
+            end=repr(self.addition.value[-4:]),
+            name=self.owner.full_name,
+            account=self.addition.account_id,
         )
 
 

@@ -12,6 +12,7 @@ from mac_actors.core.config import read_fob
 from mac_actors.core.people.additions import Author
 from mac_actors.core.people.trainers import teachable
 from mac_actors.core.people.view import Item, UserView
+from mac_actors.core.phrases import phrase
 from mac_actors.errors import NotAllowed
 from mac_actors.fleet.people.users import Users
 
@@ -19,7 +20,7 @@ from mac_actors.fleet.people.users import Users
 def allow_authorization(users: Users, trainer: str | None, name: str) -> None:
     """Let trainers grant and withdraw what the machines ask for that they train others for."""
     if trainer is not None and name not in teachable(users.trained_by(trainer)):
-        raise NotAllowed(f"you train nobody for {name!r}: ask an admin, or a trainer for it")
+        raise NotAllowed(phrase("you train nobody for {name}: ask an admin, or a trainer for it", name=repr(name)))
 
 
 def allow_fob(users: Users, trainer: str | None, code: str | None) -> None:
@@ -28,7 +29,7 @@ def allow_fob(users: Users, trainer: str | None, code: str | None) -> None:
         allow_any(users, trainer)
     elif read_fob(code) not in {one.code for one in users.just_seen()}:
         raise NotAllowed(
-            "trainers give fobs that were held to a reader within the last 10 minutes: hold it there, first"
+            phrase("trainers give fobs that were held to a reader within the last 10 minutes: hold it there, first")
         )
 
 
@@ -39,13 +40,13 @@ def allow_take(users: Users, trainer: str | None, author: Author, view: UserView
     allow_any(users, trainer)
     given = next((item for item in view.fobs if item.value == code), None)
     if given is None or given.source == "file" or given.by != author.by:
-        raise NotAllowed("trainers take back fobs alone that they have given themselves: ask an admin")
+        raise NotAllowed(phrase("trainers take back fobs alone that they have given themselves: ask an admin"))
 
 
 def allow_any(users: Users, trainer: str | None) -> None:
     """Let whoever is a trainer at all look for users, and add some."""
     if trainer is not None and not users.trained_by(trainer):
-        raise NotAllowed("you are no trainer any more")
+        raise NotAllowed(phrase("you are no trainer any more"))
 
 
 def for_trainers(view: UserView) -> UserView:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from mac_actors.actors.journal import Journal
+from mac_actors.actors.journal import DISK_FULL, Journal
 from mac_actors.actors.replies import ANSWER_SECONDS, Latch
 from mac_actors.core.config import Directory, MachineConfig, User, fold_name, normalize_fob, whole_fob
 from mac_actors.core.notices import Notice
@@ -20,6 +20,7 @@ from mac_actors.core.people.changes import AlreadySo, Change
 from mac_actors.core.people.people import People, Settled, settle
 from mac_actors.core.people.trainers import asked_for, trained_by
 from mac_actors.core.people.view import UserAnswer, UserView
+from mac_actors.core.phrases import phrase
 from mac_actors.core.redaction import Redaction, without_author
 from mac_actors.core.state import Source
 from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
@@ -306,7 +307,11 @@ class Users(AnyUsers):
         other = next((user for user in people.directory.users if email and user.email.casefold() == email), None)
         if other is not None:
             raise UserRefused(
-                f"{other.full_name} ({other.account_id}) has this e-mail address already: nobody was added"
+                phrase(
+                    "{name} ({account}) has this e-mail address already: nobody was added",
+                    name=other.full_name,
+                    account=other.account_id,
+                )
             )
         if code is not None:
             _refuse_owner(people, code, None)
@@ -356,14 +361,11 @@ class Users(AnyUsers):
         supervisor = self.supervisor
         supervisor.check_open()
         if not supervisor.lock.acquire(timeout=ANSWER_SECONDS):
-            raise MachineUnavailable("a reload takes long: nothing was changed; try again")
+            raise MachineUnavailable(phrase("a reload takes long: nothing was changed; try again"))
         try:
             supervisor.check_open()
             if self._journal.full:
-                raise MachineUnavailable(
-                    "the server's disk is not keeping up and too much waits for it already: "
-                    "nothing was changed; free or mend the disk, then try again"
-                )
+                raise MachineUnavailable(DISK_FULL)
             yield
         finally:
             supervisor.lock.release()
@@ -380,11 +382,19 @@ def _refuse_owner(people: People, fob: str, account_id: str | None) -> None:
         return
     if people.directory.find(fob) is None:
         raise UserRefused(
-            f"users.json gives this fob to {other.full_name} ({other.account_id}), from whom it was taken away: "
-            "nothing was changed; give it to them again, or take it out of the file first"
+            phrase(
+                "users.json gives this fob to {name} ({account}), from whom it was taken away: nothing was changed; "
+                "give it to them again, or take it out of the file first",
+                name=other.full_name,
+                account=other.account_id,
+            )
         )
     raise UserRefused(
-        f"this fob is {other.full_name}'s ({other.account_id}): nothing was changed; take it from them first"
+        phrase(
+            "this fob is {name}'s ({account}): nothing was changed; take it from them first",
+            name=other.full_name,
+            account=other.account_id,
+        )
     )
 
 

@@ -18,6 +18,7 @@ from mac_actors import clock
 from mac_actors.core import wording
 from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS
+from mac_actors.core.phrases import phrase
 from mac_actors.core.state import Source
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.version import VERSION
@@ -25,15 +26,17 @@ from mac_actors.web.access import Access, Viewer
 from mac_actors.web.api.request_models import LockBody
 from mac_actors.web.errors import RequestRefused, refusals_in_log, wants_page
 from mac_actors.web.pages.assets import fingerprint
-from mac_actors.web.pages.html import render, see_other
+from mac_actors.web.pages.html import language, render, see_other
 from mac_actors.web.pages.login import drop_login_cookie, own_path
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.pages.person import fobs_html
 from mac_actors.web.pages.tiles import BUTTONS, DONE, STATES, Board, Filter
 from mac_actors.web.requests import looked_for, number, parse_fields, read_form
 
-NOT_DURABLE = "It is not on disk yet: the server's disk is slow. It counts, but a power cut now could undo it."
+NOT_DURABLE = phrase("It is not on disk yet: the server's disk is slow. It counts, but a power cut now could undo it.")
 
+
+LOCK_PENDING = phrase("{machine} was to be locked out already: nothing was changed.")
 
 COMMAND_SECONDS = 8.0
 """A command of a page that comes later is not carried out: at 10 s its browser says that there was no answer. The
@@ -152,7 +155,16 @@ def stamp(viewer: Viewer, kind: str) -> str:
     page then loads itself anew.
     """
     clocks = datetime.now().astimezone().isoformat()[-6:]
-    made_of = (VERSION, fingerprint("board.js"), fingerprint("board.css"), kind, str(viewer.names), viewer.csrf, clocks)
+    made_of = (
+        VERSION,
+        language().code,
+        fingerprint("board.js"),
+        fingerprint("board.css"),
+        kind,
+        str(viewer.names),
+        viewer.csrf,
+        clocks,
+    )
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
 
 
@@ -163,15 +175,12 @@ def _carry_out(
     body = parse_fields(LockBody, {"reason": form["reason"], "by": by, "when": form.get("when")})
     given = replace(body.command(COMMANDS[action]), source=Source.BOARD, until=_until(form.get("sent")))
     answer = fleet.ask(name, given)
-    text = " ".join(wording.full_text(outcome) for outcome in answer.outcomes)
+    say = language().say
+    text = " ".join(say(wording.full_text(outcome)) for outcome in answer.outcomes)
     if not answer.outcomes:
-        in_vain = (
-            "was to be locked out already"
-            if Already.LOCK_PENDING in answer.already
-            else BUTTONS.get(action, DONE).in_vain
-        )
-        return f"{fleet.snapshot(name).display_name} {in_vain}: nothing was changed.", False
-    return (text, True) if answer.durable else (f"{text} {NOT_DURABLE}", False)
+        in_vain = LOCK_PENDING if Already.LOCK_PENDING in answer.already else BUTTONS.get(action, DONE).in_vain
+        return say(in_vain.template, machine=fleet.snapshot(name).display_name), False
+    return (text, True) if answer.durable else (f"{text} {say(NOT_DURABLE)}", False)
 
 
 def _until(sent: str | None) -> float | None:

@@ -12,18 +12,20 @@ from itertools import groupby
 import bottle
 
 from mac_actors.core.config import MachineConfig
+from mac_actors.core.outcomes import kind
 from mac_actors.core.people.trainers import trained_by
+from mac_actors.core.phrases import Phrase, joined, phrase
 from mac_actors.core.text import duration
+from mac_actors.core.wording import full_text, public_text
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
 from mac_actors.storage.history.values import DAYS
+from mac_actors.storage.records import Entry
 from mac_actors.web.access import Access
-from mac_actors.web.api.events import event_body
-from mac_actors.web.api.responses.events import EventBody
 from mac_actors.web.api.usage import running_sessions
 from mac_actors.web.limiter import JOURNAL
 from mac_actors.web.pages.board import page_kind, stamp
-from mac_actors.web.pages.html import render
+from mac_actors.web.pages.html import language, render
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.pages.tiles import BUTTONS, Board, Tile, TileContent
 from mac_actors.web.requests import number
@@ -45,7 +47,7 @@ HARDLY = 0.03
 LEVELS = (0.02, 0.15, 0.35, 0.6)
 """From these shares of time in use on an hour is coloured one step darker."""
 
-CHANCES = ((0.15, "free"), (0.5, "maybe in use"), (math.inf, "in use"))
+CHANCES = ((0.15, phrase("free")), (0.5, phrase("maybe in use")), (math.inf, phrase("in use")))
 """What an hour usually is, by the share of its time in use: the first that is larger."""
 
 COMING = 12
@@ -85,15 +87,15 @@ def routes(
         page = fleet.store.page(machine=seen.name, before=before, limit=EVENTS)
         done = fleet.store.page(machine=seen.name, kind="maintenance_done", limit=DONE)
         config = fleet.configuration.machines.get(seen.name)
-        kind = page_kind(viewer)
+        tile_kind = page_kind(viewer)
         return render(
             "machine.tpl",
             viewer,
             machine=seen if viewer.names else seen.without_names(),
-            state_now=Tile(TileContent.of(seen), 0).html(kind, viewer.names),
+            state_now=Tile(TileContent.of(seen), 0).html(tile_kind, viewer.names),
             cursor=live.view().cursor,
             said=notes.take(bottle.request.query.get("said", "")),
-            stamp=stamp(viewer, kind),
+            stamp=stamp(viewer, tile_kind),
             buttons=BUTTONS,
             always_on=config is not None and config.always_enabled,
             second=config.second_relay if config else None,
@@ -105,8 +107,8 @@ def routes(
             busiest=busiest(past.week),
             weekdays=WEEKDAYS,
             signals=hourly(fleet.wifi.of(seen.name)),
-            events=[_without_machine(event_body(entry, names=viewer.names)) for entry in page.entries],
-            done=[_without_machine(event_body(entry, names=viewer.names)) for entry in done.entries],
+            events=[Event.of(entry, names=viewer.names) for entry in page.entries],
+            done=[Event.of(entry, names=viewer.names) for entry in done.entries],
             before=before,
             older=page.next,
             days=DAYS,
@@ -133,15 +135,16 @@ def coming(shares: Sequence[Sequence[float]], now: datetime) -> list[Chance]:
     return [_chance(shares, now.weekday() * 24 + now.hour + n) for n in range(COMING)]
 
 
-def today(shares: Sequence[Sequence[float]], now: datetime) -> str:
+def today(shares: Sequence[Sequence[float]], now: datetime) -> Phrase:
     """Say what the rest of this day usually is: ``free until 17, in use until 20, then free``."""
     last = max([hour for hour in range(24) if hour in DAYTIME or shares[now.weekday()][hour] > HARDLY])
     hours = [_chance(shares, now.weekday() * 24 + hour) for hour in range(now.hour, max(last, now.hour) + 1)]
     spans = [(word, [*same][-1].hour + 1) for word, same in groupby(hours, key=lambda chance: chance.word)]
     *before, (final, _) = spans
     if not before:
-        return f"{final} for the rest of the day"
-    return ", ".join(f"{word} until {end}" for word, end in before) + f", then {final}"
+        return phrase("{state} for the rest of the day", state=final)
+    until = joined(", ", (phrase("{state} until {hour}", state=word, hour=end) for word, end in before))
+    return phrase("{before}, then {state}", before=until, state=final)
 
 
 def _chance(shares: Sequence[Sequence[float]], hour_of_week: int) -> Chance:
@@ -189,15 +192,28 @@ def hourly(samples: Iterable[tuple[datetime, int | None]]) -> list[tuple[datetim
     return [(hour, round(statistics.median(v)) if v else None, min(v, default=None)) for hour, v in hours.items()]
 
 
-def share(seconds: float, length: float) -> str:
+def share(seconds: float, length: float) -> Phrase:
     """Return a share of time in percent, with a decimal where it is small."""
     if length <= 0 or seconds <= 0:
-        return "0 %"
+        return Phrase("0 %")
     percent = 100 * seconds / length
-    return "under 0.1 %" if percent < 0.1 else f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+    if percent < 0.1:
+        return phrase("under {percent:.1f} %", percent=0.1)
+    return Phrase("{percent:.1f} %" if percent < 10 else "{percent:.0f} %", percent=percent)
 
 
-def _without_machine(event: EventBody) -> EventBody:
-    """Leave out the machine's name where the text begins with it and a colon: the page says it."""
-    text = event.text.removeprefix(f"{event.display_name}: ")
-    return event.model_copy(update={"text": text[:1].upper() + text[1:]})
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the timeline."""
+
+    kind: str
+    at: datetime
+    text: str
+
+    @classmethod
+    def of(cls, entry: Entry, *, names: bool) -> Event:
+        """Return a line of the journal, without the machine's name where it begins with that and a colon."""
+        outcome = entry.outcome
+        text = language().say(full_text(outcome) if names else public_text(outcome))
+        text = text.removeprefix(f"{outcome.display_name}: ")
+        return cls(kind(outcome), outcome.at, text[:1].upper() + text[1:])

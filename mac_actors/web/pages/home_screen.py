@@ -7,6 +7,7 @@ import json
 
 import bottle
 
+from mac_actors.settings.language import Language
 from mac_actors.settings.space import Space
 from mac_actors.web.pages.assets import FOR_EVER, SAFE_HEADERS, address
 from mac_actors.web.server.connection import Shared
@@ -24,7 +25,7 @@ def logo_address(space: Space) -> str:
     return f"/logo?v={hashlib.sha256(space.logo.content).hexdigest()[:12]}" if space.logo else ""
 
 
-def routes(app: bottle.Bottle, space: Space) -> None:
+def routes(app: bottle.Bottle, space: Space, language: Language) -> None:
     """Add the routes."""
     logo = space.logo
     content = Shared(logo.content) if logo else None
@@ -51,4 +52,6 @@ def routes(app: bottle.Bottle, space: Space) -> None:
         name = space.name or DEFAULT_NAME
         described = {"name": name, "short_name": name[:30], "start_url": "/", "scope": "/", "display": "standalone"}
         colours = {"background_color": "#f3f4f2", "theme_color": "#1b58b5"}
+        if language.code != "en":
+            described["lang"] = language.code
         return json.dumps(described | colours | {"icons": icons}, ensure_ascii=False)

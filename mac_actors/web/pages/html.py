@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +17,7 @@ import bottle
 
 from mac_actors.core.text import local_time
 from mac_actors.core.text import zone as zone_at
+from mac_actors.settings.language import Language
 from mac_actors.settings.space import Space
 from mac_actors.web.access import Viewer, cookies
 from mac_actors.web.pages import manual
@@ -37,7 +39,9 @@ def render(name: str, viewer: Viewer, **values: Any) -> bytes:
     """Answer with a page made of the template ``name``, which has ``% rebase('layout.tpl', title=…, page=…)``.
 
     Beside ``values`` a template has ``viewer`` (who looks), ``asset(NAME)`` (the address of a static file),
-    ``url(PART, …)``, ``clock(TIME)`` and ``zone()``. What it prints with ``{{ }}`` is escaped.
+    ``url(PART, …)``, ``clock(TIME)`` and ``zone()``. What it prints with ``{{ }}`` is escaped. Its texts are in the
+    language of the server by ``_(TEXT, NAME=value)``, ``n_(ONE, MANY, number)`` and, with markup, ``rich(TEXT)``; so
+    are ``date(DAY, FORM)`` and ``num(VALUE, FORM)``.
     """
     for header, value in PAGE_HEADERS.items():
         bottle.response.set_header(header, value)
@@ -71,6 +75,7 @@ def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
         "named": space.name,
         "logo": logo_address(space),
         "help": manual.is_here(),
+        "texts": json.dumps(language().scripts, ensure_ascii=False).replace("<", "\\u003c"),
     }
     page = fill(name, now=datetime.now().astimezone(), **values)
     return page.encode("utf-8", "replace")
@@ -78,7 +83,31 @@ def _page(name: str, viewer: Viewer, **values: Any) -> bytes:
 
 def fill(name: str, **values: Any) -> str:
     """Fill a template in, without any header."""
-    return str(_template(name).render(asset=address, url=url, escape=escape, clock=clock, zone=zone, **values))
+    spoken = language()
+    texts = {"language": spoken, "_": spoken.say, "n_": spoken.count, "rich": rich}
+    tools = {"date": spoken.date, "num": spoken.number, "clock": clock, "zone": zone, "asset": address, "url": url}
+    return str(_template(name).render(escape=escape, **texts, **tools, **values))
+
+
+def language() -> Language:
+    """Return the language of the server that answers this request; English where there is none."""
+    try:
+        found: Language = bottle.request.app.language
+    except (RuntimeError, AttributeError):
+        return Language()
+    return found
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def rich(template: str, **values: object) -> str:
+    """Fill in a text that has markup in it, in the language of the server; values that are no HTML are escaped."""
+    say = language().say
+    return say(template, **{name: v if isinstance(v, Html) else escape(say(str(v))) for name, v in values.items()})
 
 
 def url(*parts: str) -> str:
@@ -86,16 +115,16 @@ def url(*parts: str) -> str:
     return "/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def clock(at: datetime, text: str = "{}", ago: str = "") -> str:
+def clock(at: datetime, text: str = "{}", ago: str = "") -> Html:
     """Return a ``<time>`` in the server's local time, within ``text``.
 
     With ``ago`` (``for {}``, ``{} ago``) the script says how long it is since then instead, and keeps that right.
     """
     local = at.astimezone()
-    label = escape(text.format(f"{local.day} {local:%b %H:%M}"))
+    label = escape(text.format(f"{language().date(local, 'MMMd')} {local:%H:%M}"))
     live = f' data-ago="{escape(ago)}"' if ago else ""
     title = local_time(at, seconds=True)
-    return f'<time datetime="{at.isoformat(timespec="seconds")}" title="{title}"{live}>{label}</time>'
+    return Html(f'<time datetime="{at.isoformat(timespec="seconds")}" title="{title}"{live}>{label}</time>')
 
 
 def zone() -> str:

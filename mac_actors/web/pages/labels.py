@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import bottle
 import segno
 
+from mac_actors.core.phrases import phrase
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.variables import server_address
@@ -31,11 +32,11 @@ class Sheet:
 
 
 SHEETS = {
-    "a4-21": Sheet("A4, 21 labels of 63.5 × 38.1 mm (Avery L7160)", 21),
-    "a4-14": Sheet("A4, 14 labels of 99.1 × 38.1 mm (Avery L7163)", 14),
-    "a4-8": Sheet("A4, 8 labels of 99.1 × 67.7 mm (Avery L7165)", 8),
-    "letter-30": Sheet('Letter, 30 labels of 2⅝ × 1" (Avery 5160)', 30),
-    "letter-10": Sheet('Letter, 10 labels of 4 × 2" (Avery 5163)', 10),
+    "a4-21": Sheet(phrase("A4, 21 labels of 63.5 × 38.1 mm (Avery L7160)"), 21),
+    "a4-14": Sheet(phrase("A4, 14 labels of 99.1 × 38.1 mm (Avery L7163)"), 14),
+    "a4-8": Sheet(phrase("A4, 8 labels of 99.1 × 67.7 mm (Avery L7165)"), 8),
+    "letter-30": Sheet(phrase('Letter, 30 labels of 2⅝ × 1" (Avery 5160)'), 30),
+    "letter-10": Sheet(phrase('Letter, 10 labels of 4 × 2" (Avery 5163)'), 10),
 }
 
 

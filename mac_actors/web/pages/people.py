@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import bottle
 
+from mac_actors.core.phrases import phrase
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_any
 from mac_actors.web.access import Access, Caller, Viewer
@@ -34,7 +35,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
         """Return who looks, if they may; others are sent to the login."""
         viewer = access.viewer(bottle.request.environ)
         if viewer.caller is None and viewer.login == "in":
-            raise RequestRefused(403, "people are for admins and trainers, and you train nobody (any more)")
+            raise RequestRefused(403, phrase("people are for admins and trainers, and you train nobody (any more)"))
         if viewer.caller is None:
             raise see_other(f"/login?next={quote(path, safe='')}")
         return viewer, viewer.caller

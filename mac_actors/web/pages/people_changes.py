@@ -12,6 +12,7 @@ from mac_actors.core import wording
 from mac_actors.core.config import User
 from mac_actors.core.people.changes import AlreadySo
 from mac_actors.core.people.view import UserAnswer
+from mac_actors.core.phrases import phrase
 from mac_actors.errors import UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_any, allow_authorization, allow_fob, allow_take
@@ -21,20 +22,20 @@ from mac_actors.web.api.request_models import FobBody, NewUserBody, UntilBody
 from mac_actors.web.api.users import future
 from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.pages.board import NOT_DURABLE
-from mac_actors.web.pages.html import see_other, url
+from mac_actors.web.pages.html import language, see_other, url
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.pages.person import author_of, held_lately, ref_of, undoing
 from mac_actors.web.requests import parse_fields, read_form
 
 ALREADY = {
-    AlreadySo.USER_ADDED: "was added already",
-    AlreadySo.FOB_GIVEN: "has this fob already",
-    AlreadySo.FOB_TAKEN: "does not have this fob",
-    AlreadySo.AUTHORIZED: "is authorized already",
-    AlreadySo.NOT_AUTHORIZED: "is not authorized",
+    AlreadySo.USER_ADDED: phrase("{who} was added already: nothing was changed."),
+    AlreadySo.FOB_GIVEN: phrase("{who} has this fob already: nothing was changed."),
+    AlreadySo.FOB_TAKEN: phrase("{who} does not have this fob: nothing was changed."),
+    AlreadySo.AUTHORIZED: phrase("{who} is authorized already: nothing was changed."),
+    AlreadySo.NOT_AUTHORIZED: phrase("{who} is not authorized: nothing was changed."),
 }
 
-HOLD_AGAIN = "this fob was held to a reader more than 10 minutes ago: hold it there again"
+HOLD_AGAIN = phrase("this fob was held to a reader more than 10 minutes ago: hold it there again")
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes) -> None:
@@ -81,9 +82,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
 
     def done(answer: UserAnswer, machine: str = "") -> bottle.HTTPResponse:
         """Say on the user's page what came of a change; after a fob was given, also what ``machine`` asks for."""
-        texts = [wording.full_text(outcome) for outcome in answer.outcomes]
-        texts += [f"{answer.user.full_name} {ALREADY[word]}: nothing was changed." for word in answer.already]
-        texts += [] if answer.durable else [NOT_DURABLE]
+        say = language().say
+        texts = [say(wording.full_text(outcome)) for outcome in answer.outcomes]
+        texts += [say(ALREADY[word].template, who=answer.user.full_name) for word in answer.already]
+        texts += [] if answer.durable else [say(NOT_DURABLE)]
         at = f"&at={quote(machine, safe='')}" if machine else ""
         return see_other(f"{url('people', answer.user.account_id)}?said={notes.keep(' '.join(texts))}{at}")
 
@@ -103,7 +105,9 @@ def _carry_out(users: Users, user: User, form: Mapping[str, str], caller: Caller
             return users.give_fob(user, value, author=author)
         case "take":
             if not value:
-                raise UserRefused(f"{user.full_name} does not have this fob (any more): nothing was changed")
+                raise UserRefused(
+                    phrase("{who} does not have this fob (any more): nothing was changed", who=user.full_name)
+                )
             allow_take(users, trainer, author, users.show(user), value)
             return users.take_fob(user, value, author=author)
         case "authorize":

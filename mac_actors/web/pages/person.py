@@ -13,6 +13,7 @@ from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people.additions import Addition, Author, Kind
 from mac_actors.core.people.trainers import asked_for, teachable
 from mac_actors.core.people.view import Item, UserView
+from mac_actors.core.phrases import Phrase, joined, phrase
 from mac_actors.core.state import Source
 from mac_actors.core.wording import named, origin
 from mac_actors.errors import NotAllowed, UserRefused
@@ -57,7 +58,7 @@ def undoing(users: Users, user: User, number: str) -> tuple[str, str]:
     """Return action and value that undo an addition. Raises :class:`UserRefused` for one that is in force no more."""
     found = next((one for one in _in_force(users, user.account_id) if str(one.id) == number), None)
     if found is None or found.kind is Kind.USER:
-        raise UserRefused("this was changed again since: there is nothing to undo")
+        raise UserRefused(phrase("this was changed again since: there is nothing to undo"))
     return _OPPOSITE[found.kind, found.given], found.value
 
 
@@ -69,11 +70,11 @@ _OPPOSITE = {
 }
 
 _TEXTS = {
-    "fob_given": "Fob {} given",
-    "fob_taken": "Fob {} taken away",
-    "authorization_granted": "Authorized for {}",
-    "authorization_withdrawn": "{} withdrawn",
-    "user_added": "Added",
+    "fob_given": phrase("Fob {value} given"),
+    "fob_taken": phrase("Fob {value} taken away"),
+    "authorization_granted": phrase("Authorized for {value}"),
+    "authorization_withdrawn": phrase("{value} withdrawn"),
+    "user_added": phrase("Added"),
 }
 
 
@@ -201,8 +202,9 @@ def _in_force(users: Users, account_id: str) -> tuple[Addition, ...]:
 
 def _changed(one: Addition, undo: int | None) -> Changed:
     value = f"…{one.value[-4:]}" if one.kind is Kind.FOB else one.value
-    text = _TEXTS[one.word].format(value) + (f" until {one.until}" if one.until else "")
-    by = origin(one.author.source, named(one.author.by, confirmed=one.author.confirmed)).removeprefix(", ")
+    until = phrase(", until {day}", day=one.until) if one.until else ""
+    text = joined("", (Phrase(_TEXTS[one.word].template, value=value), until))
+    by = origin(one.author.source, named(one.author.by, confirmed=one.author.confirmed))
     return Changed(text, by, one.author.at, undo)
 
 

@@ -6,11 +6,12 @@ import math
 
 import bottle
 
+from mac_actors.core.phrases import phrase
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.web.access import Access
 from mac_actors.web.api.request_models import ProblemBody
 from mac_actors.web.errors import RequestRefused, wants_page
-from mac_actors.web.pages.html import see_other, url
+from mac_actors.web.pages.html import language, see_other, url
 from mac_actors.web.pages.notes import Notes
 from mac_actors.web.requests import parse_fields, read_form
 from mac_actors.web.tries import Tries
@@ -18,7 +19,7 @@ from mac_actors.web.tries import Tries
 PER_ADDRESS, IN_ALL = 3, 20
 """Reports that are taken in a minute, from one address and from all together: each is a post in a channel."""
 
-THANKS = "Thank you: the admins are told."
+THANKS = phrase("Thank you: the admins are told.")
 
 
 def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes) -> None:
@@ -35,8 +36,10 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
         problem = parse_fields(ProblemBody, {"text": form.get("text", ""), "by": viewer.by or form.get("by") or None})
         seconds = tries.wait(environ.get("REMOTE_ADDR", ""), right=False)
         if seconds is not None:
-            raise RequestRefused(429, f"too many reports in a minute: try again in {math.ceil(seconds)} s")
+            raise RequestRefused(
+                429, phrase("too many reports in a minute: try again in {seconds} s", seconds=math.ceil(seconds))
+            )
         fleet.report_problem(name, problem.text, problem.by)
         if wants_page(environ):
-            return see_other(f"{url('machines', name)}?said={notes.keep(THANKS)}")
-        return {"said": THANKS, "good": True}
+            return see_other(f"{url('machines', name)}?said={notes.keep(language().say(THANKS))}")
+        return {"said": language().say(THANKS), "good": True}

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 import bottle
 
+from mac_actors.core.phrases import phrase
 from mac_actors.core.usage_csv import PARTS, usage_csv
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.history.history import History
@@ -36,10 +37,10 @@ def presets(today: date) -> list[Preset]:
     quarter = month.replace(month=(month.month - 1) // 3 * 3 + 1)
     last_month, last_quarter = (start - timedelta(1) for start in (month, quarter))
     return [
-        Preset("This month", month, today),
-        Preset("Last month", last_month.replace(day=1), last_month),
-        Preset("Last quarter", last_quarter.replace(month=last_quarter.month - 2, day=1), last_quarter),
-        Preset("This year", today.replace(month=1, day=1), today),
+        Preset(phrase("This month"), month, today),
+        Preset(phrase("Last month"), last_month.replace(day=1), last_month),
+        Preset(phrase("Last quarter"), last_quarter.replace(month=last_quarter.month - 2, day=1), last_quarter),
+        Preset(phrase("This year"), today.replace(month=1, day=1), today),
     ]
 
 
@@ -89,7 +90,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, history: His
         if part not in PARTS:
             raise RequestRefused(422, f"part: expected one of {', '.join(PARTS)}")
         if part != "machines" and not _sees_members(viewer):
-            raise RequestRefused(401, "members are shown to admins alone: log in, then try again")
+            raise RequestRefused(401, phrase("members are shown to admins alone: log in, then try again"))
         first, last = asked_days(DAYS)
         body = usage_body(fleet, history, first, last, users=part != "machines", by_month=part == "months")
         text = usage_csv(json.loads(body.model_dump_json(by_alias=True)), part, excel=is_set("excel"))

@@ -12,45 +12,64 @@ from datetime import datetime
 from functools import lru_cache
 
 from mac_actors.core.config import fold_name
+from mac_actors.core.phrases import Phrase, phrase, plural
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import NO_TELEMETRY
 from mac_actors.core.text import search_key
-from mac_actors.web.pages.html import fill
+from mac_actors.web.pages.html import fill, language
 
 VIEW_SECONDS = 0.25
 """How old a view may be that is shown to the next who asks."""
 
 STATES = {
-    "oopsed": "Oopsed",
-    "locked": "Locked out",
-    "offline": "Offline",
-    "in_use": "In use",
-    "free": "Free",
+    "oopsed": phrase("Oopsed"),
+    "locked": phrase("Locked out"),
+    "offline": phrase("Offline"),
+    "in_use": phrase("In use"),
+    "free": phrase("Free"),
 }
 """The states of a tile, those that need attention first. A machine counts under the first that fits."""
+
+COUNTED = {
+    "oopsed": plural("{number} oopsed", "{number} oopsed"),
+    "locked": plural("{number} locked out", "{number} locked out"),
+    "offline": plural("{number} offline", "{number} offline"),
+    "in_use": plural("{number} in use", "{number} in use"),
+    "free": plural("{number} free", "{number} free"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
     """A command that an admin can give on a tile: what its button says, and what it does."""
 
-    label: str
-    effect: str
-    in_vain: str
-    """What the machine was already, where it changes nothing."""
+    label: Phrase
+    effect: Phrase
+    in_vain: Phrase
+    """What is said where it changes nothing: what ``{machine}`` was already."""
 
-
-_OFF = "its power goes off at once, and a running session ends."
 
 BUTTONS = {
-    "oops": Button("Oops", f"Marks the machine as broken: {_OFF}", "was oopsed already"),
-    "lock": Button("Lock out", f"For maintenance: {_OFF}", "was locked out already"),
+    "oops": Button(
+        phrase("Oops"),
+        phrase("Marks the machine as broken: its power goes off at once, and a running session ends."),
+        phrase("{machine} was oopsed already: nothing was changed."),
+    ),
+    "lock": Button(
+        phrase("Lock out"),
+        phrase("For maintenance: its power goes off at once, and a running session ends."),
+        phrase("{machine} was locked out already: nothing was changed."),
+    ),
     "clear": Button(
-        "Clear", "Lifts oops and lock-out: the machine may be used again.", "was neither oopsed nor locked out"
+        phrase("Clear"),
+        phrase("Lifts oops and lock-out: the machine may be used again."),
+        phrase("{machine} was neither oopsed nor locked out: nothing was changed."),
     ),
 }
 
-DONE = Button("Done", "Its hours begin anew.", "has no such maintenance")
+DONE = Button(
+    phrase("Done"), phrase("Its hours begin anew."), phrase("{machine} has no such maintenance: nothing was changed.")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +206,7 @@ class BoardView:
     @property
     def title(self) -> str:
         """What is oopsed, for the title of the page: ``(2 oopsed) ``."""
-        return f"({oopsed} oopsed) " if (oopsed := self.counts["oopsed"]) else ""
+        return f"({language().count(*COUNTED['oopsed'], oopsed)}) " if (oopsed := self.counts["oopsed"]) else ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -198,9 +217,9 @@ class BoardView:
     @property
     def summary(self) -> str:
         """The whole board in a line: ``3 free, 2 in use, 1 oopsed``."""
-        counts = self.counts
-        parts = [f"{counts[state]} {STATES[state].lower()}" for state in reversed(STATES) if counts[state]]
-        return ", ".join(parts) if counts["free"] else ", ".join(["none free", *parts])
+        counts, spoken = self.counts, language()
+        parts = [spoken.count(*COUNTED[state], counts[state]) for state in reversed(STATES) if counts[state]]
+        return ", ".join(parts) if counts["free"] else ", ".join([spoken.say(phrase("none free")), *parts])
 
 
 class Board:

@@ -66,7 +66,7 @@ def test_a_repetition_after_a_restart_is_not_carried_out_again(make_shop: MakeSh
     oops = shop.say("oops Metal Mill")
     clear = shop.say("clear Metal Mill")
     status = shop.say("status")
-    shop.drained()
+    shop.settle()
     shop.stop()
     again = make_shop()
     for delivery in (oops, clear, status):
@@ -83,7 +83,7 @@ def test_a_repetition_of_a_command_that_had_found_it_so_already_changes_nothing_
     shop.say("lock Metal Mill")
     second = shop.say("lock Metal Mill")
     shop.say("clear Metal Mill")
-    shop.drained()
+    shop.settle()
     shop.stop()
     again = make_shop()
     again.workspace.redeliver(second, attempt=2).acked()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import websocket
@@ -29,17 +31,27 @@ def test_commands_work_again_after_the_socket_was_dropped(make_shop: MakeShop, w
         works(shop)
 
 
+@contextmanager
+def little_patience() -> Iterator[None]:
+    """Have silence noticed soon: on a busy computer even that of a socket which is well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mac_actors.slack.socket_mode.SILENCE_SECONDS", 1.0)
+        yield
+
+
 def test_commands_work_again_after_the_socket_fell_silent(make_shop: MakeShop, workspace: Workspace) -> None:
     shop = make_shop()
-    workspace.silence_socket()
-    workspace.wait_connected(2, PATIENCE)
+    with little_patience():
+        workspace.silence_socket()
+        workspace.wait_connected(2, PATIENCE)
     works(shop)
 
 
 def test_a_socket_that_was_silent_from_the_beginning_is_noticed_too(make_shop: MakeShop, workspace: Workspace) -> None:
     workspace.silence_next_socket()
-    shop = make_shop(wait=False)
-    workspace.wait_connected(2, PATIENCE)
+    with little_patience():
+        shop = make_shop(wait=False)
+        workspace.wait_connected(2, PATIENCE)
     works(shop)
 
 

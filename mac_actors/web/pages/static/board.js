@@ -9,14 +9,20 @@
   const root = document.documentElement;
   const by = id => document.getElementById(id);
 
+  /* texts, in the page's language */
+
+  const texts = JSON.parse(by('texts') ? by('texts').textContent : '{}');
+  const say = (text, values = {}) => (texts[text] || text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  window.say = say;
+
   /* theme */
 
   const themes = ['', 'light', 'dark'];  // none: as the system has it
   const button = by('theme');
   function showTheme() {
-    const theme = root.dataset.theme || 'system';
+    const theme = root.dataset.theme || 'system', names = {system: say('Theme: system'), light: say('Theme: light'), dark: say('Theme: dark')};
     button.querySelector('use').setAttribute('href', `#theme-${theme}`);
-    button.querySelector('.text').textContent = `Theme: ${theme}`;
+    button.querySelector('.text').textContent = names[theme];
   }
   if (button) {
     button.hidden = false;
@@ -35,10 +41,10 @@
   const shopNow = () => Date.now() + ahead;
   function duration(ms, seconds) {
     const minutes = Math.floor(Math.max(0, ms) / 60000), hours = Math.floor(minutes / 60);
-    if (minutes < 1) return seconds ? `${Math.floor(Math.max(0, ms) / 1000)} s` : 'under 1 min';
+    if (minutes < 1) return seconds ? `${Math.floor(Math.max(0, ms) / 1000)} s` : say('under 1 min');
     if (minutes < 60) return `${minutes} min`;
     if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
-    return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+    return say('{days} d {hours} h', {days: Math.floor(hours / 24), hours: hours % 24});
   }
   function showTimes() {
     for (const time of document.querySelectorAll('time[data-ago]')) {
@@ -50,7 +56,7 @@
   function hoursAndMinutes(date) {  // the zone is said where this computer's is another one
     const {offset, zone} = root.dataset;
     const shifted = new Date(date.getTime() + offset * 1000);
-    const text = shifted.toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', timeZone: 'UTC'});
+    const text = shifted.toLocaleTimeString(root.lang === 'en' ? [] : root.lang, {hour: '2-digit', minute: '2-digit', timeZone: 'UTC'});
     return date.getTimezoneOffset() * -60 === Number(offset) ? text : `${text} ${zone}`;
   }
   window.shopClock = {now: shopNow, text: hoursAndMinutes, show: showTimes};
@@ -84,7 +90,7 @@
       if (item.hidden || (last !== null && searchKey(area) === searchKey(last))) continue;
       const heading = document.createElement('li'), text = document.createElement('bdi');
       heading.className = 'area';
-      text.textContent = area || 'Elsewhere';
+      text.textContent = area || say('Elsewhere');
       heading.appendChild(document.createElement('h2')).appendChild(text);
       item.before(heading);
       last = area;
@@ -133,7 +139,7 @@
     waiting.set(name, text);
     if (announcing) return;
     announcing = setTimeout(() => {
-      news.textContent = waiting.size > 3 ? `${waiting.size} machines changed: ${summary.textContent}`
+      news.textContent = waiting.size > 3 ? say('{number} machines changed: {summary}', {number: waiting.size, summary: summary.textContent})
         : Array.from(waiting.values()).join('. ');
       waiting = new Map();
       announcing = 0;
@@ -147,7 +153,7 @@
     return item;
   };
   const spoken = item => {
-    const words = Array.from(item.querySelectorAll('strong'), word => word.textContent).join(' and ');
+    const words = Array.from(item.querySelectorAll('strong'), word => word.textContent).join(say(' and '));
     return `${(item.querySelector('h2') || document.querySelector('h1')).textContent}: ${words}`;
   };
   const firstKey = item => item.querySelector('.commands [data-key]') || item.querySelector('[data-key]');
@@ -221,7 +227,7 @@
 
   function isLost(since) {
     if (lost.textContent) return;
-    lost.textContent = `Not up to date: no answer since ${hoursAndMinutes(new Date(since + ahead))}, trying again`;
+    lost.textContent = say('Not up to date: no answer since {time}, trying again', {time: hoursAndMinutes(new Date(since + ahead))});
     root.classList.add('stale');
     document.dispatchEvent(new Event('shop:shown'));
   }

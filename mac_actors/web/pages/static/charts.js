@@ -2,7 +2,10 @@
 // data-series: columns of the table (0 is the label); data-colours: names of CSS colours, one a column.
 "use strict";
 (() => {
+  const { say } = window;
   const charts = [];
+  const { lang } = document.documentElement;
+  const decimal = new Intl.NumberFormat(lang).formatToParts(0.5).find((part) => part.type === "decimal").value;
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -27,8 +30,8 @@
     const table = document.getElementById(figure.dataset.table);
     const rows = [...table.tBodies[0].rows].slice(0, Number(figure.dataset.rows) || undefined);
     const number = (cell) => {
-      const value = Number(cell.textContent.replace(",", ""));
-      return Number.isNaN(value) ? null : value;
+      const [whole, part] = cell.textContent.split(decimal).map((text) => text.replace(/[^\d−-]/g, "").replace("−", "-"));
+      return /\d/.test(whole) ? Number(`${whole}.${part || 0}`) : null;
     };
     return {
       labels: rows.map((row) => row.cells[0].dataset.short || row.cells[0].textContent.trim()),
@@ -58,7 +61,7 @@
       stacked: several && !figure.classList.contains("line"),
       grid: { color: line },
       border: { display: false },
-      ticks: { color: muted, callback: (value) => `${value} ${unit}`, maxTicksLimit: lying && innerWidth < 640 ? 4 : 6, maxRotation: 0 },
+      ticks: { color: muted, callback: (value) => `${lang === "en" ? value : value.toLocaleString(lang)} ${unit}`, maxTicksLimit: lying && innerWidth < 640 ? 4 : 6, maxRotation: 0 },
     };
     const names = {
       stacked: values.stacked,
@@ -96,7 +99,7 @@
     box.style.setProperty("--bars", labels.length);
     const canvas = box.appendChild(document.createElement("canvas"));
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `Picture: ${figure.querySelector("figcaption").textContent.trim()}. The same is in the table below.`);
+    canvas.setAttribute("aria-label", say("Picture: {title}. The same is in the table below.", { title: figure.querySelector("figcaption").textContent.trim() }));
     const kind = figure.classList.contains("line") ? "line" : "bar";
     const dress = () => series.forEach((one, index) => Object.assign(one, style(figure, index)));
     const several = series.length > 1;
@@ -110,6 +113,7 @@
   }
 
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  Chart.defaults.locale = lang;
   Chart.defaults.font.size = 13;
   document.querySelectorAll("figure.chart").forEach(draw);
 

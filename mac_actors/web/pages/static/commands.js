@@ -6,6 +6,7 @@
   const by = id => document.getElementById(id);
   const dialog = by('command'), said = by('said');
   const form = dialog.querySelector('form'), go = form.querySelector('.main'), error = by('command-error');
+  const {say} = window;
   let command = null;
 
   by('tiles').addEventListener('click', event => {
@@ -44,12 +45,11 @@
     const reply = await fetch(command.path, {method: 'POST', body, signal, headers: {Accept: 'application/json'}})
       .catch(problem => {
         throw new Error(problem.name === 'TimeoutError'
-          ? 'No answer for 10 seconds. It is not carried out any more, unless it was already: look at the machine '
-            + 'before you try again.'
-          : 'The server does not answer: look at the machine before you try again.');
+          ? say('No answer for 10 seconds. It is not carried out any more, unless it was already: look at the machine before you try again.')
+          : say('The server does not answer: look at the machine before you try again.'));
       });
     const answer = await reply.json()
-      .catch(() => { throw new Error(`Something between here and the server answered with ${reply.status}.`); });
+      .catch(() => { throw new Error(say('Something between here and the server answered with {status}.', {status: reply.status})); });
     if (!reply.ok) throw new Error(answer.error);
     return answer;
   }
@@ -60,7 +60,7 @@
     const mine = command;
     go.disabled = true;
     error.textContent = '';
-    const waiting = setTimeout(() => { go.textContent = 'Waiting for the server …'; }, 1000);
+    const waiting = setTimeout(() => { go.textContent = say('Waiting for the server …'); }, 1000);
     const label = go.textContent;
     try {
       const answer = await send();

@@ -45,7 +45,7 @@
       by('lost').textContent = '';
       history.replaceState(null, '', `/people?${query}`);
     } catch {
-      if (asking === mine) by('lost').textContent = 'The server does not answer: try again.';
+      if (asking === mine) by('lost').textContent = window.say('The server does not answer: try again.');
     }
   }
   find.addEventListener('input', () => { clearTimeout(timer); timer = setTimeout(search, PAUSE); });

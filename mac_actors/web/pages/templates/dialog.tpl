@@ -3,12 +3,12 @@
   <form method="dialog">
     <h2 id="command-title"></h2>
     <p id="command-effect" class="muted"></p>
-    <p class="field"><label>Reason (everybody sees it) <input name="reason" maxlength="1000" autocomplete="off"></label></p>
-    <p id="command-when" class="field"><label><input type="checkbox" name="when" value="free"> Only once it is free: a running session goes on</label></p>
+    <p class="field"><label>{{_('Reason (everybody sees it)')}} <input name="reason" maxlength="1000" autocomplete="off"></label></p>
+    <p id="command-when" class="field"><label><input type="checkbox" name="when" value="free"> {{_('Only once it is free: a running session goes on')}}</label></p>
     <p id="command-error" class="say bad" role="alert"></p>
-    <p class="buttons"><button class="main" value="go"></button> <button value="cancel" formnovalidate>Cancel</button></p>
+    <p class="buttons"><button class="main" value="go"></button> <button value="cancel" formnovalidate>{{_('Cancel')}}</button></p>
   </form>
 </dialog>
 % for key, button in buttons.items():
-<template data-command="{{key}}" data-label="{{button.label}}">{{button.effect}}</template>
+<template data-command="{{key}}" data-label="{{_(button.label)}}">{{_(button.effect)}}</template>
 % end

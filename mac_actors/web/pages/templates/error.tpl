@@ -1,11 +1,12 @@
-% titles = {401: 'Not logged in', 403: 'Not allowed', 404: 'Not here', 405: 'Not possible', 429: 'Too often', 503: 'Not now'}
-% title = titles.get(status, 'This did not work')
+% titles = {401: _('Not logged in'), 403: _('Not allowed'), 404: _('Not here'), 405: _('Not possible'), 429: _('Too often'), 503: _('Not now')}
+% title = titles.get(status, _('This did not work'))
 % rebase('layout.tpl', title=title, page='error')
 <section class="panel narrow">
   <h1>{{title}}</h1>
+% message = _(message)
   <p>{{message[:1].upper() + message[1:].rstrip('.')}}.</p>
 % if nearest:
-  <p>Did you mean one of these?</p>
+  <p>{{_('Did you mean one of these?')}}</p>
   <ul>
 %   for name, title in nearest:
     <li><a href="{{url('machines', name)}}"><bdi>{{title}}</bdi></a></li>
@@ -14,7 +15,7 @@
 % end
   <p>
 % if status == 401:
-    <a class="button" href="/login">Log in</a>
+    <a class="button" href="/login">{{_('Log in')}}</a>
 % end
-    <a class="button" href="/">To the board</a> <span class="muted">Error {{status}}</span></p>
+    <a class="button" href="/">{{_('To the board')}}</a> <span class="muted">{{_('Error {status}', status=status)}}</span></p>
 </section>

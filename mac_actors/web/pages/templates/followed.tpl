@@ -1,9 +1,9 @@
-% rebase('layout.tpl', title='Login', page='login')
+% rebase('layout.tpl', title=_('Login'), page='login')
 <section class="panel narrow">
-  <h1>Login</h1>
+  <h1>{{_('Login')}}</h1>
 % if who is None:
-  <p>This link logs somebody in on the board, once.</p>
+  <p>{{_('This link logs somebody in on the board, once.')}}</p>
 % else:
-  <p>You are logged in as {{who}}. <a href="/">Go on to the board</a></p>
+  <p>{{_('You are logged in as {who}.', who=who)}} <a href="/">{{_('Go on to the board')}}</a></p>
 % end
 </section>

@@ -2,11 +2,11 @@
 % if words:
 <p id="count" class="muted">\\
 %   if number > len(found):
-{{number}} people, the first {{len(found)}} are shown: type more\\
+{{_('{all} people, the first {shown} are shown: type more', all=number, shown=len(found))}}\\
 %   elif found:
-{{number}} {{'person' if number == 1 else 'people'}}\\
+{{n_('{number} person', '{number} people', number)}}\\
 %   else:
-Nobody is found\\
+{{_('Nobody is found')}}\\
 %   end
 </p>
 <ul class="found">
@@ -17,7 +17,7 @@ Nobody is found\\
 %     else:
 <a href="{{url('people', user.account_id)}}">\\
 %     end
-<b><bdi>{{user.full_name}}</bdi></b>{{' · membership over' if expired(user) else ''}}\\
+<b><bdi>{{user.full_name}}</bdi></b>{{' · ' + _('membership over') if expired(user) else ''}}\\
 %     if admin:
 <span class="muted"><bdi>{{user.email}}</bdi> {{user.account_id}}</span>\\
 %     else:
@@ -27,5 +27,5 @@ Nobody is found\\
 %   end
 </ul>
 % else:
-<p id="count" class="muted">Type a part of a name{{', an e-mail address' if admin else ''}} or an account id.</p>
+<p id="count" class="muted">{{_('Type a part of a name, an e-mail address or an account id.') if admin else _('Type a part of a name or an account id.')}}</p>
 % end

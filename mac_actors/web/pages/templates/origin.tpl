@@ -1,11 +1,7 @@
 <span class="muted">\\
 % if item.source == 'file':
-from the file\\
+{{_('from the file')}}\\
 % else:
-given here\\
-%   if item.by:
- by <bdi>{{item.by}}</bdi>\\
-%   end
-, {{!clock(item.at)}}{{f', until {item.until}' if item.until else ''}}\\
+{{!rich('given here by <bdi>{by}</bdi>', by=item.by) if item.by else _('given here')}}, {{!clock(item.at)}}{{_(', until {day}', day=item.until) if item.until else ''}}\\
 % end
 </span>

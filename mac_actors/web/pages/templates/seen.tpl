@@ -1,1 +1,1 @@
-<ul id="fobs" class="fobs" aria-label="Unknown fobs" aria-live="polite">{{!fobs}}</ul>
+<ul id="fobs" class="fobs" aria-label="{{_('Unknown fobs')}}" aria-live="polite">{{!fobs}}</ul>
