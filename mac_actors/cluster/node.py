@@ -51,7 +51,8 @@ class Node:
 
     ``take(epoch, incarnation)`` builds what an owner has; ``drop()`` drops it, writing nothing; ``prepare()`` makes
     ready what a takeover needs, and may be called again; ``each_second(revision)`` is called about once a second with
-    the number of the newest configuration, in another thread. ``hand_over()`` calls :meth:`release`. ``unfit(steps)``
+    the number of the newest configuration, in another thread. ``hand_over()`` calls :meth:`release`
+    when an admin asks for it. ``unfit(steps)``
     returns why this program must not own a database with these steps, ``None``: it may.
     """
 
@@ -63,7 +64,7 @@ class Node:
         *,
         take: Callable[[int, str], None],
         drop: Callable[[], None],
-        hand_over: Callable[[], object],
+        hand_over: Callable[[], object] | None = None,
         prepare: Callable[[], None] = lambda: None,
         each_second: Callable[[int], None] = lambda revision: None,
         unfit: Callable[[frozenset[str]], str | None] = lambda steps: None,
@@ -80,7 +81,7 @@ class Node:
         self._rows = Rows(database, max(0.3, seconds * 0.9), "mac-actors lease")
         self._member_rows = Rows(database, 5.0, "mac-actors node")
         self._take, self._drop, self._prepare = take, drop, prepare
-        self._each_second, self._unfit, self._release_all = each_second, unfit, hand_over
+        self._each_second, self._unfit, self._release_all = each_second, unfit, hand_over or self.release
         self._newest_revision = 0
         self._last_owner: str | None = None
         self._resting_until = 0.0
@@ -118,6 +119,10 @@ class Node:
     def valid(self) -> bool:
         """Whether this node may switch something on now."""
         return self.lease.valid(clock.seconds())
+
+    def numbers(self) -> tuple[bool, int, float]:
+        """Return whether this node's lease is valid, the epoch that it owns (0: none), and its clock's skew."""
+        return self.valid(), self.lease.epoch or 0, self.skew
 
     def problems(self) -> dict[str, str]:
         """Return what keeps this node from taking over."""

@@ -30,14 +30,15 @@ _SERVER = (
 
 _LOOK = f"""
 SELECT part.epoch, beat.beat, beat.released, beat.alone, part.owner, part.incarnation, {_SERVER},
-  extract(epoch FROM clock_timestamp()), (SELECT coalesce(max(id), 0) FROM revision),
+  extract(epoch FROM clock_timestamp()), (SELECT greatest(max(id), 0) FROM revision),
   (SELECT string_agg(name, ' ') FROM migration)
 FROM part JOIN beat USING (part) WHERE part.part = 1
 """  # noqa: S608 - constant
 
 _TAKE = f"""
 WITH still AS (
-  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, at = clock_timestamp()
+  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, asked = 0,
+    at = clock_timestamp()
   WHERE part = 1 AND epoch <= $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
   RETURNING $1::bigint + 1 AS epoch
 )

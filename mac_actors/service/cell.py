@@ -8,8 +8,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.subscribers import Subscriber
@@ -41,6 +45,14 @@ SAVE_SECONDS = 1.0
 
 BUILD_SECONDS = 60.0
 """How long a server that owns alone waits at its start for its shop."""
+
+
+RELOADS = ("/api/reload", "/api/reload-users")
+
+StartResponse = Callable[..., Any]
+
+_GIVEN: ContextVar[dict[str, Any] | None] = ContextVar("given", default=None)
+"""The files that another server of the cell has sent along with the request for a reload."""
 
 
 class Member:
@@ -78,6 +90,7 @@ class Member:
         self._failure: MacError | None = None
         self._read: Revision | None = None
         self._files_differ: str | None = None
+        self._compared: tuple[int, ...] = ()
         self._revisions = Revisions(database) if settings.cell.node_url else None
         self.node = Node(
             database,
@@ -98,7 +111,9 @@ class Member:
         self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
         self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding)
         access = Access(settings.tokens)
-        held = create_standby_app(self._holding, access, self.door.serves, self.node.problems, self.notes)
+        held = create_standby_app(
+            self._holding, access, self.door.serves, self.node.problems, self.notes, self.node.numbers
+        )
         self.door.held = held.wsgi
 
     # the beginning and the end
@@ -196,6 +211,7 @@ class Member:
             raise
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
         shop.fleet.on_reload = self._store_revision
+        shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
         self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi)
@@ -221,12 +237,61 @@ class Member:
     # the configuration
 
     def load(self, *, machines: bool = True) -> Configuration:
-        """Read the files of this server anew, for a reload."""
-        configuration = load(self._settings, machines=machines)
-        self._read = self._read_files()
+        """Read the files anew, for a reload: this server's own, or those that another one of the cell has read."""
+        if self._revisions and (given := _GIVEN.get()) is not None:
+            if problems := given.get("problems"):
+                raise ConfigError(problems)
+            self._read = self._revisions.accept(int(given["revision"]))
+            configuration = parse_revision(self._settings, self._read.machines, self._read.users)
+        else:
+            configuration = load(self._settings, machines=machines)
+            self._read = self._read_files() if self._revisions else None
         if self.shop and machines:
             self.shop.loaded(configuration)
         return configuration
+
+    def answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request; with one that asks for a reload, go the files of the server that it came to."""
+        if environ["PATH_INFO"] not in RELOADS:
+            return self.door(environ, start_response)
+        given = None
+        if environ.get("mac.hops"):
+            with suppress(ValueError):
+                given = json.loads(environ["wsgi.input"].read())
+        elif self.shop is None:
+            environ["wsgi.input"] = BytesIO(json.dumps(self._files()).encode())
+        token = _GIVEN.set(given)
+        try:
+            return self.door(environ, start_response)
+        finally:
+            _GIVEN.reset(token)
+
+    def reload_elsewhere(self) -> str:
+        """Have the owner use the files of this server; returns what it says. Raises :class:`MacError`."""
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": RELOADS[0],
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_AUTHORIZATION": f"Bearer {self._settings.tokens.admin}" if self._settings.tokens.admin else "",
+            "wsgi.input": BytesIO(),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+        }
+        statuses: list[str] = []
+        body = b"".join(self.answer(environ, lambda status, *_: statuses.append(status)))
+        text = body.decode(errors="replace").strip()
+        if not statuses or not statuses[0].startswith("200"):
+            raise MacError(f"the owner of the machines did not take it: {text}")
+        return text
+
+    def _files(self) -> dict[str, Any]:
+        """Return what the owner needs to read the files of this server."""
+        try:
+            load(self._settings)  # says all that is wrong with them
+            return {"revision": self._revisions.propose(self._read_files())} if self._revisions else {}
+        except ConfigError as error:
+            return {"problems": error.problems}
+        except StorageError as error:
+            return {"problems": [str(error)]}
 
     def notes(self) -> dict[str, str]:
         """Return what is wrong, but keeps no reader from being served."""
@@ -256,7 +321,7 @@ class Member:
         if not machines and newest is not None:
             read = Revision(0, newest.machines, read.users)
         self.node.revision = self._revisions.add(read, self.node.incarnation)
-        self.configuration = self.shop.fleet.configuration
+        self.configuration = parse_revision(self._settings, read.machines, read.users)
 
     def _each_second(self, revision: int) -> None:
         if self.node.url:
@@ -295,14 +360,20 @@ class Member:
         log.info("the configuration in use is number %d", revision.number)
 
     def _compare_files(self) -> None:
+        """Look whether the files here are what is in use, if either has changed since."""
         if self._revisions is None or (newest := self._revisions.known) is None:
+            return
+        files = (self._settings.machines_config, self._settings.users_config)
+        looked = (newest.number, *(one.stat().st_mtime_ns if one.exists() else 0 for one in files))
+        if looked == self._compared:
             return
         try:
             here = self._read_files()
             same = (here.machines, here.users) == (newest.machines, newest.users)
-            self._files_differ = None if same else "the files here are not what is in use: reload to take them"
+            self._files_differ = None if same else "the files here are not what is in use: a reload takes them"
         except ConfigError as error:
             self._files_differ = f"the files here can't be read: {error}"
+        self._compared = looked
 
 
 def _trust(settings: Settings) -> ssl.SSLContext | None:

@@ -38,7 +38,7 @@ class Service:
         self.member = self._make_member(chat, subscribers)
         if self.member:
             self._shop = None
-            application: Application = self.member.door
+            application: Application = self.member.answer
         else:
             self._configuration = load(settings)
             store = Store.open(settings.state_dir)
@@ -101,12 +101,14 @@ class Service:
             self.shop.loaded(configuration)
         return configuration
 
-    def reload(self) -> ReloadSummary:
-        """Read the files anew and use them, as ``POST /api/reload`` does.
+    def reload(self) -> ReloadSummary | str:
+        """Read the files anew and use them, as ``POST /api/reload`` does; in a cell, the owner does that.
 
         Raises :class:`~mac_actors.errors.ConfigError` or :class:`~mac_actors.errors.ReloadRefused`, and then
         everything is as before.
         """
+        if self.member and self.member.shop is None:
+            return self.member.reload_elsewhere()
         return self.fleet.reload(self.load())
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from mac_actors.web.api import admin, readers
 from mac_actors.web.api.responses.common import json_of
 from mac_actors.web.api.responses.server import HealthBody, ReadyBody
 from mac_actors.web.errors import Errors, RequestRefused, error_body
+from mac_actors.web.metrics.metrics import CellCollector, CellNumbers
 
 
 def create_standby_app(
@@ -22,9 +23,10 @@ def create_standby_app(
     serves: Callable[[], bool],
     problems: Callable[[], dict[str, str]] = dict,
     notes: Callable[[], dict[str, str]] = dict,
+    numbers: CellNumbers | None = None,
 ) -> bottle.Bottle:
     """Put it together. ``serves`` says whether an owner is reached after all; ``problems`` keep this server from taking
-    over, by part, ``notes`` do not.
+    over, by part, ``notes`` do not; ``numbers`` are for its metrics.
     """
     app = bottle.Bottle()
     app.install(Errors(_answer))
@@ -33,6 +35,8 @@ def create_standby_app(
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
+    if numbers:
+        registry.register(CellCollector(numbers))
 
     @app.get("/healthz")
     def healthz() -> bytes:

@@ -28,12 +28,15 @@ from mac_actors.storage import codec, redaction
 from mac_actors.storage.outbox import direct_messages
 from mac_actors.storage.records import Record, SlackLink, record_state
 from mac_actors.storage.redaction import Progress
+from mac_actors.storage.schema import metadata
 from mac_actors.storage.slack_users import all_links
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.backup import backup
 from mac_actors.storage.upkeep.verify import verify
 from tests.fakes import ANN, BOB, RecordingChat, RefusingStore, open_fleet, report, wait_until, written
+from tests.places import Place
+from tests.postgres import Cluster, needs_postgres
 
 NAME = "Ann Able"
 
@@ -99,6 +102,43 @@ def test_a_person_is_in_no_file_afterwards_and_nothing_else_is_lost(fleet: Machi
         text.replace(", by Ann Able", "").replace(NAME, "someone").replace("ann able", "someone") for text in before
     ]
     assert problems(tmp_path) == []
+
+
+@needs_postgres
+def test_on_postgresql_a_person_is_in_no_row_afterwards_and_no_former_row_is_left(
+    cluster: Cluster, database: str
+) -> None:
+    with open_fleet(Place(database).open(Store)) as fleet:
+        visit(fleet, "metal-mill", ANN)
+        visit(fleet, "laser", BOB)
+        fleet.ask("laser", Oops(datetime.now(UTC), Source.SLACK, NAME, "ann able smelled smoke"))
+        written(fleet)
+        done = forget_ann(fleet)
+        assert (done.events, len(done.current), done.emptied) == (2, 1, True)
+        fleet.ask("laser", Clear(datetime.now(UTC), Source.CLI, "Bob Baker"))
+        written(fleet)
+        assert forget_ann(fleet).current == ()
+        assert [text for text in texts(fleet) if NAME.lower() in text.lower()] == []
+    with closing(cluster.admin(database.partition("@/")[2].partition("?")[0])) as admin:
+        admin.execute("CREATE EXTENSION pgstattuple")
+        try:
+            for table in metadata.tables:
+                rows = admin.execute(f"SELECT x::text FROM {table} AS x".encode()).fetchall()
+                assert [row for (row,) in rows if NAME in row or ANN in row] == []
+            [(dead,)] = admin.execute("SELECT dead_tuple_count FROM pgstattuple('journal')").fetchall()
+            assert dead == 0
+        finally:
+            admin.execute("DROP EXTENSION pgstattuple")
+
+
+@needs_postgres
+def test_on_postgresql_former_rows_stay_while_somebody_reads_who_may_see_them(database: str) -> None:
+    with closing(Place(database).open(Store)) as store, closing(Store.open(database)) as other:
+        assert store.empty_log()
+        with other.reading("look") as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM journal")
+            assert not store.empty_log()
+        wait_until(store.empty_log)
 
 
 def test_a_line_keeps_its_length_on_disk(fleet: MachineFleet) -> None:

@@ -90,7 +90,7 @@ def test_ctrl_c_ends_a_script_at_once_and_loses_nothing(tmp_path: Path) -> None:
 def test_a_fleet_that_can_not_be_opened_lets_the_directory_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = SAMPLES["MACHINES_CONFIG"], SAMPLES["USERS_CONFIG"]
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a mistake in the start")
 
     with monkeypatch.context() as broken:

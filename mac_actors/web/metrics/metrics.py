@@ -74,6 +74,8 @@ class Metrics:
         """Set where Slack is on."""
         self.mqtt_connected: Callable[[], bool] | None = None
         """Set where MQTT is on."""
+        self.cell: CellNumbers | None = None
+        """Set where the database may be shared with other servers."""
         self.log_lines_left_out: Callable[[], Counter[str]] = Counter
         """Set where there is a log: lines that were not written, by reason."""
         self._transitions = Counter(dict.fromkeys(KINDS, 0))
@@ -149,6 +151,7 @@ class Metrics:
         yield _several(table.LOG_LINES, _by_one(left_out))
         yield _single(table.MQTT, self.mqtt_connected() if self.mqtt_connected else None)
         yield _single(table.SLACK, self.slack_connected() if self.slack_connected else None)
+        yield from cell_gauges(self.cell)
         yield core.InfoMetricFamily(table.BUILD.name.removesuffix("_info"), table.BUILD.help, {"version": VERSION})
 
     def _notices(self) -> Iterator[core.Metric]:
@@ -164,6 +167,28 @@ class Metrics:
         yield _several(table.NOTICES_GIVEN_UP, [((channel,), one.given_up) for channel, one in channels.items()])
         yield _several(table.NOTICES_WAITING, [((c,), waiting[c][0] if c in waiting else 0) for c in channels])
         yield _several(table.NOTICES_AGE, [((channel,), ages.get(channel, 0.0)) for channel in channels])
+
+
+CellNumbers = Callable[[], tuple[bool, int, float]]
+"""Whether this server's lease is valid, the epoch that it owns (0: none), and its clock's skew in seconds."""
+
+
+def cell_gauges(numbers: CellNumbers | None) -> Iterator[core.Metric]:
+    """Return what each server of a cell tells of itself, be it the owner or not."""
+    values = numbers() if numbers else (None, None, None)
+    for metric, value in zip((table.CELL_OWNS, table.CELL_EPOCH, table.CELL_SKEW), values, strict=True):
+        yield _single(metric, value)
+
+
+class CellCollector:
+    """These metrics alone, for a server that owns nothing."""
+
+    def __init__(self, numbers: CellNumbers) -> None:
+        self._numbers = numbers
+
+    def collect(self) -> Iterator[core.Metric]:
+        """Return them."""
+        return cell_gauges(self._numbers)
 
 
 class _Numbers:

@@ -284,6 +284,17 @@ SLACK = Metric("mac_slack_connected", Kind.GAUGE, "Whether Slack is connected. A
 MQTT = Metric(
     "mac_mqtt_connected", Kind.GAUGE, "Whether the MQTT broker is connected. Absent where MQTT is not set up."
 )
+CELL_OWNS = Metric(
+    "mac_cell_owns",
+    Kind.GAUGE,
+    "Whether this server owns the machines, by a lease that is valid now. Absent without MAC_DATABASE.",
+)
+CELL_EPOCH = Metric("mac_cell_epoch", Kind.GAUGE, "The epoch that this server owns; 0: none. Absent as before.")
+CELL_SKEW = Metric(
+    "mac_cell_clock_skew_seconds",
+    Kind.GAUGE,
+    "Seconds by which this computer's clock is ahead of the database's. Absent as before.",
+)
 BUILD = Metric("mac_build_info", Kind.INFO, "1; its labels say which version runs.", ("version",))
 
 TABLE: tuple[Metric, ...] = (
@@ -317,6 +328,9 @@ TABLE: tuple[Metric, ...] = (
     LOG_LINES,
     SLACK,
     MQTT,
+    CELL_OWNS,
+    CELL_EPOCH,
+    CELL_SKEW,
     BUILD,
 )
 """All of them, in the order of the reference. Beside them are ``process_…`` and ``python_…`` of prometheus-client."""

@@ -1,0 +1,166 @@
+"""One configuration for all servers of a cell, wherever it is changed; and what the commands show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mac_actors.errors import ConfigError, MacError
+from mac_actors.service.service import Service
+from mac_actors.settings import Settings, Tokens
+from mac_actors.settings.cell import Cell
+from tests.conftest import Here
+from tests.e2e.processes import free_port
+from tests.fakes import sample_machines, sample_users, wait_until
+from tests.postgres import needs_postgres
+from tests.web.client import Running
+
+pytestmark = needs_postgres
+
+Make = Callable[[str], Running]
+
+
+def files(directory: Path, **machines: object) -> tuple[Path, Path]:
+    directory.mkdir(exist_ok=True)
+    (directory / "machines.json").write_text(json.dumps({**sample_machines(), **machines}))
+    (directory / "users.json").write_text(json.dumps(sample_users()))
+    return directory / "machines.json", directory / "users.json"
+
+
+@pytest.fixture
+def make(tmp_path: Path, database: str) -> Iterator[Make]:
+    made = []
+
+    def start(name: str) -> Running:
+        port = free_port()
+        cell = Cell(database, f"http://127.0.0.1:{port}", "the-secret-of-the-cell", 10)
+        settings = Settings(*files(tmp_path / name), host="127.0.0.1", port=port, tokens=Tokens("token"), cell=cell)
+        service = Service(settings)
+        made.append(service)
+        service.start()
+        return Running(service)
+
+    yield start
+    for service in made:
+        service.stop()
+
+
+def owner_and_other(make: Make) -> tuple[Running, Running]:
+    one = make("a")
+    assert one.service.member
+    member = one.service.member
+    wait_until(lambda: member.shop)
+    other = make("b")
+    assert other.service.member
+    node = other.service.member.node
+    wait_until(lambda: node.standing().owner)
+    return one, other
+
+
+ADMIN = {"Authorization": "Bearer token"}
+
+
+def test_a_reload_reads_the_files_where_it_is_called_and_all_servers_follow(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    files(tmp_path / "b", robot={"authorizations_or": ["Wood"]})
+    reply = other.request("POST", "/api/reload", headers=ADMIN)
+    assert reply.status == 200, reply
+    assert reply.json["machines"]["added"] == ["robot"]
+    assert "robot" in list(owner.service.fleet)
+    wait_until(lambda: "robot" in other.service.configuration.machines)
+    differs = "the files here are not what is in use: a reload takes them"
+    wait_until(lambda: owner.request("GET", "/readyz").json["notes"] == {"configuration": differs})
+    wait_until(lambda: other.request("GET", "/readyz").json == {"ready": True, "problems": {}, "notes": {}})
+
+    # And so is one by a signal.
+    files(tmp_path / "b")
+    assert '"removed":["robot"]' in str(other.service.reload()).replace(" ", "")
+    assert "robot" not in list(owner.service.fleet)
+    wait_until(lambda: owner.request("GET", "/readyz").json["notes"] == {})
+
+
+def test_a_file_that_is_wrong_where_the_reload_is_called_changes_nothing(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    (tmp_path / "b" / "machines.json").write_text("{")
+    reply = other.request("POST", "/api/reload", headers=ADMIN)
+    assert reply.status == 422
+    assert "machines.json" in reply.error
+    with pytest.raises(MacError, match="did not take it"):
+        other.service.reload()
+    assert other.request("POST", "/api/reload", headers={"Authorization": "Bearer wrong"}).status == 401
+    wait_until(lambda: "can't be read" in other.request("GET", "/readyz").json["notes"].get("configuration", ""))
+    assert len(owner.service.fleet) == len(sample_machines())
+
+
+def test_a_server_that_begins_uses_what_is_in_use_and_not_its_own_files(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    assert owner.request("POST", "/api/reload-users", headers=ADMIN).status == 200
+    files(tmp_path / "b", robot={"authorizations_or": ["Wood"]})
+    other.service.stop()
+    (tmp_path / "c").mkdir()
+    files(tmp_path / "c", robot={"authorizations_or": ["Wood"]})
+    third = make("c")
+    assert "robot" not in third.service.configuration.machines
+
+
+def test_a_server_that_is_not_the_owner_has_the_metrics_of_its_own(make: Make) -> None:
+    owner, other = owner_and_other(make)
+    assert b"\nmac_cell_owns 1.0\nmac" not in other.request("GET", "/metrics").body
+    assert b"\nmac_cell_owns 0.0" in other.request("GET", "/metrics").body
+    assert b"mac_machine" not in other.request("GET", "/metrics").body
+    assert b"\nmac_cell_owns 1.0" in owner.request("GET", "/metrics").body
+
+
+def test_a_login_is_good_at_every_server_and_after_a_takeover(make: Make) -> None:
+    owner, other = owner_and_other(make)
+    reply = owner.request("POST", "/api/admins", {"name": "Ann"}, headers=ADMIN)
+    assert reply.status == 201, reply
+    personal = {"Authorization": f"Bearer {reply.json['token']}"}
+    assert other.request("POST", "/api/machine/oops/laser", {}, headers=personal).status == 200
+    assert owner.service.member
+    assert owner.service.member.hand_over()
+    member = other.service.member
+    assert member
+    wait_until(lambda: member.shop)
+    wait_until(lambda: other.request("POST", "/api/machine/clear/laser", {}, headers=personal).status == 200)
+    wait_until(lambda: owner.request("POST", "/api/machine/oops/laser", {}, headers=personal).status == 200)
+
+
+def test_the_commands_show_the_cell_and_have_its_owner_hand_over(
+    make: Make, tmp_path: Path, here: Here, database: str
+) -> None:
+    owner, other = owner_and_other(make)
+    wait_until(lambda: len(_nodes(database)) == 2)
+    variables = {"MAC_DATABASE": database, "MAC_LEASE_SECONDS": "10"}
+    done = here("cluster", "status", cwd=tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Owner: {owner.url} (epoch 1, last beat ")
+    assert f"{other.url}  standby" in done.stdout
+    done = here("cluster", "release", "--gone", "--yes", cwd=tmp_path, **{**variables, "MAC_LEASE_SECONDS": "1"})
+    assert done.returncode == 1
+    assert "lives: its lease goes on" in done.stderr
+    done = here("cluster", "release", cwd=tmp_path, **variables)
+    assert f"{other.url} owns the machines now, after" in done.stdout, done.stderr
+    body = json.loads(here("cluster", "status", "--json", cwd=tmp_path, **variables).stdout)
+    assert (body["owner"], body["epoch"]) == (other.url, 2)
+    done = here("cluster", "status", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "MAC_DATABASE is not set: a server on SQLite is the only one (docs/cell.rst)\n"
+
+
+def _nodes(database: str) -> list[object]:
+    with psycopg.connect(database) as connection:
+        return list(connection.execute("SELECT * FROM node").fetchall())
+
+
+def test_a_database_that_can_not_be_had_is_said_in_one_line(tmp_path: Path) -> None:
+    cell = Cell("postgresql://nobody:hidden@127.0.0.1:1/mac")
+    with pytest.raises((MacError, ConfigError)) as refused:
+        Service(Settings(*files(tmp_path / "a"), host="127.0.0.1", port=0, cell=cell))
+    assert "cannot connect to the database mac at 127.0.0.1" in str(refused.value)
+    assert "hidden" not in str(refused.value)
+    assert "\n" not in str(refused.value)
