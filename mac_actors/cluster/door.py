@@ -184,9 +184,8 @@ class Door:
             return _error(start_response, NOBODY)
         try:
             items = json.loads(environ["wsgi.input"].read())
-            inputs = {
-                str(name): from_json([one for one in given if self._is_new(one)]) for name, given in items.items()
-            }
+            new = {name: [one for one in given if self._is_new(one)] for name, given in items.items()}
+            inputs = {name: from_json(given) for name, given in new.items()}
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
             return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
         _take_up(owned.fleet, inputs)
@@ -217,7 +216,7 @@ def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> None:
 
 
 def _may_come_twice(method: str, path: str) -> bool:
-    """Whether a request changes nothing, or is a report. An oops would not only be "so already": it may be over by then."""
+    """Whether a request changes nothing, or is a report. An oops might be over by then, and be set once more."""
     return method in {"GET", "HEAD"} or path == REPORT
 
 
