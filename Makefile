@@ -8,7 +8,7 @@ ESPHOME := .venv-esphome/bin/esphome
 # Each process of the tests would compile the package and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench catalogues demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak check format clean
+.PHONY: catalogues demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak soak-cell demo-cell check format clean bench
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
@@ -83,7 +83,7 @@ $(ESPHOME): tests/firmware/requirements.txt
 	@$(@D)/pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
-fuzz soak: MINUTES ?= 20
+fuzz soak soak-cell: MINUTES ?= 20
 fuzz: $(VENV)/.dev
 	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m tests.security.fuzz_reports --minutes $(MINUTES)
@@ -93,6 +93,14 @@ fuzz: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.hostile
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out soak.json
+
+# Two servers, one PostgreSQL, simulated readers, and a key that kills the owner.
+demo-cell: $(VENV)/.dev
+	@$(BIN)/python -m tests.cluster.demo
+
+# Two servers on one PostgreSQL, whose owner is killed, suspended and stopped; everything is audited at the end.
+soak-cell: $(VENV)/.dev
+	$(BIN)/python -m tests.cluster.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: lint types imports docs test
 

@@ -62,7 +62,8 @@ def test_a_command_without_a_heading_is_listed_last() -> None:
             '{"saw": {"alias": "Saw"\n "authorizations_or": []}}',
             "(a comma is missing at the end of what stands before it)",
         ),
-        ("{'saw': {}}", ""),
+        ("{'saw': {}}", '(texts and keys stand between ")'),
+        ('{"saw": nothing}', ""),
     ],
 )
 def test_broken_json_says_what_was_most_likely_done(tmp_path: Path, content: str, hint: str) -> None:

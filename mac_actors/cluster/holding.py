@@ -124,10 +124,9 @@ class HoldingFleet:
         if config is None:
             raise UnknownMachine(name)
         with self._lock:
+            state = known.states.get(name) or MachineState(datetime.now(UTC))
             held = self._held.get(name)
-            if held is None:
-                state = known.states.get(name) or MachineState(datetime.now(UTC))
-                held = Held.of(config, resumed(state, now))
+            held = Held.of(config, resumed(state, now)) if held is None else held.stopped_as(config, state)
             self._held[name], told = hold(config, known.configuration.directory, held, given, now, self._displays)
         return Answer(told, durable=False)
 

@@ -38,6 +38,18 @@ class Held:
         """Return a machine of which nothing has come yet, since it was in ``state``."""
         return cls(state, relay_on(config, state), second_relay_on(config, state))
 
+    def stopped_as(self, config: MachineConfig, known: MachineState) -> Self:
+        """Return it with what has stopped the machine since, if an owner is there after all, whom we do not reach."""
+        state = self.state
+        if (known.oops and not state.oops) or (known.lock and not state.lock):
+            state = replace(state, oops=state.oops or known.oops, lock=state.lock or known.lock)
+        return replace(
+            self,
+            state=state,
+            relay=self.relay and relay_on(config, known),
+            second_relay=self.second_relay and second_relay_on(config, known),
+        )
+
 
 def hold(
     config: MachineConfig,

@@ -104,6 +104,7 @@ class Member:
             unfit=lambda steps: newer(set(steps)),
         )
         self._owned: Owned | None = None
+        self._refreshing = threading.Lock()
         self._fresh = Fresh(self._refresh)
         displays = language(settings.language).displays
         self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget, displays)
@@ -335,15 +336,16 @@ class Member:
 
     def _refresh(self) -> None:
         """Know what readers are to be told while no server owns the machines."""
-        store = self._store
-        if self.shop is not None or store is None:
-            return
-        self._warm.refresh()
-        keys = store.reader_keys().items()
-        good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
-        states = self._warm.states
-        if self.shop is None:
-            self._holding.known = Known(self.configuration, states, good)
+        with self._refreshing:  # who asks last gets what is read last
+            store = self._store
+            if self.shop is not None or store is None:
+                return
+            self._warm.refresh()
+            keys = store.reader_keys().items()
+            good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
+            states = self._warm.states
+            if self.shop is None:
+                self._holding.known = Known(self.configuration, states, good)
 
     def _follow(self, revision: Revision | None) -> None:
         """Use a newer configuration."""

@@ -252,7 +252,11 @@ def _json_hint(text: str, place: int) -> str:
         return " (the file ends here: is a } or ] missing?)"
     if here[0] in '"[{' and not text[:place].rstrip().endswith(("[", "{", ",", ":")):
         return " (a comma is missing at the end of what stands before it)"
-    return next((f" ({hint})" for pattern, hint in _HINTS.items() if re.match(pattern, here)), character(here[:1]))
+    if here[0].isalnum() and text[:place].rstrip().endswith('"'):
+        return ' (a " within a text is written as \\")'
+    seen = here[0].isascii() and here[0].isprintable()
+    unseen = "" if seen else character(here[0])
+    return next((f" ({hint})" for pattern, hint in _HINTS.items() if re.match(pattern, here)), unseen)
 
 
 _HINTS = {

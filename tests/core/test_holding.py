@@ -153,6 +153,20 @@ def test_a_session_that_only_the_owner_knew_of_ends_where_its_reader_was_told_to
     assert later.card.blocked
 
 
+def test_an_owner_that_is_not_reached_stops_a_machine_that_is_held_all_the_same() -> None:
+    running = with_card(MILL, ANNA)
+    now, told = held(MILL, running, report(ANNA, 70))
+    assert told.relay
+    locked = decide(MILL, PEOPLE, running, Lock(after(71), Source.HTTP)).state
+    stopped = now.stopped_as(MILL, locked)
+    again, told = hold(MILL, PEOPLE, stopped, report(ANNA, 80), after(80).timestamp())
+    assert (told.relay, told.display) == (False, "Down for\nmaintenance")
+    ended = decide(MILL, PEOPLE, running, report(None, 71)).state
+    assert not hold(MILL, PEOPLE, now.stopped_as(MILL, ended), report(ANNA, 80), after(80).timestamp())[1].relay
+    assert hold(MILL, PEOPLE, now.stopped_as(MILL, running), report(ANNA, 80), after(80).timestamp())[1].relay
+    assert again.inputs == ()
+
+
 def test_what_was_decided_but_never_told_to_the_reader_turns_nothing_on() -> None:
     cleared = decide(LAMP, PEOPLE, fresh(LAMP, OOPSED), Clear(after(20), Source.HTTP)).state
     assert relay_on(LAMP, cleared)

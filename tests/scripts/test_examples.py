@@ -157,11 +157,14 @@ def run_example(name: str, *arguments: str, cwd: Path, **variables: str) -> subp
 
 
 def interrupted(script: subprocess.Popen[str]) -> int:
-    """Press Ctrl-C, again if it came just before the script lay down to sleep; return the exit status."""
-    for _ in range(int(PATIENCE)):
+    """Press Ctrl-C, again if it came just before the script lay down to sleep; return the exit status.
+
+    But not while it may be ending: a second one would break that off.
+    """
+    for _ in range(3):
         script.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            return script.wait(3)
+            return script.wait(PATIENCE)
     raise AssertionError("Ctrl-C does not end it")
 
 

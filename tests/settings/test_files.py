@@ -182,7 +182,7 @@ def test_broken_json_is_shown_by_line_and_column(tmp_path: Path, content: str, p
         ("[{} {}]", "(a comma is missing at the end of what stands before it)"),
         (" ", "(the file is empty)"),
         ('[{"a": 1}\n', "(the file ends here: is a } or ] missing?)"),
-        ('["an "apple""]', "(here is U+0061, LATIN SMALL LETTER A)"),
+        ('["an "apple""]', '(a " within a text is written as \\")'),
     ],
 )
 def test_what_editors_and_keyboards_do_to_json_is_said_with_what_to_do(tmp_path: Path, content: str, hint: str) -> None:

@@ -95,7 +95,7 @@ class Writer:
                 raise Fenced(said(error)) from error
             if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
                 self._doubt = None
-                raise BadRecordError(f"cannot write: {said(error)}") from error
+                raise BadRecordError(f"cannot write: {said(error)}") from None  # it shows the row, a key perhaps
             raise StorageError(f"cannot write: {said(error)}") from error
         if self._cancelled:
             raise StorageError("cannot write: somebody cancelled the wait for the synchronous standby")

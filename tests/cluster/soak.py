@@ -1,0 +1,124 @@
+"""Takeovers for as long as one likes: ``python -m tests.cluster.soak --minutes 20 [--seed N]``.
+
+Two servers on one PostgreSQL are under load; one fault after another is done to the owner, or to the database. At the
+end all that was answered as durable is audited. Talks to 127.0.0.1 alone, and stops by itself. Exit status 1 if an
+audit found something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+
+from mac_actors.storage.postgres.migrations import migrate
+from tests.cluster.cell import LEASE, Cell
+from tests.fakes import wait_until
+from tests.postgres import Cluster
+
+
+def owner(cell: Cell) -> str:
+    """Return which server owns."""
+    wait_until(lambda: cell.row()[1] in map(cell.url, "ab"))
+    return next(name for name in "ab" if cell.url(name) == cell.row()[1])
+
+
+def answered(cell: Cell) -> None:
+    """Wait until something more was answered as durable."""
+    there = len(cell.durable)
+    wait_until(lambda: len(cell.durable) > there)
+
+
+def kill(cell: Cell, name: str) -> None:
+    """Kill -9, and start again once the other one owns."""
+    epoch = cell.row()[0]
+    cell.servers[name].kill()
+    wait_until(lambda: cell.row()[0] > epoch)
+    answered(cell)
+    cell.start(name)
+
+
+def suspend(cell: Cell, name: str) -> None:
+    """SIGSTOP for longer than the lease."""
+    epoch = cell.row()[0]
+    cell.servers[name].process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: cell.row()[0] > epoch)
+    cell.servers[name].process.send_signal(signal.SIGCONT)
+
+
+def suspend_shortly(cell: Cell, name: str) -> None:
+    """SIGSTOP for about a lease, more or less."""
+    cell.servers[name].process.send_signal(signal.SIGSTOP)
+    time.sleep(random.uniform(0.5, 1.3) * LEASE)
+    cell.servers[name].process.send_signal(signal.SIGCONT)
+
+
+def stop(cell: Cell, name: str) -> None:
+    """SIGTERM, and start again."""
+    assert cell.servers[name].terminate() == 0
+    cell.start(name)
+
+
+def release(cell: Cell, _name: str) -> None:
+    """Have it hand over."""
+    cell.command("cluster", "release")
+
+
+FAULTS = (kill, kill, suspend, suspend_shortly, stop, release)
+
+
+def main() -> int:
+    """Run it; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    given = parser.parse_args()
+    random.seed(given.seed)
+    until, postgres, done = time.monotonic() + 60 * given.minutes, Cluster(), 0
+    with tempfile.TemporaryDirectory(prefix="mac-cell-") as directory:
+        with closing(psycopg.connect(postgres.url(name := postgres.create()), autocommit=True)) as connection:
+            migrate(connection)
+        cell = Cell(Path(directory), postgres.url(name))
+        try:
+            cell.start("a")
+            cell.start("b")
+            wait_until(lambda: cell.row()[0] > 0 and not cell.row()[2])
+            cell.load()
+            cell.sample()
+            while time.monotonic() < until:
+                answered(cell)
+                if done % 10 == 9:
+                    postgres.stop()
+                    postgres.start()
+                    fault = "restart of the database"
+                else:
+                    chosen = random.choice(FAULTS)
+                    fault = chosen.__name__
+                    chosen(cell, owner(cell))
+                done += 1
+                print(f"{done:4}  {fault:24} epoch {cell.row()[0]}, {len(cell.durable)} durable answers", flush=True)
+            answered(cell)
+            epoch = cell.row()[0]
+            cell.audit()
+        except AssertionError as error:
+            print(f"seed {given.seed}: {error}", file=sys.stderr)
+            return 1
+        finally:
+            cell.end()
+            postgres.remove()
+    print(
+        f"seed {given.seed}: {epoch} takeovers, {len(cell.durable)} durable answers, each in the journal once, none "
+        f"lost; {cell.samples} samples, never two valid leases"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
