@@ -143,9 +143,8 @@ def _report() -> Drawing:
 
 
 MESSAGES = [
-    ("MachineFleet.report", "MachineActor.on_receive", "ask"),
     ("Journal.record", "Journal.drain", "tell"),
-    ("Latch.open", "PendingAnswer.settle", "on disk"),
+    ("Latch.open", "ReportCalls.answer", "on disk"),
     ("Outgoing.wake", "ChannelNotifier.drain", "tell"),
 ]
 """What goes from one thread to another."""

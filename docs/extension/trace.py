@@ -19,18 +19,18 @@ from mac_actors.settings.files import parse
 from mac_actors.storage.records import Waiting
 from mac_actors.storage.store import Store
 from mac_actors.web.access import Access
+from mac_actors.web.api.readers import ReportCalls
 from mac_actors.web.app import create_app
 
 ETC = Path(__file__).parents[2] / "etc"
 
 STATIONS = {
     "MainThread": (
-        "worker thread",
-        ["update", "parse_body", "MachineFleet.report", "PendingAnswer.settle", "reply_body"],
-    ),
-    "MachineActor": (
-        "the machine's actor",
+        "the thread that waits for clients",
         [
+            "ReportCalls.begin",
+            "parse_body",
+            "SharedInbox.stand_in",
             "MachineActor.on_receive",
             "decide",
             "authorize",
@@ -38,6 +38,8 @@ STATIONS = {
             "notices",
             "Journal.record",
             "Publisher.announce",
+            "ReportCalls.answer",
+            "reply_body",
         ],
     ),
     "journal": ("the journal's actor", ["Journal.drain", "Store.commit", "Latch.open", "Outgoing.wake"]),
@@ -84,9 +86,9 @@ def trace_report() -> dict[str, list[str]]:
             fleet = MachineFleet(configuration, Store.open(Path(directory)), chat=chat)
             try:
                 app = create_app(fleet, Access(Tokens()), lambda **_: configuration)
-                _report(app, "")
+                _report(app.reports, "")
                 following.set()
-                _report(app, "1000001")
+                _report(app.reports, "1000001")
                 if not chat.posted.wait(30):
                     raise LookupError("the notifier posted nothing")
             finally:
@@ -104,18 +106,11 @@ def trace_report() -> dict[str, list[str]]:
     return ways
 
 
-def _report(app: object, fob: str) -> None:
+def _report(calls: ReportCalls, fob: str) -> None:
     body = json.dumps({"machine_name": "metal-mill", "oops": False, "rfid_value": fob, "uptime": 5}).encode()
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": "/api/machine/update",
-        "CONTENT_LENGTH": str(len(body)),
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.input_terminated": False,
-        "wsgi.errors": sys.stderr,
-        "wsgi.url_scheme": "http",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "5000",
-    }
-    b"".join(app(environ, lambda *_: None))  # type: ignore[operator]
+    call = calls.begin({"REMOTE_ADDR": "127.0.0.1", "wsgi.input": io.BytesIO(body)})
+    if call.due():
+        on_disk = threading.Event()
+        call.then(on_disk.set)
+        on_disk.wait(30)
+    calls.answer(call)

@@ -66,6 +66,7 @@ class Journal(Pump):
         self.on_fenced: Callable[[], None] = lambda: None
         """Called by the actor, once, when it finds that out; must not block."""
         self._queue: deque[tuple[Record, Latch, float]] = deque()
+        self._later: deque[Record] = deque()
         self._writing = threading.Lock()
         super().__init__("journal")
 
@@ -75,6 +76,13 @@ class Journal(Pump):
         self._queue.append((record, latch, time.monotonic()))
         self.wake()
         return latch
+
+    def record_later(self, record: Record) -> None:
+        """Have a record written with whatever is written next, or when the actor is woken, before all that waits then.
+
+        So whoever makes it has nothing older in the queue. Never blocks.
+        """
+        self._later.append(record)
 
     def write(self, record: Record, timeout: float) -> None:
         """Have a record on disk when this returns; no actor may call it.
@@ -134,6 +142,8 @@ class Journal(Pump):
                 if self.fenced:
                     self._let_go()
                     return
+                while self._later and self.error is None and not tries:  # what is given again must be the same
+                    self._queue.appendleft((self._later.popleft(), Latch(), time.monotonic()))
                 batch = [self._queue[i] for i in range(min(len(self._queue), size))]
                 if not batch:
                     return

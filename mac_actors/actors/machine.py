@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pykka
 from pykka.typing import proxy_method
@@ -19,7 +19,7 @@ from mac_actors.actors.journal import DISK_FULL, Journal
 from mac_actors.actors.poker import Poker
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
-from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.actors.runtime import MacActor, Ping, SharedInbox
 from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already
@@ -130,7 +130,11 @@ MOVING = phrase("another server is taking over: nothing was changed; try again i
 
 
 class MachineActor(MacActor):
-    """One machine."""
+    """One machine. Whoever sends it a report carries that out itself while the actor has nothing to do."""
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return SharedInbox()
 
     def __init__(
         self,
@@ -140,6 +144,7 @@ class MachineActor(MacActor):
         context: MachineContext,
     ) -> None:
         super().__init__()
+        cast(SharedInbox, self.actor_inbox).share(self.on_receive)
         self._config = config
         self._directory = directory
         self._state = state
@@ -179,8 +184,9 @@ class MachineActor(MacActor):
                 return self._take_up(inputs)
             case SaveTelemetry():
                 self._take_up()
-                if self._state.last_checkin != self._saved_checkin and not self._context.holds():
-                    self._context.journal.record(Record(record_state(self._config.name, self._state)))
+                on_disk = self._written is None or self._written.is_open
+                if on_disk and self._state.last_checkin != self._saved_checkin and not self._context.holds():
+                    self._context.journal.record_later(Record(record_state(self._config.name, self._state)))
                     self._saved_checkin = self._state.last_checkin
                 return None
             case Ping():

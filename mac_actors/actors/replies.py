@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import threading
 import time
@@ -37,19 +38,25 @@ class Latch:
         self._lock = threading.Lock()
         self._lock.acquire()
         self._opened = False
-        self._then: Callable[[], None] | None = None
+        self._then: list[Callable[[], None]] = []
 
     def open(self) -> None:
         """Let everybody through. May be called more than once."""
         self._opened = True
         with contextlib.suppress(RuntimeError):  # open already
             self._lock.release()
-        if self._then is not None:
-            self._then()
+        for call in self._then:
+            call()
+        self._then.clear()  # they know whoever waits, who knows this
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened."""
+        return self._opened
 
     def then(self, call: Callable[[], None]) -> None:
         """Call ``call`` once the latch is open (perhaps twice, when both happen at the same moment)."""
-        self._then = call
+        self._then.append(call)
         if self._opened:
             call()
 
@@ -82,12 +89,12 @@ class PendingAnswer:
     The commit budget, in seconds, runs from its making.
     """
 
-    __slots__ = ("_answer", "_deadline", "_written")
+    __slots__ = ("_answer", "_written", "deadline")
 
     def __init__(self, answer: Answer, written: Latch, budget: float) -> None:
         self._answer = answer
         self._written = written
-        self._deadline = time.monotonic() + budget
+        self.deadline = time.monotonic() + budget
 
     def then(self, call: Callable[[], None]) -> None:
         """Call ``call`` when the change is on disk."""
@@ -95,7 +102,7 @@ class PendingAnswer:
 
     def settle(self, timeout: float | None) -> Answer:
         """Wait for the disk, within the commit budget, and say whether it was in time."""
-        left = self._deadline - time.monotonic()
+        left = self.deadline - time.monotonic()
         in_time = self._written.wait(left if timeout is None else min(left, timeout))
         return self._answer if in_time and self._written.durable else replace(self._answer, durable=False)
 
@@ -127,7 +134,7 @@ class Reply(pykka.Future[Any]):
         if timeout is None and self.settle is not None:
             return self.settle(self)
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._latch.wait(self.LOOK_SECONDS) and not isinstance(self._value, PendingAnswer):
+        while not isinstance(self._value, PendingAnswer) and not self._latch.wait(self.LOOK_SECONDS):
             if deadline is not None and time.monotonic() >= deadline:
                 raise pykka.Timeout(f"no answer within {timeout} seconds")
         if self._failure is not None:
@@ -136,6 +143,18 @@ class Reply(pykka.Future[Any]):
         if isinstance(self._value, PendingAnswer):
             return self._value.settle(None if deadline is None else deadline - time.monotonic())
         return self._value
+
+    def due(self) -> float:
+        """Return from when on (``time.monotonic()``) ``get`` returns an answer at once: 0, or when the commit budget is
+        over; infinity: the actor has not looked at the message yet, or there will be no answer.
+        """
+        if self._latch.is_open:
+            return 0.0 if self._failure is None else math.inf
+        return self._value.deadline if isinstance(self._value, PendingAnswer) else math.inf
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Call ``call``, from whatever thread, once the answer is there and on disk; as :meth:`Latch.then`."""
+        self._latch.then(call)
 
     def set(self, value: Any = None) -> None:
         """Set the answer."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 import time
-from collections.abc import Iterable
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pykka
@@ -43,6 +46,62 @@ class MacActor(pykka.ThreadingActor):
     @staticmethod
     def _create_future() -> Reply:
         return Reply()
+
+
+class SharedInbox:
+    """The inbox of an actor that another thread may stand in for while it has nothing to do.
+
+    A message waits here until it is done, and whoever works on one has the turn. So they are worked off one at a time,
+    and in the order in which they came, by whatever thread (docs/decisions/0035-standing-in.rst).
+    """
+
+    def __init__(self) -> None:
+        self._work: weakref.WeakMethod[Callable[[Any], Any]] | None = None
+        self._turn = threading.Lock()
+        self._waiting: deque[Any] = deque()  # the first one may be in work
+        self._put: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._in_work = False
+
+    def share(self, work: Callable[[Any], Any]) -> None:
+        """Let others do the actor's ``work`` with a message; it is a method, and does not keep the actor."""
+        self._work = weakref.WeakMethod(work)
+
+    def put(self, envelope: Any) -> None:
+        """Add a message, for the actor's own thread."""
+        self._waiting.append(envelope)
+        self._put.put(None)
+
+    def get(self) -> Any:
+        """Wait for the next message, having done the last one; for the actor's own thread."""
+        if self._in_work:
+            self._in_work = False
+            self._waiting.popleft()
+            self._turn.release()
+        self._put.get()
+        self._turn.acquire()
+        self._in_work = True
+        return self._waiting[0]
+
+    def empty(self) -> bool:
+        """Whether no further message waits."""
+        return len(self._waiting) <= self._in_work
+
+    def stand_in(self, message: Any) -> Reply | None:
+        """Carry out a message in the actor's place, and return its reply; ``None``: it is busy, nothing was done."""
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            work = self._work() if self._work else None
+            if work is None or self._waiting:
+                return None  # those that wait come first
+            reply = Reply()
+            try:
+                reply.set(work(message))
+            except Exception:
+                reply.set_exception()
+            return reply
+        finally:
+            self._turn.release()
 
 
 def prove_alive(ref: pykka.ActorRef[Any], timeout: float = 5.0) -> None:

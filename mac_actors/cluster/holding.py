@@ -84,6 +84,20 @@ class HoldingFleet:
         """Answer a report; as that of a :class:`~mac_actors.fleet.fleet.MachineFleet`, but never durable."""
         return self._hold(name, replace(report, arrived=received), clock.seconds() - received)
 
+    def begin(
+        self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
+    ) -> Answer:
+        """Answer a report, as :meth:`report` does."""
+        return self.report(name, report, received, address, gone)
+
+    def due(self, sent: Answer) -> float:
+        """Return when that can be answered: now."""
+        return 0.0
+
+    def finish(self, sent: Answer) -> Answer:
+        """Return the answer to a report."""
+        return sent
+
     def ask(self, name: str, given: Input) -> Answer:
         """Take an oops or a lock, for the next owner; raises :class:`MachineUnavailable` for anything else."""
         if not isinstance(given, Oops | Lock):

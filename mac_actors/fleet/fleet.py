@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import pykka
 
@@ -21,7 +22,7 @@ from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.poker import Poked, Poker, Restarter
 from mac_actors.actors.publisher import Publisher
 from mac_actors.actors.refs import LiveRef
-from mac_actors.actors.replies import ANSWER_SECONDS, Answer
+from mac_actors.actors.replies import ANSWER_SECONDS, Answer, Reply
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.actors.webhooks import Send, Webhooks
@@ -69,6 +70,14 @@ EVENTS_AT_ONCE = 500
 """Lines of the journal that :meth:`MachineFleet.events` reads in one go."""
 
 A = TypeVar("A", bound=pykka.Actor)
+
+
+class SentReport(NamedTuple):
+    """A report that its machine's actor has, or was given by whoever stood in for it."""
+
+    name: str
+    message: Arrived
+    reply: Reply
 
 
 class OnReload(Protocol):
@@ -231,10 +240,25 @@ class MachineFleet(AnyFleet):
 
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
-        report = replace(report, arrived=received)
-        answer = self.supervisor.ask(name, Arrived(report, address, gone))
+        return self.finish(self.begin(name, report, received, address, gone))
+
+    def begin(
+        self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
+    ) -> SentReport:
+        """Send a report as :meth:`report` does, but wait for nothing. Raises :class:`UnknownMachine`."""
+        message = Arrived(replace(report, arrived=received), address, gone)
+        return SentReport(name, message, self.supervisor.begin(name, message))
+
+    def due(self, sent: SentReport) -> float:
+        """Return from when on (``time.monotonic()``) :meth:`finish` does not wait; infinity: nobody can say."""
+        return math.inf if self._holds() else sent.reply.due()
+
+    def finish(self, sent: SentReport) -> Answer:
+        """Wait for the answer to a report. Raises as :meth:`ask`."""
+        answer = self.supervisor.ask(sent.name, sent.message, sent.reply)
         if answer.outcomes and self._holds() and any(isinstance(one, SessionStarted) for one in answer.outcomes):
-            return self.supervisor.ask(name, Withheld(report))  # another server may own the machine by now
+            # another server may own the machine by now
+            return self.supervisor.ask(sent.name, Withheld(sent.message.report))
         return answer
 
     def take_up(self, name: str, inputs: tuple[Input, ...]) -> None:

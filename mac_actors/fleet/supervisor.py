@@ -19,7 +19,7 @@ from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure,
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
-from mac_actors.actors.runtime import Ping, prove_alive, wait_for_ends
+from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, Directory, MachineConfig
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
@@ -138,26 +138,41 @@ class Supervisor:
 
         Raises :class:`UnknownMachine`, :class:`MachineUnavailable`, or :class:`FleetClosed`.
         """
+        ref = self._ref(name)
+        return ref if ref.is_alive() else self._restart(name, ref)
+
+    def _ref(self, name: str) -> pykka.ActorRef[MachineActor]:
+        """Return the machine's actor, which may be dead; raises as :meth:`find`."""
         self.check_open()
         if self._later and name in self._later:
             self._start_configured(name)
         ref = self.refs.get(name)
         if ref is None:
             raise UnknownMachine(name)
-        return ref if ref.is_alive() else self._restart(name, ref)
+        return ref
 
     def check_open(self) -> None:
         """Raise :class:`FleetClosed` when it is."""
         if self.closed:
             raise FleetClosed("the fleet is closed: open it anew with Fleet.open()")
 
-    def ask(self, name: str, message: object) -> Answer:
-        """Send a machine's actor a message, and wait for the answer; once more if it ended before it looked at it.
+    def begin(self, name: str, message: object) -> Reply:
+        """Have a machine's actor get a message, and wait for nothing: if it has nothing to do, this thread does it.
+
+        Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
+        """
+        ref = self._ref(name)
+        inbox = cast(SharedInbox, ref.actor_inbox)
+        return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+
+    def ask(self, name: str, message: object, begun: Reply | None = None) -> Answer:
+        """Send a machine's actor a message (unless that has ``begun``), and wait for the answer; once more if it ended
+        before it looked at it.
 
         Raises :class:`UnknownMachine`, or :class:`MachineUnavailable` if the actor does not answer.
         """
         try:
-            return self.settle(name, self._send(name, message))
+            return self.settle(name, begun or self._send(name, message))
         except ActorGone:
             return self.settle(name, self._send(name, message))
 
@@ -244,10 +259,16 @@ class Supervisor:
             self._context.notify(sentence)
 
     def save_telemetry(self) -> None:
-        """Have the next few machines write what heartbeats have changed: all at once would hold up the readers."""
-        for ref in list(self.refs.values())[next(self._turns) % SAVE_TURNS :: SAVE_TURNS]:
-            with contextlib.suppress(pykka.ActorDeadError):
-                ref.tell(SaveTelemetry())
+        """Have the next few machines put down what heartbeats have changed: all at once would hold up the readers.
+
+        It is written with what is written next, or after the last turn.
+        """
+        turn = next(self._turns) % SAVE_TURNS
+        for name in list(self.refs)[turn::SAVE_TURNS]:
+            with contextlib.suppress(MachineUnavailable, UnknownMachine):
+                self.begin(name, SaveTelemetry())
+        if turn == SAVE_TURNS - 1:
+            self.journal.wake()
 
     def save_all(self, timeout: float) -> None:
         """Have all machines save their telemetry, and wait ``timeout`` seconds until they have handed it on."""

@@ -47,6 +47,7 @@ class Service:
         secret = settings.cell.secret if settings.cell.node_url else None
         origins = Origins(settings.trusted_proxies or (), secret)
         self.server = Server(application, settings.host, settings.port, tls, origins)
+        self.server.direct = self._shop.app.reports if self._shop else None
         try:
             if self.member:
                 self.member.start()

@@ -63,6 +63,7 @@ class Application(bottle.Bottle):
         self.space, self.language = space, language
         self.refusals = Counts()
         self.metrics = metrics.Metrics(fleet, self.refusals)
+        self.reports = readers.ReportCalls(fleet, access, self.metrics.observe_report)
         self._access = access
         self._fleet = fleet
         self.install(Errors(self.answer_error))
@@ -147,7 +148,7 @@ def create_app(
     """
     space = space or Space()
     app = Application(fleet, access, space, language or Language())
-    readers.routes(app, fleet, access, app.metrics.observe_report)
+    readers.routes(app, fleet, access, app.reports)
     admin.routes(app, fleet, access, load)
     erasure.routes(app, fleet, access)
     users.routes(app, fleet, access)

@@ -30,7 +30,7 @@ def create_standby_app(
     """
     app = bottle.Bottle()
     app.install(Errors(_answer))
-    readers.routes(app, fleet, access, lambda seconds: None)
+    readers.routes(app, fleet, access, readers.ReportCalls(fleet, access, lambda seconds: None))
     admin.command_routes(app, fleet, access)
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):

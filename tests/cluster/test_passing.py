@@ -94,13 +94,13 @@ def test_the_owner_knows_the_readers_address_and_when_its_report_came(
     owner, other = cell
     assert owner.fleet
     seen: list[Any] = []
-    decide = MachineFleet.report
+    decide = MachineFleet.begin
 
     def noted(self: MachineFleet, name: str, given: Any, received: float, address: str | None, gone: Any) -> Any:
         seen.append((address, received))
         return decide(self, name, given, received, address, gone)
 
-    monkeypatch.setattr(MachineFleet, "report", noted)
+    monkeypatch.setattr(MachineFleet, "begin", noted)
     sock = socket.socket()
     sock.bind(("127.0.0.3", 0))  # a proxy
     sock.connect(("127.0.0.1", other.port))

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from mac_actors.actors.replies import Answer
-from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.fleet import MachineFleet, SentReport
 from tests.cluster.proxies import ETC, configuration, haproxy, needs_haproxy
 from tests.conftest import start_server
 from tests.e2e.processes import free_port
@@ -31,13 +30,13 @@ TRUSTED: dict[str, Any] = {"trusted_proxies": (ip_network("127.0.0.1"),)}
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """The addresses of readers, as the servers' fleets are told them."""
     addresses: list[str | None] = []
-    ask = MachineFleet.report
+    ask = MachineFleet.begin
 
-    def noted(self: MachineFleet, *given: Any) -> Answer:
+    def noted(self: MachineFleet, *given: Any) -> SentReport:
         addresses.append(given[3])
         return ask(self, *given)
 
-    monkeypatch.setattr(MachineFleet, "report", noted)
+    monkeypatch.setattr(MachineFleet, "begin", noted)
     return addresses
 
 
@@ -106,13 +105,13 @@ def test_readers_keep_their_addresses_and_a_server_that_serves_nobody_is_left_ou
         for address in READERS:
             assert ask(port, address) == [200, 200]
         assert seen == [address for address in READERS for _ in range(2)]
-        assert all(server.service.server.taken for server in two)
+        assert all(server.service.server.served for server in two)
         monkeypatch.setattr(two[0].fleet, "_holds", lambda: True)
         wait_until(lambda: "serving/one is DOWN" in (tmp_path / "haproxy.log").read_text())
-        before = two[1].service.server.taken
+        before = two[1].service.server.served
         for address in READERS:
             assert ask(port, address) == [200, 200]
-        assert two[1].service.server.taken >= before + 2 * len(READERS)
+        assert two[1].service.server.served >= before + 2 * len(READERS)
         monkeypatch.setattr(two[1].fleet, "_holds", lambda: True)
         wait_until(lambda: "serving/two is DOWN" in (tmp_path / "haproxy.log").read_text())
         assert ask(port, READERS[0]) == [200, 200], "a server that holds answers, if there is no other"

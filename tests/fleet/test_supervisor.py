@@ -12,7 +12,7 @@ import pykka
 import pytest
 
 from mac_actors import clock
-from mac_actors.actors.machine import MachineActor
+from mac_actors.actors.machine import MachineActor, SaveTelemetry
 from mac_actors.actors.runtime import MacActor, prove_alive
 from mac_actors.core.inputs import Clear, Oops, Report
 from mac_actors.core.notices import Channel
@@ -20,6 +20,7 @@ from mac_actors.core.state import MachineState, Source, Status, Telemetry
 from mac_actors.errors import ChatError, MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.retention import Retention
+from mac_actors.fleet.supervisor import SAVE_TURNS
 from mac_actors.storage.store import Store
 from tests.fakes import ANN, RecordingChat, RecordingSubscriber, open_fleet, report, wait_until, written
 
@@ -307,3 +308,30 @@ def test_heartbeats_are_saved_by_the_watch(tmp_path: Path, monkeypatch: pytest.M
             return isinstance(state, MachineState) and state.last_checkin == at
 
         wait_until(saved)
+
+
+def test_telemetry_of_all_machines_is_written_at_once(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        report(fleet, "metal-mill", ANN)
+        for name in fleet:
+            report(fleet, name, ANN if name == "metal-mill" else None)
+        written(fleet)
+        batches = fleet.journal.batches
+        for _ in range(SAVE_TURNS):
+            fleet.supervisor.save_telemetry()
+        seen = {name: state.last_checkin for name, (_, state) in fleet.supervisor.published.items()}
+        wait_until(lambda: {n: getattr(s, "last_checkin", 0) for n, s in fleet.store.load_states().items()} == seen)
+        assert fleet.journal.batches <= batches + 2, "the fleet's own watch has its turns, too"
+
+
+def test_telemetry_that_waits_to_be_written_is_never_put_in_the_place_of_a_later_change(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        report(fleet, "metal-mill")
+        written(fleet)
+        report(fleet, "metal-mill")
+        fleet.supervisor.begin("metal-mill", SaveTelemetry())
+        report(fleet, "metal-mill", ANN)
+        written(fleet)
+        state = fleet.store.load_state("metal-mill")
+        assert isinstance(state, MachineState)
+        assert state.session is not None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 import bottle
 from pydantic import BaseModel, ValidationError
@@ -27,8 +30,11 @@ from mac_actors.web.api.responses.readers import FobListBody, OfflineRulesBody, 
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.json_line import json_line
 from mac_actors.web.requests import parse_body, read_body
+from mac_actors.web.server.parser import ParsedRequest
 
 log = logging.getLogger(__name__)
+
+UPDATE = "/api/machine/update"
 
 LONGEST_NAME = 200
 """Characters of a wrong machine name that an answer repeats: readers read 1 kB of it."""
@@ -42,14 +48,125 @@ UNKNOWN_AT_MOST = 100
 _SIGNATURE = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
-def routes(
-    app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access, observe: Callable[[float], None]
-) -> None:
-    """Add the readers' routes; ``observe`` takes the seconds from each whole report to its answer."""
-    unknown: set[str] = set()
+@dataclass(slots=True)
+class ReportCall:
+    """A report whose answer is under way (a :class:`~mac_actors.web.server.direct.Begun`)."""
+
+    fleet: MachineFleet | HoldingFleet
+    environ: dict[str, Any]
+    received: float
+    name: str = ""
+    at: datetime | None = None
+    key: Key | None = None
+    nonce: str | None = None
+    is_new: bool = True
+    """Whether it counts: its nonce is a new one, if it needs one."""
+    says_more: bool = False
+    """Whether its firmware says what it is."""
+    sent: Any = None
+    """What :meth:`MachineFleet.begin` has returned."""
+    outputs: Outputs | None = None
+    """What is told to a reader whose report does not count."""
+    error: Exception | None = None
+    """Why there is nothing to answer but an error."""
+
+    def due(self) -> float:
+        """Return when it can be answered by who can't wait."""
+        if self.error:
+            return math.inf
+        return self.fleet.due(self.sent) if self.sent else 0.0
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Call ``call`` when the answer is on disk."""
+        self.sent.reply.then(call)
+
+
+class ReportCalls:
+    """Answers reports (a :class:`~mac_actors.web.server.direct.Direct`).
+
+    ``observe`` takes the seconds from each whole report to its answer.
+    """
+
+    def __init__(self, fleet: MachineFleet | HoldingFleet, access: Access, observe: Callable[[float], None]) -> None:
+        self._fleet = fleet
+        self._access = access
+        self._observe = observe
+        self._unknown: set[str] = set()
+
+    def takes(self, request: ParsedRequest) -> bool:
+        """Whether it is a report, sent as readers do."""
+        return request.path == UPDATE and request.method == "POST" and request.version == "1.1" and not request.query
+
+    def begin(self, environ: dict[str, Any]) -> ReportCall:
+        """Check a report, and let its machine's actor have it."""
+        call = ReportCall(self._fleet, environ, environ.get("mac.received") or clock.seconds())
+        try:
+            self._begin(call)
+        except Exception as error:
+            call.error = error
+        return call
+
+    def _begin(self, call: ReportCall) -> None:
+        fleet, environ = self._fleet, call.environ
+        body, call.key = accept(fleet, self._access, environ)
+        call.name = name = body.machine_name
+        call.says_more = body.firmware is not None
+        call.at = datetime.now(UTC)
+        offline = body.offline_sessions() if call.key else ()
+        report = Report(call.at, body.rfid_value, body.oops, body.telemetry(), offline=offline)
+        if call.key:
+            call.is_new, call.nonce = fleet.reader_keys.spend(name, body.nonce)
+        if call.is_new:
+            gone = environ.get("mac.gone", lambda: False)
+            call.sent = fleet.begin(name, report, call.received, environ["REMOTE_ADDR"], gone)
+        else:
+            call.outputs = fleet.kept_outputs(name, report)
+
+    def answer(self, call: ReportCall) -> tuple[dict[str, str], bytes]:
+        """Wait for the answer, and return its headers and body. Raises what is to be answered with an error."""
+        fleet, name = self._fleet, call.name
+        try:
+            if call.error:
+                error, call.error = call.error, None  # it knows the call, by its trace
+                try:
+                    raise error
+                finally:
+                    del error
+            answer = fleet.finish(call.sent) if call.sent else Answer(call.outputs)  # type: ignore[arg-type]
+        except UnknownMachine as error:
+            self._say_unknown(error.name, call.environ["REMOTE_ADDR"])
+            raise RequestRefused(404, f"No such machine: {error.name[:LONGEST_NAME]}") from None
+        except MachineUnavailable:
+            self._observe(clock.seconds() - call.received)  # the slowest of all: they count too
+            raise
+        if call.is_new:  # an old report that is sent again says nothing of the reader
+            fleet.refused_readers.remove(name)
+        headers = {"Content-Type": "application/json"}
+        if call.key is None or call.at is None:
+            body = reply_body(answer.outputs, call.says_more, fleet.offline_rules(name))
+        else:
+            current = fleet.reader_list(name, call.at) if call.is_new else None
+            rules = offline_body(fleet.offline_rules(name), answer.offline if answer.durable else ())
+            revision = current.revision if current else None
+            body = json_of_outputs(
+                answer.outputs, nonce=call.nonce, applied=call.is_new, list_revision=revision, offline=rules
+            )
+            headers[HEADER] = signature_of_reply(call.key, call.environ, body)
+        self._observe(clock.seconds() - call.received)
+        return headers, body
+
+    def _say_unknown(self, name: str, address: str) -> None:
+        name = name[:LONGEST_NAME]
+        if name not in self._unknown and len(self._unknown) < UNKNOWN_AT_MOST:
+            self._unknown.add(name)
+            log.warning("a reader at %s reports for %r, which is not in the machines file", address, name)
+
+
+def routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access, calls: ReportCalls) -> None:
+    """Add the readers' routes."""
 
     @app.post(
-        "/api/machine/update",
+        UPDATE,
         api=Operation(
             "Report a reader's state, and learn what to do",
             OutputsBody,
@@ -60,44 +177,10 @@ def routes(
     )
     def update() -> bytes:
         environ = bottle.request.environ
-        body, key = accept(fleet, access, read_body(environ))
-        name = body.machine_name
-        offline = body.offline_sessions() if key else ()
-        report = Report(datetime.now(UTC), body.rfid_value, body.oops, body.telemetry(), offline=offline)
-        received = environ.get("mac.received") or clock.seconds()
-        gone = environ.get("mac.gone", lambda: False)
-        is_new, nonce = (True, None) if key is None else fleet.reader_keys.spend(name, body.nonce)
-        try:
-            if is_new:
-                answer = fleet.report(name, report, received, environ["REMOTE_ADDR"], gone)
-            else:
-                answer = Answer(fleet.kept_outputs(name, report))
-        except UnknownMachine:
-            short_name = name[:LONGEST_NAME]
-            if short_name not in unknown and len(unknown) < UNKNOWN_AT_MOST:
-                unknown.add(short_name)
-                log.warning(
-                    "a reader at %s reports for %r, which is not in the machines file",
-                    environ["REMOTE_ADDR"],
-                    short_name,
-                )
-            raise RequestRefused(404, f"No such machine: {short_name}") from None
-        except MachineUnavailable:
-            observe(clock.seconds() - received)  # the slowest of all: they count too
-            raise
-        if is_new:  # an old report that is sent again says nothing of the reader
-            fleet.refused_readers.remove(name)
-        bottle.response.content_type = "application/json"
-        if key is None:
-            reply = reply_body(answer.outputs, body.firmware is not None, fleet.offline_rules(name))
-        else:
-            current = fleet.reader_list(name, report.at) if is_new else None
-            rules = offline_body(fleet.offline_rules(name), answer.offline if answer.durable else ())
-            revision = current.revision if current else None
-            reply = json_of_outputs(answer.outputs, nonce=nonce, applied=is_new, list_revision=revision, offline=rules)
-            reply = signed_reply(key, reply)
-        observe(clock.seconds() - received)
-        return reply
+        headers, body = calls.answer(environ.get("mac.begun") or calls.begin(environ))
+        for name, value in headers.items():
+            bottle.response.set_header(name, value)
+        return body
 
     @app.get(
         "/api/reader/<name:path>/list",
@@ -111,8 +194,9 @@ def routes(
         now = datetime.now(UTC)
         if name not in fleet.configuration.machines:
             raise RequestRefused(404, f"No such machine: {name[:LONGEST_NAME]}")
-        key = check_signature(fleet, name)
-        check_token(access)
+        environ = bottle.request.environ
+        key = check_signature(fleet, environ, name)
+        check_token(access, environ)
         current = fleet.reader_list(name, now)
         if key is None or current is None:
             raise RequestRefused(404, f"{name} has no list: it needs 'offline.list' in machines.json, and a key")
@@ -125,8 +209,10 @@ def routes(
             lock=content.lock,
             fobs=[sign(key.secret, fob)[:MARK_DIGITS] for fob in content.fobs],
         )
+        reply = json_line(body.model_dump_json())
         bottle.response.content_type = "application/json"
-        return signed_reply(key, json_line(body.model_dump_json()))
+        bottle.response.set_header(HEADER, signature_of_reply(key, environ, reply))
+        return reply
 
 
 def offline_body(rules: Offline, taken: Sequence[int] = ()) -> OfflineRulesBody | None:
@@ -136,18 +222,20 @@ def offline_body(rules: Offline, taken: Sequence[int] = ()) -> OfflineRulesBody 
     return OfflineRulesBody(after_seconds=rules.after_seconds, on_loss=rules.on_loss, taken=list(taken))
 
 
-def accept(fleet: MachineFleet | HoldingFleet, access: Access, data: bytes) -> tuple[ReportBody, Key | None]:
+def accept(
+    fleet: MachineFleet | HoldingFleet, access: Access, environ: dict[str, Any]
+) -> tuple[ReportBody, Key | None]:
     """Check a report; return it with the key that it is signed with, if its reader has one.
 
     Raises :class:`RequestRefused`. Then a machine that is configured can't be stopped.
     """
-    environ = bottle.request.environ
+    data = read_body(environ)
     try:
         # Before anything of a report is believed, but whose it is.
         signed = fleet.reader_keys or _SIGNATURE in environ
-        key = check_signature(fleet, _name_of(data), data) if signed else None
+        key = check_signature(fleet, environ, _name_of(data), data) if signed else None
         body = parse_body(ReportBody, data)
-        check_token(access)
+        check_token(access, environ)
         if key is not None and body.firmware is None:
             raise RequestRefused(422, "firmware: is required of a reader with a key, whose replies have a nonce")
     except RequestRefused as refused:
@@ -158,13 +246,15 @@ def accept(fleet: MachineFleet | HoldingFleet, access: Access, data: bytes) -> t
     return body, key
 
 
-def check_token(access: Access) -> None:
+def check_token(access: Access, environ: dict[str, Any]) -> None:
     """Let a reader pass that sends the readers' token, if there is one; raises :class:`RequestRefused` (401)."""
-    if not access.reader_may_report(bottle.request.environ):
+    if not access.reader_may_report(environ):
         raise RequestRefused(401, "reports need the header 'Authorization: Bearer TOKEN' with MAC_READER_TOKEN")
 
 
-def check_signature(fleet: MachineFleet | HoldingFleet, name: str | None, *parts: str | bytes) -> Key | None:
+def check_signature(
+    fleet: MachineFleet | HoldingFleet, environ: dict[str, Any], name: str | None, *parts: str | bytes
+) -> Key | None:
     """Return the key with which the reader of the machine ``name`` has signed these parts of its request.
 
     ``None``: it has no key, or there is no such machine. Raises :class:`RequestRefused` (401).
@@ -172,15 +262,14 @@ def check_signature(fleet: MachineFleet | HoldingFleet, name: str | None, *parts
     if name is None or name not in fleet.configuration.machines:
         return None
     try:
-        return fleet.reader_keys.signer(name, bottle.request.environ.get(_SIGNATURE), *parts)
+        return fleet.reader_keys.signer(name, environ.get(_SIGNATURE), *parts)
     except KeyRefused as refused:
         raise RequestRefused(401, str(refused)) from None
 
 
-def signed_reply(key: Key, body: bytes) -> bytes:
-    """Return the body of a reply, having signed it as the reply to this request."""
-    bottle.response.set_header(HEADER, sign(key.secret, bottle.request.environ[_SIGNATURE], body))
-    return body
+def signature_of_reply(key: Key, environ: dict[str, Any], body: bytes) -> str:
+    """Return the signature of a body as that of the reply to this request."""
+    return sign(key.secret, environ[_SIGNATURE], body)
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from typing import Any
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock, client_gone, waited
 from mac_actors.web.server.budget import owner_of
+from mac_actors.web.server.direct import Begun, ok_answer
 from mac_actors.web.server.gateway import Request, error_answer
 from mac_actors.web.server.origin import MOST_V2, Preface
 from mac_actors.web.server.parser import ParsedRequest, RequestParser
@@ -102,6 +103,8 @@ class Connection:
         self.parser: RequestParser | None = None
         self.request: ParsedRequest | None = None
         """The one that is answered now."""
+        self.begun: Begun | None = None
+        """What of its answer is under way (:mod:`mac_actors.web.server.direct`)."""
         self.refused: RequestRefused | None = None
         """What is wrong with what came after the whole requests."""
         self.wfile = Outgoing()
@@ -203,7 +206,17 @@ class Connection:
         except Exception:
             log.exception("answering %s %s failed", answer.parsed.method, answer.parsed.path)
             answer.fail()
-        self.stays_open = not answer.close_connection
+        self._send(stays_open=not answer.close_connection)
+
+    def answer(self, headers: dict[str, str], body: bytes) -> None:
+        """Answer :attr:`request` with this, and status 200."""
+        assert self.request is not None
+        stays_open = self.request.keeps_alive and self.server.can_add_keepalive_connection
+        self.wfile.write(ok_answer(headers, body, close=not stays_open))
+        self._send(stays_open=stays_open)
+
+    def _send(self, *, stays_open: bool) -> None:
+        self.stays_open = stays_open
         try:
             self.wfile.send(self.socket)
         except OSError:  # the client has gone

@@ -34,7 +34,7 @@ class Request(HTTPRequest):
         super().__init__(server, conn)
         self.parsed = conn.request
         self.method = self.parsed.method.encode()
-        self.rfile = io.BytesIO(self.parsed.body)
+        self.rfile = io.BytesIO()  # cheroot looks whether something is left to be read
         self.response_protocol = f"HTTP/{self.parsed.version}"
         self.close_connection = not self.parsed.keeps_alive
 
@@ -60,37 +60,44 @@ class Gateway(WSGIGateway):
     - ``mac.proxied``: whether it came by a proxy, or by another server of the cell; ``mac.hops``: by how many of those.
     - ``mac.gone``: a function that returns whether nobody waits for the answer any more: it was given, or the client
       has hung up.
+    - ``mac.begun``: what was begun already (:mod:`mac_actors.web.server.direct`), or ``None``.
     """
 
     def get_environ(self) -> dict[str, Any]:
         """Return the environment of one request."""
-        req = self.req
-        conn, parsed = req.conn, req.parsed
-        return {
-            **parsed.headers,
-            "CONTENT_LENGTH": str(len(parsed.body)),
-            "REQUEST_METHOD": parsed.method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": parsed.path,
-            "QUERY_STRING": parsed.query,
-            "REMOTE_ADDR": parsed.address or conn.remote_addr,
-            "REMOTE_PORT": str(conn.remote_port),
-            "SERVER_NAME": req.server.bind_addr[0],
-            "SERVER_PORT": str(req.server.bind_addr[1]),
-            "SERVER_PROTOCOL": req.response_protocol,
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": req.scheme.decode(),
-            "wsgi.input": req.rfile,
-            "wsgi.input_terminated": True,
-            "wsgi.errors": _LogStream(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "mac.received": parsed.received,
-            "mac.proxied": conn.proxied,
-            "mac.hops": parsed.hops,
-            "mac.gone": lambda: conn.request is not parsed or conn.client_gone,
-        }
+        return environment(self.req.conn)
+
+
+def environment(conn: Any) -> dict[str, Any]:
+    """Return the WSGI environment of the request that a connection has, and not yet the answer."""
+    parsed, server = conn.request, conn.server
+    host, port = server.bind_addr[:2]
+    return {
+        **parsed.headers,
+        "CONTENT_LENGTH": str(len(parsed.body)),
+        "REQUEST_METHOD": parsed.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": parsed.path,
+        "QUERY_STRING": parsed.query,
+        "REMOTE_ADDR": parsed.address or conn.remote_addr,
+        "REMOTE_PORT": str(conn.remote_port),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": f"HTTP/{parsed.version}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http" if server.ssl_adapter is None else "https",
+        "wsgi.input": io.BytesIO(parsed.body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": _LOG,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "mac.received": parsed.received,
+        "mac.proxied": conn.proxied,
+        "mac.hops": parsed.hops,
+        "mac.gone": lambda: conn.request is not parsed or conn.client_gone,
+        "mac.begun": conn.begun,
+    }
 
 
 class _LogStream:
@@ -101,3 +108,6 @@ class _LogStream:
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+
+_LOG = _LogStream()

@@ -5,13 +5,15 @@ stop the server. Here one thread accepts, reads whatever comes, and closes what 
 gets a request that is complete in memory and never waits for a client's next byte.
 
 That one thread alone touches the selector and the connections that wait. The threads of the pools hand theirs back by
-a queue, and wake it. What it does for a client in one turn is bounded.
+a queue, and wake it. What it does for a client in one turn is bounded. Readers' reports it answers itself
+(:mod:`mac_actors.web.server.direct`).
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import math
 import select
 import socket
 import threading
@@ -26,6 +28,8 @@ from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock
 from mac_actors.web.server.budget import owner_of
 from mac_actors.web.server.connection import READ, WRITE, Connection
+from mac_actors.web.server.direct import Begun
+from mac_actors.web.server.gateway import environment
 from mac_actors.web.server.open_connections import OpenConnections
 from mac_actors.web.server.parser import ParsedRequest
 
@@ -50,6 +54,12 @@ ROUND_BYTES, LEAST_BYTES = 32 * 1024, 256
 """So much is read of one address until all others that are ready were looked at, whatever connections it has; each time
 counts as the least."""
 
+DIRECT_BYTES = 2048
+"""As so much more counts a request that this thread answers itself."""
+
+STOP_SECONDS = 5.0
+"""How long answers that wait for the disk are waited for at the stop."""
+
 TICK_SECONDS = 0.5
 """How often it is looked for what takes too long."""
 
@@ -67,7 +77,13 @@ class RequestBuffer:
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
         self._poll.register(self._wake_read, READ)
+        self._woken = False
+        """Whether a byte is on its way that wakes it, so that no second one is needed."""
         self._returned: deque[Connection] = deque()
+        self._answered: deque[tuple[Connection, Begun]] = deque()
+        """Whose answer is there, now or when the client was told that it is not on disk yet."""
+        self._pending: deque[tuple[float, Connection, Begun]] = deque()
+        """Answers that wait for the disk, and until when: in this order, for all may wait equally long."""
         self._bytes: dict[str, int] = {}
         """How much was read of each address in this round, which takes several turns where many are ready."""
         self._looked_at = 0
@@ -79,6 +95,8 @@ class RequestBuffer:
         self._stopping = False
         self._ended = threading.Event()
         self._ended.set()
+        self.begun = 0
+        """Requests so far that no worker was needed for, or only in the end."""
         self.turns = 0
         """Rounds of its loop so far: it stands still only when the loop does."""
 
@@ -99,7 +117,7 @@ class RequestBuffer:
         """End :meth:`run`."""
         self._stopping = True
         self._wake()
-        self._ended.wait(2.0)
+        self._ended.wait(STOP_SECONDS + 2.0)
 
     def close(self) -> None:
         """Close what waits, once :meth:`run` has ended."""
@@ -111,8 +129,10 @@ class RequestBuffer:
         self._wake_write.close()
 
     def _wake(self) -> None:
-        with suppress(OSError):  # full: it wakes anyway. Closed: it has ended
-            self._wake_write.send(b"\0")
+        if not self._woken:
+            self._woken = True
+            with suppress(OSError):  # full: it wakes anyway. Closed: it has ended
+                self._wake_write.send(b"\0")
 
     # the one thread
 
@@ -126,12 +146,24 @@ class RequestBuffer:
                 if self._now >= next_tick:
                     self._close_late()
                     next_tick = self._now + TICK_SECONDS
+            self._finish()
         finally:
             self._ended.set()
 
+    def _finish(self) -> None:
+        """Send, at the stop, the answers that wait for the disk."""
+        self._poll.unregister(self._server.socket)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._pending and time.monotonic() < deadline:
+            for number in list(self._watched):  # nothing more is begun
+                self._watch(self._watched[number], 0)
+            self._turn()
+
     def _turn(self) -> None:
         self.turns += 1
-        ready = self._poll.poll(0 if self._again else TICK_SECONDS, EVENTS)
+        at_once = self._again or self._returned
+        until = self._pending[0][0] - time.monotonic() if self._pending else TICK_SECONDS
+        ready = self._poll.poll(0 if at_once else min(TICK_SECONDS, max(0.0, until)), EVENTS)
         self._now = time.monotonic()
         self._clock.tick(self._now, clock.seconds())
         self._looked_at += len(ready)
@@ -139,22 +171,25 @@ class RequestBuffer:
             self._looked_at = 0
             self._bytes.clear()
         again, self._again = self._again, []
-        self._accept()  # in each turn: new ones do not wait for a round
+        if not self._stopping:
+            self._accept()  # in each turn: new ones do not wait for a round
         for number, _ in ready:
             if conn := self._watched.get(number):
                 self._contain(self._serve, conn)
             elif number == self._wake_read.fileno():
                 with suppress(BlockingIOError):
                     self._wake_read.recv(65536)
+                self._woken = False  # before looking: what comes after the look sends another byte
         for conn in again:
             self._contain(self._serve, conn)
         for _ in range(len(self._returned)):
             self._contain(self._take_back, self._returned.popleft())
+        self._answer_pending()
 
-    def _contain(self, step: Callable[[Connection], None], conn: Connection) -> None:
+    def _contain(self, step: Callable[..., None], conn: Connection, *more: Any) -> None:
         """Take one step for a connection; whatever goes wrong is over with that connection."""
         try:
-            step(conn)
+            step(conn, *more)
         except OSError:  # the client has gone, or does not speak TLS
             self._drop(conn)
         except Exception:
@@ -249,7 +284,7 @@ class RequestBuffer:
 
     def _take_back(self, conn: Connection) -> None:
         conn.busy = False
-        conn.request = None
+        conn.request = conn.begun = None
         if conn.closed:
             self.open.remove(conn)
         elif conn.shaking_hands:
@@ -274,7 +309,7 @@ class RequestBuffer:
                 conn.request = None
                 self._refuse(conn, refused)
             else:
-                self._lend(conn, self._server.requests.put)
+                self._pass_on(conn, conn.request)
         elif conn.refused:
             self._refuse(conn, conn.refused)
         elif conn.hung_up:
@@ -282,6 +317,56 @@ class RequestBuffer:
         else:
             conn.deadline = self._now + REQUEST_SECONDS
             self._serve(conn)
+
+    def _pass_on(self, conn: Connection, request: ParsedRequest) -> None:
+        """Have a worker answer a request; or answer it here, or when the disk has what is in the answer."""
+        if not (self._server.direct and self._server.direct.takes(request)):
+            self._lend(conn, self._server.requests.put)
+            return
+        self.begun += 1
+        begun = conn.begun = self._server.direct.begin(environment(conn))
+        self._bytes[conn.owner] = self._bytes.get(conn.owner, 0) + DIRECT_BYTES
+        due = begun.due()
+        if due <= self._now or due == math.inf:
+            self._answer(conn, begun)
+        else:
+            self._lend(conn, lambda _: self._pending.append((due, conn, begun)))
+            begun.then(lambda: self._put_answer(conn, begun))
+
+    def _put_answer(self, conn: Connection, begun: Begun) -> None:
+        """Say that an answer is there; for any thread."""
+        self._answered.append((conn, begun))
+        self._wake()
+
+    def _answer_pending(self) -> None:
+        """Answer what is on disk, and what has waited for it long enough."""
+        while self._answered:
+            self._contain(self._answer, *self._answered.popleft())
+        while self._pending and (
+            self._pending[0][1].begun is not self._pending[0][2] or self._pending[0][0] <= self._now
+        ):
+            self._contain(self._answer, *self._pending.popleft()[1:])
+
+    def _answer(self, conn: Connection, begun: Begun) -> None:
+        """Send an answer that is there, unless it was sent; a worker makes one that is no plain one."""
+        if conn.begun is not begun:
+            return
+        if begun.due() == math.inf:
+            self._lend(conn, self._server.requests.put)
+            return
+        try:
+            headers, body = self._server.direct.answer(begun)
+        except Exception:
+            self._lend(conn, self._server.requests.put)  # whoever answers there says what is wrong
+            return
+        number, conn.begun = conn.socket.fileno(), None
+        conn.answer(headers, body)
+        if conn.closed:
+            self._watched.pop(number, None)
+            self.open.remove(conn)
+        else:
+            conn.busy = True  # until the next turn, in which its next request comes
+            self._returned.append(conn)
 
     def _look_who_asks(self, conn: Connection, request: ParsedRequest) -> None:
         origins = self._server.origins

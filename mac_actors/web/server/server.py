@@ -15,6 +15,7 @@ from cheroot.wsgi import Server as WSGIServer
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.web.counts import Counts
 from mac_actors.web.server.connection import Connection
+from mac_actors.web.server.direct import Direct
 from mac_actors.web.server.gateway import Gateway
 from mac_actors.web.server.origin import Origins
 from mac_actors.web.server.pool import Pool
@@ -24,7 +25,8 @@ from mac_actors.web.server.tls import Tls, shake_hands
 log = logging.getLogger(__name__)
 
 THREADS = 32
-"""Worker threads. While the disk hangs, each change takes one for the commit budget."""
+"""Worker threads, for all that is not answered without them. While the disk hangs, an admin's change takes one for the
+commit budget."""
 
 HANDSHAKERS = 2
 """Threads for TLS handshakes, which are for the processor what thousands of reports are."""
@@ -66,6 +68,8 @@ class Server(WSGIServer):
         self.requests = Pool("http worker", THREADS, self._answer, self._fail)
         self.handshakes = Pool("http handshake", HANDSHAKERS if tls else 0, self._shake_hands, self._fail)
         self.ssl_adapter = tls
+        self.direct: Direct | None = None
+        """What is answered without a worker."""
         self.origins = origins or Origins()
         """Whose word on a client's address counts."""
         self._thread: threading.Thread | None = None
@@ -162,6 +166,11 @@ class Server(WSGIServer):
     def taken(self) -> int:
         """Requests that workers have taken so far."""
         return self.requests.queue.taken
+
+    @property
+    def served(self) -> int:
+        """Requests that were taken so far, by workers or by the thread that accepts."""
+        return self.taken + self._connections.begun
 
     @property
     def open_connections(self) -> int:

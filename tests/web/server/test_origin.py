@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mac_actors.actors.replies import Answer
+from mac_actors.fleet.fleet import SentReport
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.origin import MOST_V1, MOST_V2, V2, Origins, Preface
 from mac_actors.web.server.parser import ParsedRequest
@@ -207,13 +207,13 @@ def test_the_fleet_learns_the_readers_address_and_not_the_proxys(
     proxied: Running, header: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str | None] = []
-    ask = proxied.fleet.report
+    ask = proxied.fleet.begin
 
-    def noted(*given: Any) -> Answer:
+    def noted(*given: Any) -> SentReport:
         seen.append(given[3])
         return ask(*given)
 
-    monkeypatch.setattr(proxied.fleet, "report", noted)
+    monkeypatch.setattr(proxied.fleet, "begin", noted)
     with proxied.connect() as raw:
         for byte in header:
             raw.send(bytes([byte]))
