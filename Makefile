@@ -8,7 +8,7 @@ ESPHOME := .venv-esphome/bin/esphome
 # Each process of the tests would compile the package and all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: catalogues demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak soak-cell demo-cell check format clean
+.PHONY: catalogues demo test core-covered nightly lint types imports docs audit package firmware-test fuzz soak soak-cell demo-cell check format clean bench
 
 demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
@@ -33,6 +33,10 @@ core-covered:
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=nightly $(PYTEST) -m 'nightly or hypothesis' --timeout=1800
 	$(MAKE) soak
+
+# All figures side by side, in some ten minutes; nothing else may run on the computer. BENCH=--small sees that it runs.
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.bench --write $(BENCH)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

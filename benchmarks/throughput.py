@@ -1,30 +1,21 @@
-"""Heartbeats and durable transitions a second, against a constant: Bottle on cheroot that returns a fixed answer.
+"""Load by wrk, and the constant that answers a second are compared with: Bottle on cheroot that returns a fixed answer.
 
-    python -m benchmarks.throughput [--rounds 3] [--seconds 4] [--machines 500]
-
-Needs wrk (Debian's package) and two cores: the servers run on one, wrk on the other, 16 connections, a new one for
-each report as readers do. The servers take turns; quote the medians of the ratios. Where others are at work on the
-computer, the time of the processor that an answer took tells more than answers a second.
+16 connections, a new one for each report as readers do. Where others are at work on the computer, the time of the
+processor that an answer took tells more than answers a second.
 
 "signed" are heartbeats of readers with keys: wrk signs each report, with the nonce of the last reply of its machine, by
 the OpenSSL that it is linked with. That each counts is checked, that replies are signed is not. Each of its connections
-has a thread, and machines, of its own: "heartbeats, 16 threads" are the same without keys.
+has a thread, and machines, of its own.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
-import signal
 import socket
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from collections import defaultdict
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -143,58 +134,3 @@ def _memory(pid: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) / 1024
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--seconds", type=int, default=4)
-    options.add_argument("--machines", type=int, default=500)
-    given = options.parse_args()
-    rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    memory = []
-    with tempfile.TemporaryDirectory() as directory:
-        shop = Path(directory)
-        machines = {f"m{n}": {"authorizations_or": ["M"]} for n in range(given.machines)}
-        (shop / "machines.json").write_text(json.dumps(machines))
-        user = {"account_id": "1", "full_name": "U", "first_name": "U", "last_name": "U", "preferred_name": "U"}
-        user |= {"email": "", "fob_codes": ["1"], "expiration_ymd": "2099-01-01", "authorizations": ["M"]}
-        (shop / "users.json").write_text(json.dumps([user]))
-        (shop / "constant.py").write_text(CONSTANT)
-        (shop / "heartbeats.lua").write_text(LUA % (1, given.machines, '""', REPORT))
-        (shop / "transitions.lua").write_text(LUA % (2, given.machines, '(n % 2 == 0) and "1" or ""', REPORT))
-        signed, keys = shop / "signed.lua", shop / "keys.lua"
-        signed.write_text(SIGNED_LUA.replace("KEYS", str(keys)).replace("MACHINES", str(given.machines // 16 * 16)))
-        for number in range(given.rounds):
-            a, b = _free_port(), _free_port()
-            constant = _start([sys.executable, str(shop / "constant.py"), str(a)], a)
-            files = {name.upper() + "_CONFIG": str(shop / f"{name}.json") for name in ("machines", "users")}
-            state = str(shop / f"state{number}")
-            serve = [sys.executable, "-m", "mac_actors", "serve", "--port", str(b), "--log-level", "error"]
-            ours = _start(serve, b, MACHINE_STATE_DIR=state, **files)
-            keys.write_text("return {}")
-            for name, port, script, threads in (
-                ("constant", a, "heartbeats", 1),
-                ("heartbeats", b, "heartbeats", 1),
-                ("transitions", b, "transitions", 1),
-                ("heartbeats, 16 threads", b, "signed", 16),
-                ("signed", b, "signed", 16),
-            ):
-                if name == "signed":
-                    _add_keys(b, given.machines, keys)
-                rows[name].append(
-                    _load((constant if port == a else ours).pid, port, shop / f"{script}.lua", given.seconds, threads)
-                )
-            memory.append(_memory(ours.pid))
-            for process in (constant, ours):
-                process.send_signal(signal.SIGTERM)
-                process.wait(20)
-    for name, results in rows.items():
-        ratio = statistics.median(r / c for (r, *_), (c, *_) in zip(results, rows["constant"], strict=True))
-        rate, slowest, used = (statistics.median(column) for column in zip(*results, strict=True))
-        print(f"{name:22} {rate:8.0f}/s   {ratio:5.2f} of constant   p99 {slowest:6.1f} ms   {used:5.0f} µs")
-    print(f"memory after load, {given.machines} machines: {statistics.median(memory):.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
