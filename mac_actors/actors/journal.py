@@ -78,9 +78,9 @@ class Journal(Pump):
         return latch
 
     def record_later(self, record: Record) -> None:
-        """Have a record written with whatever is written next, or when the actor is woken, before all that waits then.
+        """Have a record written with whatever is written next, or when the actor is woken, before all that comes later.
 
-        So whoever makes it has nothing older in the queue. Never blocks.
+        Whoever makes it has nothing older in the queue. Never blocks.
         """
         self._later.append(record)
 
@@ -137,17 +137,21 @@ class Journal(Pump):
     def drain(self) -> None:
         """Write until the queue is empty."""
         with self._writing:  # a new actor waits for the end of the old one's transaction
-            backoff, size, tries = Backoff(FIRST_RETRY, LAST_RETRY), BATCH, 0
+            backoff, size, tries, given = Backoff(FIRST_RETRY, LAST_RETRY), BATCH, 0, 0
             while not self._stopping.is_set():
                 if self.fenced:
                     self._let_go()
                     return
-                while self._later and self.error is None and not tries:  # what is given again must be the same
-                    self._queue.appendleft((self._later.popleft(), Latch(), time.monotonic()))
-                batch = [self._queue[i] for i in range(min(len(self._queue), size))]
+                begun = time.monotonic()
+                # Counted before the look at what may wait: records that come after it may be newer than what is put
+                # there meanwhile, and are left for the next batch.
+                waiting = len(self._queue)
+                later = [self._later.popleft() for _ in range(len(self._later))]
+                for record in reversed(later):
+                    self._queue.insert(given, (record, Latch(), begun))  # what is given again must be the same
+                batch = [self._queue[i] for i in range(min(waiting + len(later), size))]
                 if not batch:
                     return
-                begun = time.monotonic()
                 try:
                     self.store.commit([record for record, _, _ in batch])
                 except Fenced as error:
@@ -156,6 +160,7 @@ class Journal(Pump):
                     self.on_fenced()
                     continue
                 except Exception as error:
+                    given = len(batch)
                     if isinstance(error, StorageError) and not isinstance(error, BadRecordError):
                         self._complain(error)
                         self._stopping.wait(backoff.next())
@@ -164,12 +169,12 @@ class Journal(Pump):
                         size, tries = 1, tries + 1
                         self._stopping.wait(FIRST_RETRY)
                     else:
-                        tries = 0
+                        tries = given = 0
                         self._give_up(batch[0][0])
                     continue
                 if self.error is not None:
                     log.warning("the disk works again: writing %s", count(self.depth, "waiting change"))
-                self.error, tries = None, 0
+                self.error, tries, given = None, 0, 0
                 backoff.reset()
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1

@@ -104,8 +104,10 @@ def verify() -> None:
             click.secho(finding, fg="red")
 
         if isinstance(place, str):
-            from mac_actors.storage.upkeep.elsewhere import verify_copy
+            from mac_actors.storage.store import needing_psycopg
 
+            with needing_psycopg():
+                from mac_actors.storage.upkeep.elsewhere import verify_copy
             checked = verify_copy(place, found, progress)
         else:
             from mac_actors.storage.upkeep.verify import verify as run

@@ -93,6 +93,8 @@ def status(rows: Rows, seconds: float) -> CellStatus:
 def release(rows: Rows, seconds: float) -> tuple[str, float]:
     """Have the owner hand over; returns who owns then, and after how many seconds. Raises :class:`MacError`."""
     before = rows.look().seen
+    if not before.owner and not before.released:
+        raise MacError("the server that owns the machines has no MAC_NODE_URL, so no other can take over: stop it")
     if not rows.ask("ask the owner to hand over", f"{_ASK} RETURNING epoch", before.epoch):
         raise MacError("nobody owns the machines: whoever can takes over by itself")
     begun = time.monotonic()

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ HELD = "/cell/held"
 
 OWN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What each server answers for itself."""
+
+TAKEN_KEPT = 10_000
+"""So many inputs that other servers have held back are remembered, so that none counts twice."""
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -75,6 +79,7 @@ class Door:
         self._looking = threading.Lock()
         self._gone: str | None = None
         """The owner that did not answer last."""
+        self._taken: deque[str] = deque(maxlen=TAKEN_KEPT)
 
     def hand_over(self, fleet: MachineFleet) -> None:
         """Have this server's own fleet told what came here while nobody owned the machines: before it is asked
@@ -179,12 +184,18 @@ class Door:
             return _error(start_response, NOBODY)
         try:
             items = json.loads(environ["wsgi.input"].read())
-            inputs = {str(name): from_json(given) for name, given in items.items()}
+            new = {name: [one for one in given if self._is_new(one)] for name, given in items.items()}
+            inputs = {name: from_json(given) for name, given in new.items()}
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
             return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
         _take_up(owned.fleet, inputs)
+        self._taken.extend(str(one["id"]) for given in items.values() for one in given)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [b"{}\n"]
+
+    def _is_new(self, item: dict[str, Any]) -> bool:
+        """Whether an input was not taken here before: the answer to that may have been lost."""
+        return str(item["id"]) not in self._taken
 
 
 NOBODY = (
@@ -205,9 +216,8 @@ def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> None:
 
 
 def _may_come_twice(method: str, path: str) -> bool:
-    """Whether a request changes nothing, or is a report, an oops or a lock: once more, it changes nothing more."""
-    stops = (REPORT, "/api/machine/oops/", "/api/machine/locked_out/")
-    return method in {"GET", "HEAD"} or (method == "POST" and path.startswith(stops))
+    """Whether a request changes nothing, or is a report. An oops might be over by then, and be set once more."""
+    return method in {"GET", "HEAD"} or path == REPORT
 
 
 def _error(start_response: StartResponse, message: str, status: str = "503 Service Unavailable") -> Iterable[bytes]:

@@ -173,6 +173,9 @@ class _Keys:
         return True, secrets.token_hex(16)
 
 
+_HERE = secrets.token_hex(8)
+"""This process, among those that hold."""
+
 _KINDS: dict[str, Any] = {kind.__name__: TypeAdapter(kind) for kind in (Report, Oops, Lock)}
 
 
@@ -181,6 +184,7 @@ def as_json(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
     now, wall = clock.seconds(), datetime.now(UTC)
     return [
         {
+            "id": f"{_HERE} {type(one).__name__} {one.at.isoformat()}",
             "kind": type(one).__name__,
             "age": now - arrival(one) if isinstance(one, Report) and one.arrived else (wall - one.at).total_seconds(),
             "input": _KINDS[type(one).__name__].dump_python(one, mode="json"),

@@ -280,7 +280,7 @@ class MachineFleet(AnyFleet):
 
     def kept_outputs(self, name: str, report: Report) -> Outputs:
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
-        self.supervisor.find(name)
+        self.supervisor.ref(name)
         kept = kept_outputs(*self.supervisor.published[name], report, self._displays)
         held = self.supervisor.held.get(name)
         if self._holds() and not (held and held.relay):

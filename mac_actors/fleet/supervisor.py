@@ -138,10 +138,10 @@ class Supervisor:
 
         Raises :class:`UnknownMachine`, :class:`MachineUnavailable`, or :class:`FleetClosed`.
         """
-        ref = self._ref(name)
+        ref = self.ref(name)
         return ref if ref.is_alive() else self._restart(name, ref)
 
-    def _ref(self, name: str) -> pykka.ActorRef[MachineActor]:
+    def ref(self, name: str) -> pykka.ActorRef[MachineActor]:
         """Return the machine's actor, which may be dead; raises as :meth:`find`."""
         self.check_open()
         if self._later and name in self._later:
@@ -161,7 +161,7 @@ class Supervisor:
 
         Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
         """
-        ref = self._ref(name)
+        ref = self.ref(name)
         inbox = cast(SharedInbox, ref.actor_inbox)
         return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ from mac_actors.cluster.node import Node
 from mac_actors.cluster.passing import Passing
 from mac_actors.cluster.revisions import Revision, Revisions
 from mac_actors.cluster.warm import Warm
-from mac_actors.core.config import Configuration
+from mac_actors.core.config import Configuration, Directory
 from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, StorageError
 from mac_actors.service.shop import Shop
-from mac_actors.settings import Settings
+from mac_actors.settings import Settings, Tokens
 from mac_actors.settings.files import load, parse_revision, read_json
 from mac_actors.settings.language import language
 from mac_actors.storage.database import Fenced
@@ -86,7 +87,7 @@ class Member:
         self._warm = Warm(database)
         self._lock = threading.Lock()
         self._built = threading.Event()
-        self._let_go = False
+        self._let_go = self._rehearsed = False
         self._failure: MacError | None = None
         self._read: Revision | None = None
         self._files_differ: str | None = None
@@ -165,8 +166,19 @@ class Member:
             return
         self._warm.refresh()
         self._warm.prepare(self.configuration)
+        if not self._rehearsed:
+            self._rehearsed = True
+            self._rehearse()
         if self._store is None:
             self._keep_store(Store.open(self._database))
+
+    def _rehearse(self) -> None:
+        """Build a shop without machines, in memory: all that is loaded and compiled for one is there at a takeover."""
+        settings = replace(self._settings, slack=None, mqtt=None, reader_api_keys=None, tokens=Tokens())
+        nothing = replace(self.configuration, machines={}, directory=Directory.of(()), webhooks={})
+        Shop(settings, nothing, Store.open(None), self.load).close()
+        if self._settings.slack:
+            import_module("mac_actors.slack.connection")
 
     def _keep_store(self, store: Store) -> None:
         """Have it ready for a shop, if there is none meanwhile."""

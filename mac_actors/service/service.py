@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.subscribers import Subscriber
 from mac_actors.bootstrap import Fleet
 from mac_actors.core.config import Configuration
-from mac_actors.errors import ConfigError, FleetClosed
+from mac_actors.errors import FleetClosed
 from mac_actors.fleet.reload import ReloadSummary
 from mac_actors.service.shop import Shop, check_mqtt
 from mac_actors.settings import Settings
 from mac_actors.settings.files import load
-from mac_actors.storage.store import Store
+from mac_actors.storage.store import Store, needing_psycopg
 from mac_actors.web.server.origin import Origins
 from mac_actors.web.server.server import Application, Server
 from mac_actors.web.server.tls import Tls
@@ -61,10 +60,8 @@ class Service:
     def _make_member(self, chat: Chat | None, subscribers: Iterable[Subscriber]) -> Member | None:
         if not self.settings.cell.database:
             return None
-        if find_spec("psycopg") is None:
-            needs = "MAC_DATABASE is set, and needs what is not installed: pip install 'mac-actors[postgres]'"
-            raise ConfigError([needs])
-        from mac_actors.service.cell import Member  # a server on SQLite need not have the driver
+        with needing_psycopg():
+            from mac_actors.service.cell import Member  # a server on SQLite need not have the driver
 
         return Member(self.settings, chat=chat, subscribers=subscribers, adopt=self._adopt, on_end=self._end)
 

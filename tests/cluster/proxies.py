@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ def configuration(servers: Sequence[int], port: int, send: str = "send-proxy-v2"
     """Return ``etc/cell/haproxy.cfg`` for servers at these ports of this computer."""
     text = (ETC / "haproxy.cfg").read_text()
     text = text.replace("bind :5000", f"bind 127.0.0.1:{port}").replace("send-proxy-v2", send)
-    addresses = iter(servers)
+    addresses = itertools.cycle(servers)
     return re.sub(r"192\.0\.2\.1[12]:5001", lambda _: f"127.0.0.1:{next(addresses)}", text)
 
 

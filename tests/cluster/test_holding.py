@@ -223,6 +223,17 @@ def test_inputs_go_to_another_server_by_their_age() -> None:
 WRONG = [b"{", b"[]", b'{"router": 1}', b'{"router": [{"kind": "Clear", "age": 1, "input": {}}]}']
 
 
+def test_what_was_held_is_decided_once_though_its_answer_was_lost() -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        body = json.dumps({"router": as_json((Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        for _ in range(2):
+            assert other.passing.ask(owner.url, "POST", "/cell/held", body) == 200
+            wait_until(lambda: owner.fleet and "oops_set" in journal(owner.fleet))
+            owner.request("POST", "/api/machine/clear/router", headers=ADMIN)
+        assert journal(owner.fleet) == ["oops_set", "oops_cleared"]
+
+
 @pytest.mark.parametrize("body", WRONG)
 def test_what_is_no_list_of_inputs_is_refused_and_the_owner_goes_on(body: bytes) -> None:
     with two(1.0) as (owner, other):

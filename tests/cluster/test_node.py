@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -138,6 +139,24 @@ def test_a_node_that_may_not_own_does_not(make: Make, database: str, caplog: pyt
     b.kill()
     wait_until(lambda: a.epoch)
     a.node.stop()
+
+
+def test_a_node_whose_clock_is_half_a_minute_off_does_not_own(
+    make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = time.time
+    clock = SimpleNamespace(time=lambda: real() + 40, monotonic=time.monotonic, sleep=time.sleep)
+    with monkeypatch.context() as wrong:
+        wrong.setattr("mac_actors.cluster.node.time", clock)
+        a = make("http://127.0.0.1:1")
+        wait_until(lambda: "this server can't own the machines: its clock is 40 s off the database's" in caplog.text)
+        assert "this computer's clock is 40.0 s off the database's: set it" in caplog.text
+        assert a.node.skew_noted == pytest.approx(40, abs=1)
+        assert "its clock is 40 s off" in a.node.problems()["owner"]
+        assert a.epochs == []
+        clock.time = real
+        wait_until(lambda: a.epoch)
+        wait_until(lambda: a.node.problems() == {})
 
 
 def test_a_second_server_with_the_address_of_one_that_runs_is_refused(make: Make) -> None:

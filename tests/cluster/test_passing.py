@@ -237,15 +237,16 @@ def test_an_owner_that_goes_while_it_is_asked_leaves_no_reader_without_an_answer
         assert time.monotonic() - begun < BUDGET + 5  # the exact bound is measured where the computer is quiet
         assert len(seen) == 1
         reply = other.request("POST", "/api/machine/oops/router", headers=ADMIN)
-        assert reply.json == {"success": True, "durable": False}
+        assert reply.json == {"success": True, "durable": False}, "it was not sent: the owner is known to be gone"
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE"])
-def test_what_was_sent_and_not_answered_is_not_sent_again_and_the_client_is_told(method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "clear"), ("DELETE", "locked_out"), ("POST", "locked_out"), ("POST", "oops")]
+)
+def test_what_was_sent_and_not_answered_is_not_sent_again_and_the_client_is_told(method: str, path: str) -> None:
     with two(BUDGET) as (_, other), breaking(b"") as (url, seen):
         other.standing.owner = url
-        path = "/api/machine/clear/router" if method == "POST" else "/api/machine/locked_out/router"
-        reply = other.request(method, path, headers=ADMIN)
+        reply = other.request(method, f"/api/machine/{path}/router", headers=ADMIN)
         assert reply.status == 503
         assert "may have carried this out: look at what is so now" in reply.error
         assert len(seen) == 1

@@ -107,11 +107,14 @@ def test_readers_keep_their_addresses_and_a_server_that_serves_nobody_is_left_ou
         assert seen == [address for address in READERS for _ in range(2)]
         assert all(server.service.server.served for server in two)
         monkeypatch.setattr(two[0].fleet, "_holds", lambda: True)
-        wait_until(lambda: "servers/one is DOWN" in (tmp_path / "haproxy.log").read_text())
+        wait_until(lambda: "serving/one is DOWN" in (tmp_path / "haproxy.log").read_text())
         before = two[1].service.server.served
         for address in READERS:
             assert ask(port, address) == [200, 200]
         assert two[1].service.server.served >= before + 2 * len(READERS)
+        monkeypatch.setattr(two[1].fleet, "_holds", lambda: True)
+        wait_until(lambda: "serving/two is DOWN" in (tmp_path / "haproxy.log").read_text())
+        assert ask(port, READERS[0]) == [200, 200], "a server that holds answers, if there is no other"
 
 
 @needs_haproxy
