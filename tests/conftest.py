@@ -250,6 +250,7 @@ def _as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, levels = root.handlers[:], {root: root.level}
     zone = os.environ.get("TZ")
+    logging.getLogger("mac_actors.cluster")  # made by then, so that its level is among those that are put back
     levels |= {one: one.level for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)}
     try:
         yield

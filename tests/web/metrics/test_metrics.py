@@ -191,7 +191,7 @@ def test_a_report_that_could_not_be_decided_is_timed_too(server: Running, monkey
     def unable(*_: object) -> None:
         raise MachineUnavailable("it does not answer")
 
-    monkeypatch.setattr(server.fleet, "report", unable)
+    monkeypatch.setattr(server.fleet, "begin", unable)
     assert server.report("router").status == 503
     assert scrape(server).value("mac_report_duration_seconds_count") == 1
 
