@@ -142,7 +142,7 @@ def test_hours_with_power_are_neither_lost_nor_counted_twice_by_kill_9(tmp_path:
                 return bool(server.report("metal-mill", "1000001", uptime=None)["relay"])
 
             after_kill = seconds()
-            assert floor <= after_kill <= counted + 0.001
+            assert floor - 0.001 <= after_kill <= counted + 0.001  # told as hours: rounded
             if number == 0:
                 server.report("metal-mill", uptime=None)
             assert report()

@@ -153,9 +153,9 @@ HOSTILE: dict[str, tuple[Callable[[Connection], None], str]] = {
 def test_what_goes_wrong_is_said_once_and_nothing_waits(
     shop: Running, mill: Board, notices: list[str], behaviour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native_api, "SECONDS", 0.5)
-    monkeypatch.setattr(native_api, "ONCE_IN_SECONDS", 0.0)
     mill.behave, why = HOSTILE[behaviour]
+    monkeypatch.setattr(native_api, "SECONDS", 0.5 if "0.5 s" in why else 10.0)
+    monkeypatch.setattr(native_api, "ONCE_IN_SECONDS", 0.0)
     for _ in range(2):
         shop.outputs(MILL)
         assert shop.outputs(MILL, ANN)["relay"] is True
