@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -75,8 +75,5 @@ def _rows(settings: Settings) -> Iterator[Rows]:
         raise ConfigError(["MAC_DATABASE is not set: a server on SQLite is the only one (docs/cell.rst)"])
     from mac_actors.cluster.rows import Rows
 
-    rows = Rows(settings.cell.database, 5.0, "mac-actors cluster")
-    try:
+    with closing(Rows(settings.cell.database, 5.0, "mac-actors cluster")) as rows:
         yield rows
-    finally:
-        rows.close()

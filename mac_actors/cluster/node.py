@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -82,7 +83,6 @@ class Node:
         self._member_rows = Rows(database, 5.0, "mac-actors node")
         self._take, self._drop, self._prepare = take, drop, prepare
         self._each_second, self._unfit, self._release_all = each_second, unfit, hand_over or self.release
-        self._newest_revision = 0
         self._last_owner: str | None = None
         self._resting_until = 0.0
         self._claimed = self._asked = False
@@ -167,14 +167,12 @@ class Node:
         try:
             settle()
         finally:
-            rows = Rows(self._rows.url, 5.0, "mac-actors release")
             try:
-                rows.release(epoch)
+                with closing(Rows(self._rows.url, 5.0, "mac-actors release")) as rows:
+                    rows.release(epoch)
                 log.info("the lease of epoch %d is released", epoch)
             except StorageError as error:
                 log.warning("%s: another node takes over when its seconds are over", error)
-            finally:
-                rows.close()
         self._jobs.put(self._drop)
         return True
 
@@ -259,7 +257,6 @@ class Node:
         seen = look.seen
         self.lease.look(seen, now)
         self._measure(before, look.clock)
-        self._newest_revision = look.revision
         self._last_owner = None if seen.released else seen.owner
         silent = self.lease.silent(now)
         if silent >= self.lease.seconds / 2 and self._prepared_for != (seen.epoch, seen.beat):
@@ -367,11 +364,8 @@ class Node:
 
     def nodes(self) -> tuple[Look, list[NodeRow]]:
         """Ask the database for the lease and all nodes, by a connection of the call's own."""
-        rows = Rows(self._rows.url, 2.0, "mac-actors status")
-        try:
+        with closing(Rows(self._rows.url, 2.0, "mac-actors status")) as rows:
             return rows.look(), rows.nodes()
-        finally:
-            rows.close()
 
     def _row(self) -> NodeRow:
         return NodeRow(self.url or "", VERSION, self.revision, 0.0, self.skew, self.incarnation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -72,8 +73,5 @@ class Revisions:
         return Revision(number, *rows[0])
 
     def _ask(self, statement: str, *values: object) -> list[tuple[str, ...]]:
-        rows = Rows(self._url, 5.0, "mac-actors configuration")
-        try:
+        with closing(Rows(self._url, 5.0, "mac-actors configuration")) as rows:
             return rows.ask("read or store the configuration", statement, *values)
-        finally:
-            rows.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 from mac_actors.cluster.rows import Rows
@@ -33,11 +34,11 @@ class Warm:
             now = dict(self._rows.ask("read the machines' states", "SELECT name, xmin::text FROM machine_state"))
             changed = [name for name, change in now.items() if self._changes.get(name) != change]
             if changed:
-                names = (
-                    "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in changed) + "}"
+                query = (
+                    "SELECT name, xmin::text, state FROM machine_state "
+                    "WHERE name IN (SELECT jsonb_array_elements_text($1::jsonb))"
                 )
-                query = "SELECT name, xmin::text, state FROM machine_state WHERE name = ANY($1::text[])"
-                for name, change, text in self._rows.ask("read the machines' states", query, names):
+                for name, change, text in self._rows.ask("read the machines' states", query, json.dumps(changed)):
                     self._changes[name] = change
                     self._states[name] = read_state(text)
             for name in self._states.keys() - now.keys():

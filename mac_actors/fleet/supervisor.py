@@ -77,9 +77,8 @@ class Supervisor:
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._turns = itertools.count()
-        self._later: dict[
-            str, Lock | None
-        ] = {}  # machines whose actors are not started yet, and what each is told first
+        # Machines whose actors are not started yet, and what each is told first.
+        self._later: dict[str, Lock | None] = {}
         stored = prepared.states if prepared else self.journal.store.load_states()
         for machine in configuration.machines.values():
             self.start(machine, stored.get(machine.name), later=prepared is not None)

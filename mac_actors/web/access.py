@@ -15,7 +15,7 @@ from mac_actors.core.phrases import phrase
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.logins import Role, Session, csrf_of
 from mac_actors.settings import Tokens
-from mac_actors.web.errors import RequestRefused
+from mac_actors.web.errors import RequestRefused, refusals_in_log
 from mac_actors.web.tries import READING_TRIES_IN_ALL, READING_TRIES_PER_ADDRESS, Tries
 
 COOKIE = "mac_admin"
@@ -103,6 +103,11 @@ class Access:
             )
         _check_origin(environ, local_only=False)
         return caller
+
+    def check_admin_call(self, environ: dict[str, Any]) -> Caller:
+        """As :meth:`check_admin`; who is refused is in the log."""
+        with refusals_in_log():
+            return self.check_admin(environ)
 
     def check_people(self, environ: dict[str, Any]) -> Caller:
         """Let an admin or a trainer pass, by token or by a session of the board; as :meth:`check_admin`.

@@ -119,26 +119,36 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
         raise StorageError(f"there is no file {file}: which backup is to be restored?")
     if database.exists() and file.samefile(database):
         raise StorageError(f"{file} is the database itself: which backup is to be restored?")
+    with staging(directory) as stage:
+        done = prepare(file, stage, progress)
+        done = replace(done, old_keys=_keep_keys(database, stage))
+        hand_over(stage / DATABASE, database if database.exists() else directory)
+        sync(stage / DATABASE)
+        kept, lifted = _keep(database, stage / DATABASE)
+        (stage / DATABASE).replace(database)
+        sync(directory)
+    return replace(done, kept=kept, lifted=lifted)
+
+
+@contextlib.contextmanager
+def staging(directory: Path) -> Iterator[Path]:
+    """Give a directory within a state directory, for what is to be its database; the latter is made and locked.
+
+    Raises :class:`StorageError`: a server has it, or it can't be written.
+    """
     with writing(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(directory)
         try:
+            hand_over(lock.path, directory)
             remove_leftovers(directory)
             stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=directory))
             try:
-                done = prepare(file, stage, progress)
-                done = replace(done, old_keys=_keep_keys(database, stage))
-                hand_over(stage / DATABASE, database if database.exists() else directory)
-                hand_over(lock.path, directory)
-                sync(stage / DATABASE)
-                kept, lifted = _keep(database, stage / DATABASE)
-                (stage / DATABASE).replace(database)
-                sync(directory)
+                yield stage
             finally:
                 shutil.rmtree(stage)
         finally:
             lock.release()
-    return replace(done, kept=kept, lifted=lifted)
 
 
 def prepare(file: Path, stage: Path, progress: OnProgress) -> Restored:

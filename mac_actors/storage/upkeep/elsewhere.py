@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
@@ -11,10 +10,9 @@ from pathlib import Path
 from mac_actors.errors import StorageError
 from mac_actors.storage.postgres.address import Address
 from mac_actors.storage.sqlite.engine import DATABASE
-from mac_actors.storage.sqlite.files import STAGE, hand_over, remove_leftovers, sync
-from mac_actors.storage.sqlite.lock import DirectoryLock
+from mac_actors.storage.sqlite.files import hand_over, sync
 from mac_actors.storage.store import Store
-from mac_actors.storage.upkeep.backup import Restored, checked_copy, prepare, writing
+from mac_actors.storage.upkeep.backup import Restored, checked_copy, prepare, staging
 from mac_actors.storage.upkeep.transfer import export, fill
 from mac_actors.storage.upkeep.verify import OnProgress, Verified, verify
 
@@ -68,22 +66,11 @@ def copy_from(url: str, directory: Path, progress: OnProgress = lambda done, tot
     Raises :class:`StorageError`: there is one, a server has the directory, disk full.
     """
     database = directory / DATABASE
-    with writing(directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = DirectoryLock(directory)
-        try:
-            if database.exists():
-                raise StorageError(f"{database} is there already: set MACHINE_STATE_DIR to an empty directory")
-            remove_leftovers(directory)
-            stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=directory))
-            try:
-                export(url, stage / DATABASE, progress)
-                hand_over(stage / DATABASE, directory)
-                hand_over(lock.path, directory)
-                sync(stage / DATABASE)
-                (stage / DATABASE).replace(database)
-                sync(directory)
-            finally:
-                shutil.rmtree(stage)
-        finally:
-            lock.release()
+    with staging(directory) as stage:
+        if database.exists():
+            raise StorageError(f"{database} is there already: set MACHINE_STATE_DIR to an empty directory")
+        export(url, stage / DATABASE, progress)
+        hand_over(stage / DATABASE, directory)
+        sync(stage / DATABASE)
+        (stage / DATABASE).replace(database)
+        sync(directory)

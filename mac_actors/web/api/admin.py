@@ -13,14 +13,13 @@ from mac_actors.core.inputs import Clear, Command, Done, Lock, Oops, Unlock, Uno
 from mac_actors.core.outcomes import kind as kind_of
 from mac_actors.core.redaction import without_fob, without_names
 from mac_actors.fleet.fleet import MachineFleet
-from mac_actors.web.access import Access, Caller
+from mac_actors.web.access import Access
 from mac_actors.web.api.events import DETAILS, outcome_details
 from mac_actors.web.api.openapi import Operation, query
 from mac_actors.web.api.request_models import AdminBody, Body, LockBody
 from mac_actors.web.api.responses.common import OutcomeBody, SuccessBody, json_of
 from mac_actors.web.api.responses.readers import OutputsBody, PokedBody
 from mac_actors.web.api.responses.server import ReloadBody, UsersChangeBody
-from mac_actors.web.errors import refusals_in_log
 from mac_actors.web.requests import is_set, parse_body, read_body
 
 _CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
@@ -43,17 +42,12 @@ class Load(Protocol):
         """Read, check and return; raises :class:`~mac_actors.errors.ConfigError`."""
 
 
-def _check(access: Access) -> Caller:
-    with refusals_in_log():
-        return access.check_admin(bottle.request.environ)
-
-
 def command_routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access) -> None:
     """Add the routes of commands to machines."""
 
     def command(kind: type[Command], model: type[AdminBody]) -> Callable[[str], bytes]:
         def carry_out(name: str) -> bytes:
-            caller = _check(access)
+            caller = access.check_admin_call(bottle.request.environ)
             body = parse_body(model, read_body(bottle.request.environ) or b"{}")
             answer = fleet.ask(fleet.find(name), body.command(kind, caller.name))
             if answer.already:
@@ -84,7 +78,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
 
     @app.post("/api/machine/poke/<name:path>", api=operation)
     def poke(name: str) -> bytes:
-        _check(access)
+        access.check_admin_call(bottle.request.environ)
         return json_of(PokedBody.model_validate(fleet.poke(name)))
 
     def reloading(summary: str, result: type[Body], *more: dict[str, Any]) -> Operation:
@@ -92,13 +86,13 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, load: Load) 
 
     @app.post("/api/reload-users", api=reloading("Read users.json again", UsersChangeBody))
     def reload_users() -> bytes:
-        _check(access)
+        access.check_admin_call(bottle.request.environ)
         summary = fleet.reload(load(machines=False), machines=False, force=is_set("force"))
         return json_of(UsersChangeBody.model_validate(summary.users))
 
     @app.post("/api/reload", api=reloading("Read machines.json and users.json again", ReloadBody, _WARNINGS))
     def reload() -> bytes:
-        _check(access)
+        access.check_admin_call(bottle.request.environ)
         summary = fleet.reload(load(), force=is_set("force"))
         changes = {"users": summary.users, "machines": summary, "powered_on": summary.powered_on}
         body = ReloadBody.model_validate(changes | ({"warnings": summary.warnings} if is_set("details") else {}))

@@ -14,7 +14,7 @@ from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import ForgetBody
 from mac_actors.web.api.responses.common import SuccessBody, json_of
 from mac_actors.web.api.responses.users import ForgottenBody
-from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.errors import RequestRefused
 from mac_actors.web.requests import parse_body, read_body
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         ),
     )
     def forget() -> bytes:
-        with refusals_in_log():
-            access.check_admin(bottle.request.environ)
+        access.check_admin_call(bottle.request.environ)
         body = parse_body(ForgetBody, read_body(bottle.request.environ) or b"{}")
         directory = fleet.configuration.directory
         try:
@@ -70,8 +69,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
         ),
     )
     def confirm_clock() -> bytes:
-        with refusals_in_log():
-            access.check_admin(bottle.request.environ)
+        access.check_admin_call(bottle.request.environ)
         if fleet.retention is None or not fleet.retention.in_doubt:
             raise RequestRefused(409, "the clock is not in doubt: names are removed when MAC_RETENTION_DAYS says so")
         fleet.retention.confirm_clock()

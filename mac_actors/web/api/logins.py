@@ -17,7 +17,7 @@ from mac_actors.web.api.responses.logins import (
     PersonalLoginBody,
     SessionsBody,
 )
-from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.errors import RequestRefused
 from mac_actors.web.requests import parse_body, read_body
 
 
@@ -26,8 +26,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     logins = fleet.logins
 
     def caller() -> Caller:
-        with refusals_in_log():
-            return access.check_admin(bottle.request.environ)
+        return access.check_admin_call(bottle.request.environ)
 
     def body_of_admin() -> AdminBody:
         return parse_body(AdminBody, read_body(bottle.request.environ) or b"{}")

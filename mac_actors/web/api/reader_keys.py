@@ -18,7 +18,7 @@ from mac_actors.web.api.openapi import Operation
 from mac_actors.web.api.request_models import AdminBody
 from mac_actors.web.api.responses.common import SuccessBody, json_of
 from mac_actors.web.api.responses.readers import KeyStateBody, ReaderBody, ReaderKeyBody, ReadersBody
-from mac_actors.web.errors import RequestRefused, refusals_in_log
+from mac_actors.web.errors import RequestRefused
 from mac_actors.web.requests import parse_body, read_body
 
 T = TypeVar("T")
@@ -29,8 +29,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     keys = fleet.reader_keys
 
     def check_access() -> Caller:
-        with refusals_in_log():
-            return access.check_admin(bottle.request.environ)
+        return access.check_admin_call(bottle.request.environ)
 
     def change(name: str, how: Callable[[MachineConfig, str], T], gone: Collection[str] = ()) -> tuple[str, T]:
         caller = check_access()
