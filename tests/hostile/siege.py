@@ -51,6 +51,7 @@ class Besieged(ServerProcess):
     ) -> None:
         variables["MACHINE_STATE_DIR"] = str(directory / "state")
         super().__init__(directory, command=command, code=code, **variables)
+        self.patience = PATIENCE
         self._context: ssl.SSLContext | None = None
         if certificate := variables.get("MAC_TLS_CERT"):
             self._context = ssl.create_default_context(cafile=certificate)
@@ -78,7 +79,7 @@ class Besieged(ServerProcess):
         """Report as a reader with an address of its own does; returns the connection on which the answer comes."""
         body = json.dumps({"machine_name": machine, "oops": False, "rfid_value": fob, "uptime": None}).encode()
         sock = socket.socket()
-        sock.settimeout(PATIENCE)
+        sock.settimeout(self.patience)
         sock.bind((f"127.0.0.{address}", 0))
         try:
             sock.connect(("127.0.0.1", self.port))
@@ -91,7 +92,7 @@ class Besieged(ServerProcess):
         return sock
 
     def ask(self, number: int = 0) -> None:
-        """Report, and wait for the answer as a reader does: fails after 5 s without one."""
+        """Report, and wait for the answer as a reader does: fails after ``patience`` seconds without one."""
         answer = b""
         with self.send(21 + number, "metal-mill") as sock:
             while part := sock.recv(4096):
