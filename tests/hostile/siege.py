@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,11 +45,9 @@ class Honest:
 class Besieged(ServerProcess):
     """A server that is attacked; ``MAC_TLS_CERT`` among the variables makes it speak TLS."""
 
-    def __init__(
-        self, directory: Path, command: Sequence[str] | None = None, code: str | None = None, **variables: str
-    ) -> None:
+    def __init__(self, directory: Path, code: str | None = None, **variables: str) -> None:
         variables["MACHINE_STATE_DIR"] = str(directory / "state")
-        super().__init__(directory, command=command, code=code, **variables)
+        super().__init__(directory, code=code, **variables)
         self.patience = PATIENCE
         self._context: ssl.SSLContext | None = None
         if certificate := variables.get("MAC_TLS_CERT"):
