@@ -29,7 +29,8 @@ COMMAND = [sys.executable, "-m", "mac_actors"]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = {"MACHINES_CONFIG": str(ROOT / "etc/machines.json"), "USERS_CONFIG": str(ROOT / "etc/users.json")}
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Seconds after which a process has failed: it may get a tenth of a busy computer. A test has twice that."""
 
 
 def environment(**variables: str) -> dict[str, str]:
