@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from benchmarks.bench import Table
+from tests.e2e.processes import untraced
 from tests.postgres import needs_postgres
 
 
@@ -20,7 +21,12 @@ from tests.postgres import needs_postgres
 @pytest.mark.timeout(300)
 def test_the_comparison_runs_and_measures_every_row() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bench", "--small"], capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, "-m", "benchmarks.bench", "--small"],
+        env=untraced(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     for row in (
@@ -40,7 +46,12 @@ def test_the_comparison_runs_and_measures_every_row() -> None:
 @pytest.mark.timeout(300)
 def test_the_figures_of_a_cell_are_measured() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cell", "--small"], capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, "-m", "benchmarks.cell", "--small"],
+        env=untraced(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     for row in ("passed on, p99", "killed, lease 1 s", "SIGTERM, lease 1 s", "cluster release", "the database hangs"):
