@@ -169,7 +169,12 @@ class ServerProcess(Talking):
     ) -> None:
         arguments = ["serve", "--host", "127.0.0.1", "--port", port, *options]
         super().__init__(*arguments, cwd=directory, command=command, code=code, **{**SAMPLES, **variables})
-        found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", self.wait_for(r"at https?://127\.0\.0\.1:\d+"))
+        try:
+            line = self.wait_for(r"at https?://127\.0\.0\.1:\d+")
+        except BaseException:
+            self.kill()
+            raise
+        found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", line)
         assert found
         self.port = int(found[2])
         self.url = f"{found[1]}://127.0.0.1:{self.port}"
