@@ -1,12 +1,12 @@
 """All figures by which the server is measured, side by side in one run: ``make bench``.
 
-    python -m benchmarks.bench [--small] [--write] [--starts 3] [--seconds 3] [--machines 500] [--herd 2000] [--kills 15]
-                               [--hang 10] [--users 10000] [--rows 1000000] [--demo]
+    python -m benchmarks.bench [--small] [--write] [--starts 3] [--seconds 3] [--machines 500] [--herd 2000]
+                               [--kills 15] [--hang 10] [--users 10000] [--rows 1000000] [--demo]
     python -m benchmarks.bench --growth [--small] [--write] [--rows 10000000]
 
 Needs wrk (Debian's package), a C compiler (for the disk that hangs) and two cores: servers run on one, the load on the
-other. Servers take turns; of several starts the medians count, and of rates those of the ratios, with their spread. What
-readers' firmware does is measured where ``make firmware-test`` has built it, ``make demo`` with ``--demo``.
+other. Servers take turns; of several starts the medians count, and of rates those of the ratios, with their spread.
+What readers' firmware does is measured where ``make firmware-test`` has built it, ``make demo`` with ``--demo``.
 ``--growth`` draws what becomes of them as a shop grows, and measures a small computer; it takes ten minutes.
 ``--write`` keeps tables and charts for docs/performance.rst.
 """
@@ -45,7 +45,7 @@ from benchmarks.load import (
     warm,
     wrk,
 )
-from benchmarks.servers import BARE, CORES, OLD, Server, Shop, constant, serve
+from benchmarks.servers import BARE, CORES, LOAD_CORE, OLD, Server, Shop, constant, pin, serve
 from benchmarks.table import Table, bars
 from tests.e2e.processes import ROOT, environment, free_port
 from tests.faults import faults
@@ -249,7 +249,7 @@ def kills(table: Table, directory: Path, options: argparse.Namespace) -> None:
         shop.load.stop()
         found = audit(shop)
         promised = sum(entry.answered for entry in shop.ledger.entries)
-    use_load_core()
+    pin(LOAD_CORE)
     for finding in found:
         table.fail(finding)
     what = f"{len(found) or 'none'} of {promised} changes or their notices lost"
@@ -283,7 +283,7 @@ def demo(table: Table, directory: Path, options: argparse.Namespace) -> None:
     process = subprocess.Popen(
         ["make", "demo"], cwd=clone, env=variables, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    use_load_core()
+    pin(LOAD_CORE)
 
     def reported() -> bool:
         if process.poll() is not None:
@@ -333,7 +333,7 @@ def main() -> int:
     at, computer = f"{datetime.now(UTC):%Y-%m-%d}", f"{platform.machine()}, Python {platform.python_version()}"
     table.add(f"{at}, {computer}, {len(CORES)} cores", "measured", "" if options.growth else "goal")
     set_file_limit()
-    use_load_core()
+    pin(LOAD_CORE)
     for measure in measures:
         if options.only in {None, measure.__name__}:
             directory = Path(tempfile.mkdtemp(prefix="mac-bench-"))

@@ -8,7 +8,6 @@ own.
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import socket
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.servers import LOAD_CORE, Server
+from benchmarks.servers import Server
 from tests.faults.client import report, request_bytes
 
 REPORT = (
@@ -105,7 +104,7 @@ def wrk(server: Server, lua: Path, seconds: int) -> Rate:
     """Send as fast as the server answers."""
     threads = 16 if lua.stem == "signed" else 1
     before = server.processor_seconds()
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", f"-t{threads}", "-c16", f"-d{seconds}", "--timeout", "10"]
+    command = ["wrk", f"-t{threads}", "-c16", f"-d{seconds}", "--timeout", "10"]
     url = f"http://127.0.0.1:{server.port}"
     done = subprocess.run([*command, "--latency", "-s", str(lua), url], capture_output=True, text=True, check=True)
     if "Non-2xx" in done.stdout:
@@ -224,8 +223,3 @@ def power_is_back(server: Server, machines: int) -> Sent:
     if sent.relays or running != machines // 2:
         raise RuntimeError(f"of {running} machines that ran before, {sent.relays} have started by themselves")
     return sent
-
-
-def use_load_core() -> None:
-    """Work on the load's core from now on."""
-    os.sched_setaffinity(0, {LOAD_CORE})

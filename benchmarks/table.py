@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 BLUE, RED, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 COLORS = (BLUE, RED, GREEN, PURPLE)
 
-LEFT, WIDTH, HEIGHT = 60, 420, 200
+LEFT, WIDTH, HEIGHT = 60, 420, 240
 """Of a curve's field, in pixels."""
 
 
@@ -82,12 +82,11 @@ def curves(title: str, sizes: Sequence[int], lines: Mapping[str, Sequence[float]
 
 
 def _place(size: int, sizes: Sequence[int]) -> float:
-    """Return where a size is between the first and the last, of which each is so many times the one before."""
-    low, high = math.log(max(1, sizes[0])), math.log(sizes[-1])
-    if sizes[0] == 0:  # in logarithms it would be nowhere: one step before the next one
-        low = 2 * math.log(sizes[1]) - math.log(sizes[2]) if len(sizes) > 2 else 0.0
-        return 0.0 if size == 0 else (math.log(size) - low) / (high - low)
-    return (math.log(size) - low) / (high - low)
+    """Return where a size is between the first, 0, and the last, 1, on a scale of logarithms. A size of none, which has
+    no place there, is a step before the next one.
+    """
+    first = sizes[0] or (sizes[1] ** 2 / sizes[2] if len(sizes) > 2 else 1)
+    return math.log((size or first) / first) / (math.log(sizes[-1] / first) or 1)
 
 
 def _marks(top: float) -> list[float]:
