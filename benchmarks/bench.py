@@ -41,7 +41,6 @@ from benchmarks.load import (
     send,
     shop_reports,
     update,
-    use_load_core,
     warm,
     wrk,
 )

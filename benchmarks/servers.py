@@ -92,9 +92,6 @@ def serve(command: list[str], variables: Mapping[str, str], ready: str) -> Itera
     """
     port = free_port()
     arguments = [
-        "taskset",
-        "-c",
-        str(SERVER_CORE),
         sys.executable,
         *(word.replace("{port}", str(port)) for word in command),
     ]
