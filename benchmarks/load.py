@@ -153,12 +153,13 @@ def update(machine: int, card: str, uptime: float | None) -> bytes:
 
 def shop_reports(machines: int, seconds: float, rate: float) -> list[bytes]:
     """Reports of readers in turn, ``rate`` a second; one of ten changes something, with a card in or out."""
-    heard = []
+    heard, changing = [], min(10, machines // 2)
     for n in range(int(seconds * rate)):
         if n % 10:
-            heard.append(update(10 + n % (machines - 10), "", BEGUN + n / rate))
+            heard.append(update(changing + n % (machines - changing), "", BEGUN + n / rate))
         else:
-            heard.append(update(n // 10 % 10, "" if n // 100 % 2 else "1", BEGUN + n / rate))
+            card = "" if n // 10 // changing % 2 else "1"
+            heard.append(update(n // 10 % changing, card, BEGUN + n / rate))
     return heard
 
 
@@ -185,7 +186,7 @@ def send(server: Server, requests: Sequence[bytes], rate: float | None = None) -
             raise RuntimeError(f"{len(waiting)} of {len(requests)} reports were not answered within {TIMEOUT:.0f} s")
         for number, _ in ready:
             sock, due, answer = waiting[number]
-            if data := sock.recv(65536):
+            if data := _receive(sock):
                 answer += data
                 continue
             seconds.append(time.perf_counter() - due)
@@ -195,6 +196,13 @@ def send(server: Server, requests: Sequence[bytes], rate: float | None = None) -
     poll.close()
     taken = time.perf_counter() - begun
     return Sent(sorted(seconds), relays, (time.process_time() - computed) / taken)
+
+
+def _receive(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(65536)
+    except ConnectionResetError:
+        raise RuntimeError("a report was not answered: its connection was reset") from None
 
 
 def _relay(answer: bytes) -> bool:
