@@ -323,6 +323,8 @@ def main() -> int:
     parser.add_argument("--only", help="of what is measured, that alone")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.write and options.only:
+        parser.error("--write keeps whole tables, without --only")
     if options.small:
         options.starts, options.seconds, options.machines, options.herd, options.users = 1, 1, 32, 50, 100
         options.kills, options.hang, options.orders, options.rows = 1, 1, 5, 1000
@@ -342,7 +344,7 @@ def main() -> int:
                 table.fail(f"{measure.__name__}: {type(error).__name__}: {error}")
             finally:
                 shutil.rmtree(directory, ignore_errors=True)
-    if options.write and not table.failures:
+    if options.write:
         table.write()
     return 1 if table.failures else 0
 

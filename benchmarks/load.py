@@ -166,6 +166,7 @@ def shop_reports(machines: int, seconds: float, rate: float) -> list[bytes]:
 def send(server: Server, requests: Sequence[bytes], rate: float | None = None) -> Sent:
     """Send each request on a connection of its own, at ``rate`` a second or all at once; check the answers.
 
+    They come from many addresses, as those of readers do: the server is fair to addresses.
     Raises RuntimeError for one that is refused, cut or no report's.
     """
     address, poll = ("127.0.0.1", server.port), select.epoll()
@@ -175,6 +176,7 @@ def send(server: Server, requests: Sequence[bytes], rate: float | None = None) -
     while sent < len(requests) or waiting:
         while sent < len(requests) and (rate is None or time.perf_counter() >= begun + sent / rate):
             sock = socket.socket()
+            sock.bind((f"127.1.{sent % 2500 // 250}.{sent % 250 + 1}", 0))
             sock.connect(address)
             sock.send(requests[sent])
             waiting[sock.fileno()] = sock, begun if rate is None else begun + sent / rate, bytearray()

@@ -60,11 +60,11 @@ def computer(table: Table, directory: Path, options: argparse.Namespace) -> None
     """Measure a small computer, and compute what smaller ones carry."""
     shop = Shop(directory / "whole", options.machines)
     with shop.server() as server:
+        started = server.processor_seconds()
         heartbeat, change = (
             wrk(server, script(kind, shop.machines, shop.directory), options.seconds).processor
             for kind in ("heartbeats", "transitions")
         )
-        started = server.started
     share = 0.9 if options.small else SHARE  # tests run beside others
     with core_at(share) as may:
         if may:

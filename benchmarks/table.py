@@ -33,6 +33,7 @@ class Table:
     def fail(self, what: str) -> None:
         """Say what could not be measured, or broke a promise."""
         self.failures.append(what)
+        self.rows.append((f"FAILED: {what.splitlines()[0][:100]}", "", ""))
         print(f"FAILED {what}", file=sys.stderr, flush=True)
 
     def text(self) -> str:
