@@ -10,8 +10,8 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[1] / "docs"
 
-BLUE, RED, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
-COLORS = (BLUE, RED, GREEN, PURPLE)
+BLUE, RED = "#0072b2", "#d55e00"
+COLORS = (BLUE, RED, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8b5a2b")
 
 LEFT, WIDTH, HEIGHT = 60, 420, 240
 """Of a curve's field, in pixels."""
@@ -76,9 +76,12 @@ def curves(title: str, sizes: Sequence[int], lines: Mapping[str, Sequence[float]
         drawn.append(f'<text x="{x:.0f}" y="{HEIGHT + 46}" text-anchor="middle">{size:,}</text>')
     for number, (name, line) in enumerate(shares.items()):
         color = COLORS[number % len(COLORS)]
+        color += '" stroke-dasharray="6 3' * (number % 2)  # not by its color alone
         points = " ".join(f"{x:.0f},{_y(share, top):.0f}" for x, share in zip(places, line, strict=True))
         drawn.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>')
-        drawn.append(f'<text x="{LEFT + WIDTH + 12}" y="{48 + 18 * number}" fill="{color}">{name}</text>')
+        drawn.append(
+            f'<text x="{LEFT + WIDTH + 12}" y="{48 + 18 * number}" fill="{COLORS[number % len(COLORS)]}">{name}{" (dashed)" * (number % 2)}</text>'
+        )
     return _svg(HEIGHT + 56, drawn)
 
 

@@ -10,6 +10,8 @@ import sys
 import pytest
 
 from benchmarks.table import bars, curves
+from tests.e2e.processes import untraced
+from tests.postgres import needs_postgres
 
 needs_tools = pytest.mark.skipif(
     (shutil.which("wrk") is None or shutil.which("cc") is None) and "CI" not in os.environ,
@@ -39,12 +41,17 @@ GOALS = [
 """What the rows of the table begin with."""
 
 
-def bench(*options: str) -> list[str]:
-    """Run a comparison; returns what the rows begin with that it has printed."""
-    command = [sys.executable, "-m", "benchmarks.bench", "--small", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=580)
+def run(module: str, *options: str) -> list[str]:
+    """Run a comparison at its small size; returns the lines that it has printed."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", "--small", *options]
+    env = untraced(os.environ)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=580)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def missing(rows: list[str], printed: list[str]) -> list[str]:
+    return [row for row in rows if not any(line.startswith(row) for line in printed)]
 
 
 GROWTH = [
@@ -63,8 +70,14 @@ GROWTH = [
     ("options", "rows"), [([], GOALS), pytest.param(["--growth"], GROWTH, marks=pytest.mark.nightly)]
 )
 def test_the_comparison_runs_and_measures_every_row(options: list[str], rows: list[str]) -> None:
-    printed = bench(*options)
-    assert [row for row in rows if not any(line.startswith(row) for line in printed)] == []
+    assert missing(rows, run("bench", *options)) == []
+
+
+@needs_postgres
+@pytest.mark.timeout(600)
+def test_the_figures_of_a_cell_are_measured() -> None:
+    rows = ["passed on, p99", "killed, lease 1 s", "SIGTERM, lease 1 s", "cluster release", "the database hangs"]
+    assert missing(rows, run("cell")) == []
 
 
 def test_the_chart_has_a_bar_for_each_share() -> None:
