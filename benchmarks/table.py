@@ -75,13 +75,12 @@ def curves(title: str, sizes: Sequence[int], lines: Mapping[str, Sequence[float]
     for size, x in zip(sizes, places, strict=True):
         drawn.append(f'<text x="{x:.0f}" y="{HEIGHT + 46}" text-anchor="middle">{size:,}</text>')
     for number, (name, line) in enumerate(shares.items()):
-        color = COLORS[number % len(COLORS)]
-        color += '" stroke-dasharray="6 3' * (number % 2)  # not by its color alone
+        color, dashed = COLORS[number % len(COLORS)], number % 2  # not told by the color alone
         points = " ".join(f"{x:.0f},{_y(share, top):.0f}" for x, share in zip(places, line, strict=True))
-        drawn.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>')
-        drawn.append(
-            f'<text x="{LEFT + WIDTH + 12}" y="{48 + 18 * number}" fill="{COLORS[number % len(COLORS)]}">{name}{" (dashed)" * (number % 2)}</text>'
-        )
+        style = f'stroke="{color}" stroke-width="2"' + ' stroke-dasharray="6 3"' * dashed
+        drawn.append(f'<polyline points="{points}" fill="none" {style}/>')
+        x, y = LEFT + WIDTH + 12, 48 + 18 * number
+        drawn.append(f'<text x="{x}" y="{y}" fill="{color}">{name}{" (dashed)" * dashed}</text>')
     return _svg(HEIGHT + 56, drawn)
 
 
