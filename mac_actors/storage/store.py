@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,12 +50,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+DISORDER = 1000
+"""So many lines of the journal may be out of the order of their times: the clock is set, actors answer side by side."""
+
 
 class Store:
     """An open database. Every method raises :class:`~mac_actors.errors.StorageError` when it, or the disk, refuses."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._at_once = threading.local()
 
     @classmethod
     def open(cls, place: Path | str | None) -> Self:
@@ -79,6 +84,10 @@ class Store:
     def own(self, epoch: int, incarnation: str) -> None:
         """Write from now on as the owner who has taken the database with this epoch: a PostgreSQL one."""
         self.database.own(epoch, incarnation)
+
+    def warm_up(self) -> None:
+        """Have the connections that :meth:`own`, and what is read then, need first."""
+        self.database.warm_up()
 
     def commit(self, records: Sequence[Record]) -> None:
         """Write all of ``records`` in one transaction (:meth:`Database.commit`). For the journal actor alone."""
@@ -130,14 +139,20 @@ class Store:
         before: int | None = None,
         limit: int = 100,
     ) -> Page:
-        """Return up to ``limit`` lines of the journal, newest first; ``before`` is the last page's ``next``."""
+        """Return up to ``limit`` lines of the journal, newest first; ``before`` is the last page's ``next``.
+
+        With ``since`` only what was written since then is looked at: a line from before, of a clock that was ahead, is
+        left out when more than :data:`DISORDER` lines have come since.
+        """
         query = select(journal.c.id, journal.c.kind, journal.c.data).order_by(journal.c.id.desc())
         if machine is not None:
             query = query.where(journal.c.machine == machine)
         if kind is not None:
             query = query.where(journal.c.kind == kind)
         if since is not None:
-            query = query.where(journal.c.at >= codec.timestamp(since))
+            later = journal.c.at >= codec.timestamp(since)
+            first = select(journal.c.id).where(later).order_by(journal.c.at).limit(DISORDER).subquery()
+            query = query.where(later, journal.c.id >= select(func.min(first.c.id)).scalar_subquery())
         if before is not None:
             query = query.where(journal.c.id < before)
         with self.reading("read the journal") as connection:
@@ -256,8 +271,23 @@ class Store:
     @contextlib.contextmanager
     def reading(self, what: str) -> Iterator[Connection]:
         """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
-        with as_storage_error(what), self.database.reading() as connection:
-            yield connection
+        with as_storage_error(what):
+            if connection := getattr(self._at_once, "connection", None):
+                yield connection
+            else:
+                with self.database.reading() as connection:
+                    yield connection
+
+    @contextlib.contextmanager
+    def at_once(self, what: str) -> Iterator[None]:
+        """Have all that this thread reads within it be of one moment, by one connection: each begin and end of a
+        reading is a round trip.
+        """
+        with self.reading(what) as self._at_once.connection:
+            try:
+                yield
+            finally:
+                del self._at_once.connection
 
 
 @contextlib.contextmanager

@@ -38,8 +38,8 @@ def test_a_key_that_is_not_on_disk_is_no_key_then_and_later(tmp_path: Path, monk
     assert isinstance(store, RefusingStore)
     with open_fleet(store) as fleet:
         store.refuse()
-        with monkeypatch.context() as patch, pytest.raises(StorageError, match="try again"):
-            patch.setattr(reader_keys, "WRITE_SECONDS", 0.05)
+        with monkeypatch.context() as soon, pytest.raises(StorageError, match="try again"):
+            soon.setattr(reader_keys, "WRITE_SECONDS", 0.05)
             fleet.reader_keys.add(mill(fleet), "")
         assert fleet.reader_keys.get("metal-mill") is None
         store.mend()

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import COMMAND
 from tests.fakes import wait_until
 from tests.hostile.siege import Besieged
 
 
 def test_the_journal_is_read_however_few_files_may_be_open(tmp_path: Path) -> None:
-    limited = ["sh", "-c", 'ulimit -n 140; exec "$0" "$@"', *COMMAND]
-    with Besieged(tmp_path, command=limited) as server, ExitStack() as stack:
+    limited = """
+import resource
+from mac_actors.cli import main
+resource.setrlimit(resource.RLIMIT_NOFILE, (140, 140))
+main()
+"""
+    with Besieged(tmp_path, code=limited) as server, ExitStack() as stack:
         for number in range(200):
             sock = stack.enter_context(socket.socket())
             sock.bind((f"127.0.1.{number % 3 + 1}", 0))
@@ -70,8 +73,7 @@ main()
 
 @pytest.mark.parametrize("broken", ["RequestBuffer._turn = fail", "Connection.communicate = fail"])
 def test_a_server_whose_threads_end_says_so_and_ends(tmp_path: Path, broken: str) -> None:
-    command = [sys.executable, "-c", BROKEN % broken]
-    with Besieged(tmp_path, command=command) as server:
+    with Besieged(tmp_path, code=BROKEN % broken) as server:
         with suppress(OSError, AssertionError):
             server.ask()
             server.machine("metal-mill")  # by a worker, which reports are not
@@ -81,7 +83,6 @@ def test_a_server_whose_threads_end_says_so_and_ends(tmp_path: Path, broken: str
 
 
 def test_a_stop_does_not_wait_for_what_hangs(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", BROKEN % "Service.stop = hang; server.STOP_SECONDS = 0.5"]
-    with Besieged(tmp_path, command=command) as server:
+    with Besieged(tmp_path, code=BROKEN % "Service.stop = hang; server.STOP_SECONDS = 0.5") as server:
         assert server.terminate() == 1
         server.wait_for("CRITICAL.*not stopped within")

@@ -23,9 +23,8 @@ DAY = date(2026, 11, 24)
 TRANSLATED = [code for code in languages() if code != "en"]
 
 
-@pytest.fixture(scope="module")
+# Not as a constant: to find them takes longer than to collect all tests, and each process does that.
 def texts() -> list[Message]:
-    """All that are to be translated."""
     return [one for one in catalogues.texts() if one.id]
 
 
@@ -57,11 +56,12 @@ def test_a_translation_has_the_same_values_and_the_same_markup(code: str) -> Non
 
 
 @pytest.mark.parametrize("code", languages())
-def test_every_text_of_the_display_fits_it(code: str, texts: list[Message]) -> None:
-    here = [str(one.id) for one in texts if any(place.endswith("core/outputs.py") for place, _ in one.locations)]
+def test_every_text_of_the_display_fits_it(code: str) -> None:
     displays = language(code).displays
-    assert code == "en" or {*displays} == {*here}
-    for original in here:
+    originals = [str(one.id) for one in texts() if any(place.endswith("core/outputs.py") for place, _ in one.locations)]
+    assert originals
+    assert code == "en" or {*displays} == {*originals}
+    for original in originals:
         lines = displays.get(original, original).split("\n")
         assert len(lines) <= 2
         for line in lines:
@@ -69,11 +69,11 @@ def test_every_text_of_the_display_fits_it(code: str, texts: list[Message]) -> N
             assert line == line.strip()
 
 
-def test_what_is_missing_is_found(texts: list[Message]) -> None:
+def test_what_is_missing_is_found() -> None:
     new = catalogues.updated("it")
     with io.BytesIO(new) as file:
-        assert len(read_po(file)) == len(texts)
-    assert len(catalogues.missing("it")) == len(texts) > 300
+        assert len(read_po(file)) == len(texts())
+    assert len(catalogues.missing("it")) == len(texts()) > 300
 
 
 def test_a_language_that_is_not_there_is_told_with_those_that_are() -> None:

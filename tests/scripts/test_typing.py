@@ -47,6 +47,7 @@ error: "Answer" has no attribute "durabel"; maybe "durable"?  [attr-defined]
 """
 
 
+@pytest.mark.untraced
 def test_mypy_knows_the_types_and_finds_the_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
