@@ -21,6 +21,7 @@ from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, Directory, MachineConfig
+from mac_actors.core.holding import Held
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
@@ -211,6 +212,17 @@ class Supervisor:
         self._start(name)
         self.refs.pop(name).stop(block=False)
         self._retired[name] = self.published.pop(name)[1]
+
+    def for_the_next_owner(self) -> dict[str, Held]:
+        """Return what has come to machines, by name, since this server does not own them, and is not decided yet; and
+        oopses and locks from before, which it could not write.
+        """
+        told = dict(self.held)
+        for name, written in self._context.stops.copy().items():
+            if name in self.published and not (written.is_open and written.durable):
+                config, state = self.published[name]
+                told[name] = (told.get(name) or Held.of(config, state)).with_stops(state)
+        return told
 
     def restart_dead(self) -> None:
         """Restart every actor that has died, and say so once for each; have decided what was held back."""
