@@ -60,10 +60,11 @@ def _start(
     stdout: int,
     stderr: int,
     constants: Mapping[str, float] | None = None,
+    preload: Path | None = None,
 ) -> Forked | subprocess.Popen[bytes]:
     env = environment(**variables)
     if command is None:
-        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr, constants=constants)
+        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr, constants=constants, preload=preload)
     return subprocess.Popen([*command, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr)
 
 
@@ -73,12 +74,17 @@ class Talking:
     constants: ClassVar[Mapping[str, float]] = {}
     """What is to be another number in the package: ``{"module:NAME": value}``."""
 
+    @property
+    def preload(self) -> Path | None:
+        """A library that is put before the process, if it is forked."""
+        return None
+
     def __init__(self, *arguments: str, cwd: Path, command: Sequence[str] | None = None, **variables: str) -> None:
         self.lines: list[str] = []
         self._said = threading.Condition()
         readable, writable = os.pipe()
         try:
-            self.process = _start(arguments, cwd, variables, command, writable, writable, self.constants)
+            self.process = _start(arguments, cwd, variables, command, writable, writable, self.constants, self.preload)
         finally:
             os.close(writable)
         self._output = os.fdopen(readable)
