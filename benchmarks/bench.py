@@ -1,7 +1,7 @@
 """All figures by which the server is measured, side by side in one run: ``make bench``.
 
     python -m benchmarks.bench [--small] [--starts 3] [--seconds 4] [--machines 500] [--grow 10,2000] [--herd 2000]
-                               [--users 10000] [--rows 1000000] [--write]
+                               [--users 10000] [--rows 1000000] [--commits 2000] [--write]
 
 Needs wrk (Debian's package) and two cores: servers run on one, the load on the other. Beside ours there are a constant
 (Bottle on cheroot that returns a fixed answer), a bare WSGI application on cheroot, and the old server where DM_MAC
@@ -26,15 +26,17 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks import throughput
+from benchmarks.commits import measure, opened
 from benchmarks.start import STARTS
 from benchmarks.throughput import LUA, REPORT, SIGNED_LUA, _add_keys, _free_port, _load, _memory, _start
+from tests.postgres import PROGRAMS, Cluster
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -104,14 +106,14 @@ class Shop:
         (directory / "keys.lua").write_text("return {}")
 
     @contextmanager
-    def server(self) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
-        """Run a server; gives the process, its port, and the seconds until it was ready."""
+    def server(self, **variables: str) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
+        """Run a server, with more of its variables; gives the process, its port, and the seconds until it was ready."""
         port = _free_port()
         files = {name.upper() + "_CONFIG": str(self.directory / f"{name}.json") for name in ("machines", "users")}
         command = [sys.executable, "-m", "mac_actors", "serve", "--host", "127.0.0.1", "--port", str(port)]
         begun = time.perf_counter()
         state = str(self.directory / "state")
-        process = _start([*command, "--log-level", "error"], port, MACHINE_STATE_DIR=state, **files)
+        process = _start([*command, "--log-level", "error"], port, MACHINE_STATE_DIR=state, **files, **variables)
         try:
             while _get(port, "/readyz") != 200:
                 time.sleep(0.01)
@@ -215,6 +217,39 @@ def rates(table: Table, directory: Path, options: argparse.Namespace) -> None:
     table.add(f"memory after load, {options.machines} machines", f"{statistics.median(memory):.0f} MB", "60 MB")
 
 
+def engines(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure durable transitions on SQLite, on PostgreSQL, and on one with a synchronous standby."""
+    goals = {"SQLite": "", "PostgreSQL": "1500", "PostgreSQL with a synchronous standby": "800"}
+    if PROGRAMS is None:
+        table.add("PostgreSQL", "is not on this computer")
+        return
+    results: dict[str, list[list[float]]] = defaultdict(list)
+    with ExitStack() as stack:
+        clusters: dict[str, Cluster] = {}
+        for name in list(goals)[1:]:
+            clusters[name] = Cluster(durable=True)
+            stack.callback(clusters[name].remove)
+        stack.callback(clusters[name].standby().remove)
+        for number in range(options.starts):
+            for name in goals:
+                place = {}
+                if name in clusters:
+                    place["MAC_DATABASE"] = clusters[name].url(clusters[name].create_with_tables())
+                shop = Shop(directory / f"{name}{number}", options.machines)
+                with shop.server(**place) as (process, port, _):
+                    by_http = _load(process.pid, port, shop.directory / "transitions.lua", options.seconds)[0]
+                row = [by_http]
+                with opened(place.get("MAC_DATABASE") or shop.directory / "state") as store:
+                    for size in (1, 16):
+                        _, taken = measure(store, options.commits, size)
+                        row.append(size * len(taken) / sum(taken))
+                results[name].append(row)
+    for name, rows in results.items():
+        by_http, single, many = (statistics.median(column) for column in zip(*rows, strict=True))
+        table.add(f"{name}: durable transitions a second", f"{by_http:.0f}", goals[name])
+        table.add("  at the writer, one by one; by 16", f"{single:.0f}; {many:.0f}")
+
+
 def latency(table: Table, directory: Path, options: argparse.Namespace) -> None:
     """Measure readers at their pace, and all at once."""
     shop = Shop(directory / "latency", max(options.machines, options.herd))
@@ -285,17 +320,18 @@ def main() -> None:
     parser.add_argument("--herd", type=int, default=2000)
     parser.add_argument("--users", type=int, default=10_000)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--commits", type=int, default=2_000)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     if options.small:
         options.starts, options.seconds, options.machines, options.grow = 1, 1, 32, "10,20"
-        options.herd, options.users, options.rows = 50, 100, 1000
+        options.herd, options.users, options.rows, options.commits = 50, 100, 1000, 20
     table = Table()
     at, computer = f"{datetime.now(UTC):%Y-%m-%d}", f"{platform.machine()}, Python {platform.python_version()}"
     table.add(f"{at}, {computer}, {os.cpu_count()} cores", "measured", "goal")
     with tempfile.TemporaryDirectory() as directory:
-        for measure in (starts, rates, growth, latency):
-            measure(table, Path(directory), options)
+        for figures in (starts, rates, engines, growth, latency):
+            figures(table, Path(directory), options)
     if options.write:
         (DOCS / "performance.txt").write_text(table.text())
         (DOCS / "_static" / "performance.svg").write_text(table.chart())

@@ -28,6 +28,8 @@ def test_the_comparison_runs_and_measures_every_row() -> None:
         "heartbeats",
         "signed heartbeats",
         "durable transitions",
+        "PostgreSQL: durable transitions",
+        "PostgreSQL with a synchronous standby",
         "memory",
         "start",
     ):
