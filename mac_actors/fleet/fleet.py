@@ -240,13 +240,11 @@ class MachineFleet(AnyFleet):
 
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
-        return self.finish(self.begin(name, report, received, address, gone))
+        return self.finish(self.begin(name, replace(report, arrived=received), address, gone))
 
-    def begin(
-        self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
-    ) -> SentReport:
-        """Send a report as :meth:`report` does, but wait for nothing. Raises :class:`UnknownMachine`."""
-        message = Arrived(replace(report, arrived=received), address, gone)
+    def begin(self, name: str, report: Report, address: str | None, gone: Callable[[], bool]) -> SentReport:
+        """Send a report that says when it arrived, and wait for nothing. Raises :class:`UnknownMachine`."""
+        message = Arrived(report, address, gone)
         return SentReport(name, message, self.supervisor.begin(name, message))
 
     def due(self, sent: SentReport) -> float:

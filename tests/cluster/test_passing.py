@@ -96,9 +96,9 @@ def test_the_owner_knows_the_readers_address_and_when_its_report_came(
     seen: list[Any] = []
     decide = MachineFleet.begin
 
-    def noted(self: MachineFleet, name: str, given: Any, received: float, address: str | None, gone: Any) -> Any:
-        seen.append((address, received))
-        return decide(self, name, given, received, address, gone)
+    def noted(self: MachineFleet, name: str, given: Any, address: str | None, gone: Any) -> Any:
+        seen.append((address, given.arrived))
+        return decide(self, name, given, address, gone)
 
     monkeypatch.setattr(MachineFleet, "begin", noted)
     sock = socket.socket()
