@@ -270,12 +270,16 @@ def growth(table: Table, directory: Path, options: argparse.Namespace) -> None:
     """Measure what becomes of the rate with more machines."""
     sizes = [int(size) for size in options.grow.split(",")]
     measured: dict[int, list[float]] = defaultdict(list)
+    memory: dict[int, list[float]] = defaultdict(list)
     for number in range(options.starts):
         for size in sizes:
             shop = Shop(directory / f"grow{size}-{number}", size)
             with shop.server() as (process, port, _):
                 measured[size].append(_load(process.pid, port, shop.directory / "heartbeats.lua", options.seconds)[0])
+                memory[size].append(_memory(process.pid))
     first = measured[sizes[0]]
+    for size in sizes:
+        table.add(f"memory after heartbeats, {size} machines", f"{statistics.median(memory[size]):.0f} MB")
     for size in sizes[1:]:
         kept = statistics.median(more / less for more, less in zip(measured[size], first, strict=True))
         table.add(f"heartbeats kept, {sizes[0]} → {size} machines", f"{kept:.2f}", "0.95")

@@ -29,7 +29,7 @@ from mac_actors.fleet.names import Names
 from mac_actors.fleet.reader_keys import signer
 from mac_actors.fleet.refused_readers import RefusedReaders
 
-LEAST_SECONDS = 0.02
+LEAST_SECONDS = 0.01
 """So long an answer waits for the states to be read anew, also where its budget is over."""
 
 

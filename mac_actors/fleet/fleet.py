@@ -449,9 +449,9 @@ class MachineFleet(AnyFleet):
         """Stop, and write nothing: another server owns the machines."""
         self._close(write=False)
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = ANSWER_SECONDS) -> None:
         """Wait until all that was decided is on disk. Raises :class:`StorageError` when it takes too long."""
-        self.journal.write(Record(), ANSWER_SECONDS)
+        self.journal.write(Record(), seconds)
 
     def _close(self, *, write: bool) -> None:
         if self.supervisor.closed:
