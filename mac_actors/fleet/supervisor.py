@@ -212,8 +212,8 @@ class Supervisor:
 
     def for_the_next_owner(self) -> dict[str, Held]:
         """Return what has come to machines, by name, since this server does not own them, and is not decided yet; and
-        oopses and locks from before, which it could not write. Those that are in the journal after all are left out: the
-        next owner may have lifted them since.
+        oopses and locks from before, which it could not write. Those that are in the journal after all are left out:
+        the next owner may have lifted them since.
         """
         told = dict(self.held)
         for name, written in self._context.stops.copy().items():
