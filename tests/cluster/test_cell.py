@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from contextlib import closing
 from pathlib import Path
 
-import psycopg
-
-from mac_actors.storage.postgres.migrations import migrate
 from tests.cluster.cell import Cell
 from tests.fakes import wait_until
 from tests.postgres import Cluster, needs_postgres
@@ -19,9 +15,7 @@ pytestmark = needs_postgres
 
 def test_two_servers_through_all_that_may_happen_to_them(tmp_path: Path) -> None:
     postgres = Cluster()
-    with closing(psycopg.connect(postgres.url(name := postgres.create()), autocommit=True)) as connection:
-        migrate(connection)
-    cell = Cell(tmp_path, postgres.url(name))
+    cell = Cell(tmp_path, postgres.tcp_url(postgres.create_with_tables()))
     try:
         a, b = cell.start("a"), cell.start("b")
         wait_until(lambda: cell.row()[1:] == (cell.url("a"), False))
