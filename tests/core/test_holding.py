@@ -238,3 +238,11 @@ def test_in_every_state_nothing_turns_on_by_any_report_and_nothing_starts_by_it_
             later = owned(machine, state, now)
             assert told.relay or not relay_on(machine, later) or not machine.always_enabled
             assert told.relay or later.session is None, "the next owner starts nothing by what was held"
+
+
+def test_what_has_stopped_a_machine_meanwhile_stops_it_here_too() -> None:
+    now = Held.of(MILL, with_card(MILL, ANNA))
+    assert now.relay
+    assert not now.stopped_as(MILL, fresh(MILL, OOPSED)).relay
+    assert not now.stopped_as(MILL, fresh(MILL, LOCKED)).relay
+    assert now.stopped_as(MILL, with_card(MILL, ANNA)).relay
