@@ -50,10 +50,13 @@ class Standing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a server has that owns the machines."""
+    """What a server has that owns the machines. ``reports`` answers those of readers without a worker (a
+    :class:`mac_actors.web.server.direct.Direct`).
+    """
 
     fleet: MachineFleet
     application: Application
+    reports: Any
 
 
 class Door:
@@ -91,9 +94,21 @@ class Door:
         """Keep for the next owner what this server's fleet has held back, which has lost the machines."""
         self._holding.add(fleet.held)
 
+    def takes(self, request: Any) -> bool:
+        """Whether a request is a report that this server answers itself, without a worker."""
+        owned = self._owned()
+        return owned is not None and self._standing().owns and bool(owned.reports.takes(request))
+
+    def begin(self, environ: dict[str, Any]) -> Any:
+        """Begin to answer it; ``None``: this server has lost the machines meanwhile."""
+        owned = self._owned()
+        return owned.reports.begin(environ) if owned else None
+
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path, standing, owned = environ.get("PATH_INFO", ""), self._standing(), self._owned()
+        if (begun := environ.get("mac.begun")) and not (owned and begun.fleet is owned.fleet):
+            environ["mac.begun"] = None  # it was begun as the owner, which this server is no more
         if path == HELD:
             return self._take_held(environ, start_response, owned)
         own = owned.application if owned else self.held

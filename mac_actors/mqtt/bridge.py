@@ -82,12 +82,17 @@ class MqttBridge:
         return self.error is None
 
     def stop(self) -> None:
-        """Say that the server is gone, and let go; waits for the broker ``STOP_SECONDS`` at the most."""
+        """Say that the server is gone, unless another one owns the machines, and let go; may be called twice.
+
+        Waits for the broker ``STOP_SECONDS`` at the most.
+        """
         self._unsubscribe()
         self._stopping.set()
         self._news.set()
-        if client := self._ready:
-            client.publish(self._topics.availability, m.OFFLINE, qos=1, retain=True)
+        client, self._ready = self._ready, None
+        if client:
+            if self._fleet.owns:
+                client.publish(self._topics.availability, m.OFFLINE, qos=1, retain=True)
             client.disconnect()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
@@ -99,6 +104,9 @@ class MqttBridge:
     def _connect(self) -> None:
         backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         while not self._stopping.is_set():
+            if not self._fleet.owns:
+                self._stopping.wait(PAUSE_SECONDS)
+                continue
             begun = time.monotonic()
             try:
                 client = self._new_client()
@@ -138,7 +146,11 @@ class MqttBridge:
             self._lost(f"the broker refuses: {code}")
             client.disconnect()
             return
+        if not self._fleet.owns:
+            client.disconnect()
+            return
         # What an earlier server retained comes in; what is retained as a command is not: it may be of yesterday.
+        client.subscribe(self._topics.availability, options=SubscribeOptions(qos=1, noLocal=True, retainHandling=2))
         client.subscribe(self._topics.machines, options=SubscribeOptions(qos=1, noLocal=True))
         if self._commands:
             client.subscribe(self._topics.commands, options=SubscribeOptions(qos=1, retainHandling=2))
@@ -174,6 +186,9 @@ class MqttBridge:
         if message.topic == self._topics.command(name):
             if self._commands and not message.retain:
                 self._commands.add(name, bytes(message.payload))
+        elif message.topic == self._topics.availability:
+            if message.payload == m.OFFLINE and self._fleet.owns:  # said of an earlier server, when we were there
+                client.publish(self._topics.availability, m.ONLINE, qos=1, retain=True)
         elif message.retain and message.payload and name not in self._fleet.configuration.machines:
             for topic, nothing in m.removal(self._topics, name):
                 client.publish(topic, nothing, qos=1, retain=True)
@@ -186,7 +201,7 @@ class MqttBridge:
             self._news.wait(LOOK_SECONDS)
             self._news.clear()
             try:
-                if client := self._ready:
+                if (client := self._ready) and self._fleet.owns:
                     self._publish_changes(client)
             except Exception:
                 if not self._stopping.is_set():
@@ -207,6 +222,8 @@ class MqttBridge:
             last = self._published.get(topic)
             if last and (last[0] == payload or not last[1].is_published()):
                 continue  # there, or the last one is still on its way: in the next round
+            if not self._fleet.owns:
+                return
             info = client.publish(topic, payload, qos=1, retain=True)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._published[topic] = payload, info

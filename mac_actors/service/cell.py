@@ -151,8 +151,9 @@ class Member:
 
     def hand_over(self) -> bool:
         """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
-        if self.shop is not None:
-            self.shop.fleet.supervisor.save_all(SAVE_SECONDS)  # as the owner, while readers are answered
+        if (shop := self.shop) is not None:  # as the owner, while readers are answered
+            shop.fleet.supervisor.save_all(SAVE_SECONDS)
+            shop.disconnect()  # a command that was taken is carried out
         return self.node.release(self._settle)
 
     def _settle(self) -> None:
@@ -226,7 +227,7 @@ class Member:
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
-        self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi)
+        self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi, shop.app.reports)
         self._built.set()
         self.door.hand_over(shop.fleet)
         log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)

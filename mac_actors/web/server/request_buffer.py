@@ -320,11 +320,12 @@ class RequestBuffer:
 
     def _pass_on(self, conn: Connection, request: ParsedRequest) -> None:
         """Have a worker answer a request; or answer it here, or when the disk has what is in the answer."""
-        if not (self._server.direct and self._server.direct.takes(request)):
+        direct = self._server.direct
+        begun = conn.begun = direct.begin(environment(conn)) if direct and direct.takes(request) else None
+        if begun is None:
             self._lend(conn, self._server.requests.put)
             return
         self.begun += 1
-        begun = conn.begun = self._server.direct.begin(environment(conn))
         self._bytes[conn.owner] = self._bytes.get(conn.owner, 0) + DIRECT_BYTES
         due = begun.due()
         if due <= self._now or due == math.inf:
@@ -355,7 +356,7 @@ class RequestBuffer:
             self._lend(conn, self._server.requests.put)
             return
         try:
-            headers, body = self._server.direct.answer(begun)
+            headers, body = begun.answer()
         except Exception:
             self._lend(conn, self._server.requests.put)  # whoever answers there says what is wrong
             return
