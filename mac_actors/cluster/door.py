@@ -200,7 +200,7 @@ class Door:
         try:
             items = json.loads(environ["wsgi.input"].read())
             new = {name: [one for one in given if self._is_new(one)] for name, given in items.items()}
-            inputs = {name: from_json(given) for name, given in new.items()}
+            inputs = {name: from_json(given, environ.get("mac.received")) for name, given in new.items()}
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
             return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
         _take_up(owned.fleet, inputs)

@@ -19,54 +19,52 @@ from pathlib import Path
 import psycopg
 
 from mac_actors.storage.postgres.migrations import migrate
-from tests.cluster.cell import LEASE, Cell
+from tests.cluster.cell import LEASE
+from tests.cluster.loaded import LoadedCell
 from tests.fakes import wait_until
 from tests.postgres import Cluster
 
 
-def owner(cell: Cell) -> str:
+def owner(cell: LoadedCell) -> str:
     """Return which server owns."""
     wait_until(lambda: cell.row()[1] in map(cell.url, "ab"))
     return next(name for name in "ab" if cell.url(name) == cell.row()[1])
 
 
-def answered(cell: Cell) -> None:
-    """Wait until something more was answered as durable."""
-    there = len(cell.durable)
-    wait_until(lambda: len(cell.durable) > there)
-
-
-def kill(cell: Cell, name: str) -> None:
+def kill(cell: LoadedCell, name: str) -> None:
     """Kill -9, and start again once the other one owns."""
     epoch = cell.row()[0]
     cell.servers[name].kill()
     wait_until(lambda: cell.row()[0] > epoch)
-    answered(cell)
+    cell.undurable_is_lost()
+    cell.wait_for_answers()
     cell.start(name)
 
 
-def suspend(cell: Cell, name: str) -> None:
+def suspend(cell: LoadedCell, name: str) -> None:
     """SIGSTOP for longer than the lease."""
     epoch = cell.row()[0]
     cell.servers[name].process.send_signal(signal.SIGSTOP)
     wait_until(lambda: cell.row()[0] > epoch)
+    cell.undurable_is_lost()
     cell.servers[name].process.send_signal(signal.SIGCONT)
 
 
-def suspend_shortly(cell: Cell, name: str) -> None:
+def suspend_shortly(cell: LoadedCell, name: str) -> None:
     """SIGSTOP for about a lease, more or less."""
     cell.servers[name].process.send_signal(signal.SIGSTOP)
     time.sleep(random.uniform(0.5, 1.3) * LEASE)
+    cell.undurable_is_lost()
     cell.servers[name].process.send_signal(signal.SIGCONT)
 
 
-def stop(cell: Cell, name: str) -> None:
+def stop(cell: LoadedCell, name: str) -> None:
     """SIGTERM, and start again."""
     assert cell.servers[name].terminate() == 0
     cell.start(name)
 
 
-def release(cell: Cell, _name: str) -> None:
+def release(cell: LoadedCell, _name: str) -> None:
     """Have it hand over."""
     cell.command("cluster", "release")
 
@@ -85,28 +83,34 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mac-cell-") as directory:
         with closing(psycopg.connect(postgres.url(name := postgres.create()), autocommit=True)) as connection:
             migrate(connection)
-        cell = Cell(Path(directory), postgres.url(name))
+        cell = LoadedCell(Path(directory), postgres.url(name), given.seed)
         try:
             cell.start("a")
             cell.start("b")
             wait_until(lambda: cell.row()[0] > 0 and not cell.row()[2])
-            cell.load()
+            cell.load.start()
             cell.sample()
             while time.monotonic() < until:
-                answered(cell)
+                cell.wait_for_answers()
                 if done % 10 == 9:
                     postgres.stop()
                     postgres.start()
+                    cell.wait_for_answers()
+                    cell.undurable_is_lost()
                     fault = "restart of the database"
                 else:
                     chosen = random.choice(FAULTS)
                     fault = chosen.__name__
                     chosen(cell, owner(cell))
                 done += 1
-                print(f"{done:4}  {fault:24} epoch {cell.row()[0]}, {len(cell.durable)} durable answers", flush=True)
-            answered(cell)
-            epoch = cell.row()[0]
-            cell.audit()
+                print(f"{done:4}  {fault:24} epoch {cell.row()[0]}, {cell.durable} durable answers", flush=True)
+            cell.wait_for_answers()
+            epoch, found = cell.row()[0], cell.audit()
+            for one in found[:50]:
+                print(one, file=sys.stderr)
+            if found:
+                (Path(tempfile.gettempdir()) / "soak-cell.log").write_text(cell.log(), encoding="utf-8")
+                return 1
         except AssertionError as error:
             print(f"seed {given.seed}: {error}", file=sys.stderr)
             return 1
@@ -114,8 +118,8 @@ def main() -> int:
             cell.end()
             postgres.remove()
     print(
-        f"seed {given.seed}: {epoch} takeovers, {len(cell.durable)} durable answers, each in the journal once, none "
-        f"lost; {cell.samples} samples, never two valid leases"
+        f"seed {given.seed}: {epoch} takeovers, {cell.durable} durable answers, each in the journal once and in "
+        f"order, none lost, {len(cell.workspace.posts())} posts in Slack; {cell.samples} samples, never two valid leases"
     )
     return 0
 

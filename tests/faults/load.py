@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,6 +90,8 @@ class Entry:
     durable: bool = True
     may_be_lost: bool = False
     """The server was killed before it could be on disk, and had said that it might not be."""
+    held: bool = False
+    """A server of a cell that owns nothing may have taken it, to tell the next owner: late, twice or never."""
 
 
 @dataclass(frozen=True)
@@ -252,6 +254,7 @@ class Reader(Worker):
         if self._pending is not None:
             entry, self._pending = self._pending, None
             entry.answered, entry.relay, entry.durable = True, answer.body["relay"], took < BUDGET * 0.95
+            entry.held = self.load.in_cell and not (entry.relay and self.machine != ALWAYS)  # which turn nothing on
             self.ledger.add(entry)
 
     def _check(self, outputs: Any, guard: object | None, pressed: bool) -> None:
@@ -310,18 +313,22 @@ class Admin(Worker):
         if answer is not None:
             entry.answered, entry.already = True, answer.already
             entry.durable = answer.body.get("durable", True)
+            entry.held = self.load.in_cell and not entry.durable
             if not entry.durable:
                 self.ledger.undurable[kind] += 1
         self.ledger.add(entry)
-        if answer is not None and kind in {"oops", "lock"}:
+        if answer is not None and kind in {"oops", "lock"} and not entry.held:
             self.ledger.guards[machine] = entry
 
 
 class Load:
     """The shop at work. It can be stopped and started again, and goes on where it was."""
 
+    in_cell = False
+    """Whether there is more than one server."""
+
     def __init__(self, port: int, seed: int = 1, pause: float = 0.06) -> None:
-        self.port = port
+        self._port = port
         self.pause = pause
         self.ledger = Ledger()
         self.booted = time.monotonic() - 1000.0
@@ -331,16 +338,24 @@ class Load:
         self._next_fob: Counter[str] = Counter()
         self._workers: list[Worker] = []
 
+    @property
+    def port(self) -> int:
+        """Where the next request goes."""
+        return self._port
+
+    def workers(self, seeds: Iterator[int]) -> list[Worker]:
+        """Return who is at work."""
+        readers = [Reader(self, name, next(seeds)) for name in MACHINES]
+        admins = [Admin(self, MACHINES[part::3], next(seeds)) for part in range(3)]
+        return [*readers, *admins, Yardstick(self, "yardstick", next(seeds))]
+
     def next_fob(self, machine: str) -> int:
         self._next_fob[machine] += 1
         return self._next_fob[machine]
 
     def start(self) -> None:
         self.stopping = threading.Event()
-        seeds = iter(lambda: self._chance.randrange(2**32), None)
-        self._workers = [Reader(self, name, next(seeds)) for name in MACHINES]
-        self._workers += [Admin(self, MACHINES[part::3], next(seeds)) for part in range(3)]
-        self._workers.append(Yardstick(self, "yardstick", next(seeds)))
+        self._workers = self.workers(iter(lambda: self._chance.randrange(2**32), None))
         for worker in self._workers:
             worker.start()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -87,7 +90,8 @@ class Shop:
         self.clock_jumped = False
         self.starts: list[float] = []
         """Seconds from the start of each process until it answered."""
-        self.repeats_allowed = False
+        self.may_repeat = 0.0
+        """How many posts of a channel may be there twice."""
         self.stops: list[dict[str, int]] = []
         """Of each stop, how many posts were in each channel: the one under way may be there again after it."""
         self._slack = slack
@@ -183,7 +187,7 @@ class Shop:
         self.process.kill()
         self.process.wait(PATIENCE)
         self.ledger.killed_now()
-        self.repeats_allowed = True
+        self.may_repeat = math.inf
         self.knobs.reset_waiting()
 
     def terminate(self) -> int:
@@ -192,6 +196,20 @@ class Shop:
         status = self.process.wait(PATIENCE)
         self.stops.append({channel: len(self.workspace.posts(channel)) for channel in (CONTROL, OOPS)})
         return status
+
+    def on_disk(self) -> Path:
+        """Where the database is."""
+        return self.state
+
+    def outbox(self) -> tuple[int, int, int]:
+        """How many notices wait, the newest id ever, and the oldest that waits."""
+        with closing(sqlite3.connect(f"file:{self.state / 'mac.sqlite3'}?mode=ro", uri=True, timeout=20)) as database:
+            found = database.execute("select count(*), max(id), min(id) from outbox").fetchone()
+        return int(found[0]), int(found[1] or 0), int(found[2] or 0)
+
+    def waiting(self) -> int:
+        """How many notices wait for Slack."""
+        return self.outbox()[0]
 
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
