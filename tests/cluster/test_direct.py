@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.cluster.two import Node
 from tests.fakes import ANN, PATIENCE, wait_until, written
-from tests.web.client import Reply
+from tests.web.client import Raw, Reply, report_body
+from tests.web.server.raw import report
 
 AGAIN = (False, "Remove card and\ninsert it again")
 
@@ -46,9 +51,7 @@ def waiting(owner: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     reader.join(PATIENCE)
 
 
-def test_an_owner_answers_without_a_worker(
-    owner: Node, waiting: Callable[[], tuple[bool, str]]
-) -> None:
+def test_an_owner_answers_without_a_worker(owner: Node, waiting: Callable[[], tuple[bool, str]]) -> None:
     assert waiting() == (True, "Welcome,\nAnn")
     assert owner.told("metal-mill") == (False, "Please Insert\nRFID Card")
     assert owner.server.taken == 0
@@ -89,3 +92,30 @@ def test_what_was_begun_by_a_fleet_that_is_gone_is_held(owner: Node, waiting: Ca
     assert waiting() == AGAIN
     fleet.close()
     owner.fleet = None
+
+
+def test_what_is_due_by_the_disk_and_by_its_time_at_once_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, go, gate = Node(budget=0.05), threading.Event(), threading.Event()
+    try:
+        fleet = node.own()
+        written(fleet)
+        commit, look = fleet.store.commit, node.server._connections._answer_pending
+        monkeypatch.setattr(fleet.store, "commit", lambda records: gate.wait(PATIENCE) and commit(records))
+        monkeypatch.setattr(node.server._connections, "_answer_pending", lambda: go.is_set() and look())
+        with closing(socket.create_connection(("127.0.0.1", node.port))) as sock:
+            reader = Raw(sock)
+            reader.send(report(body=json.dumps(report_body("metal-mill", ANN)).encode()))
+            wait_until(lambda: fleet.journal.depth)
+            node.standing.owns = False  # as after it was suspended
+            gate.set()
+            written(fleet)
+            due = time.monotonic() + node.budget
+            wait_until(lambda: time.monotonic() > due)
+            go.set()
+            for _ in range(2):
+                assert reader.reply().json["relay"] is False
+                reader.send(report(body=json.dumps(report_body("laser")).encode()))
+        assert node.server.failure is None
+    finally:
+        gate.set()
+        node.stop()

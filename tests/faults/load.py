@@ -198,6 +198,11 @@ class Worker(threading.Thread):
             return None, 0.0
         took = time.monotonic() - begun
         self.ledger.latencies.append((begun, took, kind))
+        if not isinstance(answer.body, dict):
+            self.ledger.violations.append(
+                f"{kind} {path}: {answer.status} with a body that is no JSON: {answer.body!r}"
+            )
+            return None, took
         if answer.status != 200:
             self.ledger.troubles.append(Trouble(begun, f"{kind} {path}", answer.status, str(answer.body)))
             self.load.stopping.wait(0.05)

@@ -321,7 +321,8 @@ class RequestBuffer:
     def _pass_on(self, conn: Connection, request: ParsedRequest) -> None:
         """Have a worker answer a request; or answer it here, or when the disk has what is in the answer."""
         direct = self._server.direct
-        begun = conn.begun = direct.begin(environment(conn)) if direct and direct.takes(request) else None
+        begun = direct.begin(environment(conn)) if direct and direct.takes(request) else None
+        conn.begun = conn.pending = begun
         if begun is None:
             self._lend(conn, self._server.requests.put)
             return
@@ -344,14 +345,15 @@ class RequestBuffer:
         while self._answered:
             self._contain(self._answer, *self._answered.popleft())
         while self._pending and (
-            self._pending[0][1].begun is not self._pending[0][2] or self._pending[0][0] <= self._now
+            self._pending[0][1].pending is not self._pending[0][2] or self._pending[0][0] <= self._now
         ):
             self._contain(self._answer, *self._pending.popleft()[1:])
 
     def _answer(self, conn: Connection, begun: Begun) -> None:
         """Send an answer that is there, unless it was sent; a worker makes one that is no plain one."""
-        if conn.begun is not begun:
+        if conn.pending is not begun:
             return
+        conn.pending = None
         if begun.due() == math.inf:
             self._lend(conn, self._server.requests.put)
             return
