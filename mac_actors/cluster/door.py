@@ -236,5 +236,6 @@ def _may_come_twice(method: str, path: str) -> bool:
 
 
 def _error(start_response: StartResponse, message: str, status: str = "503 Service Unavailable") -> Iterable[bytes]:
-    start_response(status, [("Content-Type", "application/json")])
-    return [json.dumps({"error": message}).encode() + b"\n"]
+    body = json.dumps({"error": message}).encode() + b"\n"
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]

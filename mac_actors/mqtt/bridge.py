@@ -10,6 +10,7 @@ import logging
 import ssl
 import threading
 import time
+from collections import deque
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -67,6 +68,8 @@ class MqttBridge:
         self._devices: list[m.Message] = []
         """How Home Assistant is told of the machines of that configuration."""
         self._published: dict[str, tuple[bytes, MQTTMessageInfo]] = {}
+        self._overwritten: deque[str] = deque()
+        """Topics in which another server has spoken since: one that had owned the machines, and was late."""
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._unsubscribe = fleet.subscribe(lambda outcome: self._news.set())
@@ -150,7 +153,7 @@ class MqttBridge:
             client.disconnect()
             return
         # What an earlier server retained comes in; what is retained as a command is not: it may be of yesterday.
-        client.subscribe(self._topics.availability, options=SubscribeOptions(qos=1, noLocal=True, retainHandling=2))
+        client.subscribe(self._topics.own, options=SubscribeOptions(qos=1, noLocal=True, retainHandling=2))
         client.subscribe(self._topics.machines, options=SubscribeOptions(qos=1, noLocal=True))
         if self._commands:
             client.subscribe(self._topics.commands, options=SubscribeOptions(qos=1, retainHandling=2))
@@ -189,7 +192,9 @@ class MqttBridge:
         elif message.topic == self._topics.availability:
             if message.payload == m.OFFLINE and self._fleet.owns:  # said of an earlier server, when we were there
                 client.publish(self._topics.availability, m.ONLINE, qos=1, retain=True)
-        elif message.retain and message.payload and name not in self._fleet.configuration.machines:
+        elif not message.retain:
+            self._overwritten.append(message.topic)
+        elif message.payload and name not in self._fleet.configuration.machines:
             for topic, nothing in m.removal(self._topics, name):
                 client.publish(topic, nothing, qos=1, retain=True)
 
@@ -210,6 +215,8 @@ class MqttBridge:
     def _publish_changes(self, client: Client) -> None:
         if client is not self._published_by:
             self._published_by, self._published = client, {}
+        while self._overwritten:
+            self._published.pop(self._overwritten.popleft(), None)
         configuration = self._fleet.configuration
         if configuration is not self._described:
             machines = configuration.machines.values()

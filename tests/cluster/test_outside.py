@@ -80,8 +80,7 @@ class Shop(Cell):
         return sum(text in line.partition(" Out of use for ")[0] for line in lines)
 
     def wait_for_post(self, text: str) -> None:
-        for channel in (CONTROL, OOPS):
-            wait_until(lambda channel=channel: self.posted(text, channel))
+        wait_until(lambda: self.posted(text) and self.posted(text, OOPS))
 
     def until_acknowledged(self, delivery: Delivery) -> Delivery:
         """Deliver it as Slack does: again, where nobody says that it is there."""

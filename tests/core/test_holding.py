@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.holding import KEPT, Held, hold, withhold
+from mac_actors.core.holding import KEPT, Held, belated, hold, withhold
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused
 from mac_actors.core.outputs import Outputs, outputs, relay_on, second_relay_on
@@ -228,3 +228,23 @@ def test_in_every_state_nothing_turns_on_by_any_report_and_nothing_starts_by_it_
             later = owned(machine, state, now)
             assert told.relay or not relay_on(machine, later) or not machine.always_enabled
             assert told.relay or later.session is None, "the next owner starts nothing by what was held"
+
+
+def test_what_is_told_after_a_later_report_was_decided_counts_no_more_but_for_oops() -> None:
+    state = decide(MILL, PEOPLE, fresh(), report(ANNA, 10)).state
+    elsewhere = replace(state, last_arrival=None)  # decided by another server
+    early = report(ANNA, 5)
+    for known in (state, elsewhere):
+        assert belated(known, early) is None
+        pressed = belated(known, replace(early, oops=True))
+        assert pressed is not None
+        done = decide(MILL, PEOPLE, known, pressed, hold=Refusal.MOVING)
+        assert {type(one) for one in done.outcomes} == {OopsSet}
+        assert done.state.telemetry == state.telemetry
+        for later in (report(None, 15), Lock(early.at, Source.HTTP)):
+            assert belated(known, later) is later
+    assert belated(fresh(), early) is early
+    idle = decide(MILL, PEOPLE, state, report(None, 12)).state
+    pressed = belated(idle, replace(early, oops=True))
+    assert isinstance(pressed, Report)
+    assert pressed.fob is None

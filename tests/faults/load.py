@@ -198,14 +198,12 @@ class Worker(threading.Thread):
             return None, 0.0
         took = time.monotonic() - begun
         self.ledger.latencies.append((begun, took, kind))
-        if not isinstance(answer.body, dict):
-            self.ledger.violations.append(
-                f"{kind} {path}: {answer.status} with a body that is no JSON: {answer.body!r}"
-            )
-            return None, took
         if answer.status != 200:
             self.ledger.troubles.append(Trouble(begun, f"{kind} {path}", answer.status, str(answer.body)))
             self.load.stopping.wait(0.05)
+            return None, took
+        if not isinstance(answer.body, dict):
+            self.ledger.violations.append(f"{kind} {path}: a body that is no JSON: {answer.body!r}")
             return None, took
         return answer, took
 
@@ -227,6 +225,8 @@ class Reader(Worker):
         self.machine = machine
         self.card = load.cards.get(machine, "")
         self._pending: Entry | None = None
+        self._on = False
+        """Whether the relay was on by the last answer."""
 
     def once(self) -> None:
         if self._pending is None:
@@ -266,7 +266,9 @@ class Reader(Worker):
         """The invariants that a reader sees."""
         relay, override = outputs["relay"], outputs["display"].startswith("OVERRIDE BY")
         wrong = []
-        if guard is not None and self.ledger.guards.get(self.machine) is guard and relay and not override:
+        # A server of a cell that does not reach the owner lets go on what is on; it turns nothing on.
+        goes_on, self._on = self.load.in_cell and self._on, relay
+        if guard is not None and self.ledger.guards.get(self.machine) is guard and relay and not (override or goes_on):
             wrong.append("the relay is on after an answered oops or lock")
         if outputs["oops_led"] and relay and not override:
             wrong.append("the relay is on while oopsed")
