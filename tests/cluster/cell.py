@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -40,21 +42,23 @@ class Cell:
         self.errors: list[str] = []
         self.stopping = threading.Event()
         self.samples = 0
+        self.takeovers: list[float] = []
+        """When an epoch was seen for the first time (``time.monotonic()``)."""
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
 
-    def start(self, name: str) -> ServerProcess:
+    def start(self, name: str, command: Sequence[str] | None = None) -> ServerProcess:
         directory = self.directory / name
         directory.mkdir(exist_ok=True)
         variables = {**self.variables, "MAC_NODE_URL": self.url(name)}
-        self.servers[name] = self.program(directory, port=str(self.ports[name]), **variables)
+        self.servers[name] = self.program(directory, port=str(self.ports[name]), command=command, **variables)
         return self.servers[name]
 
-    def command(self, *arguments: str) -> CompletedProcess[str]:
+    def command(self, *arguments: str, command: Sequence[str] | None = None) -> CompletedProcess[str]:
         """Run a command of mac-actors about this cell."""
-        return run(*arguments, cwd=self.directory, **self.variables)
+        return run(*arguments, cwd=self.directory, command=command, **self.variables)
 
     def owns(self, url: str) -> bool:
         """Whether the lease of the server with this address is valid."""
@@ -84,6 +88,8 @@ class Cell:
                 epoch, owner, _ = self.row()
                 if epoch < last[0] or (epoch == last[0] and owner != last[1] and epoch):
                     self.errors.append(f"epoch {epoch} of {owner} after {last}")
+                if epoch > last[0]:
+                    self.takeovers.append(time.monotonic())
                 last = epoch, owner
             valid = [name for name, server in self.servers.items() if _owns(server)]
             self.samples += 1

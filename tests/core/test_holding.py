@@ -231,7 +231,7 @@ def test_in_every_state_nothing_turns_on_by_any_report_and_nothing_starts_by_it_
 
 
 def test_what_is_told_after_a_later_report_was_decided_counts_no_more_but_for_oops() -> None:
-    state = decide(MILL, PEOPLE, fresh(), report(ANNA, 10)).state
+    state = decide(MILL, PEOPLE, fresh(MILL), report(ANNA, 10)).state
     elsewhere = replace(state, last_arrival=None)  # decided by another server
     early = report(ANNA, 5)
     for known in (state, elsewhere):
@@ -243,7 +243,7 @@ def test_what_is_told_after_a_later_report_was_decided_counts_no_more_but_for_oo
         assert done.state.telemetry == state.telemetry
         for later in (report(None, 15), Lock(early.at, Source.HTTP)):
             assert belated(known, later) is later
-    assert belated(fresh(), early) is early
+    assert belated(fresh(MILL), early) is early
     idle = decide(MILL, PEOPLE, state, report(None, 12)).state
     pressed = belated(idle, replace(early, oops=True))
     assert isinstance(pressed, Report)

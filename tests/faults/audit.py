@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from mac_actors.storage.upkeep.verify import verify
 from tests.faults.client import Answer
 from tests.faults.load import ALWAYS, MACHINES, Entry, Ledger
 from tests.faults.shop import CONTROL, OOPS, Vitals, until
+from tests.slack.standin.records import Post
 from tests.slack.standin.workspace import Workspace
 
 MORE_THREADS, MORE_DESCRIPTORS, MORE_MEGABYTES = 6, 24, 64.0
@@ -76,10 +77,6 @@ class Audited(Protocol):
     def ledger(self) -> Ledger: ...
 
     @property
-    def may_repeat(self) -> float:
-        """How many posts of a channel may be there twice."""
-
-    @property
     def baseline(self) -> Vitals | None: ...
 
     def call(self, method: str, path: str) -> Answer: ...
@@ -87,6 +84,9 @@ class Audited(Protocol):
     def ready(self) -> bool: ...
 
     def log(self) -> str: ...
+
+    def may_repeat(self, earlier: float, later: float) -> bool:
+        """Whether what was posted may be there again (``time.monotonic()``)."""
 
     def waiting(self) -> int:
         """Return how many notices wait for Slack."""
@@ -282,14 +282,13 @@ def _notices(shop: Audited, rows: list[Row]) -> Iterator[str]:
         for notice in notices(load_outcome(row.kind, row.text)):
             wanted[notice.channel].append(_bare(notice.text))
     for channel, where in CHANNELS.items():
-        posts = [[_bare(line) for line in post.text.splitlines()] for post in shop.workspace.posts(where)]
-        posted = [line for post in posts for line in post]
+        posts = shop.workspace.posts(where)
+        posted = [line for post in posts for line in _lines(post)]
         there, expected = Counter(posted), Counter(wanted[channel])
         for text, times in (expected - there).items():
             yield f"{channel} channel: {times} of {expected[text]} missing: {text}"
-        repeated = list(_repeated(posts, expected + _under_way(shop, where)))
-        if len(repeated) > shop.may_repeat:
-            yield f"{channel} channel: posted again, {len(repeated)} times, not {shop.may_repeat}: {repeated[:20]}"
+        for text in _repeated(posts, expected + _under_way(shop, where), shop.may_repeat):
+            yield f"{channel} channel: posted once more, {there[text]} times in all: {text}"
         position = {text: number for number, text in reversed(list(enumerate(posted)))}
         last: dict[str, int] = {}
         for text in wanted[channel]:
@@ -301,13 +300,21 @@ def _notices(shop: Audited, rows: list[Row]) -> Iterator[str]:
             last[machine] = max(position[text], last.get(machine, -1))
 
 
-def _repeated(posts: list[list[str]], wanted: Counter[str]) -> Iterator[list[str]]:
-    """The posts that say something more often than it is wanted."""
-    seen: Counter[str] = Counter()
+def _repeated(posts: list[Post], wanted: Counter[str], may_repeat: Callable[[float, float], bool]) -> Iterator[str]:
+    """The lines that are there more often than they are wanted, and may be repeated."""
+    seen: dict[str, list[float]] = defaultdict(list)
     for post in posts:
-        seen.update(post)
-        if any(seen[line] > wanted[line] for line in post if wanted[line]):
-            yield post
+        for line in _lines(post):
+            there = seen[line]
+            if 0 < wanted[line] <= len(there):
+                earlier = there[-1] if wanted[line] == 1 else there[0]  # which of them is repeated is not to be told
+                if not may_repeat(earlier, post.at):
+                    yield line
+            there.append(post.at)
+
+
+def _lines(post: Post) -> list[str]:
+    return [_bare(line) for line in post.text.splitlines()]
 
 
 def _bare(line: str) -> str:
@@ -319,7 +326,7 @@ def _under_way(shop: Audited, channel: str) -> Counter[str]:
     """The lines that were on their way when the server was stopped, before or after its end."""
     posts = shop.workspace.posts(channel)
     found = [post for stop in shop.stops for post in posts[max(stop[channel] - 1, 0) : stop[channel] + 1]]
-    return Counter(_bare(line) for post in found for line in post.text.splitlines())
+    return Counter(line for post in found for line in _lines(post))
 
 
 def _verified(shop: Audited, directory: Path) -> Iterator[str]:

@@ -6,7 +6,6 @@ A fault is called with a shop whose load runs; it leaves the server running and 
 from __future__ import annotations
 
 import json
-import math
 import random
 import socket
 import sqlite3
@@ -257,7 +256,7 @@ def _slack(shop: Shop, seconds: float, begin: Callable[[], object], end: Callabl
 
 def slack_down(shop: Shop, _: random.Random, seconds: float) -> Result:
     """Connections to Slack are refused, open ones reset."""
-    shop.may_repeat = math.inf  # a post that was taken when its answer was cut is posted again
+    shop.repeats_allowed = True  # a post that was taken when its answer was cut is posted again
     return _slack(shop, seconds, shop.workspace.down, shop.workspace.up)
 
 
@@ -268,7 +267,7 @@ def slack_slow(shop: Shop, _: random.Random, seconds: float) -> Result:
 
 def slack_lies(shop: Shop, chance: random.Random, seconds: float) -> Result:
     """Errors, pages that are no JSON, rate limits and answers cut after the post was taken, in turn."""
-    shop.may_repeat = math.inf
+    shop.repeats_allowed = True
     workspace, lying = shop.workspace, threading.Event()
     errors = ["internal_error", "fatal_error", *(["channel_not_found"] if seconds > 3 else [])]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import sqlite3
 import threading
@@ -90,8 +89,7 @@ class Shop:
         self.clock_jumped = False
         self.starts: list[float] = []
         """Seconds from the start of each process until it answered."""
-        self.may_repeat = 0.0
-        """How many posts of a channel may be there twice."""
+        self.repeats_allowed = False
         self.stops: list[dict[str, int]] = []
         """Of each stop, how many posts were in each channel: the one under way may be there again after it."""
         self._slack = slack
@@ -187,7 +185,7 @@ class Shop:
         self.process.kill()
         self.process.wait(PATIENCE)
         self.ledger.killed_now()
-        self.may_repeat = math.inf
+        self.repeats_allowed = True
         self.knobs.reset_waiting()
 
     def terminate(self) -> int:
@@ -206,6 +204,10 @@ class Shop:
         with closing(sqlite3.connect(f"file:{self.state / 'mac.sqlite3'}?mode=ro", uri=True, timeout=20)) as database:
             found = database.execute("select count(*), max(id), min(id) from outbox").fetchone()
         return int(found[0]), int(found[1] or 0), int(found[2] or 0)
+
+    def may_repeat(self, earlier: float, later: float) -> bool:
+        """Whether what was posted may be there again: after a kill."""
+        return self.repeats_allowed
 
     def waiting(self) -> int:
         """How many notices wait for Slack."""
