@@ -10,6 +10,8 @@ import sys
 import pytest
 
 from benchmarks.bench import Table
+from tests.e2e.processes import untraced
+from tests.postgres import needs_postgres
 
 
 @pytest.mark.skipif(
@@ -19,7 +21,12 @@ from benchmarks.bench import Table
 @pytest.mark.timeout(300)
 def test_the_comparison_runs_and_measures_every_row() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bench", "--small"], capture_output=True, text=True, check=False, timeout=280
+        [sys.executable, "-m", "benchmarks.bench", "--small"],
+        env=untraced(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     for row in (
@@ -33,6 +40,22 @@ def test_the_comparison_runs_and_measures_every_row() -> None:
     ):
         assert any(line.startswith(row) for line in done.stdout.splitlines()), done.stdout
     assert "50 readers at once" in done.stdout
+
+
+@needs_postgres
+@pytest.mark.timeout(300)
+def test_the_figures_of_a_cell_are_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cell", "--small"],
+        env=untraced(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("passed on, p99", "killed, lease 1 s", "SIGTERM, lease 1 s", "cluster release", "the database hangs"):
+        assert any(line.startswith(row) for line in done.stdout.splitlines()), done.stdout
 
 
 def test_the_chart_has_a_bar_for_each_share() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from mac_actors.settings.slack_file import QuietEntry, ReminderEntry, SlackEntry
 from mac_actors.settings.user_entries import UserEntry
 from mac_actors.settings.variables import Variable
 from mac_actors.settings.webhooks import WebhookEntry
+from tests.e2e.forks import put_command
 from tests.e2e.processes import PATIENCE, environment, free_port, serve_in_shell
 from tests.web.client import described
 
@@ -155,10 +155,9 @@ def _steps() -> list[tuple[str, str, str]]:
     return steps
 
 
-def _script(steps: list[tuple[str, str, str]], port: int) -> str:
+def _script(steps: list[tuple[str, str, str]], port: int, command_here: Path) -> str:
     """All steps as one shell script that stops at the first that fails, and marks where each command begins."""
     lines = ["set -eu", "server=", "trap '[ -z \"$server\" ] || kill $server 2>/dev/null || true; wait' EXIT"]
-    installed = f"printf '#!/bin/sh\\nexec {sys.executable} -m mac_actors \"$@\"\\n'"
     for number, (what, first, second) in enumerate(steps):
         if what == "file":
             lines.append(f"cat > {first} <<'END OF FILE'\n{second}\nEND OF FILE")
@@ -168,7 +167,7 @@ def _script(steps: list[tuple[str, str, str]], port: int) -> str:
         if command.startswith("git clone "):  # the repository is here, and installed for this python
             lines.append(f"mkdir {command.split()[-1]}")
         elif command.startswith("make "):
-            lines.append(f"mkdir -p .venv/bin; {installed} > .venv/bin/mac-actors; chmod +x .venv/bin/mac-actors")
+            lines.append(f"mkdir -p .venv/bin; ln -s {command_here} .venv/bin/mac-actors")
         elif command == "mac-actors serve":
             lines += [*serve_in_shell(command, port), "cat serve.log"]
         else:
@@ -190,10 +189,13 @@ def test_the_start_page_works_when_it_is_followed(tmp_path: Path) -> None:
         " ".join(first.split()[:2]) for first, _ in commands.values()
     }
     port = free_port()
+    (reader := tmp_path / "reader").mkdir()
+    descriptor = put_command(tmp_path)
     done = subprocess.run(
-        ["bash", "-c", _script(steps, port)],
-        cwd=tmp_path,
-        env=environment(MAC_PORT=str(port), MAC_COMMIT_BUDGET="10", PYTHONPATH=str(ROOT)),
+        ["bash", "-c", _script(steps, port, tmp_path / "mac-actors")],
+        pass_fds=[descriptor],
+        cwd=reader,
+        env=environment(MAC_PORT=str(port), MAC_COMMIT_BUDGET="10"),
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,

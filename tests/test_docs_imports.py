@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from mac_actors.core.outcomes import AuthorizationGranted
 from tests.conftest import MakeServer
-from tests.e2e.processes import PATIENCE, ROOT, environment
+from tests.e2e.forks import put_command
+from tests.e2e.processes import PATIENCE, ROOT, Talking, environment
 from tests.imports.dm_mac.old_server import write_old
 from tests.imports.users.neon_server import KEY, ORGANIZATION, account, neon_server
 from tests.test_docs import PAGES, _normalised
@@ -41,9 +41,9 @@ def test_the_page_about_people_says_what_the_commands_say(tmp_path: Path, make_s
     assert len(_follow("people.rst", tmp_path, MAC_URL=server.url)) == 3
     script = re.search(r"^.. code-block:: python\n\n((?:   .*\n|\n)+)", PAGES["people.rst"], re.MULTILINE)
     assert script
-    env = environment(PYTHONPATH=str(ROOT), MAC_URL=server.url)
-    command = [sys.executable, "-c", re.sub("^   ", "", script[1], flags=re.MULTILINE)]
-    subprocess.run(command, cwd=tmp_path, env=env, timeout=PATIENCE, check=True)
+    code = re.sub("^   ", "", script[1], flags=re.MULTILINE)
+    with Talking(cwd=tmp_path, code=code, MAC_URL=server.url) as followed:
+        assert followed.wait() == 0, followed.lines
     granted = [outcome for outcome in server.fleet.events() if isinstance(outcome, AuthorizationGranted)]
     assert len(granted) == 4, "the script finds all to be so already"
 
@@ -51,13 +51,9 @@ def test_the_page_about_people_says_what_the_commands_say(tmp_path: Path, make_s
 def _follow(page: str, directory: Path, **variables: str) -> list[str]:
     """Do all that the page says, and compare; returns the commands that were run."""
     done: list[str] = []
-    (directory / "bin").mkdir()
-    tool = directory / "bin" / "mac-actors"
-    tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m mac_actors "$@"\n')
-    tool.chmod(0o755)
-    env = environment(
-        PYTHONPATH=str(ROOT), PATH=f"{tool.parent}:/usr/bin:/bin", MAC_PORT="1", COLUMNS="200", **variables
-    )
+    (tools := directory / "bin").mkdir()
+    descriptor = put_command(tools)
+    env = environment(PATH=f"{tools}:/usr/bin:/bin", MAC_PORT="1", COLUMNS="200", **variables)
     for what, text in _steps(page):
         command = what.removeprefix("$ ")
         if not what.startswith("$ "):
@@ -66,6 +62,7 @@ def _follow(page: str, directory: Path, **variables: str) -> list[str]:
             asked = "[y/N]" in text  # there is nobody at a terminal here
             ran = subprocess.run(
                 ["bash", "-c", command.replace("/srv/dm_mac", "old") + (" --yes" if asked else "")],
+                pass_fds=[descriptor],
                 cwd=directory,
                 env=env,
                 capture_output=True,

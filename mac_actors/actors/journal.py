@@ -16,6 +16,7 @@ from collections.abc import Callable
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import Latch
 from mac_actors.actors.runtime import wait_for_ends
+from mac_actors.actors.wakes import gathering
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.notices import notifier_of
 from mac_actors.core.phrases import phrase
@@ -179,10 +180,11 @@ class Journal(Pump):
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1
                 durable = self.store.displaced() is None
-                for _, latch, _ in batch:
-                    self._queue.popleft()
-                    latch.durable = durable
-                    latch.open()
+                with gathering():
+                    for _, latch, _ in batch:
+                        self._queue.popleft()
+                        latch.durable = durable
+                        latch.open()
                 self.queued.update(notifier_of(notice.channel) for record, _, _ in batch for notice in record.posts())
                 if any(record.notices or record.rows for record, _, _ in batch):
                     self.on_commit()

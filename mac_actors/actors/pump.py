@@ -9,6 +9,7 @@ from typing import Any
 import pykka
 
 from mac_actors.actors.runtime import MacActor, Ping
+from mac_actors.actors.wakes import wake
 
 
 class Pump:
@@ -34,11 +35,14 @@ class Pump:
     def wake(self) -> None:
         """Have the actor look at what waits. Never blocks, never raises."""
         if not self.woken:
-            self.woken = True
-            try:
-                self.ref.tell(Wake())
-            except pykka.ActorDeadError:
-                self.woken = False  # whatever comes next tries again, and so does the restart
+            wake(self._wake)
+
+    def _wake(self) -> None:
+        self.woken = True
+        try:
+            self.ref.tell(Wake())
+        except pykka.ActorDeadError:
+            self.woken = False  # whatever comes next tries again, and so does the restart
 
     def wake_after(self, seconds: float) -> None:
         """Wake the actor in so many seconds, or before."""

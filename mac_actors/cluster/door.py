@@ -6,7 +6,9 @@ import http.client
 import io
 import json
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,7 +18,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from mac_actors.cluster.holding import HoldingFleet, as_json, from_json
-from mac_actors.cluster.passing import MOST_HOPS, OwnerGone, Passing
+from mac_actors.cluster.passing import MOST_HOPS, NOT_OWNER, PATIENCE, OwnerGone, Passing
 from mac_actors.core.inputs import Input
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
@@ -30,6 +32,20 @@ HELD = "/cell/held"
 
 OWN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What each server answers for itself."""
+
+AT_ONCE = ("/api/machine/update", "/api/machine/oops/", "/api/machine/locked_out/", "/api/reload")
+"""What, sent by POST, waits for no owner: what stops a machine goes to the next one by and by, and a reload is of one
+server's files.
+"""
+
+WAIT_SECONDS, TURN_SECONDS = 1.0, 0.02
+"""So long everything else waits for the next one, and so often it looks."""
+
+WAITING_AT_MOST = 8
+"""So many requests wait at once: reports need threads, too."""
+
+LAST_SECONDS = 0.3
+"""So long an answer is waited for whose server is the owner no more: it had written everything before it let go."""
 
 TAKEN_KEPT = 10_000
 """So many inputs that other servers have held back are remembered, so that none counts twice."""
@@ -78,6 +94,7 @@ class Door:
         self._passing = passing
         self._holding = holding
         self.held: Application = lambda environ, start_response: _error(start_response, NOBODY)
+        self._waiting = threading.Semaphore(WAITING_AT_MOST)
         self._telling = threading.Lock()
         self._looking = threading.Lock()
         self._gone: str | None = None
@@ -106,53 +123,86 @@ class Door:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        path, standing, owned = environ.get("PATH_INFO", ""), self._standing(), self._owned()
+        path, hops = environ["PATH_INFO"], environ.get("mac.hops", 0)
+        if path == HELD:
+            return self._take_held(environ, start_response, self._owned())
+        method = environ["REQUEST_METHOD"]
+        may_wait = method != "POST" or not path.startswith(AT_ONCE)
+        changes = may_wait and method not in {"GET", "HEAD"}
+        answer = self._answer(environ, start_response, changes)
+        if answer is None and may_wait and not hops and self._waiting.acquire(blocking=False):
+            until = time.monotonic() + WAIT_SECONDS
+            try:
+                while answer is None and time.monotonic() < until:
+                    time.sleep(TURN_SECONDS)
+                    answer = self._answer(environ, start_response, changes)
+            finally:
+                self._waiting.release()
+        if answer is None and hops and changes:
+            answer = _error(start_response, NOBODY, headers=[NOT_OWNER])
+        if answer is None:
+            answer = self._here(environ, start_response, self._owned())
+        return answer
+
+    def _here(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None) -> Iterable[bytes]:
+        """Answer as the owner of the machines, or as one that holds."""
         if (begun := environ.get("mac.begun")) and not (owned and begun.fleet is owned.fleet):
             environ["mac.begun"] = None  # it was begun as the owner, which this server is no more
-        if path == HELD:
-            return self._take_held(environ, start_response, owned)
-        own = owned.application if owned else self.held
-        if owned and (standing.owns or not standing.owner):
-            return own(environ, start_response)
-        if path == "/healthz" and environ.get("mac.hops"):
+        return (owned.application if owned else self.held)(environ, start_response)
+
+    def _answer(self, environ: dict[str, Any], start_response: StartResponse, changes: bool) -> Iterable[bytes] | None:
+        """Answer as the owner, or have it answer; ``None``: there is none now. The last one still shows what was so."""
+        path, hops = environ["PATH_INFO"], environ.get("mac.hops", 0)
+        standing, owned = self._standing(), self._owned()
+        if owned and (standing.owns or not (standing.owner or changes)):
+            return self._here(environ, start_response, owned)
+        if path == "/healthz" and hops:
             return _error(start_response, NOBODY)  # asked by one that takes this for the owner: it must not ask back
         if path in OWN_PATHS:
             return self.held(environ, start_response)
-        if standing.owner and environ.get("mac.hops", 0) < MOST_HOPS:
-            answer = self._by_owner(environ, start_response, standing.owner)
-            if answer is not None:
-                return answer
-        return own(environ, start_response)
+        if standing.owner and hops < MOST_HOPS:
+            return self._by_owner(environ, start_response, standing.owner)
+        return None
 
     def serves(self) -> bool:
         """Whether this server owns the machines, or reaches the one that does."""
         standing = self._standing()
         if standing.owner is None:
             return standing.owns and self._owned() is not None
-        return self._reaches(standing.owner)
+        return self._reaches(standing.owner, self._passing.until())
 
     def tell(self) -> None:
         """Tell the owner, if one is known, what came here while there was none."""
         owner = self._standing().owner
-        if owner and self._holding.waits and not self._is_gone(owner):
+        until = self._passing.until()
+        if owner and self._holding.waits and not self._is_gone(owner, until):
             try:
-                self._tell(owner)
+                self._tell(owner, until)
             except OwnerGone as gone:
                 self._gone = owner
                 log.warning("%s: what was held back here is told later", gone)
 
     def _by_owner(self, environ: dict[str, Any], start_response: StartResponse, owner: str) -> Iterable[bytes] | None:
         """Answer as the owner does; ``None``: it did not, and has not carried it out, or that does no harm."""
-        if self._is_gone(owner):
-            return None
         path = environ["PATH_INFO"]
+        until = self._passing.until(environ.get("mac.received"))
+        if self._is_gone(owner, until):
+            return None
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
-        still = lambda: self._standing().owner == owner  # noqa: E731
+        ends = math.inf
+
+        def still() -> bool:
+            nonlocal ends
+            if ends == math.inf and self._standing().owner != owner:
+                ends = time.monotonic() + LAST_SECONDS
+            return time.monotonic() < ends
+
         try:
             if self._holding.waits:
-                self._tell(owner)
-            return self._passing.answer(environ, body, start_response, owner, report=path == REPORT, still=still)
+                self._tell(owner, until)
+            until = until if path == REPORT else time.monotonic() + PATIENCE
+            return self._passing.answer(environ, body, start_response, owner, until, report=path == REPORT, still=still)
         except OwnerGone as gone:
             self._gone = owner
             log.debug("%s", gone)
@@ -160,33 +210,37 @@ class Door:
                 return _error(start_response, MAYBE_DONE)
             return None
 
-    def _is_gone(self, owner: str) -> bool:
+    def _is_gone(self, owner: str, until: float) -> bool:
         """Whether the owner did not answer last. One request at a time looks again; the others need not wait."""
         if self._gone != owner:
             return False
         if not self._looking.acquire(blocking=False):
             return True
         try:
-            if self._gone == owner and self._reaches(owner):
+            if self._gone == owner and self._reaches(owner, until):
                 self._gone = None
             return self._gone == owner
         finally:
             self._looking.release()
 
-    def _reaches(self, owner: str) -> bool:
+    def _reaches(self, owner: str, until: float) -> bool:
         with suppress(OwnerGone):
-            return self._passing.ask(owner, "GET", "/healthz?serving") == http.client.OK
+            return self._passing.ask(owner, "GET", "/healthz?serving", until) == http.client.OK
         return False
 
-    def _tell(self, owner: str) -> None:
-        with self._telling:
+    def _tell(self, owner: str, until: float) -> None:
+        if not self._telling.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise OwnerGone(f"{owner} is being told what was held back", maybe_done=False)
+        try:
             if self._gone == owner:
                 raise OwnerGone(f"{owner} did not answer", maybe_done=False)
-            self._holding.hand_over(lambda inputs: self._send(owner, inputs))
+            self._holding.hand_over(lambda inputs: self._send(owner, inputs, until))
+        finally:
+            self._telling.release()
 
-    def _send(self, owner: str, inputs: dict[str, tuple[Input, ...]]) -> None:
+    def _send(self, owner: str, inputs: dict[str, tuple[Input, ...]], until: float) -> None:
         body = json.dumps({name: as_json(given) for name, given in inputs.items()}).encode()
-        status = self._passing.ask(owner, "POST", HELD, body)
+        status = self._passing.ask(owner, "POST", HELD, until, body)
         if status != http.client.OK:
             raise OwnerGone(f"{owner} does not take what was held back ({status})", maybe_done=False)
 
@@ -235,7 +289,12 @@ def _may_come_twice(method: str, path: str) -> bool:
     return method in {"GET", "HEAD"} or path == REPORT
 
 
-def _error(start_response: StartResponse, message: str, status: str = "503 Service Unavailable") -> Iterable[bytes]:
+def _error(
+    start_response: StartResponse,
+    message: str,
+    status: str = "503 Service Unavailable",
+    headers: Iterable[tuple[str, str]] = (),
+) -> Iterable[bytes]:
     body = json.dumps({"error": message}).encode() + b"\n"
-    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers])
     return [body]

@@ -29,7 +29,7 @@ from mac_actors.fleet.names import Names
 from mac_actors.fleet.reader_keys import signer
 from mac_actors.fleet.refused_readers import RefusedReaders
 
-LEAST_SECONDS = 0.02
+LEAST_SECONDS = 0.01
 """So long an answer waits for the states to be read anew, also where its budget is over."""
 
 
@@ -84,11 +84,9 @@ class HoldingFleet:
         """Answer a report; as that of a :class:`~mac_actors.fleet.fleet.MachineFleet`, but never durable."""
         return self._hold(name, replace(report, arrived=received), clock.seconds() - received)
 
-    def begin(
-        self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
-    ) -> Answer:
-        """Answer a report, as :meth:`report` does."""
-        return self.report(name, report, received, address, gone)
+    def begin(self, name: str, report: Report, address: str | None, gone: Callable[[], bool]) -> Answer:
+        """Answer a report that says when it arrived, as :meth:`report` does."""
+        return self._hold(name, report, clock.seconds() - arrival(report))
 
     def due(self, sent: Answer) -> float:
         """Return when that can be answered: now."""

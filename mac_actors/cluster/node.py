@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 TURNS: Final = 10
 """So many beats, or looks, in the seconds of a lease."""
 
+LOOK_SECONDS: Final = 0.1
+"""How often a standby looks, at the least: so soon it sees that the lease is released."""
+
 SEEN_SECONDS: Final = 1.0
 """How often a node says that it is there, and looks for new configuration."""
 
@@ -168,8 +171,7 @@ class Node:
             settle()
         finally:
             try:
-                with closing(Rows(self._rows.url, 5.0, "mac-actors release")) as rows:
-                    rows.release(epoch)
+                self._rows.release(epoch)
                 log.info("the lease of epoch %d is released", epoch)
             except StorageError as error:
                 log.warning("%s: another node takes over when its seconds are over", error)
@@ -266,7 +268,7 @@ class Node:
             self._take_over(wanted)
             return 0.0
         left = self.lease.seconds - silent
-        pause = self.lease.seconds / TURNS
+        pause = min(self.lease.seconds / TURNS, LOOK_SECONDS)
         return min(pause, left) if left > 0 else pause
 
     def _take_over(self, wanted: Seen) -> None:

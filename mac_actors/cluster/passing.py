@@ -28,11 +28,15 @@ been under way, and by how many servers it was passed on."""
 SCHEME = "Mac-Cell"
 """By this in ``WWW-Authenticate`` a server knows that it was refused itself, and not its client."""
 
+NOT_OWNER = ("Mac-Cell-Owner", "no")
+"""In an answer: its server does not own the machines, and has not carried out what was asked."""
+
 MOST_HOPS = 2
 """So often a request is passed on."""
 
 MARGIN = 0.03
-"""Seconds beyond the budget that the owner, which may need all of it for the disk, has for a report's answer."""
+"""Seconds beyond the budget that the owner, which may need all of it for the disk, has for a report's answer. Looking
+whether it is there again, telling it what was held back and connecting take of the same seconds."""
 
 PATIENCE = 600.0
 """Seconds that an answer may take which is no report's: lists of years, on a small computer."""
@@ -71,43 +75,44 @@ class Passing:
         self._kept: deque[Connection] = deque()
         self._refused = Changed(False)
 
+    def until(self, received: float | None = None) -> float:
+        """Return until when (``time.monotonic()``) the owner has to have answered a report that came then, or now."""
+        age = max(0.0, clock.seconds() - received) if received else 0.0
+        return time.monotonic() + max(MARGIN, self._budget + MARGIN - age)
+
     def answer(
         self,
         environ: dict[str, Any],
         body: bytes,
         start_response: StartResponse,
         owner: str,
+        until: float,
         *,
         report: bool,
         still: Callable[[], bool],
     ) -> list[bytes]:
-        """Answer as the owner at this URL does; raises :class:`OwnerGone`, and has answered nothing then.
+        """Answer as the owner at this URL does, before ``until``; raises :class:`OwnerGone`: nothing is answered then.
 
-        ``report``: it has to be answered within the budget, and may be sent twice. ``still`` says whether the owner is
-        the owner yet.
+        ``report``: it may be sent twice. ``still`` says whether it is to be waited for yet.
         """
         headers = _headers(environ)
         headers[ADDRESS], headers[HOPS] = environ.get("REMOTE_ADDR", ""), str(environ.get("mac.hops", 0) + 1)
         now = clock.seconds()
         age = max(0.0, now - (environ.get("mac.received") or now))
-        patience = max(MARGIN, self._budget + MARGIN - age) if report else PATIENCE
         method = environ["REQUEST_METHOD"]
         again = report or method in {"GET", "HEAD"}
-        answer = self._ask(
-            owner, method, _target(environ), headers, body, age=age, patience=patience, again=again, still=still
-        )
+        answer = self._ask(owner, method, _target(environ), headers, body, until, age=age, again=again, still=still)
         kept = [(name, value) for name, value in answer.headers if name.lower() not in _NOT_ANSWERED]
         start_response(f"{answer.status} {answer.reason}", kept)
         return [answer.body]
 
-    def ask(self, owner: str, method: str, target: str, body: bytes = b"") -> int:
-        """Ask the owner at this URL something for this server itself, within the budget; returns the answer's status.
+    def ask(self, owner: str, method: str, target: str, until: float, body: bytes = b"") -> int:
+        """Ask the owner at this URL something for this server itself; returns the answer's status.
 
         It may be sent twice. Raises :class:`OwnerGone`.
         """
         headers = {ADDRESS: "127.0.0.1", HOPS: "1", "Content-Type": "application/json"}
-        patience = self._budget + MARGIN
-        return self._ask(owner, method, target, headers, body, patience=patience, again=True).status
+        return self._ask(owner, method, target, headers, body, until, again=True).status
 
     def _ask(
         self,
@@ -116,22 +121,22 @@ class Passing:
         target: str,
         headers: dict[str, str],
         body: bytes,
+        until: float,
         *,
         age: float = 0.0,
-        patience: float,
         again: bool,
         still: Callable[[], bool] = lambda: True,
     ) -> Answer:
         begun = time.monotonic()
         headers[SECRET] = self._secret
         while True:
-            connection, used = self._connection(owner, begun + patience)
+            connection, used = self._connection(owner, until)
             sent = False
             try:
                 headers[AGE] = f"{age + time.monotonic() - begun:.4f}"
                 connection.send(method, target, headers, body)
                 sent = True
-                answer = connection.answer(method, begun + patience, still)
+                answer = connection.answer(method, until, still)
             except OSError as error:
                 connection.close()
                 if used and (again or not sent) and not isinstance(error, TimeoutError):
@@ -147,6 +152,8 @@ class Passing:
             log.error("%s refuses what this server passes on: MAC_CLUSTER_SECRET must be the same on both", owner)
         if refused:
             raise OwnerGone(f"{owner} does not know this server", maybe_done=False)
+        if NOT_OWNER in answer.headers:
+            raise OwnerGone(f"{owner} owns the machines no more", maybe_done=False)
         return answer
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from mac_actors.cluster.lease import Beat, Seen
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage.postgres.address import Address
+
+RELEASE_SECONDS = 5.0
+"""How long a release is waited for: without it the next owner waits for the whole lease."""
 
 # Another server than before, or the same one after a crash: beats that were answered may be lost.
 _SERVER = (
@@ -110,7 +114,7 @@ class Beaten:
 
 
 class Rows:
-    """One connection to the database at ``url``, for one thread. It is made when it is needed, and anew after a fault.
+    """One connection to the database at ``url``; threads take turns. It is made when needed, and anew after a fault.
 
     Every call raises :class:`StorageError` where there is no answer in ``seconds``, or a refusal; the connection is
     closed then, and :attr:`connections` counts how many there were.
@@ -121,6 +125,7 @@ class Rows:
         self._address = Address.parse(url)
         self._seconds = seconds
         self._name = name
+        self._turn = threading.Lock()
         self._connection: psycopg.Connection | None = None
         self.connections = 0
 
@@ -153,7 +158,7 @@ class Rows:
 
     def release(self, epoch: int) -> None:
         """Let the lease go: anybody may take it at once."""
-        self._ask("release the lease", _RELEASE, epoch)
+        self._ask("release the lease", _RELEASE, epoch, seconds=RELEASE_SECONDS)
 
     def join(self, row: NodeRow, before: str) -> bool:
         """Write a node's row; false: another process writes it, whose incarnation is neither its own nor ``before``."""
@@ -183,11 +188,12 @@ class Rows:
                 connection.close()
 
     def _ask(self, what: str, statement: str, *values: object, seconds: float | None = None) -> list[tuple[Any, ...]]:
-        try:
-            return _run(self._connected(), statement, values, seconds or self._seconds)
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            self.close()
-            raise StorageError(f"cannot {what}: {one_line(error)}") from error
+        with self._turn:
+            try:
+                return _run(self._connected(), statement, values, seconds or self._seconds)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                self.close()
+                raise StorageError(f"cannot {what}: {one_line(error)}") from error
 
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:

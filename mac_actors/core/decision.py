@@ -72,10 +72,13 @@ class Draft:
     def decision(self, before: MachineState) -> Decision:
         """Stamp what follows from the change, and freeze it."""
         now = self.state
-        if now.what_people_did != before.what_people_did:
-            now = replace(now, last_update=self.at)
-        if now.status is not before.status:
-            now = replace(now, status_since=self.at)
+        updated, moved = now.what_people_did != before.what_people_did, now.status is not before.status
+        if updated or moved:
+            now = replace(
+                now,
+                last_update=self.at if updated else now.last_update,
+                status_since=self.at if moved else now.status_since,
+            )
         changed = bool(self.outcomes) or now.durable != before.durable
         return Decision(
             now, tuple(self.outcomes), tuple(self.already), changed, tuple(self.offline), tuple(self.refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mac_actors.core.config import MachineConfig
 from mac_actors.core.inputs import Report
@@ -125,6 +126,7 @@ def _shown(config: MachineConfig, state: MachineState) -> tuple[Phrase, RGB]:
     return REFUSED[card.refusal]
 
 
+@lru_cache(maxsize=1024)
 def lcd_line(text: str) -> str:
     r"""Cut a line to what an HD44780 draws: 16 characters of plain ASCII without ``\`` and ``~``."""
     drawable = (" " if c.isspace() else c if " " <= c < "\x7f" else "?" for c in text)

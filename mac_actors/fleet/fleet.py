@@ -240,13 +240,11 @@ class MachineFleet(AnyFleet):
 
         ``gone`` says whether the client has hung up. As :meth:`ask`.
         """
-        return self.finish(self.begin(name, report, received, address, gone))
+        return self.finish(self.begin(name, replace(report, arrived=received), address, gone))
 
-    def begin(
-        self, name: str, report: Report, received: float, address: str | None, gone: Callable[[], bool]
-    ) -> SentReport:
-        """Send a report as :meth:`report` does, but wait for nothing. Raises :class:`UnknownMachine`."""
-        message = Arrived(replace(report, arrived=received), address, gone)
+    def begin(self, name: str, report: Report, address: str | None, gone: Callable[[], bool]) -> SentReport:
+        """Send a report that says when it arrived, and wait for nothing. Raises :class:`UnknownMachine`."""
+        message = Arrived(report, address, gone)
         return SentReport(name, message, self.supervisor.begin(name, message))
 
     def due(self, sent: SentReport) -> float:
@@ -451,9 +449,9 @@ class MachineFleet(AnyFleet):
         """Stop, and write nothing: another server owns the machines."""
         self._close(write=False)
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = ANSWER_SECONDS) -> None:
         """Wait until all that was decided is on disk. Raises :class:`StorageError` when it takes too long."""
-        self.journal.write(Record(), ANSWER_SECONDS)
+        self.journal.write(Record(), seconds)
 
     def _close(self, *, write: bool) -> None:
         if self.supervisor.closed:

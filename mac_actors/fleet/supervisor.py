@@ -271,10 +271,10 @@ class Supervisor:
 
     def save_all(self, timeout: float) -> None:
         """Have all machines save their telemetry, and wait ``timeout`` seconds until they have handed it on."""
-        for ref in list(self.refs.values()):
-            with contextlib.suppress(pykka.ActorDeadError):
-                ref.tell(SaveTelemetry())
-        self.unresponsive(timeout)
+        deadline = time.monotonic() + timeout
+        for reply in [self.begin(name, SaveTelemetry()) for name in list(self.refs)]:
+            with contextlib.suppress(pykka.Timeout, pykka.ActorDeadError):
+                reply.get(timeout=max(0.0, deadline - time.monotonic()))
 
     def dead(self) -> list[str]:
         """Return the machines whose actor has died, and is being started anew."""

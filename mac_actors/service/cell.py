@@ -41,7 +41,7 @@ from mac_actors.web.standby import create_standby_app
 log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
-"""How long machines may take, before a handover, to hand on what heartbeats have changed."""
+"""How long machines may take, before a handover, to hand on what heartbeats have changed, and the disk to take it."""
 
 BUILD_SECONDS = 60.0
 """How long a server that owns alone waits at its start for its shop."""
@@ -84,7 +84,7 @@ class Member:
         self.shop: Shop | None = None
         self._store: Store | None = Store.open(database)
         self._warm = Warm(database)
-        self._lock = threading.Lock()
+        self._preparing = threading.Lock()
         self._built = threading.Event()
         self._let_go = self._rehearsed = False
         self._failure: MacError | None = None
@@ -150,9 +150,11 @@ class Member:
 
     def hand_over(self) -> bool:
         """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
-        if (shop := self.shop) is not None:  # as the owner, while readers are answered
-            shop.fleet.supervisor.save_all(SAVE_SECONDS)
-            shop.disconnect()  # a command that was taken is carried out
+        if (shop := self.shop) is not None and self.node.valid():
+            with suppress(StorageError):  # as the owner, while all are answered: little is left to be written then
+                shop.disconnect()  # a command that was taken is carried out
+                shop.fleet.supervisor.save_all(SAVE_SECONDS)
+                shop.fleet.settle(SAVE_SECONDS)
         return self.node.release(self._settle)
 
     def _settle(self) -> None:
@@ -162,15 +164,17 @@ class Member:
     # in the thread of the ownership
 
     def _prepare(self) -> None:
-        if self.shop is not None:
-            return
-        self._warm.refresh()
-        self._warm.prepare(self.configuration)
-        if not self._rehearsed:
-            self._rehearsed = True
-            self._rehearse()
-        if self._store is None:
-            self._keep_store(Store.open(self._database))
+        with self._preparing:
+            if self.shop is not None:
+                return
+            self._warm.refresh()
+            self._warm.prepare(self.configuration)
+            if not self._rehearsed:
+                self._rehearsed = True
+                self._rehearse()
+            if self._store is None:
+                self._store = Store.open(self._database)
+            self._store.warm_up()
 
     def _rehearse(self) -> None:
         """Build a shop without machines, in memory: all that is loaded and compiled for one is there at a takeover."""
@@ -180,44 +184,36 @@ class Member:
         if self._settings.slack:
             import_module("mac_actors.slack.connection")
 
-    def _keep_store(self, store: Store) -> None:
-        """Have it ready for a shop, if there is none meanwhile."""
-        with self._lock:
-            kept = self._store is None and self.shop is None
-            if kept:
-                self._store = store
-        if not kept:
-            store.close()
-
-    def _take_store(self) -> Store:
-        with self._lock:
-            store, self._store = self._store, None
-        return store or Store.open(self._database)
-
     def _take(self, epoch: int, incarnation: str) -> None:
+        with self._preparing:
+            self._build(epoch, incarnation)
+
+    def _build(self, epoch: int, incarnation: str) -> None:
         begun = time.monotonic()
-        store = self._take_store()
+        store = self._store = self._store or Store.open(self._database)
         try:
             store.own(epoch, incarnation)
             if self._revisions:
                 self._adopt_files_if_first()
-            shop = Shop(
-                self._settings,
-                self.configuration,
-                store,
-                self.load,
-                chat=self._chat,
-                holds=lambda: not self.node.valid(),
-                prepared=self._warm.prepared(self.configuration),
-                notes=self.notes,
-                subscribers=self._subscribers,
-            )
-        except Fenced as error:
-            store.close()
-            self.node.lost(str(error))
-            return
+            prepared = self._warm.prepared(self.configuration)
+            with store.at_once("read what the last owner has left"):
+                shop = Shop(
+                    self._settings,
+                    self.configuration,
+                    store,
+                    self.load,
+                    chat=self._chat,
+                    holds=lambda: not self.node.valid(),
+                    prepared=prepared,
+                    notes=self.notes,
+                    subscribers=self._subscribers,
+                )
         except MacError as error:
+            self._store = None
             store.close()
+            if isinstance(error, Fenced):
+                self.node.lost(str(error))
+                return
             self._failure = error
             self._built.set()
             raise
@@ -226,7 +222,8 @@ class Member:
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
-        self.shop, self._owned = shop, Owned(shop.fleet, shop.app.wsgi, shop.app.reports)
+        owned = Owned(shop.fleet, shop.app.wsgi, shop.app.reports)
+        self.shop, self._owned, self._store = shop, owned, None
         self._built.set()
         self.door.hand_over(shop.fleet)
         log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)

@@ -83,9 +83,6 @@ def log_outcome(outcome: Outcome) -> None:
     warn = isinstance(outcome, SessionStarted) and (
         outcome.session is SessionKind.WARN_ONLY or outcome.second is SecondDecision.WARN
     )
-    log.log(
-        logging.WARNING if warn else logging.INFO,
-        "%s",
-        full_text(outcome),
-        extra={"machine": outcome.machine, "kind": kind(outcome)},
-    )
+    level = logging.WARNING if warn else logging.INFO
+    if log.isEnabledFor(level):
+        log.log(level, "%s", full_text(outcome), extra={"machine": outcome.machine, "kind": kind(outcome)})

@@ -48,6 +48,9 @@ class Database(Protocol):
     def own(self, epoch: int, incarnation: str) -> None:
         """Write from now on as the owner that has taken the database with this epoch. SQLite has its lock for that."""
 
+    def warm_up(self) -> None:
+        """Have the connections that the owner needs first. SQLite's are there."""
+
     def displaced(self) -> str | None:
         """Return which file is no longer where it was opened, and what to do; ``None``: all are there."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._at_once = threading.local()
 
     @classmethod
     def open(cls, place: Path | str | None) -> Self:
@@ -79,6 +81,10 @@ class Store:
     def own(self, epoch: int, incarnation: str) -> None:
         """Write from now on as the owner who has taken the database with this epoch: a PostgreSQL one."""
         self.database.own(epoch, incarnation)
+
+    def warm_up(self) -> None:
+        """Have the connections that :meth:`own`, and what is read then, need first."""
+        self.database.warm_up()
 
     def commit(self, records: Sequence[Record]) -> None:
         """Write all of ``records`` in one transaction (:meth:`Database.commit`). For the journal actor alone."""
@@ -256,8 +262,23 @@ class Store:
     @contextlib.contextmanager
     def reading(self, what: str) -> Iterator[Connection]:
         """Give a connection to read with; what the database refuses is a :class:`StorageError`: cannot ``what``."""
-        with as_storage_error(what), self.database.reading() as connection:
-            yield connection
+        with as_storage_error(what):
+            if connection := getattr(self._at_once, "connection", None):
+                yield connection
+            else:
+                with self.database.reading() as connection:
+                    yield connection
+
+    @contextlib.contextmanager
+    def at_once(self, what: str) -> Iterator[None]:
+        """Have all that this thread reads within it be of one moment, by one connection: each begin and end of a
+        reading is a round trip.
+        """
+        with self.reading(what) as self._at_once.connection:
+            try:
+                yield
+            finally:
+                del self._at_once.connection
 
 
 @contextlib.contextmanager

@@ -161,10 +161,10 @@ def test_nobody_stands_in_for_an_actor_that_has_ended(end: Callable[[pykka.Actor
 def test_a_report_for_an_actor_that_has_ended_is_decided_by_the_next_one() -> None:
     with open_fleet() as fleet:
         report(fleet, "metal-mill")
-        sent = fleet.begin("metal-mill", Report(datetime.now(UTC)), clock.seconds(), None, lambda: False)
+        sent = fleet.begin("metal-mill", Report(datetime.now(UTC), arrived=clock.seconds()), None, lambda: False)
         assert fleet.finish(sent).outputs.relay is False
         fleet.supervisor.refs["metal-mill"].stop(timeout=PATIENCE)
-        sent = fleet.begin("metal-mill", Report(datetime.now(UTC), ANN), clock.seconds(), None, lambda: False)
+        sent = fleet.begin("metal-mill", Report(datetime.now(UTC), ANN, arrived=clock.seconds()), None, lambda: False)
         assert sent.reply.due() > clock.seconds() + PATIENCE, "it can't be answered by who can't wait"
         assert fleet.finish(sent).outputs.relay is True
 
@@ -226,7 +226,7 @@ def _any_report(chance: random.Random, at: datetime, moment: float) -> Arrived:
 
 def test_an_answer_that_waits_for_the_disk_says_until_when() -> None:
     with open_fleet(commit_budget=30.0) as fleet:
-        sent = fleet.begin("metal-mill", Report(datetime.now(UTC), ANN), clock.seconds(), None, lambda: False)
+        sent = fleet.begin("metal-mill", Report(datetime.now(UTC), ANN, arrived=clock.seconds()), None, lambda: False)
         on_disk = threading.Event()
         sent.reply.then(on_disk.set)
         assert on_disk.wait(PATIENCE)

@@ -15,7 +15,8 @@ import pytest
 from mac_actors.core.inputs import AddDetails
 from mac_actors.core.state import Severity, Source
 from tests.conftest import Here, MakeServer
-from tests.e2e.processes import COMMAND, PATIENCE, Talking, environment, free_port, run
+from tests.e2e.processes import COMMAND, Talking, free_port, run
+from tests.e2e.terminals import Terminal
 from tests.fakes import ANN, sample_users
 from tests.web.client import Running
 
@@ -205,13 +206,9 @@ def test_a_reload_that_would_do_harm_is_refused_unless_it_is_forced(
 
 def on_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
     """What a command writes on a terminal."""
-    child: Any = pexpect.spawn(
-        COMMAND[0], [*COMMAND[1:], *arguments], cwd=cwd, encoding="utf-8", timeout=PATIENCE, dimensions=(40, 120),
-        env=environment(TERM="xterm", **variables),
-    )  # fmt: skip
-    child.expect(pexpect.EOF)
-    child.close()
-    return str(child.before)
+    with Terminal(*arguments, cwd=cwd, **variables) as terminal:
+        terminal.child.expect(pexpect.EOF)
+        return str(terminal.child.before)
 
 
 def test_what_is_wrong_is_coloured_on_a_terminal_alone(make_server: MakeServer, tmp_path: Path, here: Here) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Here
-from tests.e2e.processes import PATIENCE, ROOT, SAMPLES, environment, free_port
+from tests.e2e.processes import ROOT, SAMPLES, free_port, run_script
 from tests.web.client import Running
 
 PAGE = (ROOT / "docs" / "commands.rst").read_text(encoding="utf-8")
@@ -31,12 +28,7 @@ def test_in_bash_as_the_documentation_has_it(tmp_path: Path) -> None:
     script = (
         f'{line}; COMP_WORDS=(mac-actors lock m) COMP_CWORD=2; _mac_actors_completion mac-actors; echo "$COMPREPLY"'
     )
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    env = environment(PATH=path, **SAMPLES)
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE, check=True
-    )
-    assert (done.stdout, done.stderr) == ("metal-mill\n", "")
+    assert run_script([script], tmp_path, free_port(), tmp_path, **SAMPLES) == "metal-mill\n"
 
 
 def test_commands_and_options(tmp_path: Path, here: Here) -> None:

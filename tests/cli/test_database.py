@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -14,6 +15,7 @@ from mac_actors.errors import DirectoryInUse
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.store import Store
 from tests.conftest import Here, write_sample
+from tests.e2e.processes import untraced
 from tests.fakes import ANN, open_fleet, report, written
 from tests.postgres import PASSWORD, Cluster, needs_postgres
 
@@ -137,5 +139,6 @@ from mac_actors import Fleet
 with Fleet.open(machines={}, users=[], state=None):
     print("open")
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=shop, capture_output=True, text=True, check=False)
+    command, env = [sys.executable, "-c", code], untraced(os.environ)
+    done = subprocess.run(command, cwd=shop, env=env, capture_output=True, text=True, check=False)
     assert done.stdout == "open\n", done.stderr

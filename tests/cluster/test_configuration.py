@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from mac_actors.errors import ConfigError, MacError
 from mac_actors.service.service import Service
+from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
 from mac_actors.settings.cell import Cell
 from tests.conftest import Here
 from tests.e2e.processes import free_port
-from tests.fakes import sample_machines, sample_users, wait_until
+from tests.fakes import ANN, sample_machines, sample_users, wait_until
 from tests.postgres import needs_postgres
 from tests.web.client import Running
 from tests.webhooks.receiver import SECRET
@@ -170,6 +174,38 @@ def test_a_login_is_good_at_every_server_and_after_a_takeover(make: Make) -> Non
     wait_until(lambda: member.shop)
     wait_until(lambda: other.request("POST", "/api/machine/clear/laser", {}, headers=personal).status == 200)
     wait_until(lambda: owner.request("POST", "/api/machine/oops/laser", {}, headers=personal).status == 200)
+
+
+def test_while_the_next_owner_is_built_a_new_session_goes_on_and_an_admin_waits(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = owner_and_other(make)
+    first, second = owner.service.member, other.service.member
+    assert first
+    assert second
+    wait_until(lambda: second._holding.known.states)
+    second.node._each_second = lambda revision: None  # what has begun since is not known there
+    assert owner.outputs("metal-mill", ANN)["relay"]
+    building, go_on = threading.Event(), threading.Event()
+
+    def build(*given: Any, **more: Any) -> Shop:
+        building.set()
+        assert go_on.wait(20)
+        return Shop(*given, **more)
+
+    monkeypatch.setattr("mac_actors.service.cell.Shop", build)
+    monkeypatch.setattr("mac_actors.cluster.door.WAIT_SECONDS", 20.0)
+    with ThreadPoolExecutor() as aside:
+        assert first.hand_over()
+        assert building.wait(20)
+        assert other.outputs("metal-mill", ANN)["relay"]
+        clear = aside.submit(other.request, "POST", "/api/machine/clear/router", {}, headers=ADMIN)
+        assert other.outputs("metal-mill", ANN)["relay"]
+        assert not clear.done()
+        go_on.set()
+        assert clear.result(20).status == 200
+    assert other.outputs("metal-mill", ANN)["relay"]
+    assert second.shop
 
 
 def test_the_commands_show_the_cell_and_have_its_owner_hand_over(

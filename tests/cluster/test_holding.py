@@ -228,7 +228,7 @@ def test_what_was_held_is_decided_once_though_its_answer_was_lost() -> None:
         assert owner.fleet
         body = json.dumps({"router": as_json((Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
         for _ in range(2):
-            assert other.passing.ask(owner.url, "POST", "/cell/held", body) == 200
+            assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 200
             wait_until(lambda: owner.fleet and "oops_set" in journal(owner.fleet))
             owner.request("POST", "/api/machine/clear/router", headers=ADMIN)
         assert journal(owner.fleet) == ["oops_set", "oops_cleared"]
@@ -237,7 +237,7 @@ def test_what_was_held_is_decided_once_though_its_answer_was_lost() -> None:
 @pytest.mark.parametrize("body", WRONG)
 def test_what_is_no_list_of_inputs_is_refused_and_the_owner_goes_on(body: bytes) -> None:
     with two(1.0) as (owner, other):
-        assert other.passing.ask(owner.url, "POST", "/cell/held", body) == 422
-        assert other.passing.ask(owner.url, "POST", "/cell/held", b'{"nothing": []}') == 200
-        assert other.passing.ask(other.url, "POST", "/cell/held", b"{}") == 503
+        assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 422
+        assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), b'{"nothing": []}') == 200
+        assert other.passing.ask(other.url, "POST", "/cell/held", other.passing.until(), b"{}") == 503
         assert owner.told("metal-mill") == WITHOUT

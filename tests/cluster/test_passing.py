@@ -9,12 +9,14 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mac_actors import clock
 from mac_actors.cluster.passing import OwnerGone, Passing
 from mac_actors.fleet.fleet import MachineFleet
 from tests.cluster.two import ADMIN, SECRET, Node, two
@@ -96,9 +98,9 @@ def test_the_owner_knows_the_readers_address_and_when_its_report_came(
     seen: list[Any] = []
     decide = MachineFleet.begin
 
-    def noted(self: MachineFleet, name: str, given: Any, received: float, address: str | None, gone: Any) -> Any:
-        seen.append((address, received))
-        return decide(self, name, given, received, address, gone)
+    def noted(self: MachineFleet, name: str, given: Any, address: str | None, gone: Any) -> Any:
+        seen.append((address, given.arrived))
+        return decide(self, name, given, address, gone)
 
     monkeypatch.setattr(MachineFleet, "begin", noted)
     sock = socket.socket()
@@ -253,6 +255,31 @@ def test_what_was_sent_and_not_answered_is_not_sent_again_and_the_client_is_told
         assert "nothing was changed" in other.request("GET", "/api/machines").error
 
 
+def test_a_change_that_meets_an_owner_letting_go_is_carried_out_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mac_actors.cluster.door.WAIT_SECONDS", 20.0)
+    with two(1.0) as (owner, other), ThreadPoolExecutor() as aside:
+        owner.standing.owns = False
+        paths = ("POST", "/api/machine/clear/router"), ("DELETE", "/api/machine/oops/router")
+        changes = [aside.submit(node.request, *path, {}, ADMIN) for node in (owner, other) for path in paths]
+        assert owner.request("GET", "/api/machines").status == 200, "what was so is shown"
+        wait_until(lambda: other.door._gone == owner.url)
+        assert not any(change.done() for change in changes)
+        other.standing.owner = None
+        other.own()
+        owner.standing.owner = other.url
+        assert [change.result(20).status for change in changes] == 4 * [200]
+
+
+def test_all_that_comes_before_a_reports_answer_takes_of_the_same_budget() -> None:
+    passing = Passing(SECRET, 5.0)
+    now = time.monotonic()
+    fresh, late = passing.until(clock.seconds()), passing.until(clock.seconds() - 4.0)
+    assert fresh - late == pytest.approx(4.0, abs=0.9)
+    assert passing.until(clock.seconds() - 60.0) - now < fresh - now
+
+
 def test_a_silent_owner_is_waited_for_only_while_it_is_the_owner() -> None:
     with two(BUDGET) as (_, other), breaking() as (url, seen):
         other.standing.owner = url
@@ -284,11 +311,11 @@ def test_between_servers_with_https_the_certificate_is_looked_at(tmp_path: Path)
         trusting = Passing(SECRET, 20.0, ssl.create_default_context(cafile=files["MAC_TLS_CERT"]))
         url = f"https://127.0.0.1:{server.port}"
         for _ in range(2):
-            assert trusting.ask(url, "GET", "/healthz") == 200
+            assert trusting.ask(url, "GET", "/healthz", trusting.until()) == 200
         assert len(trusting._kept) == 1
         trusting.close()
         with pytest.raises(OwnerGone, match=r"can't be reached.*certificate") as gone:
-            Passing(SECRET, 20.0).ask(url, "GET", "/healthz")
+            Passing(SECRET, 20.0).ask(url, "GET", "/healthz", trusting.until())
         assert not gone.value.maybe_done
     finally:
         server.stop()

@@ -33,7 +33,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     ask = MachineFleet.begin
 
     def noted(self: MachineFleet, *given: Any) -> SentReport:
-        addresses.append(given[3])
+        addresses.append(given[2])
         return ask(self, *given)
 
     monkeypatch.setattr(MachineFleet, "begin", noted)

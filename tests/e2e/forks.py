@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -18,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +28,8 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+
+from mac_actors.cli import tables
 
 LARGEST = 200_000
 """Bytes of an order: mostly the environment."""
@@ -42,10 +46,17 @@ class Forked:
         env: Mapping[str, str],
         stdout: int,
         stderr: int,
+        stdin: int | None = None,
+        code: str | None = None,
+        without: Sequence[str] = (),
         constants: Mapping[str, float] | None = None,
         preload: Path | None = None,
     ) -> None:
-        """Start one. ``constants`` to change are ``{"module:NAME": value}``, ``preload`` a library put before it."""
+        """Start one; a ``stdin`` that is a terminal is its own, in which Ctrl-C is for it.
+
+        ``code`` is run in place of the command, as ``python -c`` does; ``without`` are modules that can't be imported.
+        ``constants`` to change are ``{"module:NAME": value}``, ``preload`` is a library put before it.
+        """
         self.args = ["mac-actors", *arguments]
         self.returncode: int | None = None
         ours, theirs = socket.socketpair()
@@ -54,9 +65,11 @@ class Forked:
         umask = os.umask(0)
         os.umask(umask)
         order = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "umask": umask}
+        order |= {"code": code, "without": list(without)}
         order |= {"constants": dict(constants or {}), "preload": preload and str(preload)}
         with theirs:
-            socket.send_fds(_parent(preload), [json.dumps(order).encode()], [stdout, stderr, theirs.fileno()])
+            streams = [theirs.fileno(), stdout, stderr, *([] if stdin is None else [stdin])]
+            socket.send_fds(_parent(preload), [json.dumps(order).encode()], streams)
         self.pid = int(answers.readline())
         self._ended = threading.Event()
         threading.Thread(target=self._wait, args=[answers], daemon=True).start()
@@ -81,6 +94,18 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+STAND_IN = Path(__file__).with_name("stand_in.py")
+
+
+def put_command(directory: Path) -> int:
+    """Write ``mac-actors`` for shell scripts, forked as the others; they have to inherit the descriptor returned."""
+    descriptor = _parent(None).fileno()
+    command = directory / "mac-actors"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {STAND_IN} {descriptor} "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return descriptor
 
 
 @cache
@@ -121,14 +146,18 @@ class Parent:
                 self._woken.recv(1000)
                 self._tell_ends()
             if self._orders in ready:
-                order, descriptors, _, _ = socket.recv_fds(self._orders, LARGEST, 3)
+                order, descriptors, _, _ = socket.recv_fds(self._orders, LARGEST, 4)
                 if not order:
                     os._exit(0)
                 if (pid := os.fork()) == 0:
-                    self._become(json.loads(order), *descriptors)
-                    self._command()
+                    wanted = json.loads(order)
+                    self._become(wanted, *descriptors)
+                    if wanted["code"] is None:
+                        self._command()
+                    else:
+                        exec(compile(wanted["code"], "<string>", "exec"), {"__name__": "__main__"})
                     return
-                *streams, answers = descriptors
+                answers, *streams = descriptors
                 for stream in streams:
                     os.close(stream)
                 self._children[pid] = socket.socket(fileno=answers)
@@ -140,7 +169,7 @@ class Parent:
                 with self._children.pop(ended[0]) as answers, suppress(OSError):
                     answers.sendall(f"{os.waitstatus_to_exitcode(ended[1])}\n".encode())
 
-    def _become(self, order: dict[str, Any], stdout: int, stderr: int, answers: int) -> None:
+    def _become(self, order: dict[str, Any], answers: int, stdout: int, stderr: int, stdin: int | None = None) -> None:
         """Be, in a child, the process that was ordered."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -148,6 +177,13 @@ class Parent:
         os.dup2(stderr, 2)
         for descriptor in (stdout, stderr, answers):
             os.close(descriptor)
+        if stdin is not None:
+            os.dup2(stdin, 0)
+            os.close(stdin)
+        if os.isatty(0):
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         for sock in (self._orders, self._woken, self._waker, *self._children.values()):
             sock.close()
         os.chdir(order["cwd"])
@@ -155,7 +191,10 @@ class Parent:
         os.environ.clear()
         os.environ.update(order["env"])
         time.tzset()
+        if os.isatty(0):
+            tables.out.__init__(highlight=False)  # type: ignore[misc] # it looked at the terminal when it was made
         sys.argv[1:] = order["arguments"]
+        sys.modules.update(dict.fromkeys(order["without"]))
         for where, value in order["constants"].items():
             _change_constant(where, value)
         if order["preload"]:

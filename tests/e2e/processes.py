@@ -21,7 +21,8 @@ from typing import Any, ClassVar, Self
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from tests.e2e.forks import Forked
+from mac_actors.cli.common import installed_command
+from tests.e2e.forks import Forked, put_command
 
 COMMAND = [sys.executable, "-m", "mac_actors"]
 """How the command is started from nothing."""
@@ -37,12 +38,23 @@ def environment(**variables: str) -> dict[str, str]:
     return {k: v for k, v in own.items() if k not in {*SAMPLES, "MACHINE_STATE_DIR"}} | variables
 
 
+def untraced(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables for a process of which no coverage is measured: it takes a third of the time."""
+    return {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
+
+
 def run(
-    *arguments: str, cwd: Path, command: Sequence[str] | None = None, **variables: str
+    *arguments: str, cwd: Path, command: Sequence[str] | None = None, stdin: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of mac-actors to its end; ``command`` is what it is started with, if that is the point."""
-    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
-        process = _start(arguments, cwd, variables, command, said.fileno(), errors.fileno())
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        tempfile.TemporaryFile("w+") as errors,
+        tempfile.TemporaryFile("w+") as typed,
+    ):
+        typed.write(stdin)
+        typed.seek(0)
+        process = _start(arguments, cwd, variables, command, said.fileno(), errors.fileno(), stdin=typed.fileno())
         try:
             status = process.wait(PATIENCE)
         finally:
@@ -59,26 +71,38 @@ def _start(
     command: Sequence[str] | None,
     stdout: int,
     stderr: int,
-    constants: Mapping[str, float] | None = None,
+    stdin: int | None = None,
+    **forked: Any,
 ) -> Forked | subprocess.Popen[bytes]:
     env = environment(**variables)
     if command is None:
-        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr, constants=constants)
-    return subprocess.Popen([*command, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr)
+        return Forked(arguments, cwd=cwd, env=env, stdout=stdout, stderr=stderr, stdin=stdin, **forked)
+    return subprocess.Popen([*command, *arguments], cwd=cwd, env=env, stdout=stdout, stderr=stderr, stdin=stdin)
 
 
 class Talking:
-    """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams."""
+    """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams.
+
+    ``code`` is run in place of the command, as ``python -c`` does.
+    """
 
     constants: ClassVar[Mapping[str, float]] = {}
     """What is to be another number in the package: ``{"module:NAME": value}``."""
 
-    def __init__(self, *arguments: str, cwd: Path, command: Sequence[str] | None = None, **variables: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        cwd: Path,
+        command: Sequence[str] | None = None,
+        code: str | None = None,
+        **variables: str,
+    ) -> None:
         self.lines: list[str] = []
         self._said = threading.Condition()
         readable, writable = os.pipe()
         try:
-            self.process = _start(arguments, cwd, variables, command, writable, writable, self.constants)
+            forked: dict[str, Any] = {} if command else {"code": code, "constants": self.constants}
+            self.process = _start(arguments, cwd, variables, command, writable, writable, **forked)
         finally:
             os.close(writable)
         self._output = os.fdopen(readable)
@@ -95,7 +119,7 @@ class Talking:
         """Kill -9, and wait for the end."""
         if self.process.poll() is None:
             self.process.kill()
-        self._end()
+        self.wait()
 
     def wait_for(self, pattern: str, since: int = 0) -> str:
         """Wait for a line, from line number ``since`` on."""
@@ -112,14 +136,14 @@ class Talking:
     def interrupt(self, number: int = signal.SIGINT) -> int:
         """Press Ctrl-C (or send another signal); returns the exit status."""
         self.process.send_signal(number)
-        status = self.process.wait(PATIENCE)
-        self._end()
-        return status
+        return self.wait()
 
-    def _end(self) -> None:
-        self.process.wait(PATIENCE)
+    def wait(self, patience: float = PATIENCE) -> int:
+        """Wait for the end, and for all that it says; returns the exit status."""
+        status = self.process.wait(patience)
         self._reader.join(PATIENCE)
         self._output.close()
+        return status
 
     def _read(self) -> None:
         for line in self._output:
@@ -134,10 +158,16 @@ class ServerProcess(Talking):
     """``mac-actors serve`` on a port of its own, in ``directory``."""
 
     def __init__(
-        self, directory: Path, *options: str, port: str = "0", command: Sequence[str] | None = None, **variables: str
+        self,
+        directory: Path,
+        *options: str,
+        port: str = "0",
+        command: Sequence[str] | None = None,
+        code: str | None = None,
+        **variables: str,
     ) -> None:
         arguments = ["serve", "--host", "127.0.0.1", "--port", port, *options]
-        super().__init__(*arguments, cwd=directory, command=command, **{**SAMPLES, **variables})
+        super().__init__(*arguments, cwd=directory, command=command, code=code, **{**SAMPLES, **variables})
         found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", self.wait_for(r"at https?://127\.0\.0\.1:\d+"))
         assert found
         self.port = int(found[2])
@@ -202,15 +232,20 @@ def serve_in_shell(command: str, port: int) -> list[str]:
     ]
 
 
-def run_script(lines: Sequence[str], cwd: Path, port: int, stand_ins: Path) -> str:
+def run_script(lines: Sequence[str], cwd: Path, port: int, stand_ins: Path, **variables: str) -> str:
     """Run a shell script in which ``stand_ins`` has commands that come first; returns what it printed.
 
-    Fails if it does, or writes an error.
+    Its ``mac-actors``, and this interpreter's, is forked. Fails if it does, or writes an error.
     """
+    descriptor = put_command(stand_ins)
+    script = "\n".join(lines).replace(" ".join(COMMAND), "mac-actors").replace(installed_command(), "mac-actors")
     done = subprocess.run(
-        ["bash", "-c", "\n".join(lines)],
+        ["bash", "-c", script],
+        pass_fds=[descriptor],
         cwd=cwd,
-        env=environment(MAC_PORT=str(port), MAC_HOST="127.0.0.1", PATH=f"{stand_ins}:{os.environ['PATH']}"),
+        env=environment(
+            MAC_PORT=str(port), MAC_HOST="127.0.0.1", PATH=f"{stand_ins}:{os.environ['PATH']}", **variables
+        ),
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE,

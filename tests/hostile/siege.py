@@ -8,14 +8,13 @@ import socket
 import ssl
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.processes import COMMAND, ROOT, ServerProcess
+from tests.e2e.processes import ROOT, ServerProcess, Talking
 
 PATIENCE = 5.0
 """Seconds after which a reader hangs up."""
@@ -47,8 +46,11 @@ class Honest:
 class Besieged(ServerProcess):
     """A server that is attacked; ``MAC_TLS_CERT`` among the variables makes it speak TLS."""
 
-    def __init__(self, directory: Path, command: Sequence[str] = COMMAND, **variables: str) -> None:
-        super().__init__(directory, command=command, MACHINE_STATE_DIR=str(directory / "state"), **variables)
+    def __init__(
+        self, directory: Path, command: Sequence[str] | None = None, code: str | None = None, **variables: str
+    ) -> None:
+        variables["MACHINE_STATE_DIR"] = str(directory / "state")
+        super().__init__(directory, command=command, code=code, **variables)
         self._context: ssl.SSLContext | None = None
         if certificate := variables.get("MAC_TLS_CERT"):
             self._context = ssl.create_default_context(cafile=certificate)
@@ -115,9 +117,9 @@ class Besieged(ServerProcess):
             reader.start()
         try:
             if attack:
-                arguments = [attack, str(self.port), str(seconds), str(size)]
-                command = [sys.executable, "-m", "tests.hostile.attacks", *arguments]
-                subprocess.run(command, cwd=ROOT, check=True, timeout=seconds + 60)
+                code = "from tests.hostile.attacks import main; main()"
+                with Talking(attack, str(self.port), str(seconds), str(size), cwd=ROOT, code=code) as attacker:
+                    assert attacker.wait(seconds + 60) == 0, attacker.lines
             else:
                 over.wait(seconds)
         finally:

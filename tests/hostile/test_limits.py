@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -70,8 +69,7 @@ main()
 
 @pytest.mark.parametrize("broken", ["RequestBuffer._turn = fail", "Connection.communicate = fail"])
 def test_a_server_whose_threads_end_says_so_and_ends(tmp_path: Path, broken: str) -> None:
-    command = [sys.executable, "-c", BROKEN % broken]
-    with Besieged(tmp_path, command=command) as server:
+    with Besieged(tmp_path, code=BROKEN % broken) as server:
         with suppress(OSError, AssertionError):
             server.ask()
             server.machine("metal-mill")  # by a worker, which reports are not
@@ -81,7 +79,6 @@ def test_a_server_whose_threads_end_says_so_and_ends(tmp_path: Path, broken: str
 
 
 def test_a_stop_does_not_wait_for_what_hangs(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", BROKEN % "Service.stop = hang; server.STOP_SECONDS = 0.5"]
-    with Besieged(tmp_path, command=command) as server:
+    with Besieged(tmp_path, code=BROKEN % "Service.stop = hang; server.STOP_SECONDS = 0.5") as server:
         assert server.terminate() == 1
         server.wait_for("CRITICAL.*not stopped within")

@@ -11,7 +11,7 @@ from tests.fakes import wait_until
 from tests.hostile import attacks
 from tests.hostile.siege import MEMORY_MB, Besieged, certificate
 
-SECONDS = 0.5
+SECONDS = 0.3
 """How long each attack goes on here; ``python -m tests.hostile`` takes longer."""
 
 SPARE_SOCKETS = 8

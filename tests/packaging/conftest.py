@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pykka
 import pytest
 
-from tests.e2e.processes import PATIENCE, ROOT
+from tests.e2e.processes import PATIENCE, ROOT, untraced
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,13 @@ def files_in_git(*below: str) -> set[str]:
 
 def _run(*command: str | Path, cwd: Path) -> None:
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env=untraced(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.e2e.processes import PATIENCE, ROOT, ServerProcess, environment, free_port, run, run_script, serve_in_shell
-
-COMMAND = f"{sys.executable} -m mac_actors"
 
 STAND_INS = {
     "sudo": 'exec env "$@"',
     "useradd": "exit 0",
     "systemctl": "exit 0",
-    "mac-actors": f'exec {COMMAND} "$@"',
     # Only root may give files to another user.
     "install": 'for a; do shift; case $a in -o|-g) s=1;; *) [ $s ] || set -- "$@" "$a"; s=;; esac; done\n'
     'PATH=${PATH#*:}; exec install "$@"',

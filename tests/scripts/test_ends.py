@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mac_actors import Fleet
 from mac_actors.core.outcomes import LockSet
-from tests.e2e.processes import SAMPLES, environment
-
-PATIENCE = 30
+from tests.e2e.processes import SAMPLES, Talking
 
 OPEN = """
 import sys, threading, pykka
@@ -47,17 +43,6 @@ ENDS = {
 }
 
 
-def _script(tmp_path: Path, text: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", text],
-        cwd=tmp_path,
-        env=environment(**SAMPLES),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def _locks(tmp_path: Path) -> int:
     with Fleet.open(SAMPLES["MACHINES_CONFIG"], SAMPLES["USERS_CONFIG"], tmp_path / "machine_state") as fleet:
         return sum(isinstance(event, LockSet) for event in fleet.events("welder"))
@@ -66,24 +51,20 @@ def _locks(tmp_path: Path) -> int:
 @pytest.mark.parametrize("way", ENDS)
 def test_a_script_that_forgets_close_does_not_hang_and_loses_nothing(tmp_path: Path, way: str) -> None:
     end, status = ENDS[way]
-    with _script(tmp_path, OPEN + end) as script:
-        said, trouble = script.communicate(timeout=PATIENCE)
-    assert script.returncode == status, trouble
-    assert "my actor stopped" in said
-    assert "worked" in said or "thread" not in way
+    with Talking(cwd=tmp_path, code=OPEN + end, **SAMPLES) as script:
+        assert script.wait() == status, script.lines
+    assert "my actor stopped" in script.lines
+    assert "worked" in script.lines or "thread" not in way
     assert _locks(tmp_path) == 200 + ("thread" in way)
 
 
 def test_ctrl_c_ends_a_script_at_once_and_loses_nothing(tmp_path: Path) -> None:
     # In short waits: a signal that comes just before a thread lies down to wait does not wake it.
     wait = "print('ready', flush=True)\nwhile True: threading.Event().wait(0.1)"
-    with _script(tmp_path, OPEN + wait) as script:
-        assert script.stdout
-        assert script.stdout.readline() == "ready\n"
-        script.send_signal(signal.SIGINT)
-        _, trouble = script.communicate(timeout=PATIENCE)
-    assert script.returncode == -signal.SIGINT
-    assert "KeyboardInterrupt" in trouble
+    with Talking(cwd=tmp_path, code=OPEN + wait, **SAMPLES) as script:
+        assert script.wait_for(".") == "ready"
+        assert script.interrupt() == -signal.SIGINT
+    assert "KeyboardInterrupt" in script.lines
     assert _locks(tmp_path) == 200
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from mac_actors import Fleet
 from mac_actors.core.inputs import Report
 from mac_actors.core.state import Telemetry
 from tests.conftest import start_server
-from tests.e2e.processes import PATIENCE, ROOT, SAMPLES, environment
+from tests.e2e.processes import ROOT, SAMPLES, Talking
 from tests.fakes import ANN, BOB, sample_machines, sample_users, wait_until
 from tests.scripts.shop import TOKEN, serving, shop_remote
 
@@ -145,26 +144,20 @@ def test_the_usage_report_shows_a_renamed_machine_once_by_its_present_alias(tmp_
     assert [line.split() for line in said.splitlines()[1:]] == [["New", "Mill", "2", "1.0"]]
 
 
-def run_example(name: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
+def run_example(name: str, *arguments: str, cwd: Path, **variables: str) -> Talking:
     """Run an example as its first lines say."""
-    return subprocess.Popen(
-        [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
-        cwd=cwd,
-        env=environment(**SAMPLES, PYTHONPATH=str(ROOT), **variables),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    code = f"import runpy; runpy.run_path({str(EXAMPLES / f'{name}.py')!r}, run_name='__main__')"
+    return Talking(*arguments, cwd=cwd, code=code, **SAMPLES, **variables)
 
 
-def interrupted(script: subprocess.Popen[str]) -> int:
+def interrupted(script: Talking) -> int:
     """Press Ctrl-C, again if it came just before the script lay down to sleep; return the exit status.
 
     But not while it may be ending: a second one would break that off.
     """
     for _ in range(3):
-        script.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            return script.wait(PATIENCE)
+            return script.interrupt()
     raise AssertionError("Ctrl-C does not end it")
 
 
@@ -176,12 +169,10 @@ def test_the_examples_run_as_scripts(
     variables = {"MAC_URL": server.url} if server else {}
     try:
         with run_example("opening_hours", "0", "0", cwd=tmp_path, **variables) as closed:  # never open
-            assert closed.stdout
-            assert closed.stdout.readline() == "Metal Mill is locked.\n"
+            assert closed.wait_for(".") == "Metal Mill is locked."
             assert interrupted(closed) == 0
         with run_example("opening_hours", "0", "24", cwd=tmp_path, **variables) as opened:  # always
-            assert opened.stdout
-            assert opened.stdout.readline() == "Metal Mill is unlocked.\n"
+            assert opened.wait_for(".") == "Metal Mill is unlocked."
             assert interrupted(opened) == 0
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
@@ -193,10 +184,9 @@ def test_the_examples_run_as_scripts(
         if server:
             server.outputs("metal-mill", "1000001")
             with run_example("left_running", "0", cwd=tmp_path, **variables) as left:
-                assert left.stdout
-                assert "Metal Mill still runs: a member" in left.stdout.readline()
+                assert "Metal Mill still runs: a member" in left.wait_for(".")
                 server.outputs("metal-mill")
-                assert left.stdout.readline() == "Metal Mill is off, after 0.0 hours.\n"
+                assert left.wait_for(".", since=1) == "Metal Mill is off, after 0.0 hours."
                 assert interrupted(left) == 0
     finally:
         if server:

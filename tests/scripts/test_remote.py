@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -216,8 +214,3 @@ def test_a_follower_that_can_not_begin_says_so(odd: str) -> None:
 def test_an_outcome_of_another_version_is_no_traceback() -> None:
     with pytest.raises(ServerError, match="another version"):
         read_outcome("oops_set", None)
-
-
-def test_nothing_is_imported_for_http_until_it_is_needed() -> None:
-    code = "import sys, mac_actors; assert 'httpx' not in sys.modules and 'slack_bolt' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,88 +5,41 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from mac_actors.shell import identifiers
 from tests.conftest import Here
-from tests.e2e.processes import ROOT, SAMPLES, environment, free_port
+from tests.e2e.processes import ROOT, SAMPLES, free_port, run
+from tests.e2e.terminals import CTRL_C, CTRL_D, Terminal
 from tests.scripts.shop import serving
 
-PATIENCE = 30
 ETC = ROOT / "etc"
 PROMPTS = {"python": r">>> ", "ipython": r"In \[\d+\]: "}
-WITHOUT_IPYTHON = "import sys; sys.modules['IPython'] = None; from mac_actors.cli import main; main()"
 
 
-class Terminal:
-    """A command of mac-actors in a terminal of 120 columns; ``said`` is all that was on its screen."""
+class Shell(Terminal):
+    """A command with a prompt: Python's own, or IPython's."""
 
     def __init__(self, kind: str, *arguments: str, cwd: Path, **variables: str) -> None:
         self._prompt = PROMPTS[kind]
-        start = ["-c", WITHOUT_IPYTHON] if kind == "python" else ["-m", "mac_actors"]
-        env = environment(
-            **SAMPLES, TERM="xterm", IPYTHONDIR=str(cwd / "ipython"), IPY_TEST_SIMPLE_PROMPT="1", **variables
-        )
-        self.child: Any = pexpect.spawn(
-            sys.executable, [*start, *arguments], cwd=cwd, env=env, encoding="utf-8", timeout=PATIENCE,
-            dimensions=(40, 120),
-        )  # fmt: skip
-        self.said = ""
-        self._count = 0
+        variables |= {**SAMPLES, "IPYTHONDIR": str(cwd / "ipython"), "IPY_TEST_SIMPLE_PROMPT": "1"}
+        super().__init__(*arguments, cwd=cwd, without=["IPython"] if kind == "python" else [], **variables)
 
     def greeting(self) -> str:
         """Wait for the first prompt."""
-        self.child.expect(self._prompt)
-        return self._seen()
+        return self.type("", self._prompt)
 
     def enter(self, line: str) -> str:
         """Type a line; return what is on the screen until the next prompt."""
-        self._count += 1
-        self.child.sendline(line)
-        self.child.expect(self._prompt)
-        return self._seen()
-
-    def type_and_wait(self, keys: str, pattern: str) -> str:
-        """Press keys; return what is on the screen until something like the pattern is."""
-        self.child.send(keys)
-        self.child.expect(pattern)
-        return self._seen()
-
-    def _seen(self) -> str:
-        text = re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07|[=>])", "", self.child.before + str(self.child.after))
-        self.said += text
-        return text
-
-    def end(self) -> int | None:
-        """Wait for the end; returns the exit status."""
-        self.child.expect(pexpect.EOF)
-        self.said += self.child.before
-        self.child.close()
-        status: int | None = self.child.exitstatus
-        return status
-
-
-@contextmanager
-def terminal(kind: str, *arguments: str, cwd: Path, **variables: str) -> Iterator[Terminal]:
-    """A terminal that is closed at the end."""
-    opened = Terminal(kind, *arguments, cwd=cwd, **variables)
-    try:
-        yield opened
-    finally:
-        opened.child.close(force=True)
+        return self.type(f"{line}\n", self._prompt)
 
 
 @pytest.mark.parametrize("kind", ["python", "ipython"])
 def test_a_prompt_with_all_machines(tmp_path: Path, kind: str) -> None:
-    with terminal(kind, "shell", cwd=tmp_path, MAC_PORT=str(free_port())) as shell:
+    with Shell(kind, "shell", cwd=tmp_path, MAC_PORT=str(free_port())) as shell:
         greeting = shell.greeting()
         assert "8 machines: all idle" in greeting
         assert "On machine_state: no server can run there until you leave." in greeting
@@ -102,19 +55,19 @@ def test_a_prompt_with_all_machines(tmp_path: Path, kind: str) -> None:
         assert "ZeroDivisionError" in shell.enter("1/0")
         warned = shell.enter('import logging; logging.warning("the disk is full")')
         assert re.search(r"WARNING\] the disk is full\s+(>>>|In)", warned)
-        shell.child.sendeof()
+        shell.child.send(CTRL_D)
         assert shell.end() == 0
-    with terminal(kind, "shell", cwd=tmp_path) as shell:
+    with Shell(kind, "shell", cwd=tmp_path) as shell:
         assert "1 locked out" in shell.greeting(), "it was on disk"
         shell.child.sendline("exit()")
         assert shell.end() == 0
 
 
 def test_tab_completes_machines_and_what_they_can_do(tmp_path: Path) -> None:
-    with terminal("python", "shell", "--scratch", cwd=tmp_path) as shell:
+    with Shell("python", "shell", "--scratch", cwd=tmp_path) as shell:
         shell.greeting()
-        shell.type_and_wait("m.met\t", r"m\.metal_mill")
-        shell.type_and_wait(".lo\t", r"lock\(")
+        shell.type("m.met\t", r"m\.metal_mill")
+        shell.type(".lo\t", r"lock\(")
         assert "LockSet" in shell.enter(").get().outcomes")
 
 
@@ -122,12 +75,12 @@ def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Pat
     files: dict[str, Any] = {"machines_config": ETC / "machines.json", "users_config": ETC / "users.json"}
     with serving(tmp_path, **files, state_dir=tmp_path / "machine_state") as server:
         options = {"MAC_URL": server.url}
-        with terminal("python", "shell", cwd=tmp_path, **options) as shell:
+        with Shell("python", "shell", cwd=tmp_path, **options) as shell:
             greeting = shell.greeting()
             assert f"in use by process {os.getpid()}: attached to the server at {server.url}" in greeting
             assert "OopsSet" in shell.enter('m.welder.oops(reason="smoke").get().outcomes')
             assert server.machine("welder")["oops"]["source"] == "repl"
-        with terminal("python", "shell", "--scratch", cwd=tmp_path) as copy:
+        with Shell("python", "shell", "--scratch", cwd=tmp_path) as copy:
             assert "On a copy of the states in machine_state, in memory" in copy.greeting()
             assert "1 oopsed" in copy.enter("fleet")
             assert "Cleared" in copy.enter("m.welder.clear().get().outcomes")
@@ -142,11 +95,11 @@ def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Pat
 
 def test_a_directory_in_use_without_a_server_to_attach_to_is_said(tmp_path: Path, here: Here) -> None:
     port = {"MAC_PORT": str(free_port())}
-    with terminal("python", "shell", cwd=tmp_path, **port) as shell:
+    with Shell("python", "shell", cwd=tmp_path, **port) as shell:
         shell.greeting()
         done = here("shell", "-c", "print(fleet)", cwd=tmp_path, **SAMPLES, **port)
         assert (done.returncode, done.stdout) == (1, "")
-        assert f"in use by process {shell.child.pid}, and no answer from http://127.0.0.1:" in done.stderr
+        assert f"in use by process {shell.process.pid}, and no answer from http://127.0.0.1:" in done.stderr
         assert "--scratch" in done.stderr
         assert done.stderr.count("\n") == 1
 
@@ -181,11 +134,9 @@ def test_where_nothing_can_be_opened_it_is_said_how_to_attach_to_a_server(tmp_pa
 
 
 def test_a_script_on_standard_input_is_run(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mac_actors", "shell", "--scratch"]
     script = "for name in fleet:\n    print(name)\n"
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment(**SAMPLES), input=script, capture_output=True, text=True, check=True
-    )
+    done = run("shell", "--scratch", cwd=tmp_path, stdin=script, **SAMPLES)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.split()[:2] == ["metal-mill", "table-saw"]
     assert list(tmp_path.iterdir()) == [], "a copy of nothing leaves nothing behind"
 
@@ -196,7 +147,7 @@ def test_a_script_on_standard_input_is_run(tmp_path: Path) -> None:
 )
 def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, here: Here, kind: str, ending: str) -> None:
     port = str(free_port())
-    with terminal(kind, "serve", "--shell", "--host", "127.0.0.1", "--port", port, cwd=tmp_path) as shell:
+    with Shell(kind, "serve", "--shell", "--host", "127.0.0.1", "--port", port, cwd=tmp_path) as shell:
         greeting = shell.greeting()
         assert f"The server runs at http://127.0.0.1:{port}; leaving this shell stops it." in greeting
         assert "Its log is machine_state/server.log." in greeting
@@ -208,14 +159,14 @@ def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, here: Here, kind:
             shell.enter("fleet.__class__")
             shell.child.sendline("import time; time.sleep(60)")
             shell.child.expect("sleep")
-            shell.type_and_wait("\x03", PROMPTS[kind])
-            shell.child.sendeof()
+            shell.type(CTRL_C, PROMPTS[kind])
+            shell.child.send(CTRL_D)
         elif ending == "SIGTERM":
-            os.kill(shell.child.pid, signal.SIGTERM)
+            shell.process.send_signal(signal.SIGTERM)
         else:
             shell.child.sendline("print('b' + 'usy'); import time; time.sleep(60)")
             shell.child.expect("busy")
-            os.kill(shell.child.pid, signal.SIGTERM)
+            shell.process.send_signal(signal.SIGTERM)
         assert shell.end() == 0
     log = (tmp_path / "machine_state" / "server.log").read_text()
     assert "Metal Mill is locked out for maintenance" in log
@@ -225,11 +176,9 @@ def test_serve_with_a_shell_on_its_live_actors(tmp_path: Path, here: Here, kind:
 
 
 def test_serve_with_a_script_ends_with_it_and_logs_as_ever(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mac_actors", "serve", "--shell", "--host", "127.0.0.1", "--port", "0"]
-    env = environment(**SAMPLES)
     script = "print(m.welder.oops().get().durable)"
-    done = subprocess.run(command, cwd=tmp_path, env=env, input=script, capture_output=True, text=True, check=True)
-    assert done.stdout == "True\n"
+    done = run("serve", "--shell", "--host", "127.0.0.1", "--port", "0", cwd=tmp_path, stdin=script, **SAMPLES)
+    assert (done.returncode, done.stdout) == (0, "True\n")
     assert "MIG Welder: Bay 2 is oopsed" in done.stderr
     assert done.stderr.rstrip().endswith("stopped")
 

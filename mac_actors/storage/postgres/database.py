@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection, create_engine
 
 from mac_actors.errors import StorageError
-from mac_actors.storage.database import KEPT_OPEN, said
+from mac_actors.storage.database import KEPT_OPEN, as_storage_error, said
 from mac_actors.storage.postgres import migrations
 from mac_actors.storage.postgres.address import Address, check_server
 from mac_actors.storage.postgres.writer import Writer
@@ -79,13 +79,15 @@ class PostgresDatabase:
         """Write from now on as this owner.
 
         Raises :class:`~mac_actors.storage.database.Fenced` when there is another one by now, :class:`StorageError` when
-        a newer version has changed the tables: this one would leave out what it does not know.
+        a newer version has changed the tables.
         """
-        with self.address.connect() as connection:
-            steps = migrations.applied(connection)
-        if why := migrations.newer(steps):
-            raise StorageError(why)
         self.writer.own(epoch, incarnation)
+
+    def warm_up(self) -> None:
+        """Have the connections that the owner needs first."""
+        self.writer.warm_up()
+        with as_storage_error("reach the database"), self.engine.connect():
+            pass
 
     def take_over(self, owner: str) -> None:
         """Own the database from now on, whoever did: for commands, which have made sure that nobody does."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.errors import Diagnostic
@@ -14,11 +15,13 @@ from mac_actors.errors import StorageError
 from mac_actors.storage.batch import make_batch
 from mac_actors.storage.database import BadRecordError, Fenced, said
 from mac_actors.storage.postgres.address import Address
+from mac_actors.storage.postgres.migrations import newer
 from mac_actors.storage.records import Record
 
 _OWNED = """
-SELECT batch, coalesce((SELECT max(id) FROM journal), 0), coalesce((SELECT max(id) FROM outbox), 0)
-FROM part WHERE part = 1 AND epoch = %s AND incarnation = %s
+SELECT (SELECT array_agg(name) FROM migration), epoch = %s AND incarnation = %s, batch,
+  coalesce((SELECT max(id) FROM journal), 0), coalesce((SELECT max(id) FROM outbox), 0)
+FROM part WHERE part = 1
 """
 _COMMIT = "SELECT mac_commit(1, %s, %s, %s, %s::jsonb)"
 _FENCED = "MA001"
@@ -55,16 +58,31 @@ class Writer:
             connection.close()
 
     def own(self, epoch: int, incarnation: str) -> None:
-        """Write from now on as this owner. Raises :class:`Fenced` when there is another one."""
-        try:
-            with self._address.connect() as connection:
-                row = connection.execute(_OWNED, (epoch, incarnation)).fetchone()
-        except psycopg.Error as error:
-            raise StorageError(f"cannot read the database: {said(error)}") from error
-        if row is None:
+        """Write from now on as this owner. Raises :class:`Fenced` when there is another one, :class:`StorageError` when
+        a newer version has changed the tables: this one would leave out what it does not know.
+        """
+        steps, owns, *numbers = self._read(_OWNED, (epoch, incarnation))
+        if why := newer(set(steps)):
+            raise StorageError(why)
+        if not owns:
             raise Fenced("another server owns the database by now")
-        self._batch, self._last_journal, self._last_outbox = map(int, row)
+        self._batch, self._last_journal, self._last_outbox = map(int, numbers)
         self._owner = epoch, incarnation
+
+    def warm_up(self) -> None:
+        """Be connected."""
+        self._read("SELECT 1")
+
+    def _read(self, statement: LiteralString, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
+        was_connected = self._connection is not None
+        try:
+            return self._connected().execute(statement, values).fetchone() or ()
+        except psycopg.Error as error:
+            with suppress(psycopg.Error):
+                self.close()
+            if was_connected:  # the database may have been restarted since
+                return self._read(statement, values)
+            raise StorageError(f"cannot read the database: {said(error)}") from error
 
     def commit(self, records: Sequence[Record]) -> None:
         """Write all of ``records``, as :meth:`~mac_actors.storage.database.Database.commit` says."""
@@ -105,10 +123,13 @@ class Writer:
         self._last_outbox += sent.posts
 
     def _call(self, epoch: int, incarnation: str, sent: _Sent) -> None:
+        self._connected().execute(_COMMIT, (epoch, incarnation, sent.number, sent.document))
+
+    def _connected(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = self._address.connect()
             self._connection.add_notice_handler(self._notice)
-        self._connection.execute(_COMMIT, (epoch, incarnation, sent.number, sent.document))
+        return self._connection
 
     def _notice(self, notice: Diagnostic) -> None:
         # Whoever cancels a commit that waits for the standby has it succeed, with no more than a warning.

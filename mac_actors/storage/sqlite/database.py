@@ -90,6 +90,9 @@ class SqliteDatabase:
     def own(self, epoch: int, incarnation: str) -> None:
         """Do nothing: the lock file says whose the database is."""
 
+    def warm_up(self) -> None:
+        """Do nothing: all is on this computer."""
+
     def displaced(self) -> str | None:
         """Return which file is no longer in its place. Looks at the disk, and so may hang with it."""
         return self._lock.displaced() if self._lock else None

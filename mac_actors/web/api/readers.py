@@ -118,12 +118,12 @@ class ReportCalls:
         call.says_more = body.firmware is not None
         call.at = datetime.now(UTC)
         offline = body.offline_sessions() if call.key else ()
-        report = Report(call.at, body.rfid_value, body.oops, body.telemetry(), offline=offline)
+        report = Report(call.at, body.rfid_value, body.oops, body.telemetry(), call.received, offline)
         if call.key:
             call.is_new, call.nonce = fleet.reader_keys.spend(name, body.nonce)
         if call.is_new:
             gone = environ.get("mac.gone", lambda: False)
-            call.sent = fleet.begin(name, report, call.received, environ["REMOTE_ADDR"], gone)
+            call.sent = fleet.begin(name, report, environ["REMOTE_ADDR"], gone)
         else:
             call.outputs = fleet.kept_outputs(name, report)
 

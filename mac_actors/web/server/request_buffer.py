@@ -24,6 +24,7 @@ from contextlib import suppress
 from typing import Any
 
 from mac_actors import clock
+from mac_actors.actors import wakes
 from mac_actors.web.errors import RequestRefused
 from mac_actors.web.server.arrival import ArrivalClock
 from mac_actors.web.server.budget import owner_of
@@ -60,6 +61,10 @@ DIRECT_BYTES = 2048
 STOP_SECONDS = 5.0
 """How long answers that wait for the disk are waited for at the stop."""
 
+GATHER_SECONDS = 0.005
+"""For how long the journal may be left asleep while requests come without a pause: as long as the interpreter lets a
+thread go on."""
+
 TICK_SECONDS = 0.5
 """How often it is looked for what takes too long."""
 
@@ -92,6 +97,8 @@ class RequestBuffer:
         self.open = OpenConnections(server.requests.queue, server.handshakes.queue)
         self._clock = ArrivalClock()
         self._now = time.monotonic()
+        self._flush_at = math.inf
+        """When at the latest they are woken whom this thread has left asleep."""
         self._stopping = False
         self._ended = threading.Event()
         self._ended.set()
@@ -140,13 +147,14 @@ class RequestBuffer:
         """Serve until :meth:`stop`."""
         self._ended.clear()
         try:
-            next_tick = 0.0
-            while not self._stopping:
-                self._turn()
-                if self._now >= next_tick:
-                    self._close_late()
-                    next_tick = self._now + TICK_SECONDS
-            self._finish()
+            with wakes.gathering():
+                next_tick = 0.0
+                while not self._stopping:
+                    self._turn()
+                    if self._now >= next_tick:
+                        self._close_late()
+                        next_tick = self._now + TICK_SECONDS
+                self._finish()
         finally:
             self._ended.set()
 
@@ -161,10 +169,12 @@ class RequestBuffer:
 
     def _turn(self) -> None:
         self.turns += 1
-        at_once = self._again or self._returned
+        at_once = self._again or self._returned or wakes.gathered()
         until = self._pending[0][0] - time.monotonic() if self._pending else TICK_SECONDS
         ready = self._poll.poll(0 if at_once else min(TICK_SECONDS, max(0.0, until)), EVENTS)
         self._now = time.monotonic()
+        if not ready or self._now >= self._flush_at:
+            wakes.flush()
         self._clock.tick(self._now, clock.seconds())
         self._looked_at += len(ready)
         if len(ready) < EVENTS or self._looked_at > len(self._watched):
@@ -320,8 +330,11 @@ class RequestBuffer:
 
     def _pass_on(self, conn: Connection, request: ParsedRequest) -> None:
         """Have a worker answer a request; or answer it here, or when the disk has what is in the answer."""
-        direct = self._server.direct
-        begun = direct.begin(environment(conn)) if direct and direct.takes(request) else None
+        direct, begun = self._server.direct, None
+        if direct and direct.takes(request):
+            if not wakes.gathered():
+                self._flush_at = time.monotonic() + GATHER_SECONDS
+            begun = direct.begin(environment(conn))
         conn.begun = conn.pending = begun
         if begun is None:
             self._lend(conn, self._server.requests.put)
@@ -334,11 +347,13 @@ class RequestBuffer:
         else:
             self._lend(conn, lambda _: self._pending.append((due, conn, begun)))
             begun.then(lambda: self._put_answer(conn, begun))
+            if time.monotonic() >= self._flush_at:
+                wakes.flush()
 
     def _put_answer(self, conn: Connection, begun: Begun) -> None:
         """Say that an answer is there; for any thread."""
         self._answered.append((conn, begun))
-        self._wake()
+        wakes.wake(self._wake)
 
     def _answer_pending(self) -> None:
         """Answer what is on disk, and what has waited for it long enough."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import subprocess
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -24,7 +22,7 @@ from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.verify import verify
 from tests.conftest import Here
-from tests.e2e.processes import COMMAND, PATIENCE, environment
+from tests.e2e.terminals import Terminal
 from tests.fakes import ANN, BOB, open_fleet, sample_machines, sample_users
 from tests.imports.dm_mac.old_server import CORPUS, hostile, old_state, pickled, pickled_with_user, write_old
 from tests.scripts.shop import serving
@@ -355,27 +353,14 @@ def test_the_wrong_directory_is_said(shop: Path, here: Here) -> None:
 
 
 def test_an_answer_on_the_terminal_decides(shop: Path) -> None:
-    assert "nothing was changed" in _on_a_terminal(shop, "n\n").stdout
+    assert "nothing was changed" in _on_a_terminal(shop, "n\n")
     assert states(shop / "machine_state") == {}
-    assert "Taken over into machine_state" in _on_a_terminal(shop, "y\n").stdout
+    assert "Taken over into machine_state" in _on_a_terminal(shop, "y\n")
     assert len(states(shop / "machine_state")) == 4
 
 
-def _on_a_terminal(shop: Path, text: str) -> subprocess.CompletedProcess[str]:
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, text.encode())
-        return subprocess.run(
-            [*COMMAND, "import-dm-mac", "old"],
-            cwd=shop,
-            env=environment(),
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-    finally:
-        os.close(theirs)
-        os.close(ours)
+def _on_a_terminal(shop: Path, answer: str) -> str:
+    with Terminal("import-dm-mac", "old", cwd=shop) as terminal:
+        terminal.child.send(answer)
+        terminal.end()
+        return terminal.said

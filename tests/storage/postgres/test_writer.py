@@ -297,6 +297,7 @@ def test_a_server_that_is_restarted_costs_nothing_but_time(own_cluster: Cluster,
 def test_a_wait_for_the_standby_that_is_cancelled_is_no_success(own_cluster: Cluster, own_database: str) -> None:
     store, opened = owned(own_database)
     opened.address.given["options"] = "-csynchronous_commit=on"
+    opened.writer.close()  # it connects anew, with them
     with closing(store), closing(own_cluster.admin()) as admin, ThreadPoolExecutor(1) as aside:
         committing = aside.submit(store.commit, [oops("a")])
         admin.execute("SELECT pg_cancel_backend(%s)", (_waiting(admin),))

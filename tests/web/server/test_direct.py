@@ -156,3 +156,46 @@ def test_a_mistake_of_ours_is_answered_and_ends_nothing(
     assert "a mistake" in caplog.text
     caplog.clear()
     assert server.outputs("metal-mill", BOB)["relay"] is False
+
+
+def test_changes_that_come_together_are_written_together(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_buffer, "GATHER_SECONDS", PATIENCE)
+    server, gate = make_server(commit_budget=60.0), threading.Event()
+    direct = server.service.server.direct
+    assert direct
+    begin = direct.begin
+    monkeypatch.setattr(direct, "begin", lambda environ: gate.wait(PATIENCE) and begin(environ))
+    written(server.fleet)
+    before = server.fleet.journal.batches
+    machines = list(server.fleet.configuration.machines)
+    with ExitStack() as clients:
+        waiting = [clients.enter_context(server.connect()) for _ in machines]
+        for raw, name in zip(waiting, machines, strict=True):
+            raw.send(report("Connection: close", body=body(name, oops=True)))
+        gate.set()
+        for raw in waiting:
+            assert raw.reply().json["oops_led"] is True
+    assert server.fleet.journal.batches == before + 1
+
+
+def test_the_journal_is_woken_however_many_requests_come(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that answers never finds that nothing has come: what it puts off must not wait for that."""
+    server = make_server(commit_budget=60.0)
+    poll = server.service.server._connections._poll
+
+    class Busy:
+        """Says each time that the socket for new clients is ready."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(poll, name)
+
+        def poll(self, timeout: float, most: int) -> list[tuple[int, int]]:
+            return poll.poll(0, most) or [(server.service.server.socket.fileno(), 1)]
+
+    monkeypatch.setattr(server.service.server._connections, "_poll", Busy())
+    assert server.outputs("metal-mill", ANN)["relay"] is True
+    written(server.fleet)

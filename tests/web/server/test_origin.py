@@ -210,7 +210,7 @@ def test_the_fleet_learns_the_readers_address_and_not_the_proxys(
     ask = proxied.fleet.begin
 
     def noted(*given: Any) -> SentReport:
-        seen.append(given[3])
+        seen.append(given[2])
         return ask(*given)
 
     monkeypatch.setattr(proxied.fleet, "begin", noted)
