@@ -107,6 +107,8 @@ class LoadedCell(Cell):
         self.starts: list[float] = []
         self.stops: list[dict[str, int]] = []
         self.baseline: Vitals | None = None
+        self.newest: Sequence[str] | None = None
+        """What a command of the newest version among the servers is started with."""
         self._all: list[ServerProcess] = []
 
     def start(self, name: str, command: Sequence[str] | None = None) -> ServerProcess:
@@ -164,7 +166,7 @@ class LoadedCell(Cell):
         return int(self._ask("SELECT count(*) FROM outbox")[0][0])
 
     def on_disk(self) -> Path:
-        done = self.command("backup", "--force", str(self.directory / "mac.sqlite3"))
+        done = self.command("backup", "--force", str(self.directory / "mac.sqlite3"), command=self.newest)
         assert done.returncode == 0, done.stderr
         return self.directory
 

@@ -28,6 +28,7 @@ pytestmark = [needs_postgres, needs_mosquitto]
 
 AVAILABILITY, MILL = "mac-actors/availability", "mac-actors/machine/metal-mill"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+KINDS = ["oops_set", "oops_cleared", "cleared"]
 ACK_SECONDS = 3.0
 
 
@@ -44,7 +45,7 @@ class Shop(Cell):
         super().__init__(directory, database)
         self.workspace = workspace
         webhooks = directory / "webhooks.json"
-        webhooks.write_text(json.dumps({"here": {"url": hook, "secret": SECRET, "kinds": ["oops_set", "cleared"]}}))
+        webhooks.write_text(json.dumps({"here": {"url": hook, "secret": SECRET, "kinds": KINDS}}))
         self.variables |= {
             "MAC_LEASE_SECONDS": "2",
             "SLACK_API_URL": workspace.url,
@@ -140,7 +141,7 @@ def test_the_next_owner_goes_on_where_the_last_one_was(
 
     end(shop, "a")
     delivery = workspace.mention("clear Metal Mill: a new belt")
-    watcher.wait_for(AVAILABILITY, b"offline")
+    wait_until(lambda: (AVAILABILITY, b"offline") in watcher.seen)
     workspace.mend()
     receiver.answer = lambda event: 204
     watcher.wait_for(AVAILABILITY, b"online")

@@ -48,6 +48,7 @@ def test_a_cell_is_upgraded_server_by_server_and_the_older_version_owns_nothing_
         cell.sample()
         cell.wait_for_answers(2)
 
+        cell.newest = NEWER
         done = cell.command("migrate", command=NEWER)
         assert done.returncode == 0, done.stderr
         cell.wait_for_answers(2)
