@@ -195,7 +195,7 @@ def test_an_owner_that_comes_back_after_its_lease_says_and_does_nothing_more(
     wait_until(lambda: shop.posted("Metal Mill: idle"))
     assert [post.text for post in workspace.posts()[posts:] if "Metal Mill: idle" not in post.text] == []
     watcher.wait_for(AVAILABILITY, b"online")  # also where the broker has said meanwhile that the old one is gone
-    assert watcher.wait_for(MILL)["status"] == "idle"
+    watcher.wait_for(MILL, status="idle")  # and where the old one's last word was still on its way
     assert shop.done("a fire") == ["lock_set"]
     assert shop.done("smoke") == [], "there was nobody who could take it, and it is too late now"
     sent = Counter(request.headers["webhook-id"] for request in receiver.requests if request.status == 204)
