@@ -1,249 +1,67 @@
 """All figures by which the server is measured, side by side in one run: ``make bench``.
 
-    python -m benchmarks.bench [--small] [--starts 3] [--seconds 4] [--machines 500] [--grow 10,2000] [--herd 2000]
-                               [--users 10000] [--rows 1000000] [--write]
+    python -m benchmarks.bench [--small] [--write] [--starts 3] [--seconds 3] [--machines 500] [--herd 2000]
+                               [--kills 15] [--hang 10] [--users 10000] [--rows 1000000] [--demo]
+    python -m benchmarks.bench --growth [--small] [--write] [--rows 10000000]
 
-Needs wrk (Debian's package) and two cores: servers run on one, the load on the other. Beside ours there are a constant
-(Bottle on cheroot that returns a fixed answer), a bare WSGI application on cheroot, and the old server where DM_MAC
-is the path of its checkout. They take turns; of several starts the medians count, and of rates those of the ratios,
-with their spread. ``--write`` keeps the table and the chart for docs/performance.rst.
+Needs wrk (Debian's package), a C compiler (for the disk that hangs) and two cores: servers run on one, the load on the
+other. Servers take turns; of several starts the medians count, and of rates those of the ratios, with their spread.
+What readers' firmware does is measured where ``make firmware-test`` has built it, ``make demo`` with ``--demo``.
+``--growth`` draws what becomes of them as a shop grows, and measures a small computer; it takes ten minutes.
+``--write`` keeps tables and charts for docs/performance.rst.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import selectors
+import random
+import shutil
 import signal
-import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 
-from benchmarks import throughput
-from benchmarks.start import STARTS
-from benchmarks.throughput import LUA, REPORT, SIGNED_LUA, _add_keys, _free_port, _load, _memory, _start
-
-DOCS = Path(__file__).parents[1] / "docs"
-
-BARE = """
-import sys
-from cheroot.wsgi import Server
-BODY = b'{"relay":false,"display":"Please Insert\\\\nRFID Card","oops_led":false,"status_led_rgb":[0.0,0.0,0.0]}'
-def app(environ, start):
-    environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-    start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))])
-    return [BODY]
-Server(("127.0.0.1", int(sys.argv[1])), app, numthreads=10, request_queue_size=1024).start()
-"""
-
-OLD = "from dm_mac import create_app; import sys; create_app().run('127.0.0.1', int(sys.argv[1]))"
+from benchmarks import growth, obey, small
+from benchmarks.journal import fill
+from benchmarks.load import (
+    BEGUN,
+    Rate,
+    add_keys,
+    power_is_back,
+    script,
+    send,
+    shop_reports,
+    update,
+    warm,
+    wrk,
+)
+from benchmarks.servers import BARE, CORES, LOAD_CORE, OLD, Server, Shop, constant, pin, serve
+from benchmarks.table import Table, bars
+from tests.e2e.processes import ROOT, environment, free_port
+from tests.faults import faults
+from tests.faults.audit import audit
+from tests.faults.client import Unanswered, call, open_socket
+from tests.faults.disk import Knobs, Mode
+from tests.faults.load import BUDGET
+from tests.faults.shop import Shop as FaultShop
+from tests.faults.shop import set_file_limit, until
+from tests.firmware.reader import BUILT
+from tests.slack.standin.workspace import Workspace
 
 PACED = 50.0
 """Reports a second of 500 readers, one in 10 s each."""
 
-
-@dataclass
-class Table:
-    """What was measured: name, value, goal; and the shares of constant, for the chart."""
-
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
-    shares: dict[str, float] = field(default_factory=dict)
-
-    def add(self, name: str, value: str, goal: str = "") -> None:
-        print(f"{name:58} {value:34} {goal}", flush=True)
-        self.rows.append((name, value, goal))
-
-    def text(self) -> str:
-        return "\n".join(f"{name:58} {value:34} {goal}".rstrip() for name, value, goal in self.rows) + "\n"
-
-    def chart(self) -> str:
-        """Return the shares as bars, SVG; the line is the constant."""
-        bars = []
-        for number, (name, share) in enumerate(self.shares.items()):
-            y = 24 * number + 8
-            bars.append(f'<text x="196" y="{y + 12}" text-anchor="end">{name}</text>')
-            bars.append(f'<rect x="204" y="{y}" width="{share * 200:.0f}" height="16" fill="#0072b2"/>')
-            bars.append(f'<text x="{share * 200 + 210:.0f}" y="{y + 12}">{share:.2f}</text>')
-        height = 24 * len(self.shares) + 8
-        line = f'<line x1="404" x2="404" y1="0" y2="{height}" stroke="#d55e00"/>'
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{height}" font-family="sans-serif" '
-            f'font-size="12">{"".join(bars)}{line}</svg>\n'
-        )
-
-
-class Shop:
-    """Files of a shop with so many machines and users, and a server on them."""
-
-    def __init__(self, directory: Path, machines: int, users: int = 1) -> None:
-        directory.mkdir()
-        self.directory, self.machines = directory, machines
-        user: dict[str, object] = {"full_name": "U", "first_name": "U", "last_name": "U", "preferred_name": "U"}
-        user |= {"email": "", "expiration_ymd": "2099-01-01", "authorizations": ["M"]}
-        people = [{**user, "account_id": str(n), "fob_codes": [str(n)]} for n in range(1, users + 1)]
-        rules = {f"m{n}": {"authorizations_or": ["M"]} for n in range(machines)}
-        (directory / "machines.json").write_text(json.dumps(rules))
-        (directory / "users.json").write_text(json.dumps(people))
-        (directory / "heartbeats.lua").write_text(LUA % (1, machines, '""', REPORT))
-        (directory / "transitions.lua").write_text(LUA % (2, machines, '(n % 2 == 0) and "1" or ""', REPORT))
-        signed = SIGNED_LUA.replace("KEYS", str(directory / "keys.lua"))
-        (directory / "signed.lua").write_text(signed.replace("MACHINES", str(max(16, machines // 16 * 16))))
-        (directory / "keys.lua").write_text("return {}")
-
-    @contextmanager
-    def server(self) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
-        """Run a server; gives the process, its port, and the seconds until it was ready."""
-        port = _free_port()
-        files = {name.upper() + "_CONFIG": str(self.directory / f"{name}.json") for name in ("machines", "users")}
-        command = [sys.executable, "-m", "mac_actors", "serve", "--host", "127.0.0.1", "--port", str(port)]
-        begun = time.perf_counter()
-        state = str(self.directory / "state")
-        process = _start([*command, "--log-level", "error"], port, MACHINE_STATE_DIR=state, **files)
-        try:
-            while _get(port, "/readyz") != 200:
-                time.sleep(0.01)
-            yield process, port, time.perf_counter() - begun
-        finally:
-            _end(process)
-
-
-@contextmanager
-def _other(command: list[str], **variables: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    port = _free_port()
-    process = _start([sys.executable, *command, str(port)], port, **variables)
-    try:
-        yield process, port
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
-
-
-def _get(port: int, path: str) -> int:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.request("GET", path)
-        return connection.getresponse().status
-
-
-def _request(machine: int, card: str, uptime: int) -> bytes:
-    body = json.dumps({"machine_name": f"m{machine}", "oops": False, "rfid_value": card, "uptime": uptime})
-    head = f"POST /api/machine/update HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-    return (head + body).encode()
-
-
-def send(port: int, requests: list[bytes], rate: float | None = None) -> list[float]:
-    """Send each request on a connection of its own, at ``rate`` a second or all at once; check the answers.
-
-    Returns how many seconds each has taken, from the moment at which it was due.
-    """
-    selector, taken = selectors.DefaultSelector(), list[float]()
-    parts: dict[int, bytes] = defaultdict(bytes)
-    begun, waiting, sent = time.perf_counter(), 0, 0
-    while sent < len(requests) or waiting:
-        while sent < len(requests) and (rate is None or time.perf_counter() >= begun + sent / rate):
-            due = begun if rate is None else begun + sent / rate
-            sock = socket.create_connection(("127.0.0.1", port), 30)
-            sock.sendall(requests[sent])
-            sock.setblocking(False)
-            selector.register(sock, selectors.EVENT_READ, due)
-            sent, waiting = sent + 1, waiting + 1
-        for key, _ in selector.select(0.0005 if sent < len(requests) else 30):
-            data = key.fileobj.recv(65536)  # type: ignore[union-attr]
-            parts[key.fd] += data
-            if not data:
-                answer = parts.pop(key.fd)
-                if not answer.startswith(b"HTTP/1.1 200") or b'"relay":' not in answer:
-                    raise SystemExit(f"a report was answered with {answer!r}")
-                taken.append(time.perf_counter() - key.data)
-                selector.unregister(key.fileobj)
-                key.fileobj.close()  # type: ignore[union-attr]
-                waiting -= 1
-    return sorted(taken)
-
-
-def rates(table: Table, directory: Path, options: argparse.Namespace) -> None:
-    """Measure answers a second, as shares of constant."""
-    results: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    memory = []
-    (directory / "constant.py").write_text(throughput.CONSTANT)
-    (directory / "bare.py").write_text(BARE)
-    for number in range(options.starts):
-        shop = Shop(directory / f"rates{number}", options.machines)
-
-        def load(name: str, process: subprocess.Popen[bytes], port: int, lua: str, shop: Shop = shop) -> None:
-            threads = 16 if lua == "signed" else 1
-            results[name].append(_load(process.pid, port, shop.directory / f"{lua}.lua", options.seconds, threads))
-
-        with _other([str(directory / "constant.py")]) as (constant, its_port), shop.server() as (ours, port, _):
-            load("constant", constant, its_port, "heartbeats")
-            load("heartbeats", ours, port, "heartbeats")
-            load("durable transitions", ours, port, "transitions")
-            memory.append(_memory(ours.pid))
-            _add_keys(port, options.machines, shop.directory / "keys.lua")
-            load("signed heartbeats", ours, port, "signed")
-        with _other([str(directory / "bare.py")]) as (bare, port):
-            load("bare cheroot", bare, port, "heartbeats")
-        if os.environ.get("DM_MAC"):
-            with _other(["-c", OLD], PYTHONPATH=os.environ["DM_MAC"]) as (old, port):
-                load("the old server", old, port, "heartbeats")
-    goals = {"heartbeats": "1.20", "durable transitions": "0.90"}
-    for name, rows in results.items():
-        ratios = sorted(mine[0] / constant[0] for mine, constant in zip(rows, results["constant"], strict=True))
-        rate, slowest, used = (statistics.median(column) for column in zip(*rows, strict=True))
-        table.shares[name] = statistics.median(ratios)
-        spread = f"{table.shares[name]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        table.add(f"{name}, share of constant", spread, goals.get(name, ""))
-        share = statistics.median(c[2] / mine[2] for mine, c in zip(rows, results["constant"], strict=True))
-        table.add("  a second; p99", f"{rate:.0f}; {slowest:.1f} ms")
-        table.add("  processor; share of constant by it", f"{used:.0f} µs; {share:.2f}")
-    table.add(f"memory after load, {options.machines} machines", f"{statistics.median(memory):.0f} MB", "60 MB")
-
-
-def latency(table: Table, directory: Path, options: argparse.Namespace) -> None:
-    """Measure readers at their pace, and all at once."""
-    shop = Shop(directory / "latency", max(options.machines, options.herd))
-    with shop.server() as (_, port, _):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        number = int(PACED * options.seconds * 3)
-        cards = ["1" if n // 20 % 2 else "" for n in range(number)]  # each tenth changes something
-        paced = [_request(n % 10 if n % 10 == 0 else 10 + n % (options.machines - 10), "", n) for n in range(number)]
-        paced[::10] = [_request(0, card, n) for n, card in enumerate(cards[::10])]
-        taken = send(port, paced, PACED)
-        ms = f"p50 {taken[len(taken) // 2] * 1000:.1f}, p99 {taken[int(len(taken) * 0.99)] * 1000:.1f} ms"
-        table.add(f"{PACED:.0f} reports a second, one of ten a change", ms, "p99 5 ms")
-        herd = send(port, [_request(n, "1" if n % 2 else "", 9999) for n in range(options.herd)])
-        table.add(f"{options.herd} readers at once, half with a card: the last", f"{herd[-1]:.2f} s", "1 s")
-
-
-def growth(table: Table, directory: Path, options: argparse.Namespace) -> None:
-    """Measure what becomes of the rate with more machines."""
-    sizes = [int(size) for size in options.grow.split(",")]
-    measured: dict[int, list[float]] = defaultdict(list)
-    for number in range(options.starts):
-        for size in sizes:
-            shop = Shop(directory / f"grow{size}-{number}", size)
-            with shop.server() as (process, port, _):
-                measured[size].append(_load(process.pid, port, shop.directory / "heartbeats.lua", options.seconds)[0])
-    first = measured[sizes[0]]
-    for size in sizes[1:]:
-        kept = statistics.median(more / less for more, less in zip(measured[size], first, strict=True))
-        table.add(f"heartbeats kept, {sizes[0]} → {size} machines", f"{kept:.2f}", "0.95")
+SILENT, BESIDE = 64, 20.0
+"""Connections that say nothing or break off, and reports a second beside them."""
 
 
 def starts(table: Table, directory: Path, options: argparse.Namespace) -> None:
@@ -251,55 +69,285 @@ def starts(table: Table, directory: Path, options: argparse.Namespace) -> None:
     shop = Shop(directory / "start", options.machines, options.users)
     with shop.server():
         pass
-    with closing(sqlite3.connect(shop.directory / "state" / "mac.sqlite3")) as database, database:
-        columns = "at, machine, kind, account_id, seconds, data"
-        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-        values = "'2026-01-01T00:00:00.000000+00:00', 'm' || i % 500, 'rebooted', NULL, NULL, '{}'"
-        database.execute(
-            f"INSERT INTO journal ({columns}) {numbers} SELECT {values} FROM n",
-            (options.rows,),
-        )
+    fill(shop, options.rows)
     taken = []
-    for _ in range(options.starts):
-        with shop.server() as (_, _, seconds):
-            taken.append(seconds)
-    what = f"{options.machines} machines, {options.users} users, {options.rows} lines"
-    table.add(f"start with {what}", f"{statistics.median(taken):.2f} s", "2 s")
-    for name, (arguments, goal) in STARTS.items():
-        if name == "mac-actors --version":
-            runs = []
-            for _ in range(options.starts * 3):
-                begun = time.perf_counter()
-                subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-                runs.append(time.perf_counter() - begun)
-            table.add(name, f"{statistics.median(runs):.2f} s", f"{goal} s")
+    for number in range(options.starts):
+        with shop.server() as server:
+            taken.append(server.started)
+            if number == options.starts - 1:
+                commands = {"--version": [], "health": ["--url", f"http://127.0.0.1:{server.port}"]}
+                for name, arguments in commands.items():
+                    seconds = [_run(name, *arguments) for _ in range(options.starts * 3)]
+                    table.add(f"mac-actors {name}", f"{statistics.median(seconds):.2f} s", "0.15 s")
+    what = f"{options.machines} machines, {options.users:,} users, {options.rows:,} lines"
+    table.add(f"start, {what}", f"{statistics.median(taken):.2f} s", "2 s")
 
 
-def main() -> None:
+def _run(*arguments: str) -> float:
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "mac_actors", *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
+    return time.perf_counter() - begun
+
+
+def rates(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure answers a second, as shares of constant."""
+    results: dict[str, list[Rate]] = defaultdict(list)
+    memory = []
+    for number in range(options.starts):
+        shop = Shop(directory / f"rates{number}", options.machines)
+        scripts = {kind: script(kind, options.machines, shop.directory) for kind in ("heartbeats", "transitions")}
+
+        def load(name: str, server: Server, kind: str = "heartbeats", scripts: dict[str, Path] = scripts) -> None:
+            results[name].append(wrk(server, scripts[kind], options.seconds))
+
+        with constant() as its, shop.server() as ours:
+            load("constant", its)
+            load("heartbeats", ours)
+            load("durable transitions", ours, "transitions")
+            memory.append(ours.megabytes())
+            add_keys(ours, options.machines, shop.directory)
+            scripts["signed"] = script("signed", options.machines, shop.directory)
+            load("signed heartbeats", ours, "signed")
+        with serve(["-c", BARE, "{port}"], {}, "") as bare:
+            load("bare cheroot", bare)
+        if os.environ.get("DM_MAC"):
+            with serve(["-c", OLD, "{port}"], {"PYTHONPATH": os.environ["DM_MAC"]}, "") as old:
+                load("the old server", old)
+    goals = {"heartbeats": "1.20", "durable transitions": "0.90"}
+    shares = dict[str, float]()
+    for name, rows in results.items():
+        pairs = list(zip(rows, results["constant"], strict=True))
+        ratios = sorted(mine.a_second / its.a_second for mine, its in pairs)
+        shares[name] = statistics.median(ratios)
+        spread = f"{shares[name]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        table.add(f"{name}, share of constant", spread, goals.get(name, ""))
+        rate, slowest, used = (
+            statistics.median(getattr(row, what) for row in rows) for what in ("a_second", "p99", "processor")
+        )
+        table.add("  a second; p99", f"{rate:.0f}; {slowest:.1f} ms")
+        share = statistics.median(its.processor / mine.processor for mine, its in pairs)
+        table.add("  processor; share of constant by it", f"{used:.0f} µs; {share:.2f}")
+    table.charts["performance"] = bars(shares)
+    table.add(f"memory after load, {options.machines} machines", f"{statistics.median(memory):.0f} MB", "60 MB")
+
+
+def more_machines(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure what becomes of the rate with more machines."""
+    sizes = (10, options.herd)
+    measured: dict[int, list[float]] = defaultdict(list)
+    for number in range(options.starts):
+        for size in sizes:
+            shop = Shop(directory / f"machines{size}-{number}", size)
+            with shop.server() as server:
+                lua = script("heartbeats", size, shop.directory)
+                measured[size].append(wrk(server, lua, options.seconds).a_second)
+    kept = statistics.median(more / less for less, more in zip(*measured.values(), strict=True))
+    table.add(f"heartbeats kept, {sizes[0]} → {sizes[1]} machines", f"{kept:.2f}", "0.95")
+
+
+def latency(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure readers at their pace, beside silent connections, and all at once; and a scrape."""
+    shop = Shop(directory / "latency", max(options.machines, options.herd))
+    with shop.server() as server:
+        warm(server, options.machines)
+        paced = send(server, shop_reports(options.machines, options.seconds * 3, PACED), PACED)
+        table.add(f"{PACED:.0f} reports a second, one of ten a change", paced.text(), "p99 5 ms")
+        with _silent(server):
+            beside = send(server, shop_reports(options.machines, options.seconds * 2, BESIDE), BESIDE)
+        name = f"{BESIDE:.0f} reports a second beside {SILENT} silent or half-open connections"
+        table.add(name, f"{beside.text()}, none refused", "p99 10 ms")
+        herd = power_is_back(server, options.herd)
+        name = f"{options.herd} readers at once, half with a card: the last is answered"
+        table.add(name, f"{herd.seconds[-1]:.2f} s, none starts", "1 s")
+        table.add("  of that, the sender was busy", f"{herd.processor:.0%}")
+    shop = Shop(directory / "scraped", options.machines)
+    with shop.server() as server:
+        warm(server, options.machines)
+        server.call("GET", "/metrics")
+        before, times = server.processor_seconds(), 30
+        for _ in range(times):
+            server.call("GET", "/metrics")
+        ms = (server.processor_seconds() - before) / times * 1000
+        table.add(f"a scrape of /metrics, {options.machines} machines: processor", f"{ms:.0f} ms", "20 ms")
+
+
+@contextmanager
+def _silent(server: Server):  # type: ignore[no-untyped-def]
+    """Have connections open from elsewhere, half of which say nothing, and half only half of a request."""
+    with ExitStack() as stack:
+        for number in range(SILENT):
+            sock = stack.enter_context(open_socket(server.port, "127.0.0.4"))
+            if number % 2:
+                sock.sendall(update(0, "", 1.0)[:-20])
+        yield
+
+
+def slack(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure the way from Slack to a machine, and how soon it is answered: in a workspace that stands in."""
+    shop, orders = Shop(directory / "slack", options.machines), list[float]()
+    with Workspace() as workspace, shop.server(workspace=workspace) as server:
+        workspace.wait_connected()
+        until(lambda: "slack" not in server.call("GET", "/readyz").body["notes"], "Slack is reached")
+        warm(server, options.machines)
+        taken = []
+        for _ in range(options.starts):
+            posts, begun = len(workspace.posts()), time.monotonic()
+            workspace.mention("status")
+            workspace.wait_for(lambda posts=posts: len(workspace.posts()) > posts)  # type: ignore[misc]
+            taken.append(workspace.posts()[posts].at - begun)
+            time.sleep(1.0)
+        table.add(f"Slack's status, {options.machines} machines", f"{statistics.median(taken):.2f} s", "0.5 s")
+        for number in range(options.orders):
+            machine = number % options.machines
+            send(server, [update(machine, "", BEGUN + 1 + number)])
+            if not send(server, [update(machine, "1", BEGUN + 2 + number)]).relays:
+                raise RuntimeError(f"m{machine} does not run")
+            delivery = workspace.mention(f"oops m{machine}")
+            ack = delivery.acked()
+            while send(server, [update(machine, "1", BEGUN + 3 + number)]).relays:
+                pass
+            orders.append(max(0.0, time.monotonic() - ack.at))
+            server.call("POST", f"/api/machine/clear/m{machine}")
+    orders.sort()
+    p50, p99 = orders[len(orders) // 2] * 1000, orders[int(len(orders) * 0.99)] * 1000
+    name = f"Slack's command acknowledged → the reader is told ({options.orders} times)"
+    table.add(name, f"p50 {p50:.1f}, p99 {p99:.1f} ms", "p99 20 ms")
+
+
+def hung_disk(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure readers at their pace while no write to the disk, and no read, returns."""
+    shop = Shop(directory / "hung", options.machines)
+    knobs = Knobs(shop.directory, shop.state)
+    with shop.server(knobs=knobs) as server:
+        warm(server, options.machines)
+        with knobs.disk(Mode.HANG):
+            sent = send(server, shop_reports(options.machines, options.hang, PACED), PACED)
+            if not knobs.waiting:
+                raise RuntimeError("the disk did not hang")
+        until(lambda: _is_ready(server), "all is on disk")
+    goal = f"p99 {BUDGET * 1000 + 20:.0f} ms, no error"
+    table.add(f"{PACED:.0f} reports a second, the disk hangs for {options.hang} s", f"{sent.text()}, no error", goal)
+
+
+def _is_ready(server: Server) -> bool:
+    with suppress(Unanswered):
+        return call(server.port, "GET", "/readyz").status == 200
+    return False
+
+
+def kills(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Kill the server under load, again and again, and look for what it had promised."""
+    os.sched_setaffinity(0, CORES)
+    chance = random.Random(1)
+    with FaultShop(directory / "killed") as shop:
+        shop.load.start()
+        shop.warm(0.5)
+        for _ in range(options.kills):
+            faults.kill(shop, chance, 0.5)
+        shop.load.stop()
+        found = audit(shop)
+        promised = sum(entry.answered for entry in shop.ledger.entries)
+    pin(LOAD_CORE)
+    for finding in found:
+        table.fail(finding)
+    what = f"{len(found) or 'none'} of {promised} changes or their notices lost"
+    table.add(f"kill -9 under load, {options.kills} times", what, "none lost")
+
+
+def firmware(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure readers with real firmware, where it has been built."""
+    if not (BUILT / "reader").exists():
+        return
+    rows = {"our firmware": (obey.by_poke, "p99 50 ms")}
+    if (BUILT / "field").exists():
+        rows["the field's firmware"] = (obey.by_native_api, "p99 500 ms")
+    for name, (measure, goal) in rows.items():
+        home = directory / name.replace(" ", "-")
+        home.mkdir()
+        seconds = sorted(measure(home, options.obeyed))
+        p50, p99 = statistics.median(seconds) * 1000, seconds[-1 - len(seconds) // 100] * 1000
+        table.add(f"lock acknowledged → relay off, {name}", f"p50 {p50:.1f}, p99 {p99:.1f} ms", goal)
+
+
+def demo(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure ``make demo`` in a new clone, until the first report."""
+    if not options.demo:
+        return
+    clone, port = directory / "clone", free_port()
+    subprocess.run(["git", "clone", "-q", "--shared", str(ROOT), str(clone)], check=True)
+    variables = environment(MAC_PORT=str(port), PYTHON=sys.executable)
+    begun = time.perf_counter()
+    os.sched_setaffinity(0, CORES)
+    process = subprocess.Popen(
+        ["make", "demo"], cwd=clone, env=variables, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    pin(LOAD_CORE)
+
+    def reported() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"make demo ended with {process.returncode}")
+        with suppress(Unanswered):
+            machines = call(port, "GET", "/api/machines").body["machines"]
+            return any(machine["last_checkin"] for machine in machines)
+        return False
+
+    try:
+        until(reported, "the first report", 600)
+        table.add("make demo in a new clone → the first report", f"{time.perf_counter() - begun:.0f} s", "60 s")
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+
+
+GOALS = (starts, rates, more_machines, latency, slack, hung_disk, kills, firmware, demo)
+GROWTH = (growth.machines, growth.users, growth.lines, growth.boards, growth.notices, small.computer)
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="only see that it runs")
+    parser.add_argument("--growth", action="store_true")
     parser.add_argument("--starts", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--machines", type=int, default=500)
-    parser.add_argument("--grow", default="10,500,2000")
     parser.add_argument("--herd", type=int, default=2000)
     parser.add_argument("--users", type=int, default=10_000)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--kills", type=int, default=15)
+    parser.add_argument("--hang", type=int, default=10, help="seconds")
+    parser.add_argument("--orders", type=int, default=100, help="commands in Slack")
+    parser.add_argument("--obeyed", type=int, default=30, help="lock-outs of a reader with firmware")
+    parser.add_argument("--demo", action="store_true")
+    parser.add_argument("--only", help="of what is measured, that alone")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.write and options.only:
+        parser.error("--write keeps whole tables, without --only")
     if options.small:
-        options.starts, options.seconds, options.machines, options.grow = 1, 1, 32, "10,20"
-        options.herd, options.users, options.rows = 50, 100, 1000
-    table = Table()
+        options.starts, options.seconds, options.machines, options.herd, options.users = 1, 1, 32, 50, 100
+        options.kills, options.hang, options.orders, options.rows = 1, 1, 5, 1000
+    options.rows = options.rows or (10_000_000 if options.growth else 1_000_000)
+    measures: tuple[Callable[[Table, Path, argparse.Namespace], None], ...] = GROWTH if options.growth else GOALS
+    table = Table("growth" if options.growth else "performance")
     at, computer = f"{datetime.now(UTC):%Y-%m-%d}", f"{platform.machine()}, Python {platform.python_version()}"
-    table.add(f"{at}, {computer}, {os.cpu_count()} cores", "measured", "goal")
-    with tempfile.TemporaryDirectory() as directory:
-        for measure in (starts, rates, growth, latency):
-            measure(table, Path(directory), options)
+    table.add(f"{at}, {computer}, {len(CORES)} cores", "measured", "" if options.growth else "goal")
+    set_file_limit()
+    pin(LOAD_CORE)
+    for measure in measures:
+        if options.only in {None, measure.__name__}:
+            directory = Path(tempfile.mkdtemp(prefix="mac-bench-"))
+            try:
+                measure(table, directory, options)
+            except Exception as error:  # the other rows are measured all the same
+                table.fail(f"{measure.__name__}: {type(error).__name__}: {error}")
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
     if options.write:
-        (DOCS / "performance.txt").write_text(table.text())
-        (DOCS / "_static" / "performance.svg").write_text(table.chart())
+        table.write()
+    return 1 if table.failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -27,7 +27,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from benchmarks.bench import Shop, Table
+from benchmarks.servers import Shop
+from benchmarks.table import Table
 from mac_actors.storage.postgres.database import migrate
 from tests.e2e.processes import COMMAND, ServerProcess, free_port
 from tests.fakes import wait_until
@@ -277,7 +278,7 @@ def main() -> None:
     leases: tuple[int, ...] = (1, 3)
     if options.small:
         options.machines, options.rounds, options.reports, leases = 50, 1, 50, (1,)
-    table = Table()
+    table = Table("cell")
     at, computer = f"{datetime.now(UTC):%Y-%m-%d}", f"{platform.machine()}, Python {platform.python_version()}"
     table.add(f"{at}, {computer}, {os.cpu_count()} cores, {options.machines} machines", "measured", "goal")
     postgres = Cluster(durable=True)

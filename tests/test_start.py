@@ -50,6 +50,11 @@ def test_what_runs_often_loads_next_to_nothing(command: list[str]) -> None:
     assert not found & PACKAGES
 
 
+def test_a_server_does_not_load_what_most_shops_never_need() -> None:
+    rarely = {"emoji", "httpx", "paho", "psycopg", "rapidfuzz", "rich", "segno", "slack_bolt", "slack_sdk"}
+    assert not loaded("import mac_actors.cli.server") & rarely
+
+
 def test_every_public_name_is_there_and_listed() -> None:
     everything: dict[str, object] = {}
     exec("from mac_actors import *", everything)

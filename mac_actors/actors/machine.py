@@ -130,7 +130,7 @@ MOVING = phrase("another server is taking over: nothing was changed; try again i
 
 
 class MachineActor(MacActor):
-    """One machine. Whoever sends it a report carries that out itself while the actor has nothing to do."""
+    """One machine. Whoever sends it a message carries that out itself while the actor has nothing to do."""
 
     @staticmethod
     def _create_actor_inbox() -> Any:
@@ -158,6 +158,9 @@ class MachineActor(MacActor):
         self._flapping = Flapping()
         self._two_readers = TwoReaders()
         self._two_readers_changed = Changed()
+
+    def _start_actor_loop(self) -> None:
+        cast(SharedInbox, self.actor_inbox).start_later(super()._start_actor_loop)
 
     def on_receive(self, message: Any) -> Any:
         """Carry out an input (answered with an :class:`Answer`), or one of the fleet's messages."""

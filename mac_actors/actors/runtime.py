@@ -55,7 +55,10 @@ class SharedInbox:
     and in the order in which they came, by whatever thread (docs/decisions/0035-standing-in.rst).
     """
 
+    _starting = threading.Lock()
+
     def __init__(self) -> None:
+        self._start: Callable[[], None] | None = None
         self._work: weakref.WeakMethod[Callable[[Any], Any]] | None = None
         self._turn = threading.Lock()
         self._waiting: deque[Any] = deque()  # the first one may be in work
@@ -66,8 +69,20 @@ class SharedInbox:
         """Let others do the actor's ``work`` with a message; it is a method, and does not keep the actor."""
         self._work = weakref.WeakMethod(work)
 
+    def start_later(self, start: Callable[[], None]) -> None:
+        """Have the actor's own thread started by the first message that waits for it: most actors never need one."""
+        self._start = start
+
     def put(self, envelope: Any) -> None:
-        """Add a message, for the actor's own thread."""
+        """Add a message, for the actor's own thread; raises :class:`MachineUnavailable` when that can't be started."""
+        if self._start is not None:
+            with self._starting:
+                try:
+                    if self._start is not None:
+                        self._start()
+                except RuntimeError as error:
+                    raise MachineUnavailable(f"nothing was done, try again: the server {error}") from error
+                self._start = None
         self._waiting.append(envelope)
         self._put.put(None)
 

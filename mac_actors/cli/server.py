@@ -18,8 +18,7 @@ from pathlib import Path
 
 import click
 
-from mac_actors.cli import shell as shell_command
-from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, show_notes, typed
+from mac_actors.cli.common import installed_command, raise_file_limit, read_settings, show_notes, typed, use_one_arena
 from mac_actors.core.config import Configuration
 from mac_actors.core.people.additions import Addition
 from mac_actors.core.people.people import settle
@@ -37,10 +36,8 @@ from mac_actors.settings.api_keys import load_api_keys
 from mac_actors.settings.environment import MAC_HOST, MAC_PORT
 from mac_actors.settings.files import load, slack_files
 from mac_actors.settings.warnings import offline_summary, warnings_of
-from mac_actors.simulation import demo as demo_module
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
-from mac_actors.storage.upkeep.verify import additions, reading
 from mac_actors.version import VERSION
 from mac_actors.web.server.tls import Tls
 
@@ -78,12 +75,16 @@ def serve(host: str | None, port: int | None, shell: bool, log_level: str, log_f
         logs.set_up(log_level, log_format)
         faulthandler.enable()  # the watchdog ends a server that hangs with SIGABRT: the log then says where it hung
         raise_file_limit()
+        use_one_arena()
         os.umask(0o077)  # names and fobs are in the state directory: for the server's user alone
         service = Service(settings, subscribers=[logs.log_outcome])
         service.server.on_failure = _end
-        log_file = shell_command.log_file(settings.state_dir) if shell else None
-        if log_file:
-            logs.set_up(log_level, log_format, log_file)
+        if shell:
+            from mac_actors.cli import shell as shell_command  # a server without it need not have all this in memory
+
+            log_file = shell_command.log_file(settings.state_dir)
+            if log_file:
+                logs.set_up(log_level, log_format, log_file)
         service.start()
         logs.log.info("mac-actors %s at %s: %s", VERSION, _address(service), _summary(service.configuration))
         for line in _warnings(service):
@@ -225,6 +226,8 @@ def _stored(settings: Settings) -> tuple[frozenset[str], list[Addition]]:
     if settings.cell.database:
         with closing(Store.open(settings.cell.database)) as store:
             return frozenset(store.reader_keys()), store.load_additions()
+    from mac_actors.storage.upkeep.verify import additions, reading
+
     keyed: frozenset[str] = frozenset()
     counting: list[Addition] = []
     with suppress(StorageError, sqlite3.Error), reading(settings.state_dir / DATABASE) as connection:
@@ -241,6 +244,8 @@ def demo(port: int | None) -> None:
     It needs no files and leaves none behind. Members come and go, somebody presses Oops, an admin clears it; what
     Slack would be told is printed.
     """
+    from mac_actors.simulation import demo as demo_module
+
     settings = read_settings(port=port)
     if not MAC_HOST.given():
         settings = replace(settings, host="127.0.0.1")

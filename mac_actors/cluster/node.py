@@ -1,7 +1,7 @@
 """A server among others on one database: takes the lease, keeps it, hands it over, and says who has it.
 
-Three threads: one has the lease (it beats, or looks and takes over), one says each second that this node is there, and
-one builds and drops what an owner has, so that no beat waits for that.
+Three threads: one has the lease (it beats, or looks and takes over), one says each second that this node is there
+(:mod:`mac_actors.cluster.membership`), and one builds and drops what an owner has, so that no beat waits for that.
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from mac_actors import clock
 from mac_actors.cluster.lease import SKEW_NOTED, SKEW_REFUSED, Lease, Seen
-from mac_actors.cluster.rows import Look, NodeRow, Rows
+from mac_actors.cluster.membership import Membership, in_use
+from mac_actors.cluster.rows import Rows
 from mac_actors.core.changed import Changed
-from mac_actors.errors import DirectoryInUse, MacError, StorageError
-from mac_actors.version import VERSION
+from mac_actors.errors import MacError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +31,6 @@ TURNS: Final = 10
 
 LOOK_SECONDS: Final = 0.1
 """How often a standby looks, at the least: so soon it sees that the lease is released."""
-
-SEEN_SECONDS: Final = 1.0
-"""How often a node says that it is there, and looks for new configuration."""
-
-FORGOTTEN_DAYS: Final = 7
-"""A node that was not heard of for so long no longer counts as one of the cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +47,9 @@ class Node:
     """One server of a cell; ``url`` is its own, ``None``: it is to be the only one.
 
     ``take(epoch, incarnation)`` builds what an owner has; ``drop()`` drops it, writing nothing; ``prepare()`` makes
-    ready what a takeover needs, and may be called again; ``each_second(revision)`` is called about once a second with
-    the number of the newest configuration, in another thread. ``hand_over()`` calls :meth:`release`
-    when an admin asks for it. ``unfit(steps)``
-    returns why this program must not own a database with these steps, ``None``: it may.
+    ready what a takeover needs, and may be called again; ``each_second`` is that of the :class:`Membership`.
+    ``hand_over()`` calls :meth:`release` when an admin asks for it. ``unfit(steps)`` returns why this program must not
+    own a database with these steps, ``None``: it may.
     """
 
     def __init__(
@@ -76,19 +68,15 @@ class Node:
         self.url = url
         self.incarnation = uuid.uuid4().hex
         self.lease = Lease(seconds, self.incarnation, url or "")
-        self.skew = 0.0
-        """Seconds by which this computer's clock is ahead of the database's."""
-        self.revision = 0
-        """The configuration that is in use here."""
+        self.membership = Membership(database, url, self.incarnation, each_second)
         self.error: str | None = None
         """Why the database does not answer; ``None`` while it does."""
         self._rows = Rows(database, max(0.3, seconds * 0.9), "mac-actors lease")
-        self._member_rows = Rows(database, 5.0, "mac-actors node")
         self._take, self._drop, self._prepare = take, drop, prepare
-        self._each_second, self._unfit, self._release_all = each_second, unfit, hand_over or self.release
+        self._unfit, self._release_all = unfit, hand_over or self.release
         self._last_owner: str | None = None
         self._resting_until = 0.0
-        self._claimed = self._asked = False
+        self._asked = False
         self._asked_owner: tuple[Seen, float, bool] | None = None
         self._prepared_for: tuple[int, int] | None = None
         self._lock = threading.Lock()
@@ -100,11 +88,16 @@ class Node:
         self._unfit_because: str | None = None
         self._threads = [
             threading.Thread(target=self._run, name="lease", daemon=True),
-            threading.Thread(target=self._run_member, name="node", daemon=True),
+            threading.Thread(target=self.membership.run, args=[self._stopping], name="node", daemon=True),
             threading.Thread(target=self._work, name="ownership", daemon=True),
         ]
 
     # what the others ask
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which this computer's clock is ahead of the database's."""
+        return self.membership.skew
 
     @property
     def skew_noted(self) -> float | None:
@@ -143,10 +136,10 @@ class Node:
             if self.url is None:
                 self._claim_lease()
             else:
-                self._claim_url()
+                self.membership.claim()
         except BaseException:
             self._rows.close()
-            self._member_rows.close()
+            self.membership.close()
             raise
 
     def start(self) -> None:
@@ -283,7 +276,7 @@ class Node:
 
     def _may_own(self, now: float, steps: frozenset[str]) -> bool:
         why: str | None = None
-        if self._claimed:
+        if self.membership.claimed:
             why = f"another server runs with its address {self.url}"
         elif self.url and abs(self.skew) >= SKEW_REFUSED:
             why = f"its clock is {self.skew:.0f} s off the database's: set it (timedatectl)"
@@ -310,18 +303,6 @@ class Node:
                 )
         return self._asked_owner[2]
 
-    def _claim_url(self) -> None:
-        before = ""
-        for one in self._member_rows.nodes():
-            if one.url == self.url:
-                before = one.incarnation
-                if one.ago < 3 * SEEN_SECONDS and self._moves(one):
-                    raise _in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
-        if not self._member_rows.join(self._row(), before):
-            raise _in_use(
-                f"another server has just begun with the address {self.url}", "give each its own MAC_NODE_URL"
-            )
-
     def _claim_lease(self) -> None:
         first: Seen | None = None
         while True:
@@ -332,7 +313,7 @@ class Node:
             first = first or look
             if (look.epoch, look.beat) != (first.epoch, first.beat) and not look.released:
                 whose = look.owner or "another server"
-                raise _in_use(
+                raise in_use(
                     f"the database is in use by {whose}", "stop that server first, or set MAC_NODE_URL on both"
                 )
             time.sleep(self.lease.seconds / TURNS / 2)
@@ -340,48 +321,9 @@ class Node:
     def _measure(self, before: float, database_clock: float) -> None:
         took = time.time() - before
         if 0 <= took < 1:
-            self.skew = before + took / 2 - database_clock
+            self.membership.skew = before + took / 2 - database_clock
             if self._skewed(abs(self.skew) >= SKEW_NOTED) and abs(self.skew) >= SKEW_NOTED:
                 log.warning("this computer's clock is %.1f s off the database's: set it (timedatectl)", self.skew)
-
-    # the nodes, in theirs
-
-    def _run_member(self) -> None:
-        turn = 0
-        while not self._stopping.wait(SEEN_SECONDS if turn else 0):
-            try:
-                if self.url:
-                    claimed, self._claimed = self._claimed, not self._member_rows.join(self._row(), "")
-                    if self._claimed and not claimed:
-                        log.critical("another server runs with this one's address %s: set MAC_NODE_URL", self.url)
-                    if turn % 3600 == 0:
-                        self._member_rows.forget(FORGOTTEN_DAYS)
-                self._each_second(self._member_rows.look().revision)
-            except StorageError as error:
-                log.debug("%s", error)  # the lease's thread says so
-            except Exception:
-                log.exception("the node's thread goes on after a mistake in it")
-            turn += 1
-        self._member_rows.close()
-
-    def nodes(self) -> tuple[Look, list[NodeRow]]:
-        """Ask the database for the lease and all nodes, by a connection of the call's own."""
-        with closing(Rows(self._rows.url, 2.0, "mac-actors status")) as rows:
-            return rows.look(), rows.nodes()
-
-    def _row(self) -> NodeRow:
-        return NodeRow(self.url or "", VERSION, self.revision, 0.0, self.skew, self.incarnation)
-
-    def _moves(self, row: NodeRow) -> bool:
-        """Whether another process writes this row."""
-        deadline = time.monotonic() + 2.5 * SEEN_SECONDS
-        while time.monotonic() < deadline:
-            time.sleep(SEEN_SECONDS / 5)
-            for one in self._member_rows.nodes():
-                if one.url == row.url and (one.ago < row.ago or one.incarnation != row.incarnation):
-                    return True
-                row = one if one.url == row.url else row
-        return False
 
     # what an owner has, in its thread
 
@@ -399,10 +341,6 @@ class Node:
         """Let another node try: this one could not become what an owner is."""
         log.error("this server can't own the machines: %s", why)
         self.release()
-
-
-def _in_use(who: str, what: str) -> DirectoryInUse:
-    return DirectoryInUse(f"{who}: {what}.", "unknown")
 
 
 def _refuses(url: str) -> bool:

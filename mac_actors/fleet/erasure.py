@@ -7,8 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz, process
-
 from mac_actors.actors.journal import Journal
 from mac_actors.core.config import Directory, User, fold_name, normalize_fob
 from mac_actors.core.notices import account, member
@@ -76,6 +74,8 @@ def find(person: str, directory: Directory, journal: Journal) -> Candidate:
         raise UnknownPerson(person, [f"{account} ({known[account]})" for account in found], several=True)
     if folded and redaction.commands_by(store, folded):
         return Candidate(None, person)
+    from rapidfuzz import fuzz, process  # as in names.py
+
     near = process.extract(folded, {a: n.casefold() for a, n in known.items()}, scorer=fuzz.WRatio, score_cutoff=75)
     raise UnknownPerson(person, [f"{account} ({known[account]})" for _name, _score, account in near[:5]])
 

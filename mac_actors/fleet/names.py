@@ -7,8 +7,6 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Protocol
 
-from rapidfuzz import fuzz, process
-
 from mac_actors.core.config import fold_name
 from mac_actors.errors import UnknownMachine
 
@@ -51,6 +49,8 @@ class Names:
 
     def nearest(self, wrong: str, limit: int = 3) -> list[str]:
         """Return names and aliases that look like ``wrong``, the nearest first, each machine once."""
+        from rapidfuzz import fuzz, process  # 4 MB, hardly ever needed, and never by a reader
+
         hits = process.extract(
             wrong[:LONGEST].casefold(), self._written.keys(), scorer=fuzz.WRatio, score_cutoff=70, limit=10
         )

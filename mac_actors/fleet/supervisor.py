@@ -130,7 +130,7 @@ class Supervisor:
                 self._start(name)
                 configuration = self.configuration
                 config = configuration.machines.get(name)
-                self.refs[name].tell(Reconfigure(configuration.directory, config, datetime.now(UTC)))
+                _give(self.refs[name], Reconfigure(configuration.directory, config, datetime.now(UTC)))
 
     def find(self, name: str) -> pykka.ActorRef[MachineActor]:
         """Return the machine's living actor.
@@ -160,9 +160,7 @@ class Supervisor:
 
         Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
         """
-        ref = self.ref(name)
-        inbox = cast(SharedInbox, ref.actor_inbox)
-        return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+        return _give(self.ref(name), message)
 
     def ask(self, name: str, message: object, begun: Reply | None = None) -> Answer:
         """Send a machine's actor a message (unless that has ``begun``), and wait for the answer; once more if it ended
@@ -176,7 +174,7 @@ class Supervisor:
             return self.settle(name, self._send(name, message))
 
     def _send(self, name: str, message: object) -> Reply:
-        return cast(Reply, self.find(name).ask(message, block=False))
+        return _give(self.find(name), message)
 
     def settle(self, name: str, reply: Reply) -> Answer:
         """Wait for a reply of this machine's actor; raises :class:`MachineUnavailable` when there is none."""
@@ -203,8 +201,7 @@ class Supervisor:
         """Have other users count from now on; every report that comes later finds them. For who holds :attr:`lock`."""
         self.configuration = replace(self.configuration, directory=directory)
         for ref in self.refs.values():
-            with contextlib.suppress(pykka.ActorDeadError):  # it is restarted with them
-                ref.tell(Reconfigure(directory, None, datetime.now(UTC)))
+            _give(ref, Reconfigure(directory, None, datetime.now(UTC)))  # a dead one is restarted with them
 
     def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
@@ -216,8 +213,8 @@ class Supervisor:
         """Restart every actor that has died, and say so once for each; have decided what was held back."""
         if self.held and not self._context.holds():
             for name in tuple(self.held):
-                with contextlib.suppress(MachineUnavailable, UnknownMachine, pykka.ActorDeadError):
-                    self.find(name).tell(SaveTelemetry())
+                with contextlib.suppress(MachineUnavailable, UnknownMachine):
+                    self._send(name, SaveTelemetry())
         for name, ref in list(self.refs.items()):
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):
@@ -272,9 +269,9 @@ class Supervisor:
     def save_all(self, timeout: float) -> None:
         """Have all machines save their telemetry, and wait ``timeout`` seconds until they have handed it on."""
         deadline = time.monotonic() + timeout
-        for reply in [self.begin(name, SaveTelemetry()) for name in list(self.refs)]:
-            with contextlib.suppress(pykka.Timeout, pykka.ActorDeadError):
-                reply.get(timeout=max(0.0, deadline - time.monotonic()))
+        for ref in list(self.refs.values()):
+            with contextlib.suppress(MachineUnavailable, pykka.Timeout, pykka.ActorDeadError):
+                _give(ref, SaveTelemetry()).get(timeout=max(0.0, deadline - time.monotonic()))
 
     def dead(self) -> list[str]:
         """Return the machines whose actor has died, and is being started anew."""
@@ -287,7 +284,7 @@ class Supervisor:
         among them: it is restarted.
         """
         deadline = time.monotonic() + seconds
-        asked = [(name, ref.ask(Ping(), block=False)) for name, ref in list(self.refs.items())]
+        asked = [(name, _give(ref, Ping())) for name, ref in list(self.refs.items())]
         silent = []
         for name, reply in asked:
             try:
@@ -302,8 +299,14 @@ class Supervisor:
         """Have all actors save what they know, and stop; wait ``timeout`` seconds for them. None comes back."""
         stopping = []
         for ref in self.refs.values():
-            with contextlib.suppress(pykka.ActorDeadError):
+            with contextlib.suppress(MachineUnavailable):
                 if save:
-                    ref.tell(SaveTelemetry())
-            stopping.append(ref.stop(block=False))
+                    _give(ref, SaveTelemetry())
+                stopping.append(ref.stop(block=False))
         wait_for_ends(stopping, timeout)
+
+
+def _give(ref: pykka.ActorRef[Any], message: object) -> Reply:
+    """Have an actor get a message: if it has nothing to do, this thread does it."""
+    inbox = cast(SharedInbox, ref.actor_inbox)
+    return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))

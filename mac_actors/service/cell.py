@@ -314,10 +314,10 @@ class Member:
 
     def _adopt_files_if_first(self) -> None:
         """What is in use at the first owner's start is the first revision."""
-        if self._revisions and self.node.revision == 0:
+        if self._revisions and self.node.membership.revision == 0:
             newest = self._revisions.newest()
             if newest is None:
-                self.node.revision = self._revisions.add(self._read_files(), self.node.incarnation)
+                self.node.membership.revision = self._revisions.add(self._read_files(), self.node.incarnation)
             else:
                 self._follow(newest)
 
@@ -329,7 +329,7 @@ class Member:
         newest = self._revisions.newest()
         if not machines and newest is not None:
             read = {**newest.files, "users": read["users"]}
-        self.node.revision = self._revisions.add(read, self.node.incarnation)
+        self.node.membership.revision = self._revisions.add(read, self.node.incarnation)
         self.configuration = parse_files(self._settings, read)
 
     def _each_second(self, revision: int) -> None:
@@ -339,7 +339,7 @@ class Member:
             self.door.tell()
         if self._revisions is None:
             return
-        if revision > self.node.revision and self.shop is None:
+        if revision > self.node.membership.revision and self.shop is None:
             self._follow(self._revisions.newest())
         self._compare_files()
 
@@ -358,14 +358,14 @@ class Member:
 
     def _follow(self, revision: Revision | None) -> None:
         """Use a newer configuration."""
-        if revision is None or revision.number <= self.node.revision:
+        if revision is None or revision.number <= self.node.membership.revision:
             return
         try:
             self.configuration = parse_files(self._settings, revision.files)
         except ConfigError as error:
             log.error("the configuration %d can't be used here: %s", revision.number, error)
             return
-        self.node.revision = revision.number
+        self.node.membership.revision = revision.number
         log.info("the configuration in use is number %d", revision.number)
 
     def _compare_files(self) -> None:

@@ -7,9 +7,8 @@ import os
 import resource
 import stat
 from collections.abc import Collection, Container, Iterator
+from difflib import get_close_matches
 from pathlib import Path
-
-from rapidfuzz import fuzz, process
 
 from mac_actors.core.text import count
 from mac_actors.settings import Settings
@@ -48,7 +47,7 @@ def exposures(settings: Settings, machines: Collection[str], keyed: Container[st
         yield f"everybody on this computer can write {path}, and so decide who may use what: chmod o-w {path}"
     known = [variable.name for variable in VARIABLES]
     for name in os.environ.keys() - known:
-        if nearest := process.extractOne(name, known, scorer=fuzz.ratio, processor=str.upper, score_cutoff=88):
+        if nearest := get_close_matches(name.upper(), known, 1, 0.88):
             yield f"the environment has {name!r}, which is no variable of this server: is {nearest[0]} meant?"
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if open_files != resource.RLIM_INFINITY and open_files < FILES:

@@ -6,8 +6,6 @@ import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rapidfuzz import process
-
 from mac_actors.errors import ConfigError
 from mac_actors.settings.environment import MAC_READER_API_KEY, MAC_READER_API_KEYS, Settings
 from mac_actors.settings.files import read_json
@@ -51,6 +49,8 @@ def _checked(data: object, machines: list[str]) -> dict[str, str]:
     problems = []
     for name, key in data.items():
         if name not in machines:
+            from rapidfuzz import process  # as in warnings.py
+
             nearest = process.extractOne(name, machines, score_cutoff=70)
             problems.append(f"{name}: is no machine" + (f"; did you mean {nearest[0]!r}?" if nearest else ""))
         try:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory
+from mac_actors.core.config import REPORT_SECONDS, Configuration, Directory, User
 from mac_actors.core.signing import read_secret
 from mac_actors.core.text import character
 from mac_actors.errors import ConfigError
@@ -29,6 +30,7 @@ from mac_actors.settings.webhooks import WebhookEntry
 
 Entry = TypeVar("Entry", bound=BaseModel)
 Value = TypeVar("Value")
+Person = TypeVar("Person", UserEntry, User)
 
 
 def load(settings: Settings, *, machines: bool = True) -> Configuration:
@@ -90,7 +92,7 @@ def parse(
     """
     problems: list[str] = []
     machine_entries = _collect(_read_machines, machines, "machines", problems)
-    user_entries = _collect(_read_users, users, "users", problems)
+    everyone = _collect(partial(_read_users, kept=UserEntry.user), users, "users", problems)
     slack_entries = _collect(read_slack, slack, "slack", problems)
     webhook_entries = _collect(_read_webhooks, webhooks, "webhooks", problems)
     if problems:
@@ -99,9 +101,7 @@ def parse(
         machines={
             name: replace(entry.config(name), report_seconds=report_seconds) for name, entry in machine_entries.items()
         },
-        directory=Directory.of(
-            (entry.user() for entry in user_entries.values()), enforce_expiration=enforce_expiration
-        ),
+        directory=Directory.of(everyone.values(), enforce_expiration=enforce_expiration),
         loaded_at=datetime.now(UTC),
         users_mtime=_mtime(users) if isinstance(users, Path) else None,
         routing=slack_entries[""].routing(),
@@ -140,7 +140,7 @@ def _read_named(model: type[Entry], what: str, data: object, problems: list[str]
     for name in data:
         if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
             problems.append(f"{name}: a {what}'s name has only the characters a-z, 0-9, _ and -")
-    return _validate(model, data.items(), problems)
+    return _validate(model, data.items(), problems, _itself)
 
 
 def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
@@ -149,7 +149,7 @@ def users_of(users: Path | Sequence[Any]) -> list[UserEntry]:
     Raises :class:`ConfigError` with one line for each mistake.
     """
     problems: list[str] = []
-    entries = _collect(_read_users, users, "users", problems)
+    entries = _collect(partial(_read_users, kept=_itself), users, "users", problems)
     if problems:
         raise ConfigError(problems)
     return list(entries.values())
@@ -179,20 +179,28 @@ def _read_keys(data: object, problems: list[str]) -> dict[str, bytes]:
     return keys
 
 
-def _read_users(data: object, problems: list[str]) -> dict[int, UserEntry]:
+def _read_users(data: object, problems: list[str], kept: Callable[[UserEntry], Person]) -> dict[int, Person]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         raise ConfigError([f"expected a list of users, not {excerpt(data)}"])
-    entries = _validate(UserEntry, enumerate(data), problems)
+    entries = _validate(UserEntry, enumerate(data), problems, kept)
     problems += [_clash_message(entries, clash) for clash in user_clashes(entries)]
     return entries
 
 
-def _validate(model: type[Entry], items: Iterable[tuple[Key, Any]], problems: list[str]) -> dict[Key, Entry]:
-    """Return the entries that are right by themselves; what is wrong with the others goes to ``problems``."""
-    entries: dict[Key, Entry] = {}
+def _itself(entry: Entry) -> Entry:
+    return entry
+
+
+def _validate(
+    model: type[Entry], items: Iterable[tuple[Key, Any]], problems: list[str], kept: Callable[[Entry], Value]
+) -> dict[Key, Value]:
+    """Return what is ``kept`` of each entry that is right by itself (all entries of thousands of users at once would be
+    many times the memory); what is wrong with the others goes to ``problems``.
+    """
+    entries: dict[Key, Value] = {}
     for key, value in items:
         try:
-            entries[key] = model.model_validate(value)
+            entries[key] = kept(model.model_validate(value))
         except ValidationError as error:
             problems += [problem(key, details) for details in error.errors(include_url=False)]
     return entries
@@ -234,7 +242,7 @@ def read_json(path: Path) -> object:
     return data
 
 
-def _clash_message(users: Mapping[int, UserEntry], clash: Clash[int]) -> str:
+def _clash_message(users: Mapping[int, Person], clash: Clash[int]) -> str:
     if clash.position is None:
         return f"[{clash.key}].account_id: expected an id of its own, but [{clash.other}] has {clash.value!r} too"
     return (

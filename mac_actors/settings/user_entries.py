@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Generic, TypeVar
 
 from anyascii import anyascii
@@ -58,13 +59,19 @@ class UserEntry(Strict):
             preferred_name=tidy(self.preferred_name),
             lcd_name=lcd_name(self.preferred_name, self.full_name),
             fob_codes=tuple(dict.fromkeys(self.fob_codes)),
-            authorizations=frozenset(self.authorizations),
+            authorizations=_once(frozenset(self.authorizations)),
             oops_override=self.oops_override,
             expires_at=end_of(date.fromisoformat(self.expiration_ymd)),
             first_name=tidy(self.first_name),
             last_name=tidy(self.last_name),
             email=tidy(self.email),
         )
+
+
+@lru_cache(maxsize=4096)
+def _once(authorizations: frozenset[str]) -> frozenset[str]:
+    """Return the same set for equal ones: thousands of users have few different ones."""
+    return authorizations
 
 
 def lcd_name(preferred_name: str, full_name: str) -> str:
@@ -82,7 +89,7 @@ class Clash(Generic[Key]):
     position: int | None = None
 
 
-def user_clashes(users: Mapping[Key, UserEntry]) -> Iterator[Clash[Key]]:
+def user_clashes(users: Mapping[Key, UserEntry] | Mapping[Key, User]) -> Iterator[Clash[Key]]:
     """Find what only one user may have: account ids, and fobs."""
     accounts: dict[str, Key] = {}
     fobs: dict[str, Key] = {}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rapidfuzz import fuzz, process
-
 from mac_actors.core.config import Configuration, fold_name
 from mac_actors.core.offline import MOST_FOBS, possible_fobs
 from mac_actors.core.people.trainers import asked_for
@@ -63,5 +61,7 @@ def _nearest(name: str, held: Iterable[str]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return which of the authorizations that are known is most likely meant; ``None``: none is like it."""
+    from rapidfuzz import fuzz, process  # 4 MB that a server need not have where all is right
+
     found = process.extractOne(name, known, scorer=fuzz.WRatio, processor=fold_name, score_cutoff=70)
     return found[0] if found else None

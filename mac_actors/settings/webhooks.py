@@ -8,7 +8,6 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
-from rapidfuzz import process
 
 from mac_actors.core.config import WebhookConfig
 from mac_actors.core.outcomes import KINDS
@@ -33,6 +32,8 @@ def _kinds(value: object) -> object:
 
 def _kind(text: str) -> str:
     if text not in KINDS:
+        from rapidfuzz import process  # as in warnings.py
+
         nearest = process.extractOne(text, sorted(KINDS), score_cutoff=70)
         raise ValueError(
             f"a kind of event: did you mean {nearest[0]!r}?" if nearest else f"one of {', '.join(sorted(KINDS))}"

@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+DISORDER = 1000
+"""So many lines of the journal may be out of the order of their times: the clock is set, actors answer side by side."""
+
 
 class Store:
     """An open database. Every method raises :class:`~mac_actors.errors.StorageError` when it, or the disk, refuses."""
@@ -136,14 +139,20 @@ class Store:
         before: int | None = None,
         limit: int = 100,
     ) -> Page:
-        """Return up to ``limit`` lines of the journal, newest first; ``before`` is the last page's ``next``."""
+        """Return up to ``limit`` lines of the journal, newest first; ``before`` is the last page's ``next``.
+
+        With ``since`` only what was written since then is looked at: a line from before, of a clock that was ahead, is
+        left out when more than :data:`DISORDER` lines have come since.
+        """
         query = select(journal.c.id, journal.c.kind, journal.c.data).order_by(journal.c.id.desc())
         if machine is not None:
             query = query.where(journal.c.machine == machine)
         if kind is not None:
             query = query.where(journal.c.kind == kind)
         if since is not None:
-            query = query.where(journal.c.at >= codec.timestamp(since))
+            later = journal.c.at >= codec.timestamp(since)
+            first = select(journal.c.id).where(later).order_by(journal.c.at).limit(DISORDER).subquery()
+            query = query.where(later, journal.c.id >= select(func.min(first.c.id)).scalar_subquery())
         if before is not None:
             query = query.where(journal.c.id < before)
         with self.reading("read the journal") as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pykka
 import pytest
@@ -20,6 +22,7 @@ from mac_actors.actors.replies import Answer, PendingAnswer, Reply
 from mac_actors.actors.runtime import MacActor, SharedInbox
 from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.state import Source, Telemetry
+from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, PATIENCE, open_fleet, report, wait_until
 
@@ -38,9 +41,17 @@ class Careful(MacActor):
     def __init__(self) -> None:
         super().__init__()
         cast(SharedInbox, self.actor_inbox).share(self.on_receive)
+        self.begun: list[str] = []
         self.got: list[tuple[int, int]] = []
         self.threads: set[int] = set()
         self._busy = False
+
+    def _start_actor_loop(self) -> None:
+        def start() -> None:
+            self.begun.append(threading.current_thread().name)
+            super(Careful, self)._start_actor_loop()
+
+        cast(SharedInbox, self.actor_inbox).start_later(start)
 
     def on_receive(self, message: Any) -> Any:
         assert not self._busy, "two threads do an actor's work"
@@ -129,6 +140,36 @@ def test_what_is_sent_while_somebody_stands_in_comes_after_it(careful: pykka.Act
     assert reply is not None
     assert reply.get(timeout=PATIENCE) == "done"
     assert later[0].get(timeout=PATIENCE) == (0, 1)
+
+
+def test_an_actor_has_a_thread_once_a_message_waits_for_it(careful: pykka.ActorRef[Careful]) -> None:
+    def begun() -> list[str]:
+        return list(cast(Careful, careful._actor_weakref()).begun)
+
+    gc.collect()
+    assert begin(careful, (0, 0)).get(timeout=PATIENCE) == (0, 0)
+    assert begun() == []
+    at_once = threading.Barrier(SENDERS)
+
+    def ask(number: int) -> object:
+        at_once.wait(PATIENCE)
+        return careful.ask((number, 0), timeout=PATIENCE)
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        assert list(pool.map(ask, range(SENDERS))) == [(number, 0) for number in range(SENDERS)]
+    assert len(begun()) == 1
+
+
+def test_where_no_thread_can_be_started_nothing_is_done_and_the_next_message_tries_again(
+    careful: pykka.ActorRef[Careful], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as limits:
+        limits.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(MachineUnavailable, match="nothing was done, try again: the server can't start new thread"):
+            careful.ask((0, 0), block=False)
+    assert begin(careful, (0, 1)).get(timeout=PATIENCE) == (0, 1), "one can stand in for it as before"
+    assert careful.ask((0, 2), timeout=PATIENCE) == (0, 2)
+    assert careful.proxy().got.get(timeout=PATIENCE) == [(0, 1), (0, 2)]
 
 
 def test_a_mistake_goes_to_the_sender_and_the_turn_is_given_back(careful: pykka.ActorRef[Careful]) -> None:

@@ -188,6 +188,7 @@ def start_shop(directory: Path, machines_of_shop: dict[str, Any] = MACHINES, **v
         MACHINES_CONFIG=str(machines),
         USERS_CONFIG=str(users),
         MACHINE_STATE_DIR=str(directory / "state"),
+        MAC_COMMIT_BUDGET="20",  # a page that follows a change has it, however busy the computer is
         **variables,
     )
 

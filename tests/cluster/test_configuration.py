@@ -184,7 +184,7 @@ def test_while_the_next_owner_is_built_a_new_session_goes_on_and_an_admin_waits(
     assert first
     assert second
     wait_until(lambda: second._holding.known.states)
-    second.node._each_second = lambda revision: None  # what has begun since is not known there
+    second.node.membership._each_second = lambda revision: None  # what has begun since is not known there
     assert owner.outputs("metal-mill", ANN)["relay"]
     building, go_on = threading.Event(), threading.Event()
 

@@ -99,9 +99,10 @@ def test_what_is_due_by_the_disk_and_by_its_time_at_once_is_answered_once(monkey
     try:
         fleet = node.own()
         written(fleet)
-        commit, look = fleet.store.commit, node.server._connections._answer_pending
+        pending = node.server._connections._pending
+        commit, take = fleet.store.commit, pending.take
         monkeypatch.setattr(fleet.store, "commit", lambda records: gate.wait(PATIENCE) and commit(records))
-        monkeypatch.setattr(node.server._connections, "_answer_pending", lambda: go.is_set() and look())
+        monkeypatch.setattr(pending, "take", lambda now: take(now) if go.is_set() else iter(()))
         with closing(socket.create_connection(("127.0.0.1", node.port))) as sock:
             reader = Raw(sock)
             reader.send(report(body=json.dumps(report_body("metal-mill", ANN)).encode()))

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from mac_actors.cluster.node import Node
+from mac_actors.cluster.rows import Look, NodeRow, Rows
 from mac_actors.errors import DirectoryInUse
 from tests.fakes import wait_until
 from tests.postgres import needs_postgres
@@ -27,6 +28,7 @@ class Owner:
     """What a node builds and drops: here the epoch in which it did. A busy computer may lose a lease in between."""
 
     def __init__(self, database: str, url: str | None, seconds: float = SECONDS) -> None:
+        self.database = database
         self.epoch: int | None = None
         self.epochs: list[int] = []
         self.prepared = threading.Event()
@@ -50,6 +52,11 @@ class Owner:
 
     def drop(self) -> None:
         self.epoch = None
+
+    def nodes(self) -> tuple[Look, list[NodeRow]]:
+        """Ask the database for the lease and all nodes."""
+        with closing(Rows(self.database, 20.0, "test")) as rows:
+            return rows.look(), rows.nodes()
 
     def kill(self) -> None:
         """Stop it as a kill does: nothing is released."""
@@ -83,16 +90,17 @@ def test_the_first_node_owns_and_the_others_know_where_it_is(make: Make) -> None
     b = make("http://127.0.0.1:2")
     wait_until(lambda: b.node.standing().owner == a.node.url)
     assert not b.node.standing().owns
-    look, nodes = b.node.nodes()
+    look, nodes = b.nodes()
     assert look.seen.owner == a.node.url
     assert [one.url for one in nodes] == [a.node.url, b.node.url]
     wait_until(lambda: bool(a.revisions and b.revisions))
 
 
 def test_a_killed_owner_is_followed_by_the_next_one_after_its_lease(make: Make) -> None:
-    a, b = make("http://127.0.0.1:1"), make("http://127.0.0.1:2")
+    a = make("http://127.0.0.1:1")
     wait_until(lambda: a.epoch)
-    wait_until(lambda: not b.node.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
+    b = make("http://127.0.0.1:2")
+    wait_until(lambda: not b.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
     a.kill()
     wait_until(lambda: b.epoch)
     assert b.prepared.is_set()
@@ -101,13 +109,15 @@ def test_a_killed_owner_is_followed_by_the_next_one_after_its_lease(make: Make) 
 
 
 def test_a_released_lease_is_taken_by_another_node_once_all_is_settled(make: Make) -> None:
-    a, b = make("http://127.0.0.1:1", 20.0), make("http://127.0.0.1:2", 20.0)
-    wait_until(lambda: a.epoch and b.node.standing().owner == a.node.url)
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2", 20.0)
+    wait_until(lambda: b.node.standing().owner == a.node.url)
     settled = []
 
     def settle() -> None:
         assert not a.node.valid()
-        assert not a.node.nodes()[0].seen.released
+        assert not a.nodes()[0].seen.released
         settled.append(True)
 
     assert a.node.release(settle)
@@ -186,7 +196,7 @@ def test_a_database_that_is_away_ends_the_lease_of_one_of_two_and_not_that_of_th
     make: Make, database: str
 ) -> None:
     only = make("http://127.0.0.1:1")
-    wait_until(lambda: only.node.nodes()[0].seen.alone)
+    wait_until(lambda: only.nodes()[0].seen.alone)
     with closing(psycopg.connect(database)) as holder:  # nothing gets through to the lease
         holder.execute("SELECT * FROM beat FOR UPDATE")
         wait_until(lambda: only.node.error is not None)
@@ -194,7 +204,7 @@ def test_a_database_that_is_away_ends_the_lease_of_one_of_two_and_not_that_of_th
         wait_until(lambda: time.monotonic() > until)
         assert only.node.valid()
     second = make("http://127.0.0.1:2")
-    wait_until(lambda: not only.node.nodes()[0].seen.alone)
+    wait_until(lambda: not only.nodes()[0].seen.alone)
     with closing(psycopg.connect(database)) as holder:
         holder.execute("SELECT * FROM beat FOR UPDATE")
         wait_until(lambda: not only.node.valid())
@@ -206,7 +216,7 @@ def test_a_lone_owner_that_is_silent_is_followed_only_when_its_computer_says_tha
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         a = make(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        wait_until(lambda: a.node.nodes()[0].seen.alone)
+        wait_until(lambda: a.nodes()[0].seen.alone)
         with psycopg.connect(database, autocommit=True) as connection:
             a.kill()
             connection.execute("UPDATE beat SET alone = true")

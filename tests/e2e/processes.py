@@ -29,7 +29,8 @@ COMMAND = [sys.executable, "-m", "mac_actors"]
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = {"MACHINES_CONFIG": str(ROOT / "etc/machines.json"), "USERS_CONFIG": str(ROOT / "etc/users.json")}
-PATIENCE = 30.0
+PATIENCE = 60.0
+"""Seconds after which a process has failed: it may get a tenth of a busy computer. A test has twice that."""
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -168,7 +169,12 @@ class ServerProcess(Talking):
     ) -> None:
         arguments = ["serve", "--host", "127.0.0.1", "--port", port, *options]
         super().__init__(*arguments, cwd=directory, command=command, code=code, **{**SAMPLES, **variables})
-        found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", self.wait_for(r"at https?://127\.0\.0\.1:\d+"))
+        try:
+            line = self.wait_for(r"at https?://127\.0\.0\.1:\d+")
+        except BaseException:
+            self.kill()
+            raise
+        found = re.search(r"at (https?)://127\.0\.0\.1:(\d+)", line)
         assert found
         self.port = int(found[2])
         self.url = f"{found[1]}://127.0.0.1:{self.port}"

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
-_LAYOUT = struct.Struct("=iiqqq")
+_LAYOUT = struct.Struct("=iiqqqq")
 
 
 class Mode(IntEnum):
@@ -101,6 +101,10 @@ class Knobs:
     def set_clock(self, seconds: float) -> None:
         """Let the wall clock be this far ahead (or, negative, behind)."""
         struct.pack_into("=q", self._page, 8, int(seconds * 1e9))
+
+    def slow_syncs(self, seconds: float) -> None:
+        """Let each sync take so much longer, as on an SD card."""
+        struct.pack_into("=q", self._page, 32, int(seconds * 1e9))
 
     def close(self) -> None:
         """Let the page go."""

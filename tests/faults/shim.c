@@ -25,6 +25,7 @@ struct control {
     int64_t clock_ns;  /* added to the wall clock */
     int64_t seen;      /* calls on our files */
     int64_t refused;   /* calls answered with an error */
+    int64_t sync_ns;   /* that each sync takes longer */
 };
 
 static volatile struct control *control;
@@ -67,6 +68,11 @@ static int meet(int fd, int is_sync, int is_read) {
         __atomic_add_fetch(&control->waiting, 1, __ATOMIC_RELAXED);
         while (control->mode == BLOCK || control->mode == HANG) nanosleep(&pause, NULL);
         __atomic_sub_fetch(&control->waiting, 1, __ATOMIC_RELAXED);
+        errno = saved;
+    }
+    if (is_sync && control->sync_ns) {
+        struct timespec longer = {control->sync_ns / 1000000000, control->sync_ns % 1000000000};
+        nanosleep(&longer, NULL);
         errno = saved;
     }
     int error = 0;

@@ -34,12 +34,12 @@ def is_good(fleet: MachineFleet, key: str) -> bool:
 
 
 def test_a_key_that_is_not_on_disk_is_no_key_then_and_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_keys, "WRITE_SECONDS", 0.05)
     store = RefusingStore.open(tmp_path)
     assert isinstance(store, RefusingStore)
     with open_fleet(store) as fleet:
         store.refuse()
-        with pytest.raises(StorageError, match="try again"):
+        with monkeypatch.context() as soon, pytest.raises(StorageError, match="try again"):
+            soon.setattr(reader_keys, "WRITE_SECONDS", 0.05)
             fleet.reader_keys.add(mill(fleet), "")
         assert fleet.reader_keys.get("metal-mill") is None
         store.mend()
@@ -47,6 +47,7 @@ def test_a_key_that_is_not_on_disk_is_no_key_then_and_later(tmp_path: Path, monk
         assert store.reader_keys() == {}
         key = fleet.reader_keys.add(mill(fleet), "")
         store.refuse()
+        monkeypatch.setattr(reader_keys, "WRITE_SECONDS", 0.05)
         for change in (fleet.reader_keys.rotate, fleet.reader_keys.revoke):
             with pytest.raises(StorageError):
                 change(mill(fleet), "")

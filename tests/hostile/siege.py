@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,11 +45,10 @@ class Honest:
 class Besieged(ServerProcess):
     """A server that is attacked; ``MAC_TLS_CERT`` among the variables makes it speak TLS."""
 
-    def __init__(
-        self, directory: Path, command: Sequence[str] | None = None, code: str | None = None, **variables: str
-    ) -> None:
+    def __init__(self, directory: Path, code: str | None = None, **variables: str) -> None:
         variables["MACHINE_STATE_DIR"] = str(directory / "state")
-        super().__init__(directory, command=command, code=code, **variables)
+        super().__init__(directory, code=code, **variables)
+        self.patience = PATIENCE
         self._context: ssl.SSLContext | None = None
         if certificate := variables.get("MAC_TLS_CERT"):
             self._context = ssl.create_default_context(cafile=certificate)
@@ -78,7 +76,7 @@ class Besieged(ServerProcess):
         """Report as a reader with an address of its own does; returns the connection on which the answer comes."""
         body = json.dumps({"machine_name": machine, "oops": False, "rfid_value": fob, "uptime": None}).encode()
         sock = socket.socket()
-        sock.settimeout(PATIENCE)
+        sock.settimeout(self.patience)
         sock.bind((f"127.0.0.{address}", 0))
         try:
             sock.connect(("127.0.0.1", self.port))
@@ -91,7 +89,7 @@ class Besieged(ServerProcess):
         return sock
 
     def ask(self, number: int = 0) -> None:
-        """Report, and wait for the answer as a reader does: fails after 5 s without one."""
+        """Report, and wait for the answer as a reader does: fails after ``patience`` seconds without one."""
         answer = b""
         with self.send(21 + number, "metal-mill") as sock:
             while part := sock.recv(4096):

@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import COMMAND
 from tests.fakes import wait_until
 from tests.hostile.siege import Besieged
 
 
 def test_the_journal_is_read_however_few_files_may_be_open(tmp_path: Path) -> None:
-    limited = ["sh", "-c", 'ulimit -n 140; exec "$0" "$@"', *COMMAND]
-    with Besieged(tmp_path, command=limited) as server, ExitStack() as stack:
+    limited = """
+import resource
+from mac_actors.cli import main
+resource.setrlimit(resource.RLIMIT_NOFILE, (140, 140))
+main()
+"""
+    with Besieged(tmp_path, code=limited) as server, ExitStack() as stack:
         for number in range(200):
             sock = stack.enter_context(socket.socket())
             sock.bind((f"127.0.1.{number % 3 + 1}", 0))

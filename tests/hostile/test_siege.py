@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.processes import PATIENCE
 from tests.fakes import wait_until
 from tests.hostile import attacks
 from tests.hostile.siege import MEMORY_MB, Besieged, certificate
@@ -33,6 +34,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Besieged]:
 
 def _besieged(directory: Path, **variables: str) -> Iterator[Besieged]:
     with Besieged(directory, **variables) as server:
+        server.patience = PATIENCE  # a reader has less, which "python -m tests.hostile" keeps to on an idle computer
         yield server
         assert server.terminate() == 0
 

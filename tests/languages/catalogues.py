@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import bottle
@@ -26,6 +27,7 @@ HEADER = """# {language} texts of mac-actors: the pages and the readers' display
 # docs/languages.rst says how this file is kept; `make catalogues` brings it up to date."""
 
 
+@cache
 def texts() -> Catalog:
     """Return all texts that there are to translate, with the files that they are in."""
     catalogue = Catalog(project="mac-actors", charset="utf-8")

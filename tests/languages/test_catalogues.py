@@ -8,6 +8,7 @@ from datetime import date
 from string import Formatter
 
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from mac_actors.core.phrases import phrase
@@ -20,8 +21,11 @@ from tests.languages import catalogues
 
 DAY = date(2026, 11, 24)
 TRANSLATED = [code for code in languages() if code != "en"]
-TEXTS = [one for one in catalogues.texts() if one.id]
-DISPLAYS = [str(one.id) for one in TEXTS if any(place.endswith("core/outputs.py") for place, _ in one.locations)]
+
+
+# Not as a constant: to find them takes longer than to collect all tests, and each process does that.
+def texts() -> list[Message]:
+    return [one for one in catalogues.texts() if one.id]
 
 
 def test_the_languages_of_the_contract_are_there() -> None:
@@ -54,8 +58,10 @@ def test_a_translation_has_the_same_values_and_the_same_markup(code: str) -> Non
 @pytest.mark.parametrize("code", languages())
 def test_every_text_of_the_display_fits_it(code: str) -> None:
     displays = language(code).displays
-    assert code == "en" or {*displays} == {*DISPLAYS}
-    for original in DISPLAYS:
+    originals = [str(one.id) for one in texts() if any(place.endswith("core/outputs.py") for place, _ in one.locations)]
+    assert originals
+    assert code == "en" or {*displays} == {*originals}
+    for original in originals:
         lines = displays.get(original, original).split("\n")
         assert len(lines) <= 2
         for line in lines:
@@ -66,8 +72,8 @@ def test_every_text_of_the_display_fits_it(code: str) -> None:
 def test_what_is_missing_is_found() -> None:
     new = catalogues.updated("it")
     with io.BytesIO(new) as file:
-        assert len(read_po(file)) == len(TEXTS)
-    assert len(catalogues.missing("it")) == len(TEXTS) > 300
+        assert len(read_po(file)) == len(texts())
+    assert len(catalogues.missing("it")) == len(texts()) > 300
 
 
 def test_a_language_that_is_not_there_is_told_with_those_that_are() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pykka
 import pytest
 
-from tests.e2e.processes import PATIENCE, ROOT, untraced
+from tests.e2e.processes import ROOT, untraced
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,7 @@ def files_in_git(*below: str) -> set[str]:
 
 def _run(*command: str | Path, cwd: Path) -> None:
     done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=untraced(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=2 * PATIENCE,
-        check=False,
+        [str(part) for part in command], cwd=cwd, env=untraced(os.environ), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

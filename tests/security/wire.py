@@ -73,7 +73,7 @@ def check_wire(data: bytes) -> None:
     assert answer.endswith(b"ok")
     pause, deadline = threading.Event(), time.monotonic() + PATIENCE
     while server.open_connections:
-        server._connections._wake()  # it counts what workers have closed when it wakes
+        server._connections._waker.wake()  # it counts what workers have closed when it wakes
         assert time.monotonic() < deadline, server.open_connections
         pause.wait(0.001)
     assert server.failure is None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mac_actors.actors.runtime import Ping
 from mac_actors.service.systemd import Systemd
 from mac_actors.service.watchdog import Watchdog
 from mac_actors.web.server.server import THREADS
@@ -132,6 +133,7 @@ def test_a_machine_whose_actor_does_not_answer_is_a_hang(server: Running) -> Non
     actor: Any = server.fleet.supervisor.refs["laser"]._actor_weakref()
     handle = actor.on_receive
     actor.on_receive = lambda message: (gate.wait(60), handle(message))[1]
+    actor.actor_ref.tell(Ping())
     try:
         assert watchdog.hangs() == "these machines' actors do not answer: laser"
         watchdog.look()

@@ -271,3 +271,8 @@ def test_the_first_and_the_last_day_of_the_calendar_are_days(local_time: Callabl
 def test_expiry_counts_only_where_it_is_enforced() -> None:
     directory = expiring("2020-01-01", enforce=False).directory
     assert not directory.expired(directory.users[0], datetime.now(UTC))
+
+
+def test_equal_authorizations_of_many_users_are_in_memory_once() -> None:
+    first, second = parse({}, [user(one, "A B", [one], ["Mill", "Lathe"]) for one in "12"]).directory.users
+    assert first.authorizations is second.authorizations

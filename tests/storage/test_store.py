@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -344,6 +345,54 @@ def test_a_page_is_not_moved_by_what_is_written_meanwhile(store: Store) -> None:
     store.commit([row(oopsed("a", 99))])
     second = store.page(limit=10, before=first.next)
     assert [entry.id for entry in (*first.entries, *second.entries)] == list(range(40, 20, -1))
+
+
+HOUR_AGO, LONG_AGO = NOW - timedelta(hours=1), NOW - timedelta(days=3650)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"machine": "m3"},
+        {"kind": "rebooted"},
+        {"since": HOUR_AGO},
+        {"since": HOUR_AGO, "machine": "m3"},
+        {"since": HOUR_AGO, "kind": "rebooted"},
+        {"since": HOUR_AGO, "kind": "rebooted", "machine": "m3"},
+        {"since": HOUR_AGO, "kind": "rebooted", "machine": "nobody"},
+        {"since": HOUR_AGO, "before": 5},
+        {"since": LONG_AGO},
+        {"since": LONG_AGO, "machine": "m3"},
+        {"since": NOW + timedelta(days=1)},
+    ],
+    ids=lambda asked: " ".join(asked) or "newest",
+)
+def test_a_page_reads_no_more_of_a_longer_journal(asked: dict[str, Any]) -> None:
+    short, long = (_steps_of_page(lines, asked) for lines in (2_500, 25_000))
+    assert long <= short * 1.05 + 20
+
+
+def _steps_of_page(lines: int, asked: dict[str, Any]) -> int:
+    """Return how many steps SQLite takes to read a page of a journal with a line a minute."""
+    with closing(Store.open(None)) as store:
+        assert isinstance(store.database, SqliteDatabase)
+        raw = store.database.engine.raw_connection().driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        outcome = codec.journal_row(powered("m"))
+        rows = [
+            outcome
+            | {"at": codec.timestamp(NOW - timedelta(minutes=lines - n)), "machine": f"m{n % 10}", "kind": kind_}
+            for n, kind_ in zip(range(lines), cycle(["rebooted", "power_on", "oops_set"]), strict=False)
+        ]
+        columns = "at, machine, kind, account_id, seconds, data"
+        names = ", ".join(f":{column}" for column in columns.split(", "))
+        raw.executemany(f"INSERT INTO journal ({columns}) VALUES ({names})", rows)
+        steps = count()
+        raw.set_progress_handler(lambda: next(steps) < 0, 1)
+        store.page(**asked, limit=20)
+        raw.set_progress_handler(None, 0)
+        return next(steps)
 
 
 # the outbox

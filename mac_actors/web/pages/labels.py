@@ -8,7 +8,6 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 import bottle
-import segno
 
 from mac_actors.core.phrases import phrase
 from mac_actors.core.snapshot import Snapshot
@@ -78,6 +77,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
 def label(machine: Snapshot, base: str) -> Label:
     """Make the label of a machine whose page is below the address ``base``."""
     address = base + url("machines", machine.name)
+    import segno  # whoever prints no labels need not have it in memory
+
     code = segno.make_qr(address, error="m").svg_inline(border=2, omitsize=True)
     return Label(machine, address, code)
 

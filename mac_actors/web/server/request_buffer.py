@@ -15,7 +15,6 @@ import errno
 import logging
 import math
 import select
-import socket
 import threading
 import time
 from collections import deque
@@ -33,6 +32,7 @@ from mac_actors.web.server.direct import Begun
 from mac_actors.web.server.gateway import environment
 from mac_actors.web.server.open_connections import OpenConnections
 from mac_actors.web.server.parser import ParsedRequest
+from mac_actors.web.server.pending import PendingAnswers, Waker
 
 log = logging.getLogger(__name__)
 
@@ -78,17 +78,10 @@ class RequestBuffer:
         self._watched: dict[int, Connection] = {}
         server.socket.setblocking(False)
         self._poll.register(server.socket, READ)
-        self._wake_read, self._wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)
-        self._wake_write.setblocking(False)
-        self._poll.register(self._wake_read, READ)
-        self._woken = False
-        """Whether a byte is on its way that wakes it, so that no second one is needed."""
+        self._waker = Waker()
+        self._poll.register(self._waker, READ)
         self._returned: deque[Connection] = deque()
-        self._answered: deque[tuple[Connection, Begun]] = deque()
-        """Whose answer is there, now or when the client was told that it is not on disk yet."""
-        self._pending: deque[tuple[float, Connection, Begun]] = deque()
-        """Answers that wait for the disk, and until when: in this order, for all may wait equally long."""
+        self._pending = PendingAnswers(self._waker)
         self._bytes: dict[str, int] = {}
         """How much was read of each address in this round, which takes several turns where many are ready."""
         self._looked_at = 0
@@ -113,7 +106,7 @@ class RequestBuffer:
         """Take a connection back from a thread that has done its part."""
         self._returned.append(conn)
         if not conn.closed:
-            self._wake()
+            self._waker.wake()
 
     @property
     def can_add_keepalive_connection(self) -> bool:
@@ -123,7 +116,7 @@ class RequestBuffer:
     def stop(self) -> None:
         """End :meth:`run`."""
         self._stopping = True
-        self._wake()
+        self._waker.wake()
         self._ended.wait(STOP_SECONDS + 2.0)
 
     def close(self) -> None:
@@ -132,14 +125,7 @@ class RequestBuffer:
             if not conn.busy:
                 conn.close()
         self._poll.close()
-        self._wake_read.close()
-        self._wake_write.close()
-
-    def _wake(self) -> None:
-        if not self._woken:
-            self._woken = True
-            with suppress(OSError):  # full: it wakes anyway. Closed: it has ended
-                self._wake_write.send(b"\0")
+        self._waker.close()
 
     # the one thread
 
@@ -170,7 +156,7 @@ class RequestBuffer:
     def _turn(self) -> None:
         self.turns += 1
         at_once = self._again or self._returned or wakes.gathered()
-        until = self._pending[0][0] - time.monotonic() if self._pending else TICK_SECONDS
+        until = self._pending.due - time.monotonic() if self._pending else TICK_SECONDS
         ready = self._poll.poll(0 if at_once else min(TICK_SECONDS, max(0.0, until)), EVENTS)
         self._now = time.monotonic()
         if not ready or self._now >= self._flush_at:
@@ -186,15 +172,14 @@ class RequestBuffer:
         for number, _ in ready:
             if conn := self._watched.get(number):
                 self._contain(self._serve, conn)
-            elif number == self._wake_read.fileno():
-                with suppress(BlockingIOError):
-                    self._wake_read.recv(65536)
-                self._woken = False  # before looking: what comes after the look sends another byte
+            elif number == self._waker.fileno():
+                self._waker.clear()
         for conn in again:
             self._contain(self._serve, conn)
         for _ in range(len(self._returned)):
             self._contain(self._take_back, self._returned.popleft())
-        self._answer_pending()
+        for conn, begun in self._pending.take(self._now):
+            self._contain(self._answer, conn, begun)
 
     def _contain(self, step: Callable[..., None], conn: Connection, *more: Any) -> None:
         """Take one step for a connection; whatever goes wrong is over with that connection."""
@@ -294,7 +279,7 @@ class RequestBuffer:
 
     def _take_back(self, conn: Connection) -> None:
         conn.busy = False
-        conn.request = conn.begun = None
+        conn.request = conn.begun = conn.pending = None
         if conn.closed:
             self.open.remove(conn)
         elif conn.shaking_hands:
@@ -345,24 +330,9 @@ class RequestBuffer:
         if due <= self._now or due == math.inf:
             self._answer(conn, begun)
         else:
-            self._lend(conn, lambda _: self._pending.append((due, conn, begun)))
-            begun.then(lambda: self._put_answer(conn, begun))
+            self._lend(conn, lambda _: self._pending.add(due, conn, begun))
             if time.monotonic() >= self._flush_at:
                 wakes.flush()
-
-    def _put_answer(self, conn: Connection, begun: Begun) -> None:
-        """Say that an answer is there; for any thread."""
-        self._answered.append((conn, begun))
-        wakes.wake(self._wake)
-
-    def _answer_pending(self) -> None:
-        """Answer what is on disk, and what has waited for it long enough."""
-        while self._answered:
-            self._contain(self._answer, *self._answered.popleft())
-        while self._pending and (
-            self._pending[0][1].pending is not self._pending[0][2] or self._pending[0][0] <= self._now
-        ):
-            self._contain(self._answer, *self._pending.popleft()[1:])
 
     def _answer(self, conn: Connection, begun: Begun) -> None:
         """Send an answer that is there, unless it was sent; a worker makes one that is no plain one."""
