@@ -31,6 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import growth, obey, small
+from benchmarks.commits import measure, opened
 from benchmarks.journal import fill
 from benchmarks.load import (
     BEGUN,
@@ -55,6 +56,7 @@ from tests.faults.load import BUDGET
 from tests.faults.shop import Shop as FaultShop
 from tests.faults.shop import set_file_limit, until
 from tests.firmware.reader import BUILT
+from tests.postgres import PROGRAMS, Cluster
 from tests.slack.standin.workspace import Workspace
 
 PACED = 50.0
@@ -130,6 +132,37 @@ def rates(table: Table, directory: Path, options: argparse.Namespace) -> None:
         table.add("  processor; share of constant by it", f"{used:.0f} µs; {share:.2f}")
     table.charts["performance"] = bars(shares)
     table.add(f"memory after load, {options.machines} machines", f"{statistics.median(memory):.0f} MB", "60 MB")
+
+
+def engines(table: Table, directory: Path, options: argparse.Namespace) -> None:
+    """Measure durable transitions on SQLite, on PostgreSQL, and on one with a synchronous standby."""
+    if PROGRAMS is None:
+        table.add("PostgreSQL", "is not on this computer")
+        return
+    goals = {"SQLite": "", "PostgreSQL": "1500", "PostgreSQL with a synchronous standby": "800"}
+    results: dict[str, list[list[float]]] = defaultdict(list)
+    with ExitStack() as stack:
+        clusters: dict[str, Cluster] = {}
+        for name in list(goals)[1:]:
+            clusters[name] = Cluster(durable=True)
+            stack.callback(clusters[name].remove)
+        stack.callback(clusters[name].standby().remove)
+        for number in range(options.starts):
+            for name in goals:
+                cluster = clusters.get(name)
+                database = cluster.url(cluster.create_with_tables()) if cluster else ""
+                shop = Shop(directory / f"{name}{number}", options.machines)
+                with shop.server(database=database) as server:
+                    row = [wrk(server, script("transitions", shop.machines, shop.directory), options.seconds).a_second]
+                with opened(database or shop.state) as store:
+                    for size in (1, 16):
+                        _, taken = measure(store, options.commits, size)
+                        row.append(size * len(taken) / sum(taken))
+                results[name].append(row)
+    for name, rows in results.items():
+        by_http, single, many = (statistics.median(column) for column in zip(*rows, strict=True))
+        table.add(f"{name}: durable transitions a second", f"{by_http:.0f}", goals[name])
+        table.add("  at the writer, one by one; by 16", f"{single:.0f}; {many:.0f}")
 
 
 def more_machines(table: Table, directory: Path, options: argparse.Namespace) -> None:
@@ -262,10 +295,10 @@ def firmware(table: Table, directory: Path, options: argparse.Namespace) -> None
     rows = {"our firmware": (obey.by_poke, "p99 50 ms")}
     if (BUILT / "field").exists():
         rows["the field's firmware"] = (obey.by_native_api, "p99 500 ms")
-    for name, (measure, goal) in rows.items():
+    for name, (seconds_of, goal) in rows.items():
         home = directory / name.replace(" ", "-")
         home.mkdir()
-        seconds = sorted(measure(home, options.obeyed))
+        seconds = sorted(seconds_of(home, options.obeyed))
         p50, p99 = statistics.median(seconds) * 1000, seconds[-1 - len(seconds) // 100] * 1000
         table.add(f"lock acknowledged → relay off, {name}", f"p50 {p50:.1f}, p99 {p99:.1f} ms", goal)
 
@@ -301,7 +334,7 @@ def demo(table: Table, directory: Path, options: argparse.Namespace) -> None:
         process.wait(30)
 
 
-GOALS = (starts, rates, more_machines, latency, slack, hung_disk, kills, firmware, demo)
+GOALS = (starts, rates, engines, more_machines, latency, slack, hung_disk, kills, firmware, demo)
 GROWTH = (growth.machines, growth.users, growth.lines, growth.boards, growth.notices, small.computer)
 
 
@@ -319,6 +352,7 @@ def main() -> int:
     parser.add_argument("--hang", type=int, default=10, help="seconds")
     parser.add_argument("--orders", type=int, default=100, help="commands in Slack")
     parser.add_argument("--obeyed", type=int, default=30, help="lock-outs of a reader with firmware")
+    parser.add_argument("--commits", type=int, default=2_000, help="of a writer")
     parser.add_argument("--demo", action="store_true")
     parser.add_argument("--only", help="of what is measured, that alone")
     parser.add_argument("--write", action="store_true")
@@ -327,7 +361,7 @@ def main() -> int:
         parser.error("--write keeps whole tables, without --only")
     if options.small:
         options.starts, options.seconds, options.machines, options.herd, options.users = 1, 1, 32, 50, 100
-        options.kills, options.hang, options.orders, options.rows = 1, 1, 5, 1000
+        options.kills, options.hang, options.orders, options.rows, options.commits = 1, 1, 5, 1000, 20
     options.rows = options.rows or (10_000_000 if options.growth else 1_000_000)
     measures: tuple[Callable[[Table, Path, argparse.Namespace], None], ...] = GROWTH if options.growth else GOALS
     table = Table("growth" if options.growth else "performance")
@@ -335,13 +369,13 @@ def main() -> int:
     table.add(f"{at}, {computer}, {len(CORES)} cores", "measured", "" if options.growth else "goal")
     set_file_limit()
     pin(LOAD_CORE)
-    for measure in measures:
-        if options.only in {None, measure.__name__}:
+    for figures in measures:
+        if options.only in {None, figures.__name__}:
             directory = Path(tempfile.mkdtemp(prefix="mac-bench-"))
             try:
-                measure(table, directory, options)
+                figures(table, directory, options)
             except Exception as error:  # the other rows are measured all the same
-                table.fail(f"{measure.__name__}: {type(error).__name__}: {error}")
+                table.fail(f"{figures.__name__}: {type(error).__name__}: {error}")
             finally:
                 shutil.rmtree(directory, ignore_errors=True)
     if options.write:

@@ -12,7 +12,8 @@ import argparse
 import statistics
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +34,26 @@ def record(number: int) -> Record:
     return Record(record_state(name, MachineState(now, last_update=now)), ((journal_row(outcome), notices),))
 
 
+def measure(store: Store, commits: int, size: int) -> tuple[float, list[float]]:
+    """Make so many commits with ``size`` records each; return the processor time of one, and how long each took."""
+    batches = [[record(n * size + i) for i in range(size)] for n in range(commits)]
+    wall, begun = [], time.process_time()
+    for batch in batches:
+        at = time.perf_counter()
+        store.commit(batch)
+        wall.append(time.perf_counter() - at)
+    return (time.process_time() - begun) / commits, wall
+
+
+@contextmanager
+def opened(place: str | Path) -> Iterator[Store]:
+    """Open a database to write to."""
+    with closing(Store.open(place)) as store:
+        if isinstance(store.database, PostgresDatabase):
+            store.database.take_over("benchmark")
+        yield store
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database")
@@ -40,20 +61,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1, help="records in a commit")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, closing(Store.open(options.database or Path(name, "state"))) as store:
-        if options.database:
-            assert isinstance(store.database, PostgresDatabase)
-            store.database.take_over("benchmark")
-        cpu, wall = [], []
-        for _ in range(options.rounds):
-            batches = [[record(n * options.size + i) for i in range(options.size)] for n in range(options.commits)]
-            begun = time.process_time()
-            for batch in batches:
-                at = time.perf_counter()
-                store.commit(batch)
-                wall.append(time.perf_counter() - at)
-            cpu.append((time.process_time() - begun) / options.commits)
-    wall.sort()
+    with tempfile.TemporaryDirectory() as name, opened(options.database or Path(name, "state")) as store:
+        rounds = [measure(store, options.commits, options.size) for _ in range(options.rounds)]
+    cpu, wall = [used for used, _ in rounds], sorted(one for _, times in rounds for one in times)
     print(
         f"{options.size} records a commit: CPU {min(cpu) * 1e6:.0f} µs (best), {statistics.median(cpu) * 1e6:.0f} "
         f"(median); wall p50 {wall[len(wall) // 2] * 1e3:.2f} ms, p99 {wall[len(wall) * 99 // 100] * 1e3:.2f} ms; "

@@ -13,8 +13,8 @@ from mac_actors.storage.sqlite.engine import DATABASE
 A_DAY = 5000
 """Lines: 500 machines with five sessions each."""
 
-BYTES = 900
-"""That a line takes on disk with its places in the indices, and once more while those are made."""
+BYTES = 450
+"""That a line takes on disk with its places in the indices; once more is wanted, for what else is written there."""
 
 _MEMBER = """'{"account_id":"' || who || '","full_name":"Member ' || who || '"}'"""
 _COMMON = """'{"machine":"m' || machine || '","display_name":"Machine ' || machine || '","at":"' || at || '",'"""

@@ -154,10 +154,12 @@ class Shop:
         return self.directory / "state"
 
     @contextmanager
-    def server(self, workspace: Workspace | None = None, knobs: Knobs | None = None) -> Iterator[Server]:
-        """Run our server; with a Slack workspace, and with a disk that can be made slow or to hang."""
+    def server(
+        self, workspace: Workspace | None = None, knobs: Knobs | None = None, database: str = ""
+    ) -> Iterator[Server]:
+        """Run our server; with a Slack workspace, with a disk that can be made slow or to hang, or on PostgreSQL."""
         variables = {f"{name.upper()}_CONFIG": str(self.directory / f"{name}.json") for name in ("machines", "users")}
-        variables |= {"MACHINE_STATE_DIR": str(self.state), "no_proxy": "*"}
+        variables |= {"MACHINE_STATE_DIR": str(self.state), "MAC_DATABASE": database, "no_proxy": "*"}
         if workspace:
             variables |= {
                 "SLACK_API_URL": workspace.url,

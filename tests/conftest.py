@@ -13,13 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import hypothesis
-import psycopg
 import pytest
 
 import mac_actors
@@ -27,7 +26,6 @@ from mac_actors.actors.notifier import Chat
 from mac_actors.cli import main
 from mac_actors.service.service import Service
 from mac_actors.settings import Settings
-from mac_actors.storage.postgres.migrations import migrate
 from tests.e2e.processes import environment
 from tests.fakes import PATIENT_BUDGET, sample_machines, sample_users, wait_until
 from tests.places import Place
@@ -207,10 +205,7 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _shared_database(cluster: Cluster) -> str:
-    name = cluster.create()
-    with closing(psycopg.connect(cluster.url(name), autocommit=True)) as connection:
-        migrate(connection)
-    return name
+    return cluster.create_with_tables()
 
 
 @pytest.fixture

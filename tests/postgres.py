@@ -15,8 +15,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from mac_actors.storage.postgres.database import migrate
 from tests.e2e.processes import free_port
 from tests.fakes import PATIENCE, wait_until
+from tests.faults.disk import Knobs, library
 
 USER, PASSWORD = "mac", "a-secret-of-the-database"
 
@@ -45,10 +47,21 @@ _QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 class Cluster:
     """A PostgreSQL server on a port of its own; by its socket nobody needs a password. ``durable``: as in real life.
 
-    ``options`` are more of its settings, each as ``name=value``.
+    ``options`` are more of its settings, each as ``name=value``. :meth:`standby` makes another one that follows it.
     """
 
     def __init__(self, *options: str, durable: bool = False) -> None:
+        self._prepare()
+        (password := self.directory / "password").write_text(PASSWORD)
+        password.chmod(0o644)
+        methods = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}")
+        self.run("initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", *methods)
+        self._write("shared_buffers=16MB", "max_connections=200", *(() if durable else _QUICK), *options)
+        self.start()
+        with self.admin() as connection:
+            connection.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
+
+    def _prepare(self) -> None:
         assert PROGRAMS, "PostgreSQL is missing: .ci/run installs it"
         self.user: dict[str, Any] = (
             {"user": "postgres", "group": "postgres", "extra_groups": ()} if os.geteuid() == 0 else {}
@@ -58,28 +71,33 @@ class Cluster:
             shutil.chown(self.directory, "postgres", "postgres")
         self.data = self.directory / "data"
         self.port = free_port()
-        (password := self.directory / "password").write_text(PASSWORD)
-        password.chmod(0o644)
-        methods = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}")
-        self.run("initdb", "-D", str(self.data), "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", *methods)
-        settings = (
-            f"unix_socket_directories={self.directory}",
-            "listen_addresses=127.0.0.1",
-            f"port={self.port}",
-            "shared_buffers=16MB",
-            "max_connections=200",
-            *(() if durable else _QUICK),
-            *options,
-        )
+        self.environment: dict[str, str] = {}
+        """Variables that it is started with beside those of this process."""
         self._command = [str(PROGRAMS / "postgres"), "-D", str(self.data)]
+        self._databases = 0
+
+    def _write(self, *settings: str) -> None:
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
-            for setting in settings:
+            for setting in (f"unix_socket_directories={self.directory}", "listen_addresses=127.0.0.1", *settings):
                 name, _, value = setting.partition("=")
                 file.write(f"{name} = '{value}'\n")
-        self._databases = 0
-        self.start()
-        with self.admin() as connection:
-            connection.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
+            file.write(f"port = {self.port}\n")
+
+    def standby(self) -> Cluster:
+        """Make a standby, and have commits wait for it from now on; to be removed before this one."""
+        standby = Cluster.__new__(Cluster)
+        standby._prepare()
+        self.run("pg_basebackup", "-D", str(standby.data), "-d", self.url("", "postgres"), "-R", "-c", "fast", "-N")
+        standby._write()
+        standby.start()
+        with closing(self.admin()) as connection:
+            following = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+            wait_until(lambda: connection.execute(following).fetchone() == (1,))
+            for setting in ("synchronous_standby_names = '*'", "synchronous_commit = on"):
+                connection.execute(f"ALTER SYSTEM SET {setting}".encode())
+            connection.execute("SELECT pg_reload_conf()")
+            wait_until(lambda: connection.execute("SHOW synchronous_commit").fetchone() == ("on",))
+        return standby
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of PostgreSQL's programs as its user, and return what it prints."""
@@ -93,7 +111,7 @@ class Cluster:
         """Start it, and return when it takes connections."""
         with (self.directory / "log").open("ab") as log:
             self.process: subprocess.Popen[bytes] = subprocess.Popen(
-                self._command, stdout=log, stderr=log, cwd="/", **self.user
+                self._command, stdout=log, stderr=log, cwd="/", env={**os.environ, **self.environment}, **self.user
             )
         wait_until(self.answers)
 
@@ -137,6 +155,22 @@ class Cluster:
         with closing(self.admin()) as connection:
             connection.execute(statement.format(*map(sql.Identifier, (name, template, USER))))
         return name
+
+    def create_with_tables(self) -> str:
+        """Make one with the tables of mac-actors, and return its name."""
+        name = self.create()
+        migrate(self.url(name))
+        return name
+
+    def break_disk(self) -> Knobs:
+        """Start it anew on a disk that can be, where the tables are, what the knobs say."""
+        knobs = Knobs(self.directory, self.data / "base")
+        (self.directory / "knobs").chmod(0o666)
+        shim = shutil.copy(library(), self.directory / "shim.so")
+        self.environment = {"LD_PRELOAD": str(shim), **knobs.environment()}
+        self.stop()
+        self.start()
+        return knobs
 
     def drop(self, name: str) -> None:
         """Remove a database, whoever is connected."""

@@ -27,6 +27,8 @@ GOALS = [
     "heartbeats, ",
     "signed heartbeats",
     "durable transitions",
+    "PostgreSQL: durable transitions",
+    "PostgreSQL with a synchronous standby",
     "memory after load",
     "heartbeats kept, 10 → 50 machines",
     "50 reports a second, one of ten a change",

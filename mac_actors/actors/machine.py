@@ -121,6 +121,8 @@ class MachineContext:
     """Whether this server does not own the machines now: it then turns nothing on, and nothing counts."""
     held: dict[str, Held] = field(default_factory=dict)
     """What has come to machines since, by name; each machine's actor alone changes its own."""
+    stops: dict[str, Latch] = field(default_factory=dict)
+    """Whether the last oops or lock of a machine, by its name, is on disk."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
 
@@ -284,6 +286,8 @@ class MachineActor(MacActor):
                 seen=seen,
             )
             self._written = journal.record(record)
+            if any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes):
+                self._context.stops[self._config.name] = self._written
             self._outputs, self._saved_checkin = new, decision.state.last_checkin
         elif seen:
             journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already

@@ -60,18 +60,27 @@ WHERE how.value IS NOT NULL AND part = 1 AND epoch = $2::bigint AND beat < $3::b
 RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp()), asked = epoch
 """
 
-_RELEASE = (
-    "UPDATE beat SET released = true, alone = false, at = clock_timestamp() WHERE part = 1 AND epoch = $1::bigint"
-)
+# Nor need these: while a synchronous standby is away each that waits for it would keep a connection of the database,
+# also when nobody here waits for it any more.
+_RELAXED = "WITH how AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS value)"
 
-_JOIN = """
+_RELEASE = f"""{_RELAXED}
+UPDATE beat SET released = true, alone = false, at = clock_timestamp() FROM how
+WHERE how.value IS NOT NULL AND part = 1 AND epoch = $1::bigint
+"""  # noqa: S608 - constant
+
+_JOIN = f"""{_RELAXED}
 INSERT INTO node (url, version, revision, seen, skew, incarnation)
-VALUES ($1, $2, $3::bigint, clock_timestamp(), $4::float8, $5)
+SELECT $1, $2, $3::bigint, clock_timestamp(), $4::float8, $5 FROM how WHERE how.value IS NOT NULL
 ON CONFLICT (url) DO UPDATE SET version = excluded.version, revision = excluded.revision, seen = excluded.seen,
   skew = excluded.skew, incarnation = excluded.incarnation
 WHERE node.incarnation = excluded.incarnation OR node.incarnation = $6
 RETURNING url
-"""
+"""  # noqa: S608 - constant
+
+_FORGET = f"""{_RELAXED}
+DELETE FROM node USING how WHERE how.value IS NOT NULL AND seen < now() - make_interval(days => $1::int)
+"""  # noqa: S608 - constant
 
 _NODES = """
 SELECT url, version, revision, extract(epoch FROM clock_timestamp() - seen), skew, incarnation FROM node ORDER BY url
@@ -174,7 +183,7 @@ class Rows:
 
     def forget(self, days: int) -> None:
         """Remove nodes that were not heard of for so many days."""
-        self._ask("forget old nodes", "DELETE FROM node WHERE seen < now() - make_interval(days => $1::int)", days)
+        self._ask("forget old nodes", _FORGET, days)
 
     def ask(self, what: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Carry out any statement; returns rows of texts."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.inputs import Input, Report
+from mac_actors.core.inputs import Input, Lock, Oops, Report
 from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_relay_on
 from mac_actors.core.reports import is_older
 from mac_actors.core.state import MachineState, Refusal
@@ -38,6 +38,15 @@ class Held:
     def of(cls, config: MachineConfig, state: MachineState) -> Self:
         """Return a machine of which nothing has come yet, since it was in ``state``."""
         return cls(state, relay_on(config, state), second_relay_on(config, state))
+
+    def with_stops(self, state: MachineState) -> Self:
+        """Return it with the oops and the lock of ``state`` before all else: who has set them could not write them."""
+        stops = tuple(
+            kind(flag.since, flag.source, flag.by, flag.reason, flag.public_reason)
+            for kind, flag in ((Oops, state.oops), (Lock, state.lock))
+            if flag
+        )
+        return replace(self, inputs=(*stops, *self.inputs))
 
     def stopped_as(self, config: MachineConfig, known: MachineState) -> Self:
         """Return it with what has stopped the machine since, if an owner is there after all, whom we do not reach."""

@@ -273,8 +273,8 @@ class MachineFleet(AnyFleet):
 
     @property
     def held(self) -> dict[str, Held]:
-        """What has come to machines, by name, since this server does not own them, and is not decided yet."""
-        return dict(self.supervisor.held)
+        """What the next owner has to be told, by machine."""
+        return self.supervisor.for_the_next_owner()
 
     def kept_outputs(self, name: str, report: Report) -> Outputs:
         """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""

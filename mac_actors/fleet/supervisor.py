@@ -21,10 +21,11 @@ from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, Directory, MachineConfig
+from mac_actors.core.holding import Held
 from mac_actors.core.inputs import Lock
-from mac_actors.core.outcomes import PowerChanged
+from mac_actors.core.outcomes import LockSet, OopsSet, PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
-from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownMachine
+from mac_actors.errors import FleetClosed, MachineUnavailable, StorageError, UnknownMachine
 from mac_actors.fleet.names import Names
 from mac_actors.storage.records import Record, Unreadable, record_state
 
@@ -208,6 +209,37 @@ class Supervisor:
         self._start(name)
         self.refs.pop(name).stop(block=False)
         self._retired[name] = self.published.pop(name)[1]
+
+    def for_the_next_owner(self) -> dict[str, Held]:
+        """Return what has come to machines, by name, since this server does not own them, and is not decided yet; and
+        oopses and locks from before, which it could not write. Those that are in the journal after all are left out:
+        the next owner may have lifted them since.
+        """
+        told = dict(self.held)
+        for name, written in self._context.stops.copy().items():
+            if name in self.published and not (written.is_open and written.durable):
+                config, state = self.published[name]
+                there = self._stops_since(name, state)
+                stops = replace(
+                    state,
+                    oops=None if state.oops and state.oops.since in there else state.oops,
+                    lock=None if state.lock and state.lock.since in there else state.lock,
+                )
+                told[name] = (told.get(name) or Held.of(config, state)).with_stops(stops)
+        return told
+
+    def _stops_since(self, name: str, state: MachineState) -> set[datetime]:
+        """Return when a machine was oopsed or locked, by the journal, since its present oops or lock; none, if the
+        database does not answer.
+        """
+        since = min((flag.since for flag in (state.oops, state.lock) if flag), default=None)
+        if since is None:
+            return set()
+        try:
+            entries = self.journal.store.page(machine=name, since=since).entries
+        except StorageError:
+            return set()
+        return {one.outcome.flag.since for one in entries if isinstance(one.outcome, OopsSet | LockSet)}
 
     def restart_dead(self) -> None:
         """Restart every actor that has died, and say so once for each; have decided what was held back."""

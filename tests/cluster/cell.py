@@ -1,4 +1,7 @@
-"""Two real servers on one database, and who owns it."""
+"""Two real servers on one database, under load; and the audit of what they have answered.
+
+Each server has a :class:`~tests.cluster.cable.Cable` to the database, and one by which the other reaches it.
+"""
 
 from __future__ import annotations
 
@@ -6,63 +9,114 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import closing, suppress
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import psycopg
 
+from tests.cluster.cable import Cable
 from tests.e2e.processes import ServerProcess, free_port, run
+from tests.fakes import PATIENCE, wait_until
+from tests.faults.disk import Knobs, library
 
 LEASE = 1
 TOKEN = "the-admins-token-of-the-cell"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+MACHINE, ADA = "metal-mill", "1000001"
+
+
+class Clocked(ServerProcess):
+    """A server whose clock can be set."""
+
+    @property
+    def preload(self) -> Path:
+        return library()
 
 
 class Cell:
-    """Servers on one database."""
+    """Servers on one database, and what they have answered as durable.
 
-    program = ServerProcess
+    ``database`` is an address by TCP. With ``clocks`` (that takes a C compiler) those of the servers can be set.
+    """
 
-    def __init__(self, directory: Path, database: str) -> None:
+    def __init__(
+        self, directory: Path, database: str, lease: int = LEASE, budget: str = "5", *, clocks: bool = False
+    ) -> None:
         self.directory = directory
         self.database = database
         self.variables = {
             "MAC_DATABASE": database,
             "MAC_CLUSTER_SECRET": "the-secret-of-the-cell",
-            "MAC_LEASE_SECONDS": str(LEASE),
+            "MAC_LEASE_SECONDS": str(lease),
             "MAC_ADMIN_TOKEN": TOKEN,
-            "MAC_COMMIT_BUDGET": "5",
+            "MAC_COMMIT_BUDGET": budget,
         }
         self.ports = {name: free_port() for name in "ab"}
+        self.to_database = {name: Cable(urlsplit(database).port or 0) for name in "ab"}
+        self.to_server = {name: Cable(self.ports[name]) for name in "ab"}
+        self.knobs: dict[str, Knobs] = {}
+        for name in "ab":
+            (directory / name).mkdir(parents=True, exist_ok=True)
+            if clocks:
+                self.knobs[name] = Knobs(directory / name, directory / "no disk")
         self.servers: dict[str, ServerProcess] = {}
+        self.durable: list[str] = []
+        self.turned_on = 0
+        """How often a machine was switched on by the load."""
         self.errors: list[str] = []
         self.stopping = threading.Event()
         self.samples = 0
-        self.takeovers: list[float] = []
-        """When an epoch was seen for the first time (``time.monotonic()``)."""
+        self._thread = threading.Thread(target=self._load, daemon=True)
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.ports[name]}"
+        return self.to_server[name].url
 
-    def start(self, name: str, command: Sequence[str] | None = None) -> ServerProcess:
-        directory = self.directory / name
-        directory.mkdir(exist_ok=True)
-        variables = {**self.variables, "MAC_NODE_URL": self.url(name)}
-        self.servers[name] = self.program(directory, port=str(self.ports[name]), command=command, **variables)
+    def start(self, name: str) -> ServerProcess:
+        real, cable = urlsplit(self.database).port, self.to_database[name].port
+        database = self.database.replace(f":{real}/", f":{cable}/") + "?sslmode=disable&gssencmode=disable"
+        knobs = self.knobs.get(name)
+        variables = {**self.variables, **(knobs.environment() if knobs else {})}
+        variables |= {"MAC_NODE_URL": self.url(name), "MAC_DATABASE": database}
+        kind = Clocked if knobs else ServerProcess
+        self.servers[name] = kind(self.directory / name, port=str(self.ports[name]), **variables)
         return self.servers[name]
 
-    def command(self, *arguments: str, command: Sequence[str] | None = None) -> CompletedProcess[str]:
+    def command(self, *arguments: str) -> CompletedProcess[str]:
         """Run a command of mac-actors about this cell."""
-        return run(*arguments, cwd=self.directory, command=command, **self.variables)
+        return run(*arguments, cwd=self.directory, **self.variables)
 
-    def owns(self, url: str) -> bool:
-        """Whether the lease of the server with this address is valid."""
-        return any(_owns(server) for name, server in self.servers.items() if self.url(name) == url)
+    def owns(self, name: str) -> bool:
+        """Whether the lease of this server is valid."""
+        return _owns(self.servers[name])
+
+    def owner(self) -> str:
+        """Wait until a server owns, and return its name."""
+        wait_until(lambda: self.row()[1] in map(self.url, "ab"))
+        return next(name for name in "ab" if self.url(name) == self.row()[1])
+
+    def begin(self) -> None:
+        """Start both, and wait until a owns and knows of b."""
+        self.start("a")
+        self.wait_for_lease("a")
+        self.start("b")
+        wait_until(lambda: not self.row()[2] and self.owns("a") and len(self.status()["nodes"]) == 2)
+
+    def ask(self, name: str, path: str, reason: str) -> tuple[int, Any]:
+        """Have a server carry out an admin's command; returns status and JSON."""
+        return _post(self.servers[name], f"{path}?details=1", {"reason": reason}, PATIENCE)
+
+    def reasons(self, database: str | None = None) -> list[str]:
+        """Return the reasons in the journal, in its order; ``database``: not that of the cell, but a standby."""
+        with closing(psycopg.connect(database or self.database, autocommit=True)) as connection:
+            rows = connection.execute("SELECT id, data FROM journal ORDER BY id").fetchall()
+        assert [number for number, _ in rows] == list(range(1, len(rows) + 1)), "a gap in the journal"
+        return [reason for _, data in rows if (reason := _reason(json.loads(data)))]
 
     def status(self) -> dict[str, Any]:
         done = self.command("cluster", "status", "--json")
@@ -71,26 +125,70 @@ class Cell:
         return body
 
     def row(self) -> tuple[int, str, bool]:
-        """Return epoch, owner, and whether it counts on being alone."""
+        """Return epoch, owner, and whether it counts on being alone; by no cable."""
         with closing(psycopg.connect(self.database, autocommit=True)) as connection:
             query = "SELECT part.epoch, owner, alone FROM part JOIN beat USING (part)"
             epoch, owner, alone = connection.execute(query).fetchone() or (0, "", False)
         return epoch, owner, alone
 
+    def wait_for_owner(self, name: str, after: int) -> None:
+        """Wait until this server owns, in a later epoch, and has answered something as durable."""
+        wait_until(lambda: self.row()[1] == self.url(name) and self.row()[0] > after)
+        there = len(self.durable)
+        wait_until(lambda: len(self.durable) > there + 2)
+
+    def wait_for_lease(self, name: str) -> None:
+        """Wait until this server owns, and decides."""
+        wait_until(lambda: self.row()[1] == self.url(name) and self.owns(name))
+
+    # the load: a lock and its end, with a reason of its own each, and a card, to any server that answers
+
+    def load(self) -> None:
+        self._thread.start()
+
+    def _load(self) -> None:
+        number = 0
+        while not self.stopping.is_set():
+            number += 1
+            server = self.servers["ab"[number % 2]]
+            if server.process.poll() is not None:
+                continue
+            path = f"/api/machine/{'locked_out' if number % 4 < 2 else 'clear'}/{MACHINE}?details=1"
+            reason = f"reason {number}"
+            with suppress(OSError, HTTPException):
+                status, body = _post(server, path, {"reason": reason})
+                if status == 200 and body.get("durable", True) and body["outcomes"]:
+                    self.durable.append(reason)
+                    self._insert(number, locked=number % 4 < 2)
+                elif status not in {200, 503}:
+                    self.errors.append(f"{path}: {status} {body}")
+
+    def _insert(self, number: int, *, locked: bool) -> None:
+        """Put a card in, and take it out: after a durable lock, and before its end, that turns nothing on."""
+        for fob in (ADA, ""):
+            on = self.report("ab"[number // 2 % 2], MACHINE, fob, 2.0)
+            self.turned_on += on
+            if on and (locked or not fob):
+                self.errors.append(f"reason {number} is durable, and {MACHINE} was turned on")
+
+    def report(self, name: str, machine: str, fob: str = "", timeout: float = PATIENCE) -> bool:
+        """Report to a server as a reader does; returns whether the relay is to be on."""
+        body = {"machine_name": machine, "oops": False, "rfid_value": fob, "uptime": time.monotonic()}
+        status, answer = _post(self.servers[name], "/api/machine/update", body, timeout)
+        if status != 200:
+            self.errors.append(f"a report was answered with {status} {answer}")
+        return bool(answer.get("relay"))
+
+    def turns_on(self, name: str, machine: str) -> bool:
+        """Take the card out, and put it in."""
+        return not self.report(name, machine) and self.report(name, machine, ADA)
+
     def sample(self) -> None:
-        """Look again and again whether more than one has a valid lease, and whether epochs rise."""
+        """Look again and again, at both at once, whether more than one has a valid lease."""
         self._sampler.start()
 
     def _sample(self) -> None:
-        last = (0, "")
         while not self.stopping.is_set():
-            with suppress(psycopg.OperationalError):
-                epoch, owner, _ = self.row()
-                if epoch < last[0] or (epoch == last[0] and owner != last[1] and epoch):
-                    self.errors.append(f"epoch {epoch} of {owner} after {last}")
-                if epoch > last[0]:
-                    self.takeovers.append(time.monotonic())
-                last = epoch, owner
             valid = [name for name, server in self.servers.items() if _owns(server)]
             self.samples += 1
             # One after the other: the first may have lost it since. So it is asked once more.
@@ -104,6 +202,40 @@ class Cell:
             if server.process.poll() is None:
                 server.process.send_signal(signal.SIGCONT)
             server.kill()
+        for cable in (*self.to_database.values(), *self.to_server.values()):
+            cable.close()
+        for knobs in self.knobs.values():
+            knobs.close()
+
+    def audit(self) -> None:
+        """Each durable answer is in the journal once, in its order; the numbers rise without a gap."""
+        self.stopping.set()
+        for thread in (self._thread, self._sampler):
+            thread.join(30)
+        reasons = self.reasons()
+        assert len(reasons) == len(set(reasons)), "done twice"
+        assert not set(self.durable) - set(reasons), "lost"
+        durable = set(self.durable)
+        assert [reason for reason in reasons if reason in durable] == self.durable, "in another order"
+        assert not self.errors, self.errors[:10]
+        assert self.samples > 10, "too few samples"
+        assert self.turned_on, "nothing was turned on"
+
+
+def _post(server: ServerProcess, path: str, body: object, timeout: float = 2.0) -> tuple[int, Any]:
+    """Call a server that may be stopped in the middle of it."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=timeout)
+    try:
+        connection.request("POST", path, json.dumps(body), HEADERS)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def _reason(data: dict[str, Any]) -> str | None:
+    reason = data.get("reason") or (data.get("flag") or {}).get("reason")
+    return reason if reason and reason.startswith("reason ") else None
 
 
 def _owns(server: ServerProcess) -> bool:

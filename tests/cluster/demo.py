@@ -12,12 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 
-import psycopg
-
-from mac_actors.storage.postgres.migrations import migrate
 from tests.cluster.cell import Cell
 from tests.e2e.processes import SAMPLES, Talking, free_port
 from tests.fakes import wait_until
@@ -56,9 +52,7 @@ def main() -> int:
     postgres = Cluster()
     with tempfile.TemporaryDirectory(prefix="mac-cell-") as name:
         directory = Path(name)
-        with closing(psycopg.connect(postgres.url(name := postgres.create()), autocommit=True)) as connection:
-            migrate(connection)
-        cell, port = Cell(directory, postgres.url(name)), free_port()
+        cell, port = Cell(directory, postgres.tcp_url(postgres.create_with_tables())), free_port()
         (directory / "haproxy.cfg").write_text(PROXY.format(port=port, **cell.ports))
         proxy = subprocess.Popen(
             ["haproxy", "-db", "-f", str(directory / "haproxy.cfg")],
@@ -97,13 +91,14 @@ def ask() -> bool:
 
 def kill_owner(cell: Cell) -> None:
     """Kill it, and show what happens."""
-    epoch, was, _ = cell.row()
-    name = next(one for one in cell.servers if cell.url(one) == was)
+    epoch, name = cell.row()[0], cell.owner()
     begun = time.monotonic()
     cell.servers[name].kill()
-    print(f"{was} is killed. Until another one owns the machines nothing turns on; sessions go on.", flush=True)
+    print(
+        f"{cell.url(name)} is killed. Until another one owns the machines nothing turns on; sessions go on.", flush=True
+    )
     wait_until(lambda: cell.row()[0] > epoch)
-    wait_until(lambda: cell.owns(cell.row()[1]))
+    wait_until(lambda: cell.owns(cell.owner()))
     print(f"{cell.row()[1]} owns the machines, {time.monotonic() - begun:.1f} s after. The killed one starts again.")
     cell.start(name)
     show(cell)

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from tests.cluster.cell import Cell
+from tests.cluster.servers import Cell
 from tests.e2e.processes import ServerProcess
 from tests.fakes import wait_until
 from tests.faults import audit

@@ -1,8 +1,8 @@
 """Takeovers for as long as one likes: ``python -m tests.cluster.soak --minutes 20 [--seed N]``.
 
-Two servers on one PostgreSQL are under load; one fault after another is done to the owner, or to the database. At the
-end all that was answered as durable is audited. Talks to 127.0.0.1 alone, and stops by itself. Exit status 1 if an
-audit found something.
+Two servers on one PostgreSQL with a synchronous standby are under load; one fault after another is done to the owner,
+to the cables, to the clocks or to the databases. At the end all that was answered as durable is audited. Talks to
+127.0.0.1 alone, and stops by itself. Exit status 1 if an audit found something.
 """
 
 from __future__ import annotations
@@ -13,65 +13,158 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-import psycopg
-
-from mac_actors.storage.postgres.migrations import migrate
-from tests.cluster.cell import LEASE
-from tests.cluster.loaded import LoadedCell
+from tests.cluster.cell import LEASE, Cell
 from tests.fakes import wait_until
+from tests.faults.disk import Mode
 from tests.postgres import Cluster
 
 
-def owner(cell: LoadedCell) -> str:
-    """Return which server owns."""
-    owners = {cell.url(name): name for name in "ab"}
-    wait_until(lambda: cell.row()[1] in owners)
-    return owners[cell.row()[1]]
+def answered(cell: Cell) -> None:
+    """Wait until something more was answered as durable."""
+    there = len(cell.durable)
+    wait_until(lambda: len(cell.durable) > there)
 
 
-def kill(cell: LoadedCell, name: str) -> None:
+def kill(cell: Cell, name: str) -> None:
     """Kill -9, and start again once the other one owns."""
     epoch = cell.row()[0]
     cell.servers[name].kill()
     wait_until(lambda: cell.row()[0] > epoch)
-    cell.undurable_is_lost()
-    cell.wait_for_answers()
+    answered(cell)
     cell.start(name)
 
 
-def suspend(cell: LoadedCell, name: str) -> None:
+def suspend(cell: Cell, name: str) -> None:
     """SIGSTOP for longer than the lease."""
     epoch = cell.row()[0]
     cell.servers[name].process.send_signal(signal.SIGSTOP)
     wait_until(lambda: cell.row()[0] > epoch)
-    cell.undurable_is_lost()
     cell.servers[name].process.send_signal(signal.SIGCONT)
 
 
-def suspend_shortly(cell: LoadedCell, name: str) -> None:
+def suspend_shortly(cell: Cell, name: str) -> None:
     """SIGSTOP for about a lease, more or less."""
     cell.servers[name].process.send_signal(signal.SIGSTOP)
     time.sleep(random.uniform(0.5, 1.3) * LEASE)
-    cell.undurable_is_lost()
     cell.servers[name].process.send_signal(signal.SIGCONT)
 
 
-def stop(cell: LoadedCell, name: str) -> None:
+def stop(cell: Cell, name: str) -> None:
     """SIGTERM, and start again."""
-    assert cell.servers[name].terminate() == 0
+    status = cell.servers[name].terminate()
+    assert status == 0, f"SIGTERM ended with {status}:\n" + "\n".join(cell.servers[name].lines[-20:])
     cell.start(name)
 
 
-def release(cell: LoadedCell, _name: str) -> None:
+def release(cell: Cell, _name: str) -> None:
     """Have it hand over."""
     cell.command("cluster", "release")
 
 
-FAULTS = (kill, kill, suspend, suspend_shortly, stop, release)
+def cut_from_database(cell: Cell, name: str) -> None:
+    """The owner alone does not reach the database: refused, or swallowed."""
+    epoch, cable = cell.row()[0], cell.to_database[name]
+    random.choice((cable.refuse, cable.hold))()
+    wait_until(lambda: cell.row()[0] > epoch)
+    answered(cell)
+    cable.mend()
+
+
+def cut_commits(cell: Cell, name: str) -> None:
+    """Commits, or their answers, are cut in the middle."""
+    cable = cell.to_database[name]
+    for _ in range(5):
+        cut = random.choice((cable.cut_in, cable.cut_behind))(b"mac_commit")
+        wait_until(cut.is_set)
+        answered(cell)
+
+
+def slow_database(cell: Cell, name: str) -> None:
+    """All that goes to the database and back takes about a lease."""
+    cell.to_database[name].delay(random.uniform(0.2, 0.8) * LEASE, random.choice((b"", b"mac-actors lease")))
+    cell.stopping.wait(3 * LEASE)
+    cell.to_database[name].mend()
+
+
+def cut_from_each_other(cell: Cell, name: str) -> None:
+    """The other one does not reach the owner."""
+    cable = cell.to_server[name]
+    random.choice((cable.refuse, cable.hold, cable.cut))()
+    answered(cell)
+    cable.cut()  # a command that comes after its client has gone would be carried out
+    cable.mend()
+
+
+def cut_standby(cell: Cell, name: str) -> None:
+    """The other one does not reach the database, and then the owner ends, or not."""
+    cable = cell.to_database["b" if name == "a" else "a"]
+    cable.refuse()
+    answered(cell)
+    if random.random() < 0.5:
+        cell.servers[name].kill()
+        cell.start(name)
+    cable.mend()
+
+
+def clock(cell: Cell, name: str) -> None:
+    """The owner's clock jumps by an hour."""
+    epoch = cell.row()[0]
+    cell.knobs[name].set_clock(random.choice((-3600, 3600)))
+    wait_until(lambda: cell.row()[0] > epoch)
+    answered(cell)
+    cell.knobs[name].set_clock(0)
+
+
+FAULTS = (
+    *(kill, kill, suspend, suspend_shortly, stop, release),
+    *(cut_from_database, cut_commits, slow_database, cut_from_each_other, cut_standby, clock),
+)
+
+
+class Database:
+    """PostgreSQL with a synchronous standby, and what may happen to the two."""
+
+    def __init__(self) -> None:
+        self.postgres = Cluster(durable=True)
+        self.name = self.postgres.create_with_tables()
+        self.standby = self.postgres.standby()
+        self.knobs = self.postgres.break_disk()
+
+    def restart(self) -> None:
+        """It is stopped, or crashes, and starts again."""
+        self.postgres.stop(random.choice((signal.SIGINT, signal.SIGQUIT)))
+        self.postgres.start()
+
+    def lose_standby(self) -> None:
+        """The standby is away for some leases."""
+        self.standby.stop(random.choice((signal.SIGINT, signal.SIGQUIT)))
+        time.sleep(random.uniform(0, 3) * LEASE)
+        self.standby.start()
+
+    def cancel(self) -> None:
+        """While the standby is away, whoever waits for it is cancelled."""
+        self.standby.stop()
+        with closing(self.postgres.admin()) as admin:
+            for _ in range(5):
+                how = random.choice(("pg_cancel_backend", "pg_terminate_backend"))
+                admin.execute(f"SELECT {how}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'".encode())
+                time.sleep(0.1 * LEASE)
+        self.standby.start()
+
+    def fill(self) -> None:
+        """The disk is full for some leases."""
+        with self.knobs.disk(Mode.FULL):
+            time.sleep(random.uniform(1, 3) * LEASE)
+
+    def remove(self) -> None:
+        """Stop both, and remove all that they have."""
+        self.standby.remove()
+        self.postgres.remove()
+        self.knobs.close()
 
 
 def main() -> int:
@@ -81,45 +174,41 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     given = parser.parse_args()
     random.seed(given.seed)
-    until, postgres, done = time.monotonic() + 60 * given.minutes, Cluster(), 0
+    until, database, done = time.monotonic() + 60 * given.minutes, Database(), 0
     with tempfile.TemporaryDirectory(prefix="mac-cell-") as directory:
-        with closing(psycopg.connect(postgres.url(name := postgres.create()), autocommit=True)) as connection:
-            migrate(connection)
-        cell = LoadedCell(Path(directory), postgres.url(name), given.seed)
+        cell = Cell(Path(directory), database.postgres.tcp_url(database.name), budget="1", clocks=True)
         try:
             cell.start("a")
             cell.start("b")
             wait_until(lambda: cell.row()[0] > 0 and not cell.row()[2])
-            cell.load.start()
+            cell.load()
             cell.sample()
             while time.monotonic() < until:
-                cell.wait_for_answers()
-                if done % 10 == 9:
-                    postgres.stop()
-                    postgres.start()
-                    cell.wait_for_answers()
-                    cell.undurable_is_lost()
-                    fault = "restart of the database"
+                answered(cell)
+                if done % 5 == 4:
+                    one = random.choice((database.restart, database.lose_standby, database.cancel, database.fill))
+                    what, do = one.__name__, one
                 else:
-                    chosen = random.choice(FAULTS)
-                    fault = chosen.__name__
-                    chosen(cell, owner(cell))
+                    fault = random.choice(FAULTS)
+                    what, do = fault.__name__, partial(fault, cell, cell.owner())
+                do()
                 done += 1
-                print(f"{done:4}  {fault:24} epoch {cell.row()[0]}, {cell.durable} durable answers", flush=True)
-            cell.wait_for_answers()
-            epoch, found = cell.row()[0], cell.audit()
-        except Exception:
-            found = [traceback.format_exc()]
+                print(
+                    f"{done:4}  {what:24} epoch {cell.row()[0]}, {len(cell.durable)} durable answers",
+                    flush=True,
+                )
+            answered(cell)
+            epoch = cell.row()[0]
+            cell.audit()
+        except AssertionError as error:
+            print(f"seed {given.seed}: {error}", file=sys.stderr)
+            return 1
         finally:
             cell.end()
-            postgres.remove()
-    if found:
-        Path("soak-cell.log").write_text(cell.log(), encoding="utf-8")
-        print(f"seed {given.seed}, after {done} faults; the servers' log is in soak-cell.log:", *found[:50], sep="\n")
-        return 1
+            database.remove()
     print(
-        f"seed {given.seed}: {epoch} takeovers, {cell.durable} durable answers, each in the journal once and in order, "
-        f"none lost; {len(cell.workspace.posts())} posts in Slack; {cell.samples} samples, never two valid leases"
+        f"seed {given.seed}: {epoch} takeovers, {len(cell.durable)} durable answers, each in the journal once, none "
+        f"lost; {cell.samples} samples, never two valid leases"
     )
     return 0
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import psycopg
 import pytest
 
-from tests.cluster.cell import TOKEN, Cell
+from tests.cluster.servers import TOKEN, Cell
 from tests.e2e.processes import ServerProcess
 from tests.fakes import wait_until
 from tests.faults import audit

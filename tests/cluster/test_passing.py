@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from mac_actors import clock
-from mac_actors.cluster.passing import OwnerGone, Passing
+from mac_actors.cluster.passing import ADDRESS, AGE, HOPS, OwnerGone, Passing
+from mac_actors.cluster.passing import SECRET as SECRET_HEADER
 from mac_actors.fleet.fleet import MachineFleet
 from tests.cluster.two import ADMIN, SECRET, Node, two
 from tests.conftest import start_server
@@ -301,6 +302,17 @@ def test_an_owner_that_is_not_there_is_known_at_once() -> None:
         assert "nothing was changed" in reply.error
         assert other.request("GET", "/healthz").status == 200
         assert other.request("GET", "/healthz?serving").status == 503
+
+
+def test_a_clear_that_was_long_under_way_lifts_no_lock_that_was_set_since() -> None:
+    with two() as (owner, _):
+        owner.request("POST", "/api/machine/locked_out/router", headers=ADMIN)
+        late = ADMIN | {SECRET_HEADER: SECRET, ADDRESS: "127.0.0.1", HOPS: "1", AGE: "5"}
+        for method, path in (("POST", "clear"), ("DELETE", "locked_out")):
+            reply = owner.request(method, f"/api/machine/{path}/router", headers=late)
+            assert (reply.status, reply.headers["Mac-Already"]) == (200, "set_since")
+        in_time = late | {AGE: "0.01"}
+        assert "Mac-Already" not in owner.request("DELETE", "/api/machine/locked_out/router", headers=in_time).headers
 
 
 def test_between_servers_with_https_the_certificate_is_looked_at(tmp_path: Path) -> None:

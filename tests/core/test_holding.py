@@ -13,7 +13,7 @@ from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused
 from mac_actors.core.outputs import Outputs, outputs, relay_on, second_relay_on
 from mac_actors.core.reports import has_rebooted
-from mac_actors.core.state import MachineState, Refusal, Source, Telemetry
+from mac_actors.core.state import Flag, MachineState, Refusal, Source, Telemetry
 from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ANNA,
@@ -130,6 +130,16 @@ def test_an_oops_is_kept_once_with_its_time() -> None:
     (outcome,) = decide(MILL, PEOPLE, fresh(MILL), kept).outcomes
     assert isinstance(outcome, OopsSet)
     assert (outcome.flag.since, outcome.flag.by) == (after(5), "Ada")
+
+
+def test_what_stopped_a_machine_and_was_not_written_comes_before_what_was_held_since() -> None:
+    flag = Flag(after(5), Source.HTTP, "Ada", "sparks", "sparks!")
+    state = replace(fresh(MILL), oops=flag, lock=replace(flag, source=Source.SLACK))
+    first, second, third = replace(Held.of(MILL, state), inputs=(Lock(after(6), Source.REPL),)).with_stops(state).inputs
+    assert first == Oops(after(5), Source.HTTP, "Ada", "sparks", "sparks!")
+    assert second == Lock(after(5), Source.SLACK, "Ada", "sparks", "sparks!")
+    assert third == Lock(after(6), Source.REPL)
+    assert Held.of(MILL, state).with_stops(fresh(MILL)).inputs == ()
 
 
 def test_a_machine_that_is_to_be_always_on_is_switched_on_by_its_owner_alone() -> None:

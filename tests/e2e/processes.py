@@ -90,6 +90,11 @@ class Talking:
     constants: ClassVar[Mapping[str, float]] = {}
     """What is to be another number in the package: ``{"module:NAME": value}``."""
 
+    @property
+    def preload(self) -> Path | None:
+        """A library that is put before the process, if it is forked."""
+        return None
+
     def __init__(
         self,
         *arguments: str,
@@ -102,7 +107,9 @@ class Talking:
         self._said = threading.Condition()
         readable, writable = os.pipe()
         try:
-            forked: dict[str, Any] = {} if command else {"code": code, "constants": self.constants}
+            forked: dict[str, Any] = (
+                {} if command else {"code": code, "constants": self.constants, "preload": self.preload}
+            )
             self.process = _start(arguments, cwd, variables, command, writable, writable, **forked)
         finally:
             os.close(writable)

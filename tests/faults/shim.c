@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +94,10 @@ static int meet(int fd, int is_sync, int is_read) {
 ssize_t write(int fd, const void *data, size_t size) { REAL(write); return meet(fd, 0, 0) ? -1 : real(fd, data, size); }
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { REAL(pwrite); return meet(fd, 0, 0) ? -1 : real(fd, data, size, at); }
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) { REAL(pwrite64); return meet(fd, 0, 0) ? -1 : real(fd, data, size, at); }
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) { REAL(pwritev); return meet(fd, 0, 0) ? -1 : real(fd, parts, count, at); }
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) { REAL(pwritev64); return meet(fd, 0, 0) ? -1 : real(fd, parts, count, at); }
+int posix_fallocate(int fd, off_t at, off_t size) { REAL(posix_fallocate); int error = meet(fd, 0, 0); return error ? error : real(fd, at, size); }
+int posix_fallocate64(int fd, off64_t at, off64_t size) { REAL(posix_fallocate64); int error = meet(fd, 0, 0); return error ? error : real(fd, at, size); }
 ssize_t pread64(int fd, void *data, size_t size, off64_t at) { REAL(pread64); meet(fd, 0, 1); return real(fd, data, size, at); }
 int ftruncate(int fd, off_t size) { REAL(ftruncate); return meet(fd, 0, 0) ? -1 : real(fd, size); }
 int ftruncate64(int fd, off64_t size) { REAL(ftruncate64); return meet(fd, 0, 0) ? -1 : real(fd, size); }

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from mac_actors import clock
-from mac_actors.actors.replies import Answer
+from mac_actors.actors.replies import Answer, Latch
 from mac_actors.core.inputs import Clear, Done, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, kind
 from mac_actors.core.state import Refusal, Source
-from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.errors import MachineUnavailable, StorageError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.storage.store import Store
 from tests.fakes import ANN, BOB, TELEMETRY, open_fleet, report, wait_until, written
@@ -165,6 +165,32 @@ def test_another_server_that_owns_the_machines_decides_what_was_held_here(lease:
         wait_until(lambda: new.snapshot("router").lock)
         with pytest.raises(UnknownMachine):
             new.take_up("nothing", held.inputs)
+
+
+def test_the_next_owner_is_told_of_an_oops_that_could_not_be_written_and_of_no_other(lease: Lease) -> None:
+    with open_fleet(holds=lease, commit_budget=0.05) as old:
+        for name in ("router", "vent"):
+            old.ask(name, Oops(now(), Source.HTTP, "Ada"))
+        written(old)
+        old.supervisor._context.stops["vent"] = Latch()  # it was written, and the answer is lost
+        old.journal.store.commit = _refuse  # type: ignore[method-assign]
+        assert not old.ask("metal-mill", Lock(now(), Source.HTTP, "Ada", "new belt")).durable
+        report(old, "laser", oops=True)
+        lease.lost = True
+        old.ask("metal-mill", Oops(now(), Source.HTTP, "Bob"))
+        told = {name: held.inputs for name, held in old.held.items()}
+        old.journal.fenced = True
+    assert {name for name, inputs in told.items() if inputs} == {"metal-mill", "laser"}
+    lock, oops = told["metal-mill"]
+    assert isinstance(lock, Lock)
+    assert (lock.by, lock.reason) == ("Ada", "new belt")
+    assert isinstance(oops, Oops)
+    (oops,) = told["laser"]
+    assert isinstance(oops, Oops)
+
+
+def _refuse(records: object) -> None:
+    raise StorageError("no disk")
 
 
 def test_a_reload_without_the_lease_switches_nothing_on(fleet: MachineFleet, lease: Lease) -> None:

@@ -114,7 +114,9 @@ class Writer:
             if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
                 self._doubt = None
                 raise BadRecordError(f"cannot write: {said(error)}") from None  # it shows the row, a key perhaps
-            raise StorageError(f"cannot write: {said(error)}") from error
+            full = isinstance(error, psycopg.errors.DiskFull)
+            hint = ". Make room on the database's disk (df -h): it is tried again by itself" if full else ""
+            raise StorageError(f"cannot write: {said(error)}{hint}") from error
         if self._cancelled:
             raise StorageError("cannot write: somebody cancelled the wait for the synchronous standby")
         self._doubt = None

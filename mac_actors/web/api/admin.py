@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 import bottle
 
+from mac_actors import clock
 from mac_actors.cluster.holding import HoldingFleet
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Clear, Command, Done, Lock, Oops, Unlock, Unoops
@@ -31,6 +34,9 @@ _CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
     ("POST", "clear", Clear, "Lift oops and lock-out, whichever are set"),
 )
 
+LATE_SECONDS = 1.0
+"""A command that has waited for longer, because its server was suspended or cut off, may have been given up since."""
+
 _WARNINGS = query("details", "`1`: `warnings` too", type="string")
 _FORCE = query("force", "`1`: reload also where it was refused as unsafe (409)", type="string")
 
@@ -42,6 +48,13 @@ class Load(Protocol):
         """Read, check and return; raises :class:`~mac_actors.errors.ConfigError`."""
 
 
+def _dated(command: Command) -> Command:
+    """Have a command that comes late lift nothing that was set since it was given."""
+    now = clock.seconds()
+    waited = now - (bottle.request.environ.get("mac.received") or now)
+    return replace(command, given=command.at - timedelta(seconds=waited)) if waited > LATE_SECONDS else command
+
+
 def command_routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access) -> None:
     """Add the routes of commands to machines."""
 
@@ -49,7 +62,7 @@ def command_routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, acces
         def carry_out(name: str) -> bytes:
             caller = access.check_admin_call(bottle.request.environ)
             body = parse_body(model, read_body(bottle.request.environ) or b"{}")
-            answer = fleet.ask(fleet.find(name), body.command(kind, caller.name))
+            answer = fleet.ask(fleet.find(name), _dated(body.command(kind, caller.name)))
             if answer.already:
                 bottle.response.set_header("Mac-Already", " ".join(answer.already))
             success = SuccessBody(durable=None if answer.durable else False)
