@@ -24,7 +24,7 @@ from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already
 from mac_actors.core.flapping import Flapping
-from mac_actors.core.holding import Held, hold, withhold
+from mac_actors.core.holding import Held, belated, hold, withhold
 from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
@@ -331,7 +331,8 @@ class MachineActor(MacActor):
             held = self._context.held.pop(self._config.name, None)
             inputs = held.inputs + inputs if held else inputs
         for given in inputs:
-            self._apply(given, hold=Refusal.MOVING)
+            if still := belated(self._state, given):
+                self._apply(still, hold=Refusal.MOVING)
 
     def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
         was_active = self._flapping.active

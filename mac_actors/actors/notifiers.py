@@ -41,7 +41,8 @@ class Notifier:
     def __init__(self, chat: Chat, journal: Journal) -> None:
         self._chat = chat
         self._journal = journal
-        self.channels: dict[str, ChannelNotifier] = {
+        self.channels: dict[str, ChannelNotifier] = {}  # the first one may look there before the others are made
+        self.channels = {
             Channel.CONTROL: ChannelNotifier(Channel.CONTROL, chat, journal),
             Channel.OOPS: ChannelNotifier(Channel.OOPS, chat, journal, self._stale),
             Channel.DIRECT: DirectNotifier(Channel.DIRECT, chat, journal),

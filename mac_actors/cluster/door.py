@@ -66,10 +66,13 @@ class Standing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a server has that owns the machines."""
+    """What a server has that owns the machines. ``reports`` answers those of readers without a worker (a
+    :class:`mac_actors.web.server.direct.Direct`).
+    """
 
     fleet: MachineFleet
     application: Application
+    reports: Any
 
 
 class Door:
@@ -108,6 +111,16 @@ class Door:
         """Keep for the next owner what this server's fleet has held back, which has lost the machines."""
         self._holding.add(fleet.held)
 
+    def takes(self, request: Any) -> bool:
+        """Whether a request is a report that this server answers itself, without a worker."""
+        owned = self._owned()
+        return owned is not None and self._standing().owns and bool(owned.reports.takes(request))
+
+    def begin(self, environ: dict[str, Any]) -> Any:
+        """Begin to answer it; ``None``: this server has lost the machines meanwhile."""
+        owned = self._owned()
+        return owned.reports.begin(environ) if owned else None
+
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path, hops = environ["PATH_INFO"], environ.get("mac.hops", 0)
@@ -128,16 +141,21 @@ class Door:
         if answer is None and hops and changes:
             answer = _error(start_response, NOBODY, headers=[NOT_OWNER])
         if answer is None:
-            application = owned.application if (owned := self._owned()) else self.held
-            answer = application(environ, start_response)
+            answer = self._here(environ, start_response, self._owned())
         return answer
+
+    def _here(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None) -> Iterable[bytes]:
+        """Answer as the owner of the machines, or as one that holds."""
+        if (begun := environ.get("mac.begun")) and not (owned and begun.fleet is owned.fleet):
+            environ["mac.begun"] = None  # it was begun as the owner, which this server is no more
+        return (owned.application if owned else self.held)(environ, start_response)
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse, changes: bool) -> Iterable[bytes] | None:
         """Answer as the owner, or have it answer; ``None``: there is none now. The last one still shows what was so."""
         path, hops = environ["PATH_INFO"], environ.get("mac.hops", 0)
         standing, owned = self._standing(), self._owned()
         if owned and (standing.owns or not (standing.owner or changes)):
-            return owned.application(environ, start_response)
+            return self._here(environ, start_response, owned)
         if path == "/healthz" and hops:
             return _error(start_response, NOBODY)  # asked by one that takes this for the owner: it must not ask back
         if path in OWN_PATHS:
@@ -236,7 +254,7 @@ class Door:
         try:
             items = json.loads(environ["wsgi.input"].read())
             new = {name: [one for one in given if self._is_new(one)] for name, given in items.items()}
-            inputs = {name: from_json(given) for name, given in new.items()}
+            inputs = {name: from_json(given, environ.get("mac.received")) for name, given in new.items()}
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
             return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
         _take_up(owned.fleet, inputs)
@@ -277,5 +295,6 @@ def _error(
     status: str = "503 Service Unavailable",
     headers: Iterable[tuple[str, str]] = (),
 ) -> Iterable[bytes]:
-    start_response(status, [("Content-Type", "application/json"), *headers])
-    return [json.dumps({"error": message}).encode() + b"\n"]
+    body = json.dumps({"error": message}).encode() + b"\n"
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers])
+    return [body]

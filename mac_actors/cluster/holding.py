@@ -192,9 +192,14 @@ def as_json(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def from_json(items: list[dict[str, Any]]) -> tuple[Input, ...]:
-    """Return the inputs that another server has sent, as having come that long ago by this one's clocks."""
+def from_json(items: list[dict[str, Any]], sent: float | None = None) -> tuple[Input, ...]:
+    """Return the inputs that another server has sent, as having come that long ago by this one's clocks.
+
+    ``sent``: when it did. A report that seems to be newer than it is looks like that of a reader that has restarted.
+    """
     now, wall = clock.seconds(), datetime.now(UTC)
+    if sent is not None:
+        now, wall = sent, wall - timedelta(seconds=now - sent)
     inputs: list[Input] = []
     for item in items:
         one: Report | Command = _KINDS[item["kind"]].validate_python(item["input"])

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from mac_actors.cluster.rows import Rows
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import timestamp
 
-_NEWEST = "SELECT id, machines, users FROM revision WHERE id > 0 ORDER BY id DESC LIMIT 1"
+FILES = ("machines", "users", "slack", "webhooks")
+
+_COLUMNS = ", ".join(FILES)
+_NEWEST = f"SELECT id, {_COLUMNS} FROM revision WHERE id > 0 ORDER BY id DESC LIMIT 1"  # noqa: S608 - constant
 # One that a server proposes, and the owner has yet to take, has a number below 0.
-_PROPOSE = """
-INSERT INTO revision (id, at, machines, users)
-SELECT coalesce((SELECT min(id) FROM revision WHERE id < 0), 0) - 1, $1, $2, $3 RETURNING id
-"""
-_ACCEPT = "DELETE FROM revision WHERE id = $1::bigint RETURNING machines, users"
-_ADD = """
-INSERT INTO revision (id, at, machines, users)
-SELECT greatest((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3 FROM part WHERE part = 1 AND incarnation = $4
+_PROPOSE = f"""
+INSERT INTO revision (id, at, {_COLUMNS})
+SELECT coalesce((SELECT min(id) FROM revision WHERE id < 0), 0) - 1, $1, $2, $3, $4, $5 RETURNING id
+"""  # noqa: S608 - constant
+_ACCEPT = f"DELETE FROM revision WHERE id = $1::bigint RETURNING {_COLUMNS}"  # noqa: S608 - constant
+_ADD = f"""
+INSERT INTO revision (id, at, {_COLUMNS})
+SELECT greatest((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3, $4, $5 FROM part WHERE part = 1 AND incarnation = $6
 RETURNING id
-"""
+"""  # noqa: S608 - constant
+_FORGET = "DELETE FROM revision WHERE id BETWEEN 1 AND $1::bigint OR (id < 0 AND at < $2)"
+_FORGET_SECRETS = "UPDATE revision SET webhooks = NULL WHERE id BETWEEN 1 AND $1::bigint AND webhooks IS NOT NULL"
+
 KEPT = 100
 """So many are kept."""
+
+PROPOSED = timedelta(hours=1)
+"""How long one is kept that the owner was never told of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Both files, as JSON."""
+    """All files, as they were read, by what is in them: those of :data:`FILES` that there are."""
 
     number: int
-    machines: str
-    users: str
+    files: Mapping[str, Any]
+
+    def differing(self, files: Mapping[str, Any]) -> list[str]:
+        """Return which of these files are others."""
+        return [name for name in FILES if self.files.get(name) != files.get(name)]
 
 
 class Revisions:
@@ -47,31 +62,41 @@ class Revisions:
         """Return the newest one; ``None``: there is none yet."""
         rows = self._ask(_NEWEST)
         if rows:
-            number, machines, users = rows[0]
-            self.known = Revision(int(number), machines, users)
+            number, *texts = rows[0]
+            self.known = _read(int(number), texts)
         return self.known
 
-    def add(self, revision: Revision, incarnation: str) -> int:
+    def add(self, files: Mapping[str, Any], incarnation: str) -> int:
         """Add one, as the owner; returns its number."""
-        rows = self._ask(_ADD, timestamp(datetime.now(UTC)), revision.machines, revision.users, incarnation)
+        now = datetime.now(UTC)
+        rows = self._ask(_ADD, timestamp(now), *_texts(files), incarnation)
         if not rows:
             raise StorageError("another server owns the machines by now: nothing was stored; reload there")
         number = int(rows[0][0])
-        self.known = Revision(number, revision.machines, revision.users)
-        self._ask("DELETE FROM revision WHERE id BETWEEN 1 AND $1::bigint", number - KEPT)
+        self.known = Revision(number, files)
+        self._ask(_FORGET, number - KEPT, timestamp(now - PROPOSED))
+        self._ask(_FORGET_SECRETS, number - 1)
         return number
 
-    def propose(self, revision: Revision) -> int:
+    def propose(self, files: Mapping[str, Any]) -> int:
         """Leave one for the owner, which is told the number: files are too long for a request."""
-        return int(self._ask(_PROPOSE, timestamp(datetime.now(UTC)), revision.machines, revision.users)[0][0])
+        return int(self._ask(_PROPOSE, timestamp(datetime.now(UTC)), *_texts(files))[0][0])
 
     def accept(self, number: int) -> Revision:
         """Take one that a server has left, as the owner."""
         rows = self._ask(_ACCEPT, number)
         if not rows:
             raise StorageError("the files of the other server are not in the database: reload once more")
-        return Revision(number, *rows[0])
+        return _read(number, rows[0])
 
-    def _ask(self, statement: str, *values: object) -> list[tuple[str, ...]]:
+    def _ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with closing(Rows(self._url, 5.0, "mac-actors configuration")) as rows:
             return rows.ask("read or store the configuration", statement, *values)
+
+
+def _texts(files: Mapping[str, Any]) -> list[str | None]:
+    return [json.dumps(files[name], ensure_ascii=False) if name in files else None for name in FILES]
+
+
+def _read(number: int, texts: Sequence[str | None]) -> Revision:
+    return Revision(number, {name: json.loads(text) for name, text in zip(FILES, texts, strict=True) if text})

@@ -13,6 +13,7 @@ from typing import Self
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Input, Lock, Oops, Report
 from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_relay_on
+from mac_actors.core.reports import is_older
 from mac_actors.core.state import MachineState, Refusal
 from mac_actors.core.transitions import decide
 
@@ -105,6 +106,22 @@ def withhold(
     """
     out, _ = hold(config, directory, held, _without_card(report), now)
     return hold(config, directory, out, report, now, texts)
+
+
+def belated(state: MachineState, given: Input) -> Input | None:
+    """Return what an input that was held back tells of a machine that is in ``state`` by now; ``None``: nothing, for a
+    later report was decided already. That Oops was pressed counts all the same.
+    """
+    if not isinstance(given, Report):
+        return given
+    # by the wall clock where this server has had no report: as far as one server's may be off another's
+    came_before = state.last_arrival is None and state.last_checkin is not None and given.at < state.last_checkin
+    if not came_before and not is_older(state, given):
+        return given
+    if not given.oops:
+        return None
+    fob = state.card.fob if state.card else None
+    return replace(given, fob=fob, telemetry=state.telemetry, arrived=state.last_arrival, offline=())
 
 
 def _without_card(report: Report) -> Report:

@@ -10,6 +10,7 @@ import logging
 import ssl
 import threading
 import time
+from collections import deque
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -67,6 +68,8 @@ class MqttBridge:
         self._devices: list[m.Message] = []
         """How Home Assistant is told of the machines of that configuration."""
         self._published: dict[str, tuple[bytes, MQTTMessageInfo]] = {}
+        self._overwritten: deque[str] = deque()
+        """Topics in which another server has spoken since: one that had owned the machines, and was late."""
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._unsubscribe = fleet.subscribe(lambda outcome: self._news.set())
@@ -82,12 +85,17 @@ class MqttBridge:
         return self.error is None
 
     def stop(self) -> None:
-        """Say that the server is gone, and let go; waits for the broker ``STOP_SECONDS`` at the most."""
+        """Say that the server is gone, unless another one owns the machines, and let go; may be called twice.
+
+        Waits for the broker ``STOP_SECONDS`` at the most.
+        """
         self._unsubscribe()
         self._stopping.set()
         self._news.set()
-        if client := self._ready:
-            client.publish(self._topics.availability, m.OFFLINE, qos=1, retain=True)
+        client, self._ready = self._ready, None
+        if client:
+            if self._fleet.owns:
+                client.publish(self._topics.availability, m.OFFLINE, qos=1, retain=True)
             client.disconnect()
         for thread in self._threads:
             thread.join(STOP_SECONDS)
@@ -99,6 +107,9 @@ class MqttBridge:
     def _connect(self) -> None:
         backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         while not self._stopping.is_set():
+            if not self._fleet.owns:
+                self._stopping.wait(PAUSE_SECONDS)
+                continue
             begun = time.monotonic()
             try:
                 client = self._new_client()
@@ -138,7 +149,11 @@ class MqttBridge:
             self._lost(f"the broker refuses: {code}")
             client.disconnect()
             return
+        if not self._fleet.owns:
+            client.disconnect()
+            return
         # What an earlier server retained comes in; what is retained as a command is not: it may be of yesterday.
+        client.subscribe(self._topics.own, options=SubscribeOptions(qos=1, noLocal=True, retainHandling=2))
         client.subscribe(self._topics.machines, options=SubscribeOptions(qos=1, noLocal=True))
         if self._commands:
             client.subscribe(self._topics.commands, options=SubscribeOptions(qos=1, retainHandling=2))
@@ -174,7 +189,12 @@ class MqttBridge:
         if message.topic == self._topics.command(name):
             if self._commands and not message.retain:
                 self._commands.add(name, bytes(message.payload))
-        elif message.retain and message.payload and name not in self._fleet.configuration.machines:
+        elif message.topic == self._topics.availability:
+            if message.payload == m.OFFLINE and self._fleet.owns:  # said of an earlier server, when we were there
+                client.publish(self._topics.availability, m.ONLINE, qos=1, retain=True)
+        elif not message.retain:
+            self._overwritten.append(message.topic)
+        elif message.payload and name not in self._fleet.configuration.machines:
             for topic, nothing in m.removal(self._topics, name):
                 client.publish(topic, nothing, qos=1, retain=True)
 
@@ -186,7 +206,7 @@ class MqttBridge:
             self._news.wait(LOOK_SECONDS)
             self._news.clear()
             try:
-                if client := self._ready:
+                if (client := self._ready) and self._fleet.owns:
                     self._publish_changes(client)
             except Exception:
                 if not self._stopping.is_set():
@@ -195,6 +215,8 @@ class MqttBridge:
     def _publish_changes(self, client: Client) -> None:
         if client is not self._published_by:
             self._published_by, self._published = client, {}
+        while self._overwritten:
+            self._published.pop(self._overwritten.popleft(), None)
         configuration = self._fleet.configuration
         if configuration is not self._described:
             machines = configuration.machines.values()
@@ -207,6 +229,8 @@ class MqttBridge:
             last = self._published.get(topic)
             if last and (last[0] == payload or not last[1].is_published()):
                 continue  # there, or the last one is still on its way: in the next round
+            if not self._fleet.owns:
+                return
             info = client.publish(topic, payload, qos=1, retain=True)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._published[topic] = payload, info

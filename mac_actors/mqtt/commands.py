@@ -8,6 +8,7 @@ import queue
 import threading
 from datetime import UTC, datetime
 
+from mac_actors.actors.machine import MOVING
 from mac_actors.core.changed import Changed
 from mac_actors.core.inputs import COMMANDS, Command
 from mac_actors.core.state import Source
@@ -71,6 +72,9 @@ class Commands:
     def _work(self) -> None:
         while (given := self._waiting.get()) is not None:
             name, payload, at = given
+            if not self._fleet.owns:  # the server that does has it, too
+                log.warning("a command by MQTT was not carried out: %s", MOVING)
+                continue
             try:
                 command = read_command(payload, at)
                 answer = self._fleet.ask(self._fleet.find(name), command)

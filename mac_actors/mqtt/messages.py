@@ -35,6 +35,7 @@ class Topics:
         self.base = base
         self.availability = f"{base}/availability"
         self.shop = f"{base}/shop"
+        self.own = f"{base}/+"
         self.machines = f"{base}/machine/+"
         self.commands = f"{base}/machine/+/command"
 

@@ -7,13 +7,12 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from mac_actors.actors.notifier import Chat
@@ -31,7 +30,7 @@ from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, StorageError
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
-from mac_actors.settings.files import load, parse_revision, read_json
+from mac_actors.settings.files import load, parse_files, paths, read_json
 from mac_actors.settings.language import language
 from mac_actors.storage.database import Fenced
 from mac_actors.storage.postgres.migrations import newer
@@ -89,7 +88,7 @@ class Member:
         self._built = threading.Event()
         self._let_go = self._rehearsed = False
         self._failure: MacError | None = None
-        self._read: Revision | None = None
+        self._read: Mapping[str, Any] | None = None
         self._files_differ: str | None = None
         self._compared: tuple[int, ...] = ()
         self._revisions = Revisions(database) if settings.cell.node_url else None
@@ -151,10 +150,11 @@ class Member:
 
     def hand_over(self) -> bool:
         """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""
-        if self.shop is not None and self.node.valid():
+        if (shop := self.shop) is not None and self.node.valid():
             with suppress(StorageError):  # as the owner, while all are answered: little is left to be written then
-                self.shop.fleet.supervisor.save_all(SAVE_SECONDS)
-                self.shop.fleet.settle(SAVE_SECONDS)
+                shop.disconnect()  # a command that was taken is carried out
+                shop.fleet.supervisor.save_all(SAVE_SECONDS)
+                shop.fleet.settle(SAVE_SECONDS)
         return self.node.release(self._settle)
 
     def _settle(self) -> None:
@@ -222,7 +222,8 @@ class Member:
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
-        self.shop, self._owned, self._store = shop, Owned(shop.fleet, shop.app.wsgi), None
+        owned = Owned(shop.fleet, shop.app.wsgi, shop.app.reports)
+        self.shop, self._owned, self._store = shop, owned, None
         self._built.set()
         self.door.hand_over(shop.fleet)
         log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)
@@ -249,8 +250,8 @@ class Member:
         if self._revisions and (given := _GIVEN.get()) is not None:
             if problems := given.get("problems"):
                 raise ConfigError(problems)
-            self._read = self._revisions.accept(int(given["revision"]))
-            configuration = parse_revision(self._settings, self._read.machines, self._read.users)
+            self._read = self._revisions.accept(int(given["revision"])).files
+            configuration = parse_files(self._settings, self._read)
         else:
             configuration = load(self._settings, machines=machines)
             self._read = self._read_files() if self._revisions else None
@@ -308,8 +309,8 @@ class Member:
             found["clock"] = f"this computer's clock is {skew:.1f} s off the database's: set it (timedatectl)"
         return found
 
-    def _read_files(self) -> Revision:
-        return Revision(0, _read(self._settings.machines_config), _read(self._settings.users_config))
+    def _read_files(self) -> dict[str, Any]:
+        return {name: read_json(path) for name, path in paths(self._settings).items()}
 
     def _adopt_files_if_first(self) -> None:
         """What is in use at the first owner's start is the first revision."""
@@ -327,9 +328,9 @@ class Member:
         read, self._read = self._read, None
         newest = self._revisions.newest()
         if not machines and newest is not None:
-            read = Revision(0, newest.machines, read.users)
+            read = {**newest.files, "users": read["users"]}
         self.node.membership.revision = self._revisions.add(read, self.node.incarnation)
-        self.configuration = parse_revision(self._settings, read.machines, read.users)
+        self.configuration = parse_files(self._settings, read)
 
     def _each_second(self, revision: int) -> None:
         if self.node.url:
@@ -360,7 +361,7 @@ class Member:
         if revision is None or revision.number <= self.node.membership.revision:
             return
         try:
-            self.configuration = parse_revision(self._settings, revision.machines, revision.users)
+            self.configuration = parse_files(self._settings, revision.files)
         except ConfigError as error:
             log.error("the configuration %d can't be used here: %s", revision.number, error)
             return
@@ -371,14 +372,14 @@ class Member:
         """Look whether the files here are what is in use, if either has changed since."""
         if self._revisions is None or (newest := self._revisions.known) is None:
             return
-        files = (self._settings.machines_config, self._settings.users_config)
+        files = paths(self._settings).values()
         looked = (newest.number, *(one.stat().st_mtime_ns if one.exists() else 0 for one in files))
         if looked == self._compared:
             return
         try:
-            here = self._read_files()
-            same = (here.machines, here.users) == (newest.machines, newest.users)
-            self._files_differ = None if same else "the files here are not what is in use: a reload takes them"
+            others = ", ".join(newest.differing(self._read_files()))
+            what = f"the files here are not what is in use ({others}): a reload takes them"
+            self._files_differ = what if others else None
         except ConfigError as error:
             self._files_differ = f"the files here can't be read: {error}"
         self._compared = looked
@@ -392,7 +393,3 @@ def _trust(settings: Settings) -> ssl.SSLContext | None:
     if settings.tls_cert:
         context.load_verify_locations(settings.tls_cert)
     return context
-
-
-def _read(path: Path) -> str:
-    return json.dumps(read_json(path), ensure_ascii=False)

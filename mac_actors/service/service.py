@@ -46,7 +46,7 @@ class Service:
         secret = settings.cell.secret if settings.cell.node_url else None
         origins = Origins(settings.trusted_proxies or (), secret)
         self.server = Server(application, settings.host, settings.port, tls, origins)
-        self.server.direct = self._shop.app.reports if self._shop else None
+        self.server.direct = self.member.door if self.member else self.shop.app.reports
         try:
             if self.member:
                 self.member.start()

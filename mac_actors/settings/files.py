@@ -48,15 +48,26 @@ def load(settings: Settings, *, machines: bool = True) -> Configuration:
     )
 
 
-def parse_revision(settings: Settings, machines: str, users: str) -> Configuration:
-    """Take machines and users as JSON, and this server's own files for the rest. Raises as :func:`load`."""
+def paths(settings: Settings) -> dict[str, Path]:
+    """Return where the files are that a configuration is made of, those that there are."""
+    slack = next(iter(slack_files(settings)), None)
+    others = {"slack": slack, "webhooks": settings.webhooks}
+    return {
+        "machines": settings.machines_config,
+        "users": settings.users_config,
+        **{name: path for name, path in others.items() if path},
+    }
+
+
+def parse_files(settings: Settings, files: Mapping[str, Any]) -> Configuration:
+    """Take the files as they were read at another server. Raises as :func:`load`."""
     return parse(
-        json.loads(machines),
-        json.loads(users),
-        settings.webhooks or {},
+        files["machines"],
+        files["users"],
+        files.get("webhooks") or {},
         enforce_expiration=settings.enforce_expiration,
         report_seconds=settings.report_seconds,
-        slack=next(iter(slack_files(settings)), {}),
+        slack=files.get("slack") or {},
     )
 
 

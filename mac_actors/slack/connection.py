@@ -7,7 +7,6 @@ import threading
 import time
 
 from slack_bolt import App
-from slack_sdk import WebClient
 
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.watch import Chore, Watch
@@ -42,7 +41,7 @@ class SlackConnection:
     def __init__(self, settings: SlackSettings, base_url: str | None = None) -> None:
         self._settings = settings
         self._base_url = base_url
-        self._client: WebClient = make_client(settings)
+        self._client = make_client(settings)
         self.chat = SlackChat(self._client, settings)
         self._stopping = threading.Event()
         self._channels: list[str] = []
@@ -56,6 +55,7 @@ class SlackConnection:
     def start(self, fleet: MachineFleet) -> None:
         """Connect in the background, and go on trying until it works or :meth:`stop` is called."""
         self._fleet = fleet
+        self._client.holds = lambda: not fleet.owns
         self.chat.find_member = Links(fleet, self._client).to_be_told
         self._sockets.start()
         threading.Thread(target=self._check_again, name="slack-channels", daemon=True).start()

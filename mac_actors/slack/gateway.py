@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
+from mac_actors.actors.machine import MOVING
 from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import one_line
 from mac_actors.errors import ChatError
@@ -102,10 +103,22 @@ EPHEMERAL = {"parse": "none", "link_names": False}
 """The same for what one user alone sees, and for changes."""
 
 
-def make_client(settings: SlackSettings) -> WebClient:
+class Client(WebClient):
+    """Calls nothing while ``holds`` says that another server may own the machines: it is the one to speak then."""
+
+    holds: Callable[[], bool] = staticmethod(lambda: False)
+
+    def api_call(self, *arguments: Any, **options: Any) -> SlackResponse:
+        """Call a method, as the SDK does; raises ``ConnectionError`` instead."""
+        if self.holds():
+            raise ConnectionError(MOVING)
+        return super().api_call(*arguments, **options)
+
+
+def make_client(settings: SlackSettings) -> Client:
     """Return a client that never tries again by itself: a post whose answer was cut would be there twice."""
     base = (settings.api_url or WebClient.BASE_URL).rstrip("/") + "/"
-    return WebClient(token=settings.bot_token, base_url=base, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
+    return Client(token=settings.bot_token, base_url=base, timeout=TIMEOUT_SECONDS, retry_handlers=[], logger=QUIET)
 
 
 def explain(error: Exception) -> ChatError:

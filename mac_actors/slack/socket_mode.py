@@ -19,14 +19,13 @@ import websocket
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 from slack_bolt.error import BoltError
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from mac_actors.core.backoff import Backoff
-from mac_actors.slack.gateway import QUIET, TIMEOUT_SECONDS, explain, explain_socket_mode
+from mac_actors.slack.gateway import QUIET, TIMEOUT_SECONDS, Client, explain, explain_socket_mode
 from mac_actors.slack.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -45,6 +44,9 @@ UNREACHABLE_RETRY = 1.0, 15.0
 
 REFUSED_RETRY = 15.0, 60.0
 """The same while Slack answers, and refuses."""
+
+HOLDING_SECONDS = 0.5
+"""How often it is looked whether this server owns the machines, where it may not: none that does not connects."""
 
 CALL_SECONDS, CALL_BURST = 60.0, 5
 """Slack lets a new connection be asked for once a minute, and bears a few calls at once."""
@@ -120,7 +122,7 @@ class SocketMode:
     or refuses.
     """
 
-    def __init__(self, client: WebClient, app_token: str, make_app: Callable[[], App]) -> None:
+    def __init__(self, client: Client, app_token: str, make_app: Callable[[], App]) -> None:
         self.workers = Workers(ENVELOPES, "slack-envelope")
         self._client, self._app_token, self._make_app = client, app_token, make_app
         self._app: App | None = None
@@ -175,6 +177,8 @@ class SocketMode:
 
     def _keep_connected(self) -> float | None:
         """Make a connection if one is needed and it is time; returns when to look again."""
+        if self._client.holds():
+            return HOLDING_SECONDS
         now = time.monotonic()
         with self._lock:
             if self._look_at is not None and now >= self._look_at:
@@ -253,6 +257,8 @@ class SocketMode:
                 log.info("Slack asks for a new connection (%s)", message.get("reason"))
                 link.leaving = True
                 self._wake.set()
+            case {"envelope_id": _} if self._client.holds():
+                link.close()  # not acknowledged: Slack delivers it to the server that owns the machines
             case {"envelope_id": _, "type": kind} if not self._stopping:
                 log.debug("Slack sent %s", kind)
                 self.workers.submit(self._handle, link, message)

@@ -22,6 +22,7 @@ from tests.e2e.processes import free_port
 from tests.fakes import ANN, sample_machines, sample_users, wait_until
 from tests.postgres import needs_postgres
 from tests.web.client import Running
+from tests.webhooks.receiver import SECRET
 
 pytestmark = needs_postgres
 
@@ -32,6 +33,9 @@ def files(directory: Path, **machines: object) -> tuple[Path, Path]:
     directory.mkdir(exist_ok=True)
     (directory / "machines.json").write_text(json.dumps({**sample_machines(), **machines}))
     (directory / "users.json").write_text(json.dumps(sample_users()))
+    for name in ("slack", "webhooks"):
+        if not (path := directory / f"{name}.json").exists():
+            path.write_text("{}")
     return directory / "machines.json", directory / "users.json"
 
 
@@ -42,7 +46,15 @@ def make(tmp_path: Path, database: str) -> Iterator[Make]:
     def start(name: str) -> Running:
         port = free_port()
         cell = Cell(database, f"http://127.0.0.1:{port}", "the-secret-of-the-cell", 10)
-        settings = Settings(*files(tmp_path / name), host="127.0.0.1", port=port, tokens=Tokens("token"), cell=cell)
+        settings = Settings(
+            *files(tmp_path / name),
+            host="127.0.0.1",
+            port=port,
+            tokens=Tokens("token"),
+            cell=cell,
+            slack_config=tmp_path / name / "slack.json",
+            webhooks=tmp_path / name / "webhooks.json",
+        )
         service = Service(settings)
         made.append(service)
         service.start()
@@ -76,7 +88,7 @@ def test_a_reload_reads_the_files_where_it_is_called_and_all_servers_follow(make
     assert reply.json["machines"]["added"] == ["robot"]
     assert "robot" in list(owner.service.fleet)
     wait_until(lambda: "robot" in other.service.configuration.machines)
-    differs = "the files here are not what is in use: a reload takes them"
+    differs = "the files here are not what is in use (machines): a reload takes them"
     wait_until(lambda: owner.request("GET", "/readyz").json["notes"] == {"configuration": differs})
     wait_until(lambda: other.request("GET", "/readyz").json == {"ready": True, "problems": {}, "notes": {}})
 
@@ -85,6 +97,36 @@ def test_a_reload_reads_the_files_where_it_is_called_and_all_servers_follow(make
     assert '"removed":["robot"]' in str(other.service.reload()).replace(" ", "")
     assert "robot" not in list(owner.service.fleet)
     wait_until(lambda: owner.request("GET", "/readyz").json["notes"] == {})
+
+
+def test_what_is_posted_when_and_the_webhooks_follow_too_and_no_secret_stays_behind(
+    make: Make, tmp_path: Path, database: str
+) -> None:
+    owner, other = owner_and_other(make)
+    slack, webhooks = tmp_path / "b" / "slack.json", tmp_path / "b" / "webhooks.json"
+
+    def webhook_secrets() -> list[str | None]:
+        with psycopg.connect(database) as connection:
+            return [text for (text,) in connection.execute("SELECT webhooks FROM revision ORDER BY id").fetchall()]
+
+    for secret in (SECRET, SECRET.replace("MfKQ", "OtHr")):
+        slack.write_text(json.dumps({"digest_minutes": 15}))
+        webhooks.write_text(json.dumps({"here": {"url": "http://127.0.0.1:1/", "secret": secret}}))
+        differs = "the files here are not what is in use (slack, webhooks): a reload takes them"
+        wait_until(lambda: "webhooks" in other.request("GET", "/readyz").json["notes"].get("configuration", ""))
+        assert other.request("POST", "/api/reload", headers=ADMIN).status == 200
+        assert owner.service.fleet.configuration.webhooks["here"].secret == secret
+        wait_until(lambda: not other.request("GET", "/readyz").json["notes"])
+        assert other.service.configuration.webhooks["here"].secret == secret
+        assert [text for text in webhook_secrets() if text] == [webhooks.read_text()]
+    for server in (owner, other):
+        assert server.service.configuration.routing.digest_minutes == 15
+    wait_until(lambda: owner.request("GET", "/readyz").json["notes"] == {"configuration": differs})
+    assert owner.request("POST", "/api/reload-users", headers=ADMIN).status == 200
+    assert owner.service.configuration.routing.digest_minutes == 15
+    assert owner.request("POST", "/api/reload", headers=ADMIN).status == 200
+    assert webhook_secrets()[-1] == "{}"
+    assert not [text for text in webhook_secrets() if "whsec" in (text or "")]
 
 
 def test_a_file_that_is_wrong_where_the_reload_is_called_changes_nothing(make: Make, tmp_path: Path) -> None:

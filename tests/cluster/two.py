@@ -53,6 +53,7 @@ class Node:
         self.door.held = create_standby_app(self.holding, Access(TOKENS), self.door.serves).wsgi
         self.server = Server(self.door, "127.0.0.1", 0, origins=Origins([ip_network("127.0.0.3")], secret))
         self.server.expiration_interval = 0.02
+        self.server.direct = self.door
         self.server.open()
         self.server.run_in_thread()
         self.port: int = self.server.bind_addr[1]
@@ -67,7 +68,7 @@ class Node:
         self.standing.owns = True
         app = create_app(fleet, Access(TOKENS, fleet), lambda **_: configuration)
         self.door.hand_over(fleet)
-        self._owned = Owned(fleet, app.wsgi)
+        self._owned = Owned(fleet, app.wsgi, app.reports)
         self.door.hand_over(fleet)
         return fleet
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.holding import KEPT, Held, hold, withhold
+from mac_actors.core.holding import KEPT, Held, belated, hold, withhold
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused
 from mac_actors.core.outputs import Outputs, outputs, relay_on, second_relay_on
@@ -246,3 +246,23 @@ def test_what_has_stopped_a_machine_meanwhile_stops_it_here_too() -> None:
     assert not now.stopped_as(MILL, fresh(MILL, OOPSED)).relay
     assert not now.stopped_as(MILL, fresh(MILL, LOCKED)).relay
     assert now.stopped_as(MILL, with_card(MILL, ANNA)).relay
+
+
+def test_what_is_told_after_a_later_report_was_decided_counts_no_more_but_for_oops() -> None:
+    state = decide(MILL, PEOPLE, fresh(MILL), report(ANNA, 10)).state
+    elsewhere = replace(state, last_arrival=None)  # decided by another server
+    early = report(ANNA, 5)
+    for known in (state, elsewhere):
+        assert belated(known, early) is None
+        pressed = belated(known, replace(early, oops=True))
+        assert pressed is not None
+        done = decide(MILL, PEOPLE, known, pressed, hold=Refusal.MOVING)
+        assert {type(one) for one in done.outcomes} == {OopsSet}
+        assert done.state.telemetry == state.telemetry
+        for later in (report(None, 15), Lock(early.at, Source.HTTP)):
+            assert belated(known, later) is later
+    assert belated(fresh(MILL), early) is early
+    idle = decide(MILL, PEOPLE, state, report(None, 12)).state
+    pressed = belated(idle, replace(early, oops=True))
+    assert isinstance(pressed, Report)
+    assert pressed.fob is None

@@ -246,19 +246,12 @@ def _slack(shop: Shop, seconds: float, begin: Callable[[], object], end: Callabl
     run_for(seconds)
     answered_in_time(shop.ledger, begun, result)
     end()
-    waiting, last, _ = _outbox(shop)
-    drained = until(lambda: _outbox(shop)[0] == 0 or _outbox(shop)[2] > last, "the notices that waited are out", 60)
+    waiting, last, _ = shop.outbox()
+    drained = until(lambda: shop.outbox()[0] == 0 or shop.outbox()[2] > last, "the notices that waited are out", 60)
     result.seconds = drained
     result.worst += f"; the {waiting} notices that waited out after {drained:.1f} s"
     result.require(drained <= 30, f"the notices that waited were out after {drained:.1f} s, promised 30")
     return result
-
-
-def _outbox(shop: Shop) -> tuple[int, int, int]:
-    """How many notices wait, the newest id ever, and the oldest that waits."""
-    with closing(sqlite3.connect(f"file:{shop.state / 'mac.sqlite3'}?mode=ro", uri=True, timeout=20)) as database:
-        found = database.execute("select count(*), max(id), min(id) from outbox").fetchone()
-    return int(found[0]), int(found[1] or 0), int(found[2] or 0)
 
 
 def slack_down(shop: Shop, _: random.Random, seconds: float) -> Result:

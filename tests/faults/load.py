@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,6 +90,8 @@ class Entry:
     durable: bool = True
     may_be_lost: bool = False
     """The server was killed before it could be on disk, and had said that it might not be."""
+    held: bool = False
+    """A server of a cell that owns nothing may have taken it, to tell the next owner: late, twice or never."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,9 @@ class Worker(threading.Thread):
             self.ledger.troubles.append(Trouble(begun, f"{kind} {path}", answer.status, str(answer.body)))
             self.load.stopping.wait(0.05)
             return None, took
+        if not isinstance(answer.body, dict):
+            self.ledger.violations.append(f"{kind} {path}: a body that is no JSON: {answer.body!r}")
+            return None, took
         return answer, took
 
 
@@ -220,6 +225,8 @@ class Reader(Worker):
         self.machine = machine
         self.card = load.cards.get(machine, "")
         self._pending: Entry | None = None
+        self._on = False
+        """Whether the relay was on by the last answer."""
 
     def once(self) -> None:
         if self._pending is None:
@@ -252,13 +259,16 @@ class Reader(Worker):
         if self._pending is not None:
             entry, self._pending = self._pending, None
             entry.answered, entry.relay, entry.durable = True, answer.body["relay"], took < BUDGET * 0.95
+            entry.held = self.load.in_cell and not (entry.relay and self.machine != ALWAYS)  # which turn nothing on
             self.ledger.add(entry)
 
     def _check(self, outputs: Any, guard: object | None, pressed: bool) -> None:
         """The invariants that a reader sees."""
         relay, override = outputs["relay"], outputs["display"].startswith("OVERRIDE BY")
         wrong = []
-        if guard is not None and self.ledger.guards.get(self.machine) is guard and relay and not override:
+        # A server of a cell that does not reach the owner lets go on what is on; it turns nothing on.
+        goes_on, self._on = self.load.in_cell and self._on, relay
+        if guard is not None and self.ledger.guards.get(self.machine) is guard and relay and not (override or goes_on):
             wrong.append("the relay is on after an answered oops or lock")
         if outputs["oops_led"] and relay and not override:
             wrong.append("the relay is on while oopsed")
@@ -310,18 +320,22 @@ class Admin(Worker):
         if answer is not None:
             entry.answered, entry.already = True, answer.already
             entry.durable = answer.body.get("durable", True)
+            entry.held = self.load.in_cell and not entry.durable
             if not entry.durable:
                 self.ledger.undurable[kind] += 1
         self.ledger.add(entry)
-        if answer is not None and kind in {"oops", "lock"}:
+        if answer is not None and kind in {"oops", "lock"} and not entry.held:
             self.ledger.guards[machine] = entry
 
 
 class Load:
     """The shop at work. It can be stopped and started again, and goes on where it was."""
 
+    in_cell = False
+    """Whether there is more than one server."""
+
     def __init__(self, port: int, seed: int = 1, pause: float = 0.06) -> None:
-        self.port = port
+        self._port = port
         self.pause = pause
         self.ledger = Ledger()
         self.booted = time.monotonic() - 1000.0
@@ -331,16 +345,24 @@ class Load:
         self._next_fob: Counter[str] = Counter()
         self._workers: list[Worker] = []
 
+    @property
+    def port(self) -> int:
+        """Where the next request goes."""
+        return self._port
+
+    def workers(self, seeds: Iterator[int]) -> list[Worker]:
+        """Return who is at work."""
+        readers = [Reader(self, name, next(seeds)) for name in MACHINES]
+        admins = [Admin(self, MACHINES[part::3], next(seeds)) for part in range(3)]
+        return [*readers, *admins, Yardstick(self, "yardstick", next(seeds))]
+
     def next_fob(self, machine: str) -> int:
         self._next_fob[machine] += 1
         return self._next_fob[machine]
 
     def start(self) -> None:
         self.stopping = threading.Event()
-        seeds = iter(lambda: self._chance.randrange(2**32), None)
-        self._workers = [Reader(self, name, next(seeds)) for name in MACHINES]
-        self._workers += [Admin(self, MACHINES[part::3], next(seeds)) for part in range(3)]
-        self._workers.append(Yardstick(self, "yardstick", next(seeds)))
+        self._workers = self.workers(iter(lambda: self._chance.randrange(2**32), None))
         for worker in self._workers:
             worker.start()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -192,6 +194,24 @@ class Shop:
         status = self.process.wait(PATIENCE)
         self.stops.append({channel: len(self.workspace.posts(channel)) for channel in (CONTROL, OOPS)})
         return status
+
+    def on_disk(self) -> Path:
+        """Where the database is."""
+        return self.state
+
+    def outbox(self) -> tuple[int, int, int]:
+        """How many notices wait, the newest id ever, and the oldest that waits."""
+        with closing(sqlite3.connect(f"file:{self.state / 'mac.sqlite3'}?mode=ro", uri=True, timeout=20)) as database:
+            found = database.execute("select count(*), max(id), min(id) from outbox").fetchone()
+        return int(found[0]), int(found[1] or 0), int(found[2] or 0)
+
+    def may_repeat(self, earlier: float, later: float) -> bool:
+        """Whether what was posted may be there again: after a kill."""
+        return self.repeats_allowed
+
+    def waiting(self) -> int:
+        """How many notices wait for Slack."""
+        return self.outbox()[0]
 
     def log(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")

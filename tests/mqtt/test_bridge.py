@@ -106,6 +106,48 @@ def test_a_machine_that_is_removed_goes_from_the_broker_also_over_a_restart(brok
         watcher.wait_for("homeassistant/device/mac-actors_of-old/config", b"")
 
 
+def test_what_an_earlier_server_says_late_is_put_right(broker: Broker, watcher: Watcher) -> None:
+    with bridged(broker.url) as (fleet, _):
+        watcher.wait_for("mac-actors/availability", b"online")
+        oops(fleet, "metal-mill")
+        watcher.wait_for(MILL, status="oopsed")
+        shop = watcher.wait_for("mac-actors/shop", oopsed=1)
+        for topic, late in (("mac-actors/availability", "offline"), (MILL, "{}"), ("mac-actors/shop", "{}")):
+            watcher.publish(topic, late, retain=True)
+        watcher.wait_for("mac-actors/availability", b"online")
+        watcher.wait_for(MILL, status="oopsed")
+        watcher.wait_for("mac-actors/shop", **shop)
+
+
+def test_a_server_that_may_not_own_the_machines_says_and_obeys_nothing(broker: Broker, watcher: Watcher) -> None:
+    lease = threading.Event()
+    lease.set()
+    with open_fleet(holds=lambda: not lease.is_set()) as fleet:
+        bridge = MqttBridge(MqttSettings(broker.url, commands=True), fleet, names=False)
+        watcher.wait_for(MILL, status="idle")
+        watcher.wait_for("homeassistant/device/mac-actors/config")
+        lease.clear()
+        wait_until(lambda: all(info.is_published() for _, info in bridge._published.values()))
+        watcher.publish("begin", "")
+        watcher.wait_for("begin", b"")
+        seen = len(watcher.seen)
+        for number in range(3):
+            watcher.publish(f"{MILL}/command", json.dumps({"command": "oops", "reason": str(number)}))
+        watcher.publish("mac-actors/availability", "offline", retain=True)
+        bridge.stop()
+        watcher.publish("end", "")
+        watcher.wait_for("end", b"")
+        assert [topic for topic, _ in watcher.seen[seen:]] == [f"{MILL}/command"] * 3 + [
+            "mac-actors/availability",
+            "end",
+        ]
+        assert not fleet.held
+        assert not fleet.snapshot("metal-mill").oops
+        late = MqttBridge(MqttSettings(broker.url), fleet, names=False)
+        late.stop()
+        assert late.error == "not connected yet"
+
+
 def test_commands_are_obeyed_only_where_that_is_allowed(broker: Broker, watcher: Watcher) -> None:
     watcher.publish(f"{ROUTER}/command", "oops", retain=True)  # an old one, that must not be obeyed at each connection
     with bridged(broker.url, commands=True) as (fleet, _):

@@ -52,6 +52,7 @@ _SIGNATURE = f"HTTP_{HEADER.upper().replace('-', '_')}"
 class ReportCall:
     """A report whose answer is under way (a :class:`~mac_actors.web.server.direct.Begun`)."""
 
+    calls: ReportCalls
     fleet: MachineFleet | HoldingFleet
     environ: dict[str, Any]
     received: float
@@ -80,6 +81,10 @@ class ReportCall:
         """Call ``call`` when the answer is on disk."""
         self.sent.reply.then(call)
 
+    def answer(self) -> tuple[dict[str, str], bytes]:
+        """Return headers and body, as :meth:`ReportCalls.answer` does."""
+        return self.calls.answer(self)
+
 
 class ReportCalls:
     """Answers reports (a :class:`~mac_actors.web.server.direct.Direct`).
@@ -99,7 +104,7 @@ class ReportCalls:
 
     def begin(self, environ: dict[str, Any]) -> ReportCall:
         """Check a report, and let its machine's actor have it."""
-        call = ReportCall(self._fleet, environ, environ.get("mac.received") or clock.seconds())
+        call = ReportCall(self, self._fleet, environ, environ.get("mac.received") or clock.seconds())
         try:
             self._begin(call)
         except Exception as error:

@@ -25,6 +25,9 @@ class Begun(Protocol):
     def then(self, call: Callable[[], None]) -> None:
         """Call ``call``, from whatever thread, when it can be answered before that."""
 
+    def answer(self) -> tuple[dict[str, str], bytes]:
+        """Return the headers and the body of the answer, whose status is 200."""
+
 
 class Direct(Protocol):
     """Whose requests are answered so. The application takes what was begun from ``mac.begun`` in its environment."""
@@ -32,11 +35,8 @@ class Direct(Protocol):
     def takes(self, request: ParsedRequest) -> bool:
         """Whether a request is one of them."""
 
-    def begin(self, environ: dict[str, Any]) -> Begun:
-        """Begin to answer a request; neither waits nor raises."""
-
-    def answer(self, begun: Any) -> tuple[dict[str, str], bytes]:
-        """Return the headers and the body of the answer, whose status is 200."""
+    def begin(self, environ: dict[str, Any]) -> Begun | None:
+        """Begin to answer a request; neither waits nor raises. ``None``: a worker is to do it after all."""
 
 
 def ok_answer(headers: dict[str, str], body: bytes, *, close: bool) -> bytes:

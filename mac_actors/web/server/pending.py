@@ -77,5 +77,5 @@ class PendingAnswers:
         """Give what is on disk, and what has waited long enough; perhaps both of an answer."""
         while self._there:
             yield self._there.popleft()
-        while self._waiting and (self._waiting[0][1].begun is not self._waiting[0][2] or self.due <= now):
+        while self._waiting and (self._waiting[0][1].pending is not self._waiting[0][2] or self.due <= now):
             yield self._waiting.popleft()[1:]

@@ -279,7 +279,7 @@ class RequestBuffer:
 
     def _take_back(self, conn: Connection) -> None:
         conn.busy = False
-        conn.request = conn.begun = None
+        conn.request = conn.begun = conn.pending = None
         if conn.closed:
             self.open.remove(conn)
         elif conn.shaking_hands:
@@ -315,13 +315,16 @@ class RequestBuffer:
 
     def _pass_on(self, conn: Connection, request: ParsedRequest) -> None:
         """Have a worker answer a request; or answer it here, or when the disk has what is in the answer."""
-        if not (self._server.direct and self._server.direct.takes(request)):
+        direct, begun = self._server.direct, None
+        if direct and direct.takes(request):
+            if not wakes.gathered():
+                self._flush_at = time.monotonic() + GATHER_SECONDS
+            begun = direct.begin(environment(conn))
+        conn.begun = conn.pending = begun
+        if begun is None:
             self._lend(conn, self._server.requests.put)
             return
         self.begun += 1
-        if not wakes.gathered():
-            self._flush_at = time.monotonic() + GATHER_SECONDS
-        begun = conn.begun = self._server.direct.begin(environment(conn))
         self._bytes[conn.owner] = self._bytes.get(conn.owner, 0) + DIRECT_BYTES
         due = begun.due()
         if due <= self._now or due == math.inf:
@@ -333,13 +336,14 @@ class RequestBuffer:
 
     def _answer(self, conn: Connection, begun: Begun) -> None:
         """Send an answer that is there, unless it was sent; a worker makes one that is no plain one."""
-        if conn.begun is not begun:
+        if conn.pending is not begun:
             return
+        conn.pending = None
         if begun.due() == math.inf:
             self._lend(conn, self._server.requests.put)
             return
         try:
-            headers, body = self._server.direct.answer(begun)
+            headers, body = begun.answer()
         except Exception:
             self._lend(conn, self._server.requests.put)  # whoever answers there says what is wrong
             return

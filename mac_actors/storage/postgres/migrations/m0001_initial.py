@@ -106,7 +106,9 @@ CREATE TABLE node (
     skew double precision NOT NULL,
     incarnation text NOT NULL DEFAULT ''
 );
-CREATE TABLE revision (id bigint PRIMARY KEY, at text NOT NULL, machines text NOT NULL, users text NOT NULL);
+CREATE TABLE revision (
+    id bigint PRIMARY KEY, at text NOT NULL, machines text NOT NULL, users text NOT NULL, slack text, webhooks text
+);
 
 CREATE FUNCTION mac_commit(which int, mine bigint, who text, number bigint, document jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$

@@ -1,0 +1,191 @@
+"""A cell at work: readers and admins at any of its servers, commands in Slack; and the audit of all of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.cluster.servers import Cell
+from tests.e2e.processes import ServerProcess
+from tests.fakes import wait_until
+from tests.faults import audit
+from tests.faults.client import Answer, Unanswered, call
+from tests.faults.load import SPARE, Entry, Ledger, Load, Worker, write_configuration
+from tests.faults.shop import CONSTANTS, CONTROL, OOPS, Vitals
+from tests.slack.standin.workspace import Workspace
+
+ACK_SECONDS = 3.0
+"""After so many Slack delivers an event again."""
+
+
+LATE_SECONDS = 2.0
+"""So much later than it was may a takeover be seen here."""
+
+
+class Node(ServerProcess):
+    constants = CONSTANTS
+
+
+class SlackAdmin(Worker):
+    """Locks and clears machines by Slack, one after the other; nobody else does it there."""
+
+    load: CellLoad
+
+    def once(self) -> None:
+        machine, kind = self.chance.choice(SPARE), self.chance.choice(["lock", "lock", "oops", "clear"])
+        entry = Entry(kind, machine, self.ledger.reason())
+        workspace = self.load.workspace
+        delivery = workspace.mention(f"{kind} {machine.title()}: {entry.key}")
+        for _ in range(3):
+            try:
+                delivery.acked(ACK_SECONDS)
+                break
+            except TimeoutError:
+                delivery = workspace.redeliver(delivery)
+        if self.chance.random() < 0.2:
+            workspace.redeliver(delivery)  # as if the acknowledgement had been lost
+        try:
+            workspace.wait_for(lambda: any(entry.key in post.text for post in workspace.posts(CONTROL)[-200:]), 3.0)
+        except TimeoutError:
+            pass  # it was so already, or a server was killed that had acknowledged it
+        else:
+            entry.answered = True
+        self.ledger.add(entry)
+        self.load.stopping.wait(self.chance.uniform(2, 10) * self.load.pause)
+
+
+class CellLoad(Load):
+    """Each request goes to any server."""
+
+    in_cell = True
+
+    def __init__(self, cell: LoadedCell, seed: int, pause: float) -> None:
+        super().__init__(0, seed, pause)
+        self._cell = cell
+        self._any = random.Random(seed)
+        self.workspace = cell.workspace
+
+    @property
+    def port(self) -> int:
+        alive = [server.port for server in self._cell.servers.values() if server.process.poll() is None]
+        return self._any.choice(alive or [1])
+
+    def workers(self, seeds: Iterator[int]) -> list[Worker]:
+        return [*super().workers(seeds), SlackAdmin(self, "slack admin", next(seeds))]
+
+
+class LoadedCell(Cell):
+    """It is stopped as a :class:`Cell`; what it has promised is a :class:`tests.faults.audit.Audited`."""
+
+    program = Node
+
+    def __init__(self, directory: Path, database: str, seed: int = 1, pause: float = 0.15) -> None:
+        super().__init__(directory, database)
+        write_configuration(directory)
+        self.workspace = Workspace()
+        self.workspace.up()
+        del self.variables["MAC_ADMIN_TOKEN"], self.variables["MAC_COMMIT_BUDGET"]
+        self.variables |= {
+            "MACHINES_CONFIG": str(directory / "machines.json"),
+            "USERS_CONFIG": str(directory / "users.json"),
+            "SLACK_API_URL": self.workspace.url,
+            "SLACK_BOT_TOKEN": self.workspace.bot_token,
+            "SLACK_APP_TOKEN": self.workspace.app_token,
+            "SLACK_SIGNING_SECRET": "secret",
+            "SLACK_CONTROL_CHANNEL_ID": CONTROL,
+            "SLACK_OOPS_CHANNEL_ID": OOPS,
+            "no_proxy": "*",
+        }
+        self.load = CellLoad(self, seed, pause)
+        self.exempt: set[str] = set()
+        self.clock_jumped = False
+        self.starts: list[float] = []
+        self.stops: list[dict[str, int]] = []
+        self.baseline: Vitals | None = None
+        self.newest: Sequence[str] | None = None
+        """What a command of the newest version among the servers is started with."""
+        self._all: list[ServerProcess] = []
+
+    def start(self, name: str, command: Sequence[str] | None = None) -> ServerProcess:
+        self._all.append(super().start(name, command))
+        return self.servers[name]
+
+    def end(self) -> None:
+        self.load.stop()
+        super().end()
+        self.workspace.__exit__()
+
+    @property
+    def durable(self) -> int:
+        """How many commands were answered as done and durable."""
+        return sum(one.answered and one.durable and one.kind != "insert" for one in list(self.ledger.entries))
+
+    def wait_for_answers(self, number: int = 1) -> None:
+        """Wait until so many more commands were answered as durable."""
+        there = self.durable
+        wait_until(lambda: self.durable >= there + number)
+
+    def wait_for_owner(self, name: str, after: int) -> None:
+        """Wait until this server owns, in a later epoch, and something was answered as durable."""
+        wait_until(lambda: self.row()[1] == self.url(name) and self.row()[0] > after)
+        self.wait_for_answers(3)
+
+    def undurable_is_lost(self) -> None:
+        """The owner can't have written any more what it had not promised to be on disk. What it goes on to promise,
+        or turns on, counts: that is looked for.
+        """
+        self.ledger.killed_now()
+
+    # what is audited
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.load.ledger
+
+    def may_repeat(self, earlier: float, later: float) -> bool:
+        return any(earlier - LATE_SECONDS <= at <= later + LATE_SECONDS for at in self.takeovers)
+
+    def call(self, method: str, path: str) -> Answer:
+        return call(self.load.port, method, path)
+
+    def ready(self) -> bool:
+        try:
+            return all(call(server.port, "GET", "/readyz").status == 200 for server in self.servers.values())
+        except Unanswered:
+            return False
+
+    def log(self) -> str:
+        return "\n".join(line for server in self._all for line in list(server.lines))
+
+    def waiting(self) -> int:
+        return int(self._ask("SELECT count(*) FROM outbox")[0][0])
+
+    def on_disk(self) -> Path:
+        done = self.command("backup", "--force", str(self.directory / "mac.sqlite3"), command=self.newest)
+        assert done.returncode == 0, done.stderr
+        return self.directory
+
+    def vitals(self) -> Vitals:
+        raise NotImplementedError
+
+    def audit(self) -> list[str]:
+        """Everything that is not as it was promised. Ends the load."""
+        self.load.stop()
+        self.stopping.set()
+        self._sampler.join(30)
+        found = audit.audit(self)
+        ids = [number for (number,) in self._ask("SELECT id FROM journal ORDER BY id")]
+        if ids != list(range(1, len(ids) + 1)):
+            found.append("the journal's numbers have a gap")
+        if self.samples < 10:
+            found.append(f"only {self.samples} samples of the leases")
+        return [*self.errors, *found]
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(psycopg.connect(self.database, autocommit=True)) as connection:
+            return connection.execute(query.encode()).fetchall()
