@@ -14,12 +14,16 @@ demo: $(VENV)/.run
 	@$(BIN)/mac-actors demo
 
 # Tests wait more than they compute: two for each core.
-PYTEST := $(BIN)/python -m pytest -rs -n $$((2 * $$(nproc))) --dist worksteal
+WORKERS := $$((2 * $$(nproc)))
+PYTEST := $(BIN)/python -m pytest -rs -n $(WORKERS) --dist worksteal
 
-# All tests on all cores, and what they covered; make test TESTS="tests/core tests/web" runs a part.
+# All tests on all cores, and whether those of the core cover all of it; make test TESTS="tests/core tests/web" runs a part.
+# COVERAGE=all, as in .ci/run, measures the whole package and all processes: that takes half as long again.
 test: $(VENV)/.dev
 ifdef TESTS
 	$(PYTEST) $(TESTS)
+else ifneq ($(COVERAGE),all)
+	$(PYTEST) --cov=mac_actors/core --cov-report=term --cov-fail-under=100
 else
 	$(PYTEST) --cov --cov-report=term
 	@$(MAKE) --no-print-directory core-covered

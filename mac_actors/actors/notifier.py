@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -269,7 +270,7 @@ class RateLimiter:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._free_at = 0.0
+        self._free_at = -math.inf
 
     def delay(self) -> float:
         """Return how many seconds the next post must wait, and count it."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import replace
 from importlib import import_module
-from io import BytesIO
 from typing import Any
 
 from mac_actors.actors.notifier import Chat
@@ -22,15 +19,14 @@ from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known
 from mac_actors.cluster.node import Node
 from mac_actors.cluster.passing import Passing
-from mac_actors.cluster.revisions import Revision, Revisions
 from mac_actors.cluster.warm import Warm
 from mac_actors.core.config import Configuration, Directory
 from mac_actors.core.signing import ReaderKeys
 from mac_actors.core.text import count
 from mac_actors.errors import ConfigError, MacError, StorageError
+from mac_actors.service.cell_files import CellFiles, request_for_reload
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
-from mac_actors.settings.files import load, parse_files, paths, read_json
 from mac_actors.settings.language import language
 from mac_actors.storage.database import Fenced
 from mac_actors.storage.postgres.migrations import newer
@@ -46,13 +42,7 @@ SAVE_SECONDS = 1.0
 BUILD_SECONDS = 60.0
 """How long a server that owns alone waits at its start for its shop."""
 
-
-RELOADS = ("/api/reload", "/api/reload-users")
-
 StartResponse = Callable[..., Any]
-
-_GIVEN: ContextVar[dict[str, Any] | None] = ContextVar("given", default=None)
-"""The files that another server of the cell has sent along with the request for a reload."""
 
 
 class Member:
@@ -80,18 +70,7 @@ class Member:
         self._adopt = adopt
         self._on_end = on_end
         self._database = database
-        self.configuration = load(settings)
         self.shop: Shop | None = None
-        self._store: Store | None = Store.open(database)
-        self._warm = Warm(database)
-        self._preparing = threading.Lock()
-        self._built = threading.Event()
-        self._let_go = self._rehearsed = False
-        self._failure: MacError | None = None
-        self._read: Mapping[str, Any] | None = None
-        self._files_differ: str | None = None
-        self._compared: tuple[int, ...] = ()
-        self._revisions = Revisions(database) if settings.cell.node_url else None
         self.node = Node(
             database,
             settings.cell.node_url,
@@ -103,6 +82,13 @@ class Member:
             each_second=self._each_second,
             unfit=lambda steps: newer(set(steps)),
         )
+        self.files = CellFiles(settings, self.node.membership)
+        self._store: Store | None = Store.open(database)
+        self._warm = Warm(database)
+        self._preparing = threading.Lock()
+        self._built = threading.Event()
+        self._let_go = self._rehearsed = False
+        self._failure: MacError | None = None
         self._owned: Owned | None = None
         self._refreshing = threading.Lock()
         self._fresh = Fresh(self._refresh)
@@ -120,8 +106,7 @@ class Member:
 
     def start(self) -> None:
         """Take part. A server that owns alone has its shop when this returns; raises why it has not."""
-        if self._revisions:
-            self._follow(self._revisions.newest())
+        self.files.follow()
         self.node.claim()
         self.node.start()
         if self.node.url is None:
@@ -193,8 +178,7 @@ class Member:
         store = self._store = self._store or Store.open(self._database)
         try:
             store.own(epoch, incarnation)
-            if self._revisions:
-                self._adopt_files_if_first()
+            self.files.adopt_if_first()
             prepared = self._warm.prepared(self.configuration)
             with store.at_once("read what the last owner has left"):
                 shop = Shop(
@@ -218,7 +202,7 @@ class Member:
             self._built.set()
             raise
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
-        shop.fleet.on_reload = self._store_revision
+        shop.fleet.on_reload = self.files.store
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
@@ -245,46 +229,26 @@ class Member:
 
     # the configuration
 
+    @property
+    def configuration(self) -> Configuration:
+        """What is in use."""
+        return self.files.configuration
+
     def load(self, *, machines: bool = True) -> Configuration:
-        """Read the files anew, for a reload: this server's own, or those that another one of the cell has read."""
-        if self._revisions and (given := _GIVEN.get()) is not None:
-            if problems := given.get("problems"):
-                raise ConfigError(problems)
-            self._read = self._revisions.accept(int(given["revision"])).files
-            configuration = parse_files(self._settings, self._read)
-        else:
-            configuration = load(self._settings, machines=machines)
-            self._read = self._read_files() if self._revisions else None
+        """Read the files anew, for a reload."""
+        configuration = self.files.load(machines=machines)
         if self.shop and machines:
             self.shop.loaded(configuration)
         return configuration
 
     def answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request; with one that asks for a reload, go the files of the server that it came to."""
-        if environ["PATH_INFO"] not in RELOADS:
+        with self.files.sent_along(environ, owns=self.shop is not None):
             return self.door(environ, start_response)
-        given = None
-        if environ.get("mac.hops"):
-            with suppress(ValueError):
-                given = json.loads(environ["wsgi.input"].read())
-        elif self.shop is None:
-            environ["wsgi.input"] = BytesIO(json.dumps(self._files()).encode())
-        token = _GIVEN.set(given)
-        try:
-            return self.door(environ, start_response)
-        finally:
-            _GIVEN.reset(token)
 
     def reload_elsewhere(self) -> str:
         """Have the owner use the files of this server; returns what it says. Raises :class:`MacError`."""
-        environ = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": RELOADS[0],
-            "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_AUTHORIZATION": f"Bearer {self._settings.tokens.admin}" if self._settings.tokens.admin else "",
-            "wsgi.input": BytesIO(),
-            "SERVER_PROTOCOL": "HTTP/1.1",
-        }
+        environ = request_for_reload(self._settings)
         statuses: list[str] = []
         body = b"".join(self.answer(environ, lambda status, *_: statuses.append(status)))
         text = body.decode(errors="replace").strip()
@@ -292,56 +256,21 @@ class Member:
             raise MacError(f"the owner of the machines did not take it: {text}")
         return text
 
-    def _files(self) -> dict[str, Any]:
-        """Return what the owner needs to read the files of this server."""
-        try:
-            load(self._settings)  # says all that is wrong with them
-            return {"revision": self._revisions.propose(self._read_files())} if self._revisions else {}
-        except ConfigError as error:
-            return {"problems": error.problems}
-        except StorageError as error:
-            return {"problems": [str(error)]}
-
     def notes(self) -> dict[str, str]:
         """Return what is wrong, but keeps no reader from being served."""
-        found = {"configuration": self._files_differ} if self._files_differ else {}
+        found = {"configuration": self.files.differ} if self.files.differ else {}
         if (skew := self.node.skew_noted) is not None:
             found["clock"] = f"this computer's clock is {skew:.1f} s off the database's: set it (timedatectl)"
         return found
-
-    def _read_files(self) -> dict[str, Any]:
-        return {name: read_json(path) for name, path in paths(self._settings).items()}
-
-    def _adopt_files_if_first(self) -> None:
-        """What is in use at the first owner's start is the first revision."""
-        if self._revisions and self.node.membership.revision == 0:
-            newest = self._revisions.newest()
-            if newest is None:
-                self.node.membership.revision = self._revisions.add(self._read_files(), self.node.incarnation)
-            else:
-                self._follow(newest)
-
-    def _store_revision(self, *, machines: bool) -> None:
-        """Have the other servers use what was just loaded here."""
-        if self._revisions is None or self.shop is None or self._read is None:
-            return
-        read, self._read = self._read, None
-        newest = self._revisions.newest()
-        if not machines and newest is not None:
-            read = {**newest.files, "users": read["users"]}
-        self.node.membership.revision = self._revisions.add(read, self.node.incarnation)
-        self.configuration = parse_files(self._settings, read)
 
     def _each_second(self, revision: int) -> None:
         if self.node.url:
             self._prepare()
             self._refresh()
             self.door.tell()
-        if self._revisions is None:
-            return
         if revision > self.node.membership.revision and self.shop is None:
-            self._follow(self._revisions.newest())
-        self._compare_files()
+            self.files.follow()
+        self.files.compare()
 
     def _refresh(self) -> None:
         """Know what readers are to be told while no server owns the machines."""
@@ -355,34 +284,6 @@ class Member:
             states = self._warm.states
             if self.shop is None:
                 self._holding.known = Known(self.configuration, states, good)
-
-    def _follow(self, revision: Revision | None) -> None:
-        """Use a newer configuration."""
-        if revision is None or revision.number <= self.node.membership.revision:
-            return
-        try:
-            self.configuration = parse_files(self._settings, revision.files)
-        except ConfigError as error:
-            log.error("the configuration %d can't be used here: %s", revision.number, error)
-            return
-        self.node.membership.revision = revision.number
-        log.info("the configuration in use is number %d", revision.number)
-
-    def _compare_files(self) -> None:
-        """Look whether the files here are what is in use, if either has changed since."""
-        if self._revisions is None or (newest := self._revisions.known) is None:
-            return
-        files = paths(self._settings).values()
-        looked = (newest.number, *(one.stat().st_mtime_ns if one.exists() else 0 for one in files))
-        if looked == self._compared:
-            return
-        try:
-            others = ", ".join(newest.differing(self._read_files()))
-            what = f"the files here are not what is in use ({others}): a reload takes them"
-            self._files_differ = what if others else None
-        except ConfigError as error:
-            self._files_differ = f"the files here can't be read: {error}"
-        self._compared = looked
 
 
 def _trust(settings: Settings) -> ssl.SSLContext | None:

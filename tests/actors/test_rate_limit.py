@@ -17,7 +17,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_burst_may_go_at_once_and_then_one_a_second(clock: Clock) -> None:
+@pytest.mark.parametrize("up", [0.0, 1000.0], ids=["just-started", "up-for-a-while"])
+def test_a_burst_may_go_at_once_and_then_one_a_second(clock: Clock, up: float) -> None:
+    clock.now = up
     limiter = RateLimiter(1.0)
     delays = []
     for _ in range(BURST + 4):

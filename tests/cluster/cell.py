@@ -169,7 +169,7 @@ class Cell:
             on = self.report("ab"[number // 2 % 2], MACHINE, fob, 2.0)
             self.turned_on += on
             if on and (locked or not fob):
-                self.errors.append(f"reason {number} is durable, and {MACHINE} was turned on")
+                self.errors.append(f"reason {number} is durable, and {MACHINE} was turned on: {self.reasons()[-5:]}")
 
     def report(self, name: str, machine: str, fob: str = "", timeout: float = PATIENCE) -> bool:
         """Report to a server as a reader does; returns whether the relay is to be on."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mac_actors.core.config import MachineConfig, User
+from mac_actors.core.config import Configuration, MachineConfig, Offline, User, WebhookConfig, has_shrunk
 from mac_actors.core.inputs import Configured, Removed
 from mac_actors.core.outcomes import Cleared, Ended, EndReason, PowerChanged, SessionEnded
 from mac_actors.core.outputs import relay_on
@@ -177,3 +177,23 @@ def test_a_removed_machine_without_session_says_nothing() -> None:
         decision = decide(MILL, PEOPLE, before, Removed(after(70)))
         assert decision.state == before
         assert (decision.outcomes, decision.changed) == ((), False)
+
+
+def test_a_configuration_says_itself() -> None:
+    lost = Offline(after_seconds=90, list=True, on_loss="off")
+    assert lost.told(7) == "after 90 s: list 7 may start it, it is switched off"
+    assert Offline(list=True).told(None) == "after 60 s: it has no list yet"
+    assert Offline().text("nobody") == ""
+    assert WebhookConfig("books", "https://example.org", frozenset(), "").channel.endswith("books")
+
+
+def test_a_channel_has_the_machines_that_name_it() -> None:
+    machines = [replace(one, slack_channel=channel) for one, channel in ((MILL, "C1"), (SAW, "C1"), (LAMP, None))]
+    found = Configuration({one.name: one for one in machines}, PEOPLE, T0).slack_channels
+    assert found == {"C1": [MILL.display_name, SAW.display_name]}
+
+
+def test_a_file_that_loses_most_of_many_users_has_shrunk() -> None:
+    assert has_shrunk(20, 11)
+    assert not has_shrunk(20, 10)
+    assert not has_shrunk(19, 19)

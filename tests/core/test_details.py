@@ -89,3 +89,9 @@ def test_names_in_details_are_hidden_and_forgotten() -> None:
     forgotten = without(outcome, Redaction(names=frozenset({"Eve Admin"})))
     assert "Eve" not in repr(forgotten)
     assert outcome.origin == found.state.details
+
+
+def test_the_same_details_at_the_same_moment_are_said_once() -> None:
+    found = decide(MILL, PEOPLE, give(OOPSED, say("bearing is loud")).state, say("bearing is loud"))
+    assert not found.changed
+    assert found.outcomes == ()

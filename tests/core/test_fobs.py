@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mac_actors.core.config import Directory, MachineConfig, User, normalize_fob, read_fob
+from mac_actors.core.config import Directory, MachineConfig, User, normalize_fob, read_fob, whole_fob
 from mac_actors.core.inputs import Report
 from mac_actors.core.state import Card, MachineState, Refusal, resumed
 from mac_actors.core.transitions import decide
@@ -70,3 +70,10 @@ def test_a_blocked_card_of_an_earlier_version_is_the_same_card_after_the_upgrade
         decision = decide(MachineConfig("mill", frozenset({"mill"})), Directory.of([ann]), state, report)
         assert decision.state.session is None
         assert decision.outcomes == ()
+
+
+def test_a_fob_that_somebody_wrote_is_whole() -> None:
+    assert whole_fob(" 36912 ") == "0000036912"
+    for code in ("", "000", "1,000,037", "1.0E+09", "#N/A", "2026-03-31"):
+        with pytest.raises(ValueError, match=r"the whole number of a fob|the number of a fob, not empty"):
+            whole_fob(code)

@@ -240,6 +240,14 @@ def test_in_every_state_nothing_turns_on_by_any_report_and_nothing_starts_by_it_
             assert told.relay or later.session is None, "the next owner starts nothing by what was held"
 
 
+def test_what_has_stopped_a_machine_meanwhile_stops_it_here_too() -> None:
+    now = Held.of(MILL, with_card(MILL, ANNA))
+    assert now.relay
+    assert not now.stopped_as(MILL, fresh(MILL, OOPSED)).relay
+    assert not now.stopped_as(MILL, fresh(MILL, LOCKED)).relay
+    assert now.stopped_as(MILL, with_card(MILL, ANNA)).relay
+
+
 def test_what_is_told_after_a_later_report_was_decided_counts_no_more_but_for_oops() -> None:
     state = decide(MILL, PEOPLE, fresh(MILL), report(ANNA, 10)).state
     elsewhere = replace(state, last_arrival=None)  # decided by another server

@@ -570,5 +570,5 @@ class History(RuleBasedStateMachine):
         check_state(self.config, self.state)
 
 
-TestHistory = History.TestCase
+TestHistory = pytest.mark.untraced(History.TestCase)
 TestHistory.settings = settings(database=None)

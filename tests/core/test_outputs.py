@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
 from mac_actors.core.inputs import Configured, Input
-from mac_actors.core.outputs import LCD_COLUMNS, Outputs, lcd_line, outputs, relay_on, second_relay_on
+from mac_actors.core.outputs import LCD_COLUMNS, Outputs, kept_outputs, lcd_line, outputs, relay_on, second_relay_on
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import Card, MachineState, Refusal, SecondDecision, SessionKind, Telemetry
 from mac_actors.core.transitions import decide
@@ -381,3 +381,10 @@ def test_a_machine_is_online_while_its_last_report_is_within_60_seconds(age: flo
 
 def test_a_machine_that_never_reported_is_not_online() -> None:
     assert not Snapshot.of(MILL, MachineState(T0), T0).online
+
+
+def test_a_report_that_does_not_count_keeps_power_but_starts_nothing() -> None:
+    running = with_card(MILL, ANNA)
+    assert kept_outputs(MILL, running, report(ANNA, 30)).relay
+    for other in (report(None, 30), report(BEN, 30), report(ANNA, 30, oops=True)):
+        assert not kept_outputs(MILL, running, other).relay

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mac_actors.core import outcomes as o
 from mac_actors.core.outcomes import FORGOTTEN, Outcome, Person, kind
-from mac_actors.core.redaction import EVERYBODY, MEMBER, Redaction, without, without_names
+from mac_actors.core.people.additions import Author
+from mac_actors.core.redaction import EVERYBODY, MEMBER, Redaction, without, without_author, without_names
 from mac_actors.core.state import Flag, Refusal, SecondDecision, SessionKind, Source
 from mac_actors.core.wording import full_text, public_text
 from mac_actors.storage import codec
@@ -168,3 +169,9 @@ def test_a_member_who_is_known_to_be_in_a_reason_leaves_it_with_the_others() -> 
     hidden = without_names(outcome)
     assert full_text(hidden) == "Mill is oopsed, from Slack: ask a member."
     assert without(outcome, Redaction(names=frozenset({"Bob"}))).facts(Flag)["flag"].reason == "ask …"
+
+
+def test_who_changed_a_user_is_forgotten_too() -> None:
+    author = Author(NOW, Source.HTTP, "Ann Able", "for Ann Able")
+    assert without_author(author, REDACTION).by != "Ann Able"
+    assert "Ann Able" not in str(without_author(author, REDACTION).reason)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
-from mac_actors.core.text import count, local_time, reader_text, search_key, seconds_text
+from mac_actors.core.text import count, local_time, read_day, reader_text, search_key, seconds_text, tidy
 
 SEARCHED = [
     ("Fräse", "frase"),
@@ -57,3 +57,14 @@ def test_what_is_not_known_of_a_reader_is_left_out() -> None:
     assert reader_text("reader 1.0", 4210, 0.009, keyed=True, alone="after 60 s: nobody may start it") == (
         "reader 1.0, has a key, takes pokes, obeyed after 9 ms; without the server after 60 s: nobody may start it"
     )
+
+
+def test_a_text_is_tidied_into_one_line_without_what_nobody_sees() -> None:
+    assert tidy("  Ann\u200b \n Able\x07 ") == "Ann Able"
+
+
+def test_a_day_is_read_in_one_form_alone() -> None:
+    assert read_day("2027-03-31") == date(2027, 3, 31)
+    for wrong in ("31.03.2027", "2027-02-30", "20270331", None):
+        with pytest.raises(ValueError, match="a day as YYYY-MM-DD"):
+            read_day(wrong)

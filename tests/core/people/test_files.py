@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from mac_actors.core.config import Directory, MachineConfig, SecondRelay, User
+from mac_actors.core.people.additions import Addition, Kind
 from mac_actors.core.people.changes import AlreadySo
+from mac_actors.core.people.people import Conflict
 from mac_actors.core.people.trainers import asked_for, teachable, trained_by
 from tests.core.examples import T0, someone
-from tests.core.people.shop import AFTER, ANN, BOB, DAY, ZOE, Shop
+from tests.core.people.shop import AFTER, ANN, AUTHOR, BOB, DAY, ZOE, Shop
 
 NEW = "0000000077"
 
@@ -177,3 +179,12 @@ def test_trainers_teach_what_their_machine_and_its_second_relay_ask_for() -> Non
 def test_a_trainer_whose_membership_is_over_teaches_nothing() -> None:
     over = replace(TRAINER, expires_at=T0)
     assert trained_by(over, Directory.of([over], enforce_expiration=True), [LASER], T0) == []
+
+
+def test_a_fob_that_is_given_twice_is_said_with_both(shop: Shop) -> None:
+    given = Addition(1, BOB.account_id, Kind.FOB, AUTHOR, NEW)
+    assert given.word == "fob_given"
+    said = str(Conflict(given, ANN))
+    assert repr(NEW[-4:]) in said
+    assert ANN.full_name in said
+    assert BOB.account_id in said
