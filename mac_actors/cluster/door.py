@@ -148,7 +148,22 @@ class Door:
         """Answer as the owner of the machines, or as one that holds."""
         if (begun := environ.get("mac.begun")) and not (owned and begun.fleet is owned.fleet):
             environ["mac.begun"] = None  # it was begun as the owner, which this server is no more
+        if owned and environ["PATH_INFO"] == REPORT:
+            return self._report(environ, start_response, owned)
         return (owned.application if owned else self.held)(environ, start_response)
+
+    def _report(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned) -> Iterable[bytes]:
+        """Answer a report as the owner. One that this server loses the machines over is held: at an error a reader
+        would keep its relay on.
+        """
+        said: list[tuple[Any, ...]] = []
+        body = owned.application(environ, lambda *given: said.append(given))
+        if said[0][0].startswith("503") and self._owned() is not owned:
+            environ["wsgi.input"].seek(0)
+            environ["mac.begun"] = None
+            return self.held(environ, start_response)
+        start_response(*said[0])
+        return body
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse, changes: bool) -> Iterable[bytes] | None:
         """Answer as the owner, or have it answer; ``None``: there is none now. The last one still shows what was so."""

@@ -104,7 +104,7 @@ def _clear(draft: Draft, command: Command, *, oops: bool, lock: bool) -> None:
     lifted_oops = draft.state.oops if oops else None
     lifted_lock = draft.state.lock if lock else None
     pending = draft.state.lock_pending if lock else None
-    if any(flag.is_newer(command.given) for flag in (lifted_oops, lifted_lock, pending) if flag):
+    if any(flag.is_newer(command.given, command.at) for flag in (lifted_oops, lifted_lock, pending) if flag):
         draft.already.append(Already.SET_SINCE)
         return
     if oops and lifted_oops is None:

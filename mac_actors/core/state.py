@@ -118,9 +118,11 @@ class Flag(Readable):
         """When the machine went out of use."""
         return self.incident or self.since
 
-    def is_newer(self, given: datetime | None) -> bool:
-        """Whether it was set after a command was given; over a day, it was not: then one of the clocks is wrong."""
-        return given is not None and timedelta(0) < self.since - given < timedelta(days=1)
+    def is_newer(self, given: datetime | None, at: datetime) -> bool:
+        """Whether it was set after a command was given that comes ``at`` this moment; where that seems to be over a
+        day, or it to be set later than now, it was not: then one of the clocks is wrong.
+        """
+        return given is not None and given < self.since <= at and self.since - given < timedelta(days=1)
 
     def without_names(self) -> Self:
         """Return it without saying who."""

@@ -175,7 +175,7 @@ class Supervisor:
             return self.settle(name, self._send(name, message))
 
     def _send(self, name: str, message: object) -> Reply:
-        return _give(self.find(name), message)
+        return cast(Reply, self.find(name).ask(message, block=False))  # by its own thread: who asks waits so long only
 
     def settle(self, name: str, reply: Reply) -> Answer:
         """Wait for a reply of this machine's actor; raises :class:`MachineUnavailable` when there is none."""
@@ -190,7 +190,7 @@ class Supervisor:
         """Give all machines the present rules; returns those whose power came on by it."""
         now = datetime.now(UTC)
         directory, machines = self.configuration.directory, self.configuration.machines
-        replies = [(n, self._send(n, Reconfigure(directory, m, now))) for n, m in machines.items()]
+        replies = [(n, self.begin(n, Reconfigure(directory, m, now))) for n, m in machines.items()]
         return tuple(
             name
             for name, reply in replies
@@ -246,7 +246,7 @@ class Supervisor:
         if self.held and not self._context.holds():
             for name in tuple(self.held):
                 with contextlib.suppress(MachineUnavailable, UnknownMachine):
-                    self._send(name, SaveTelemetry())
+                    self.begin(name, SaveTelemetry())
         for name, ref in list(self.refs.items()):
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):

@@ -6,8 +6,11 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -92,6 +95,23 @@ def test_what_was_begun_by_a_fleet_that_is_gone_is_held(owner: Node, waiting: Ca
     assert waiting() == AGAIN
     fleet.close()
     owner.fleet = None
+
+
+def test_a_report_over_which_the_machines_are_lost_is_held(owner: Node) -> None:
+    """Firmware keeps its relay on at an error, also when the card is out."""
+    fleet, owned = owner.fleet, owner._owned
+    assert fleet
+    assert owned
+
+    def lose(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        owner._owned = owner.fleet = None
+        owner.standing.owns = False
+        fleet.close()
+        return owned.application(environ, start_response)
+
+    no_reports = SimpleNamespace(takes=lambda request: False)
+    owner._owned = replace(owned, application=lose, reports=no_reports)
+    assert owner.told("metal-mill", ANN) == AGAIN
 
 
 def test_what_is_due_by_the_disk_and_by_its_time_at_once_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:

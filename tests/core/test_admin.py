@@ -356,10 +356,14 @@ def test_what_a_command_would_not_lift_anyway_may_be_newer() -> None:
     assert (decision.state.lock, decision.state.oops) == (None, before.oops)
 
 
-@pytest.mark.parametrize("seconds", [60, 61, -86_340], ids=["at that moment", "later", "a wrong clock"])
-def test_a_clear_lifts_what_was_set_before_it_was_given(seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "at"),
+    [(60, 300), (61, 300), (-86_340, 300), (30, 59)],
+    ids=["at that moment", "later", "a wrong clock", "a clock that was set back"],
+)
+def test_a_clear_lifts_what_was_set_before_it_was_given(seconds: float, at: float) -> None:
     before = run(MILL, PEOPLE, fresh(MILL), [oops(60)]).state
-    assert not decide(MILL, PEOPLE, before, given(seconds, 300)).state.flagged
+    assert not decide(MILL, PEOPLE, before, given(seconds, at)).state.flagged
 
 
 # whose card it is

@@ -204,3 +204,11 @@ def test_a_channel_whose_members_cannot_be_listed_is_no_obstacle(workspace: Work
     people.learn(CONTROL)
     assert people.get(ADA).name == "ada"
     workspace.wait_for(lambda: len(workspace.calls_to("users.info")) == 1, PATIENCE)
+
+
+def test_a_server_that_may_not_own_the_machines_calls_nothing(workspace: Workspace) -> None:
+    client = make_client(slack_settings(workspace))
+    client.holds = lambda: True
+    with pytest.raises(ConnectionError, match="another server is taking over"):
+        client.chat_postMessage(channel=CONTROL, text="late")
+    assert not workspace.calls

@@ -34,9 +34,6 @@ _CALLS: tuple[tuple[str, str, type[Command], str], ...] = (
     ("POST", "clear", Clear, "Lift oops and lock-out, whichever are set"),
 )
 
-LATE_SECONDS = 1.0
-"""A command that has waited for longer, because its server was suspended or cut off, may have been given up since."""
-
 _WARNINGS = query("details", "`1`: `warnings` too", type="string")
 _FORCE = query("force", "`1`: reload also where it was refused as unsafe (409)", type="string")
 
@@ -49,10 +46,12 @@ class Load(Protocol):
 
 
 def _dated(command: Command) -> Command:
-    """Have a command that comes late lift nothing that was set since it was given."""
+    """Have a command lift nothing that was set while it was under way: whoever gave it may have given it up, and have
+    locked the machine out instead.
+    """
     now = clock.seconds()
     waited = now - (bottle.request.environ.get("mac.received") or now)
-    return replace(command, given=command.at - timedelta(seconds=waited)) if waited > LATE_SECONDS else command
+    return replace(command, given=command.at - timedelta(seconds=waited))
 
 
 def command_routes(app: bottle.Bottle, fleet: MachineFleet | HoldingFleet, access: Access) -> None:
