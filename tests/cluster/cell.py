@@ -105,7 +105,10 @@ class Cell:
         self.start("a")
         self.wait_for_lease("a")
         self.start("b")
-        wait_until(lambda: not self.row()[2] and self.owns("a") and len(self.status()["nodes"]) == 2)
+        wait_until(lambda: self.owns("a") and len(self.status()["nodes"]) == 2)
+        beat = self.beat()
+        # What one beat has found is in the next one: whether it counts on being alone.
+        wait_until(lambda: self.beat() > beat + 1 and not self.row()[2])
 
     def ask(self, name: str, path: str, reason: str) -> tuple[int, Any]:
         """Have a server carry out an admin's command; returns status and JSON."""
@@ -130,6 +133,12 @@ class Cell:
             query = "SELECT part.epoch, owner, alone FROM part JOIN beat USING (part)"
             epoch, owner, alone = connection.execute(query).fetchone() or (0, "", False)
         return epoch, owner, alone
+
+    def beat(self) -> int:
+        """Return how often the owner has extended its lease."""
+        with closing(psycopg.connect(self.database, autocommit=True)) as connection:
+            [beat] = connection.execute("SELECT beat FROM beat").fetchone() or (0,)
+        return int(beat)
 
     def wait_for_owner(self, name: str, after: int) -> None:
         """Wait until this server owns, in a later epoch, and has answered something as durable."""
