@@ -151,7 +151,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names of tests that differ from process to process: tests are divided among several by their names."""
+    """Refuse names of tests that differ from process to process: tests are divided among several by their names.
+
+    Those that may take long come first: no process is to begin one when the others are done.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
     for item in items:
         assert "frozenset(" not in item.nodeid, f"{item.nodeid}: give its parameters ids that hold no set"
         assert not re.search(r" at 0x[0-9a-f]{6}", item.nodeid), f"{item.nodeid}: give its parameters ids"

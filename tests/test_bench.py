@@ -76,6 +76,7 @@ def test_the_comparison_runs_and_measures_every_row(options: list[str], rows: li
 
 
 @needs_postgres
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_the_figures_of_a_cell_are_measured() -> None:
     rows = ["passed on, p99", "killed, lease 1 s", "SIGTERM, lease 1 s", "cluster release", "the database hangs"]

@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cluster.cell import Cell
 from tests.fakes import wait_until
 from tests.postgres import Cluster, needs_postgres
@@ -13,6 +15,7 @@ from tests.postgres import Cluster, needs_postgres
 pytestmark = needs_postgres
 
 
+@pytest.mark.timeout(300)
 def test_two_servers_through_all_that_may_happen_to_them(tmp_path: Path) -> None:
     postgres = Cluster()
     cell = Cell(tmp_path, postgres.tcp_url(postgres.create_with_tables()))

@@ -57,7 +57,7 @@ def test_an_owner_that_is_cut_from_the_database_turns_nothing_on_and_the_other_o
     cell.servers["a"].wait_for("no longer owns the machines")
     wait_until(lambda: cell.servers["a"].call("GET", "/healthz?serving")[0] == 200)
     assert cell.ask("a", OOPS, "reason passed on")[1]["outcomes"]
-    assert cell.reasons() == ["reason held", "reason passed on"]
+    wait_until(lambda: sorted(cell.reasons()) == ["reason held", "reason passed on"])
     cell.servers["b"].kill()
     cell.wait_for_lease("a")
     assert not cell.errors
