@@ -196,12 +196,12 @@ class Member:
             self._store = None
             store.close()
             if isinstance(error, Fenced):
-                self.node.lost(str(error))
+                self.node.lost(str(error), epoch)
                 return
             self._failure = error
             self._built.set()
             raise
-        shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
+        shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now", epoch)
         shop.fleet.on_reload = self.files.store
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
