@@ -222,6 +222,16 @@ def test_inputs_go_to_another_server_by_their_age() -> None:
             assert replace(then, at=at) == before
 
 
+def test_what_a_server_is_told_while_it_loses_its_machines_is_kept_for_the_next_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        monkeypatch.setattr(owner.fleet, "take_up", lambda *_: owner.lose())
+        body = json.dumps({"router": as_json((Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 503
+
+
 WRONG = [b"{", b"[]", b'{"router": 1}', b'{"router": [{"kind": "Clear", "age": 1, "input": {}}]}']
 
 
