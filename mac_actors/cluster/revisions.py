@@ -23,9 +23,11 @@ INSERT INTO revision (id, at, {_COLUMNS})
 SELECT coalesce((SELECT min(id) FROM revision WHERE id < 0), 0) - 1, $1, $2, $3, $4, $5 RETURNING id
 """  # noqa: S608 - constant
 _ACCEPT = f"DELETE FROM revision WHERE id = $1::bigint RETURNING {_COLUMNS}"  # noqa: S608 - constant
+# The row is locked: whoever takes over at this moment is waited for, or waits, and then reads this one.
 _ADD = f"""
 INSERT INTO revision (id, at, {_COLUMNS})
-SELECT greatest((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3, $4, $5 FROM part WHERE part = 1 AND incarnation = $6
+SELECT greatest((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3, $4, $5 FROM part
+WHERE part = 1 AND epoch = $6::bigint AND incarnation = $7 FOR SHARE
 RETURNING id
 """  # noqa: S608 - constant
 _FORGET = "DELETE FROM revision WHERE id BETWEEN 1 AND $1::bigint OR (id < 0 AND at < $2)"
@@ -66,10 +68,10 @@ class Revisions:
             self.known = _read(int(number), texts)
         return self.known
 
-    def add(self, files: Mapping[str, Any], incarnation: str) -> int:
-        """Add one, as the owner; returns its number."""
+    def add(self, files: Mapping[str, Any], epoch: int, incarnation: str) -> int:
+        """Add one, as the owner of ``epoch``; returns its number."""
         now = datetime.now(UTC)
-        rows = self._ask(_ADD, timestamp(now), *_texts(files), incarnation)
+        rows = self._ask(_ADD, timestamp(now), *_texts(files), epoch, incarnation)
         if not rows:
             raise StorageError("another server owns the machines by now: nothing was stored; reload there")
         number = int(rows[0][0])

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -178,12 +179,12 @@ class Member:
         store = self._store = self._store or Store.open(self._database)
         try:
             store.own(epoch, incarnation)
-            self.files.adopt_if_first()
-            prepared = self._warm.prepared(self.configuration)
+            configuration = self.files.own(epoch)
+            prepared = self._warm.prepared(configuration)
             with store.at_once("read what the last owner has left"):
                 shop = Shop(
                     self._settings,
-                    self.configuration,
+                    configuration,
                     store,
                     self.load,
                     chat=self._chat,
@@ -202,7 +203,7 @@ class Member:
             self._built.set()
             raise
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
-        shop.fleet.on_reload = self.files.store
+        shop.fleet.on_reload = partial(self.files.store, epoch)
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)

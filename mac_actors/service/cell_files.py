@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -38,6 +39,7 @@ class CellFiles:
         self._revisions = Revisions(database) if database else None
         self._read: Mapping[str, Any] | None = None
         self._compared: tuple[int, ...] = ()
+        self._following = threading.Lock()
 
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the files anew, for a reload: this server's own, or those that another one of the cell has read."""
@@ -74,38 +76,40 @@ class CellFiles:
         except (ConfigError, StorageError) as error:
             return {"problems": error.problems if isinstance(error, ConfigError) else [str(error)]}
 
-    def adopt_if_first(self) -> None:
-        """What is in use at the first owner's start is the first revision."""
-        if self._revisions and self._membership.revision == 0:
-            self.follow()
-            if self._revisions.known is None:
-                self._add(self._revisions, self._read_files())
+    def own(self, epoch: int) -> Configuration:
+        """Return what the owner of ``epoch`` uses: the newest of the cell. The first owner's own is the first one."""
+        self.follow()
+        with self._following:
+            if self._revisions and self._revisions.known is None:
+                self._add(self._revisions, self._read_files(), epoch)
+            return self.configuration
 
-    def store(self, *, machines: bool) -> None:
-        """Have the other servers use what the owner has just loaded."""
+    def store(self, epoch: int, *, machines: bool) -> None:
+        """Have the other servers use what the owner of ``epoch`` has just loaded."""
         read, self._read = self._read, None
         if self._revisions is None or read is None:
             return
         newest = self._revisions.newest()
         if not machines and newest is not None:
             read = {**newest.files, "users": read["users"]}
-        self._add(self._revisions, read)
+        self._add(self._revisions, read, epoch)
         self.configuration = parse_files(self._settings, read)
 
-    def _add(self, revisions: Revisions, read: Mapping[str, Any]) -> None:
-        self._membership.revision = revisions.add(read, self._membership.incarnation)
+    def _add(self, revisions: Revisions, read: Mapping[str, Any], epoch: int) -> None:
+        self._membership.revision = revisions.add(read, epoch, self._membership.incarnation)
 
     def follow(self) -> None:
         """Use the newest configuration of the cell, if there is a newer one."""
-        revision = self._revisions.newest() if self._revisions else None
-        if revision is None or revision.number <= self._membership.revision:
-            return
-        try:
-            self.configuration = parse_files(self._settings, revision.files)
-        except ConfigError as error:
-            log.error("the configuration %d can't be used here: %s", revision.number, error)
-            return
-        self._membership.revision = revision.number
+        with self._following:  # who asks last gets what is read last
+            revision = self._revisions.newest() if self._revisions else None
+            if revision is None or revision.number <= self._membership.revision:
+                return
+            try:
+                self.configuration = parse_files(self._settings, revision.files)
+            except ConfigError as error:
+                log.error("the configuration %d can't be used here: %s", revision.number, error)
+                return
+            self._membership.revision = revision.number
         log.info("the configuration in use is number %d", revision.number)
 
     def compare(self) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from mac_actors.errors import ConfigError, MacError
+from mac_actors.cluster.revisions import Revisions
+from mac_actors.errors import ConfigError, MacError, StorageError
 from mac_actors.service.service import Service
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
@@ -151,6 +152,35 @@ def test_a_server_that_begins_uses_what_is_in_use_and_not_its_own_files(make: Ma
     files(tmp_path / "c", robot={"authorizations_or": ["Wood"]})
     third = make("c")
     assert "robot" not in third.service.configuration.machines
+
+
+def test_the_next_owner_uses_what_was_loaded_a_moment_before_it_took_over(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    first, second = owner.service.member, other.service.member
+    assert first
+    assert second
+    second.node.membership._each_second = lambda revision: None  # it has not looked since
+    files(tmp_path / "a", robot={"authorizations_or": ["Wood"]})
+    assert owner.request("POST", "/api/reload", headers=ADMIN).status == 200
+    assert first.hand_over()
+    wait_until(lambda: second.shop)
+    assert "robot" in list(other.service.fleet)
+
+
+@pytest.mark.parametrize("change", ["epoch = epoch + 1", "incarnation = 'another'"])
+def test_what_an_owner_loads_while_another_one_takes_over_is_not_stored(database: str, change: str) -> None:
+    given: dict[str, Any] = {"machines": {}, "users": []}
+    with psycopg.connect(database, autocommit=True) as outside:
+        outside.execute("UPDATE part SET epoch = 1, incarnation = 'one'")
+        assert Revisions(database).add(given, 1, "one") == 1
+        with ThreadPoolExecutor() as aside:
+            with psycopg.connect(database) as taking:
+                taking.execute(f"UPDATE part SET {change}")
+                adding = aside.submit(Revisions(database).add, given, 1, "one")
+                waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                wait_until(lambda: adding.done() or outside.execute(waits).fetchall())
+            with pytest.raises(StorageError, match="another server owns"):
+                adding.result(20)
 
 
 def test_a_server_that_is_not_the_owner_has_the_metrics_of_its_own(make: Make) -> None:
