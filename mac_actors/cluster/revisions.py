@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,16 +15,16 @@ from mac_actors.cluster.rows import Rows
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import timestamp
 
+log = logging.getLogger(__name__)
+
 FILES = ("machines", "users", "slack", "webhooks")
 
 _COLUMNS = ", ".join(FILES)
 _NEWEST = f"SELECT id, {_COLUMNS} FROM revision WHERE id > 0 ORDER BY id DESC LIMIT 1"  # noqa: S608 - constant
-# One that a server proposes, and the owner has yet to take, has a number below 0.
-_PROPOSE = f"""
-INSERT INTO revision (id, at, {_COLUMNS})
-SELECT coalesce((SELECT min(id) FROM revision WHERE id < 0), 0) - 1, $1, $2, $3, $4, $5 RETURNING id
-"""  # noqa: S608 - constant
-_ACCEPT = f"DELETE FROM revision WHERE id = $1::bigint RETURNING {_COLUMNS}"  # noqa: S608 - constant
+# One that a server proposes, and the owner has yet to take, has a number below 0, by chance: two may propose at once.
+_PROPOSE = f"INSERT INTO revision (id, at, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)"  # noqa: S608 - constant
+_WITHDRAW = "DELETE FROM revision WHERE id = $1::bigint AND id < 0"
+_ACCEPT = f"{_WITHDRAW} RETURNING {_COLUMNS}"
 # The row is locked: whoever takes over at this moment is waited for, or waits, and then reads this one.
 _ADD = f"""
 INSERT INTO revision (id, at, {_COLUMNS})
@@ -82,7 +84,16 @@ class Revisions:
 
     def propose(self, files: Mapping[str, Any]) -> int:
         """Leave one for the owner, which is told the number: files are too long for a request."""
-        return int(self._ask(_PROPOSE, timestamp(datetime.now(UTC)), *_texts(files))[0][0])
+        number = -1 - secrets.randbelow(2**62)
+        self._ask(_PROPOSE, number, timestamp(datetime.now(UTC)), *_texts(files))
+        return number
+
+    def withdraw(self, number: int) -> None:
+        """Leave nothing of it; logs why it is left, until a reload an hour later, if the database is away."""
+        try:
+            self._ask(_WITHDRAW, number)
+        except StorageError as error:
+            log.warning("the files proposed for a reload stay in the database for now: %s", error)
 
     def accept(self, number: int) -> Revision:
         """Take one that a server has left, as the owner."""

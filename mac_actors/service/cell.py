@@ -244,8 +244,7 @@ class Member:
 
     def answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request; with one that asks for a reload, go the files of the server that it came to."""
-        with self.files.sent_along(environ, owns=self.shop is not None):
-            return self.door(environ, start_response)
+        return self.files.answer(environ, start_response, self.door, owns=self.shop is not None)
 
     def reload_elsewhere(self) -> str:
         """Have the owner use the files of this server; returns what it says. Raises :class:`MacError`."""
