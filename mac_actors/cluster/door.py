@@ -9,7 +9,6 @@ import logging
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,6 +45,11 @@ WAITING_AT_MOST = 8
 
 LAST_SECONDS = 0.3
 """So long an answer is waited for whose server is the owner no more: it had written everything before it let go."""
+
+PORTION_BYTES = 32 * 1024
+"""Inputs that were held back are told in portions of this: a request has 64 KiB at the most."""
+
+_REFUSED = frozenset({http.client.REQUEST_ENTITY_TOO_LARGE, http.client.UNPROCESSABLE_ENTITY})
 
 TAKEN_KEPT = 10_000
 """So many inputs that other servers have held back are remembered, so that none counts twice."""
@@ -100,7 +104,7 @@ class Door:
         self._looking = threading.Lock()
         self._gone: str | None = None
         """The owner that did not answer last."""
-        self._taken: deque[str] = deque(maxlen=TAKEN_KEPT)
+        self._taken: dict[str, None] = {}
 
     def hand_over(self, fleet: MachineFleet) -> None:
         """Have this server's own fleet told what came here while nobody owned the machines: before it is asked
@@ -190,10 +194,9 @@ class Door:
     def tell(self) -> None:
         """Tell the owner, if one is known, what came here while there was none."""
         owner = self._standing().owner
-        until = self._passing.until()
-        if owner and self._holding.waits and not self._is_gone(owner, until):
+        if owner and self._holding.waits and not self._is_gone(owner, self._passing.until()):
             try:
-                self._tell(owner, until)
+                self._tell(owner, None)
             except OwnerGone as gone:
                 self._gone = owner
                 log.warning("%s: what was held back here is told later", gone)
@@ -244,21 +247,36 @@ class Door:
             return self._passing.ask(owner, "GET", "/healthz?serving", until) == http.client.OK
         return False
 
-    def _tell(self, owner: str, until: float) -> None:
-        if not self._telling.acquire(timeout=max(0.0, until - time.monotonic())):
+    def _tell(self, owner: str, until: float | None) -> None:
+        """Tell the owner everything before ``until``; ``None``: as long as it answers each part in time."""
+        if not self._telling.acquire(timeout=max(0.0, (until or self._passing.until()) - time.monotonic())):
             raise OwnerGone(f"{owner} is being told what was held back", maybe_done=False)
         try:
             if self._gone == owner:
                 raise OwnerGone(f"{owner} did not answer", maybe_done=False)
-            self._holding.hand_over(lambda inputs: self._send(owner, inputs, until))
+            self._holding.hand_over(lambda inputs: self._send(owner, _pairs(inputs), until))
         finally:
             self._telling.release()
 
-    def _send(self, owner: str, inputs: dict[str, tuple[Input, ...]], until: float) -> None:
-        body = json.dumps({name: as_json(given) for name, given in inputs.items()}).encode()
-        status = self._passing.ask(owner, "POST", HELD, until, body)
-        if status != http.client.OK:
+    def _send(self, owner: str, items: list[tuple[str, Input]], until: float | None) -> None:
+        """Tell the owner of inputs, each with its machine; in halves where they are too many, or some are wrong."""
+        inputs: dict[str, tuple[Input, ...]] = {}
+        for name, one in items:
+            inputs[name] = (*inputs.get(name, ()), one)
+        body = json.dumps({name: as_json(name, given) for name, given in inputs.items()}).encode()
+        status: int = http.client.REQUEST_ENTITY_TOO_LARGE
+        if len(body) <= PORTION_BYTES or len(items) == 1:
+            status = self._passing.ask(owner, "POST", HELD, self._passing.until() if until is None else until, body)
+        if status not in {http.client.OK, *_REFUSED}:
             raise OwnerGone(f"{owner} does not take what was held back ({status})", maybe_done=False)
+        if status in _REFUSED and len(items) > 1:
+            half = len(items) // 2
+            self._send(owner, items[:half], until)
+            self._send(owner, items[half:], until)
+        elif status in _REFUSED:
+            name, one = items[0]
+            what = type(one).__name__
+            log.critical("%s: %s refuses what was held back (%d), it is lost: %s", name, owner, status, what)
 
     def _take_held(
         self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None
@@ -276,7 +294,9 @@ class Door:
         _take_up(owned.fleet, inputs)
         if self._owned() is not owned:
             return _error(start_response, NOBODY)  # it may have been closed before it had them: the next one is told
-        self._taken.extend(str(one["id"]) for given in items.values() for one in given)
+        self._taken |= dict.fromkeys(str(one["id"]) for given in items.values() for one in given)
+        for oldest in list(self._taken)[:-TAKEN_KEPT]:
+            self._taken.pop(oldest, None)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [b"{}\n"]
 
@@ -294,6 +314,10 @@ MAYBE_DONE = (
     "the server that owns the machines has gone while it was asked, and may have carried this out: look at what is so "
     "now, then try again"
 )
+
+
+def _pairs(inputs: dict[str, tuple[Input, ...]]) -> list[tuple[str, Input]]:
+    return [(name, one) for name, given in inputs.items() for one in given]
 
 
 def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> None:

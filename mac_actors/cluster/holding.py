@@ -178,12 +178,13 @@ _HERE = secrets.token_hex(8)
 _KINDS: dict[str, Any] = {kind.__name__: TypeAdapter(kind) for kind in (Report, Oops, Lock)}
 
 
-def as_json(inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
-    """Return inputs for another server: clocks differ, so that each says how long ago it came."""
+def as_json(machine: str, inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
+    """Return a machine's inputs for another server: clocks differ, so that each says how long ago it came."""
     now, wall = clock.seconds(), datetime.now(UTC)
     return [
         {
-            "id": f"{_HERE} {type(one).__name__} {one.at.isoformat()}",
+            # before a report with a card one of the same moment may stand, by which it was taken out
+            "id": f"{_HERE} {machine} {type(one).__name__} {one.at.isoformat()} {bool(getattr(one, 'fob', None))}",
             "kind": type(one).__name__,
             "age": now - arrival(one) if isinstance(one, Report) and one.arrived else (wall - one.at).total_seconds(),
             "input": _KINDS[type(one).__name__].dump_python(one, mode="json"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,19 +15,21 @@ from mac_actors.cluster.rows import Rows
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import timestamp
 
+log = logging.getLogger(__name__)
+
 FILES = ("machines", "users", "slack", "webhooks")
 
 _COLUMNS = ", ".join(FILES)
 _NEWEST = f"SELECT id, {_COLUMNS} FROM revision WHERE id > 0 ORDER BY id DESC LIMIT 1"  # noqa: S608 - constant
-# One that a server proposes, and the owner has yet to take, has a number below 0.
-_PROPOSE = f"""
-INSERT INTO revision (id, at, {_COLUMNS})
-SELECT coalesce((SELECT min(id) FROM revision WHERE id < 0), 0) - 1, $1, $2, $3, $4, $5 RETURNING id
-"""  # noqa: S608 - constant
-_ACCEPT = f"DELETE FROM revision WHERE id = $1::bigint RETURNING {_COLUMNS}"  # noqa: S608 - constant
+# One that a server proposes, and the owner has yet to take, has a number below 0, by chance: two may propose at once.
+_PROPOSE = f"INSERT INTO revision (id, at, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6)"  # noqa: S608 - constant
+_WITHDRAW = "DELETE FROM revision WHERE id = $1::bigint AND id < 0"
+_ACCEPT = f"{_WITHDRAW} RETURNING {_COLUMNS}"
+# The row is locked: whoever takes over at this moment is waited for, or waits, and then reads this one.
 _ADD = f"""
 INSERT INTO revision (id, at, {_COLUMNS})
-SELECT greatest((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3, $4, $5 FROM part WHERE part = 1 AND incarnation = $6
+SELECT greatest((SELECT max(id) FROM revision), 0) + 1, $1, $2, $3, $4, $5 FROM part
+WHERE part = 1 AND epoch = $6::bigint AND incarnation = $7 FOR SHARE
 RETURNING id
 """  # noqa: S608 - constant
 _FORGET = "DELETE FROM revision WHERE id BETWEEN 1 AND $1::bigint OR (id < 0 AND at < $2)"
@@ -66,10 +70,10 @@ class Revisions:
             self.known = _read(int(number), texts)
         return self.known
 
-    def add(self, files: Mapping[str, Any], incarnation: str) -> int:
-        """Add one, as the owner; returns its number."""
+    def add(self, files: Mapping[str, Any], epoch: int, incarnation: str) -> int:
+        """Add one, as the owner of ``epoch``; returns its number."""
         now = datetime.now(UTC)
-        rows = self._ask(_ADD, timestamp(now), *_texts(files), incarnation)
+        rows = self._ask(_ADD, timestamp(now), *_texts(files), epoch, incarnation)
         if not rows:
             raise StorageError("another server owns the machines by now: nothing was stored; reload there")
         number = int(rows[0][0])
@@ -80,7 +84,16 @@ class Revisions:
 
     def propose(self, files: Mapping[str, Any]) -> int:
         """Leave one for the owner, which is told the number: files are too long for a request."""
-        return int(self._ask(_PROPOSE, timestamp(datetime.now(UTC)), *_texts(files))[0][0])
+        number = -1 - secrets.randbelow(2**62)
+        self._ask(_PROPOSE, number, timestamp(datetime.now(UTC)), *_texts(files))
+        return number
+
+    def withdraw(self, number: int) -> None:
+        """Leave nothing of it; logs why it is left, until a reload an hour later, if the database is away."""
+        try:
+            self._ask(_WITHDRAW, number)
+        except StorageError as error:
+            log.warning("the files proposed for a reload stay in the database for now: %s", error)
 
     def accept(self, number: int) -> Revision:
         """Take one that a server has left, as the owner."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -181,12 +182,12 @@ class Member:
         store = self._store = self._store or Store.open(self._database)
         try:
             store.own(epoch, incarnation)
-            self.files.adopt_if_first()
-            prepared = self._warm.prepared(self.configuration)
+            configuration = self.files.own(epoch)
+            prepared = self._warm.prepared(configuration)
             with store.at_once("read what the last owner has left"):
                 shop = Shop(
                     self._settings,
-                    self.configuration,
+                    configuration,
                     store,
                     self.load,
                     chat=self._chat,
@@ -205,7 +206,7 @@ class Member:
             self._built.set()
             raise
         shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now", epoch)
-        shop.fleet.on_reload = self.files.store
+        shop.fleet.on_reload = partial(self.files.store, epoch)
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
@@ -256,8 +257,7 @@ class Member:
 
     def answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request; with one that asks for a reload, go the files of the server that it came to."""
-        with self.files.sent_along(environ, owns=self.shop is not None):
-            return self.door(environ, start_response)
+        return self.files.answer(environ, start_response, self.door, owns=self.shop is not None)
 
     def reload_elsewhere(self) -> str:
         """Have the owner use the files of this server; returns what it says. Raises :class:`MacError`."""

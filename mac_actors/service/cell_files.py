@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
+from mac_actors.cluster.door import Application
 from mac_actors.cluster.membership import Membership
 from mac_actors.cluster.revisions import Revisions
 from mac_actors.core.config import Configuration
@@ -30,82 +33,124 @@ class CellFiles:
 
     def __init__(self, settings: Settings, membership: Membership) -> None:
         self.configuration = load(settings)
-        self.differ: str | None = None
-        """What is to be said of this server's files, which are not what is in use."""
+        self._differ: str | None = None
+        self._unusable: tuple[int, str] | None = None
         self._settings = settings
         self._membership = membership
         database = settings.cell.database if settings.cell.node_url else None
         self._revisions = Revisions(database) if database else None
         self._read: Mapping[str, Any] | None = None
         self._compared: tuple[int, ...] = ()
+        self._following = threading.Lock()
+
+    @property
+    def differ(self) -> str | None:
+        """What is to be said of this server's files, which are not what is in use; or of what is in use elsewhere."""
+        return self._unusable[1] if self._unusable else self._differ
 
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the files anew, for a reload: this server's own, or those that another one of the cell has read."""
-        if self._revisions and (given := _GIVEN.get()) is not None:
-            if problems := given.get("problems"):
-                raise ConfigError(problems)
+        if self._revisions is None:
+            return load(self._settings, machines=machines)
+        if (given := _GIVEN.get()) is not None:
+            if "revision" not in given:
+                raise ConfigError(
+                    given.get("problems") or ["the other server has sent no files along: reload once more"]
+                )
             self._read = self._revisions.accept(int(given["revision"])).files
             return parse_files(self._settings, self._read)
-        configuration = load(self._settings, machines=machines)
-        self._read = self._read_files() if self._revisions else None
+        configuration, self._read = self._checked(machines=machines)
         return configuration
 
+    def _checked(self, *, machines: bool = True) -> tuple[Configuration, Mapping[str, Any]]:
+        """Return this server's files, and what is in them: that was checked, though they may change meanwhile."""
+        configuration = load(self._settings, machines=machines)  # says all that is wrong with them
+        read = self._read_files()
+        same = parse_files(self._settings, read if machines else {"machines": {}, "users": read["users"]})
+        return replace(same, users_mtime=configuration.users_mtime), read
+
+    def answer(
+        self, environ: dict[str, Any], start_response: Callable[..., Any], door: Application, *, owns: bool
+    ) -> Iterable[bytes]:
+        """Answer a request at this server's ``door``. With an admin's for a reload the files go along to the owner, in
+        the database. Who is an admin the owner knows: it is asked without files first, and refuses all others.
+        """
+        hops = environ.get("mac.hops")
+        asks = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in RELOADS
+        if self._revisions is None or not asks or (owns and not hops):
+            return door(environ, start_response)
+        if hops:
+            body = environ["wsgi.input"].read()
+            environ["wsgi.input"] = BytesIO(body)  # it may go on to yet another server
+            token = _GIVEN.set(_given(body))
+            try:
+                return door(environ, start_response)
+            finally:
+                _GIVEN.reset(token)
+        said: list[tuple[Any, ...]] = []
+        answer = door({**environ, "wsgi.input": BytesIO(b"{}")}, lambda *given: said.append(given))
+        if not said[0][0].startswith("422"):
+            start_response(*said[0])
+            return answer
+        with self._proposed(self._revisions) as proposed:
+            environ["wsgi.input"] = BytesIO(json.dumps(proposed).encode())
+            return door(environ, start_response)
+
     @contextmanager
-    def sent_along(self, environ: dict[str, Any], *, owns: bool) -> Iterator[None]:
-        """Have a request for a reload take the files along to the owner, and the owner take them from it."""
-        given = None
-        if environ["PATH_INFO"] in RELOADS:
-            if environ.get("mac.hops"):
-                with suppress(ValueError):
-                    given = json.loads(environ["wsgi.input"].read())
-            elif not owns:
-                environ["wsgi.input"] = BytesIO(json.dumps(self._propose()).encode())
-        token = _GIVEN.set(given)
+    def _proposed(self, revisions: Revisions) -> Iterator[dict[str, Any]]:
+        """Give what the owner needs to read the files of this server; afterwards nothing is left of it."""
+        number = None
         try:
-            yield
-        finally:
-            _GIVEN.reset(token)
-
-    def _propose(self) -> dict[str, Any]:
-        """Return what the owner needs to read the files of this server."""
-        try:
-            load(self._settings)  # says all that is wrong with them
-            return {"revision": self._revisions.propose(self._read_files())} if self._revisions else {}
+            number = revisions.propose(self._checked()[1])
+            given: dict[str, Any] = {"revision": number}
         except (ConfigError, StorageError) as error:
-            return {"problems": error.problems if isinstance(error, ConfigError) else [str(error)]}
+            given = {"problems": error.problems if isinstance(error, ConfigError) else [str(error)]}
+        try:
+            yield given
+        finally:
+            if number is not None:
+                revisions.withdraw(number)
 
-    def adopt_if_first(self) -> None:
-        """What is in use at the first owner's start is the first revision."""
-        if self._revisions and self._membership.revision == 0:
-            self.follow()
-            if self._revisions.known is None:
-                self._add(self._revisions, self._read_files())
+    def own(self, epoch: int) -> Configuration:
+        """Return what the owner of ``epoch`` uses: the newest of the cell. The first owner's own is the first one."""
+        self.follow()
+        with self._following:
+            if self._revisions and self._revisions.known is None:
+                self.configuration, read = self._checked()
+                self._add(self._revisions, read, epoch)
+            return self.configuration
 
-    def store(self, *, machines: bool) -> None:
-        """Have the other servers use what the owner has just loaded."""
+    def store(self, epoch: int, *, machines: bool) -> None:
+        """Have the other servers use what the owner of ``epoch`` has just loaded."""
         read, self._read = self._read, None
         if self._revisions is None or read is None:
             return
         newest = self._revisions.newest()
         if not machines and newest is not None:
             read = {**newest.files, "users": read["users"]}
-        self._add(self._revisions, read)
+        self._add(self._revisions, read, epoch)
+        self._unusable = None
         self.configuration = parse_files(self._settings, read)
 
-    def _add(self, revisions: Revisions, read: Mapping[str, Any]) -> None:
-        self._membership.revision = revisions.add(read, self._membership.incarnation)
+    def _add(self, revisions: Revisions, read: Mapping[str, Any], epoch: int) -> None:
+        self._membership.revision = revisions.add(read, epoch, self._membership.incarnation)
 
     def follow(self) -> None:
         """Use the newest configuration of the cell, if there is a newer one."""
-        revision = self._revisions.newest() if self._revisions else None
-        if revision is None or revision.number <= self._membership.revision:
-            return
-        try:
-            self.configuration = parse_files(self._settings, revision.files)
-        except ConfigError as error:
-            log.error("the configuration %d can't be used here: %s", revision.number, error)
-            return
-        self._membership.revision = revision.number
+        with self._following:  # who asks last gets what is read last
+            revision = self._revisions.newest() if self._revisions else None
+            known = self._unusable[0] if self._unusable else self._membership.revision
+            if revision is None or revision.number <= known:
+                return
+            try:
+                self.configuration = parse_files(self._settings, revision.files)
+            except ConfigError as error:
+                why = f"the configuration {revision.number} can't be used here, an older one is: {error}"
+                self._unusable = revision.number, why
+                log.error("%s", why)
+                return
+            self._unusable = None
+            self._membership.revision = revision.number
         log.info("the configuration in use is number %d", revision.number)
 
     def compare(self) -> None:
@@ -119,13 +164,20 @@ class CellFiles:
         try:
             others = ", ".join(newest.differing(self._read_files()))
             what = f"the files here are not what is in use ({others}): a reload takes them"
-            self.differ = what if others else None
+            self._differ = what if others else None
         except ConfigError as error:
-            self.differ = f"the files here can't be read: {error}"
+            self._differ = f"the files here can't be read: {error}"
         self._compared = looked
 
     def _read_files(self) -> dict[str, Any]:
         return {name: read_json(path) for name, path in paths(self._settings).items()}
+
+
+def _given(body: bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        if isinstance(given := json.loads(body), dict):
+            return given
+    return {}
 
 
 def request_for_reload(settings: Settings) -> dict[str, Any]:

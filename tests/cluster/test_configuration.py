@@ -12,7 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from mac_actors.errors import ConfigError, MacError
+from mac_actors.cluster.passing import ADDRESS, AGE, HOPS
+from mac_actors.cluster.passing import SECRET as SECRET_HEADER
+from mac_actors.cluster.revisions import Revisions
+from mac_actors.errors import ConfigError, MacError, StorageError
+from mac_actors.service.cell_files import CellFiles
 from mac_actors.service.service import Service
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
@@ -142,6 +146,92 @@ def test_a_file_that_is_wrong_where_the_reload_is_called_changes_nothing(make: M
     assert len(owner.service.fleet) == len(sample_machines())
 
 
+def test_only_an_admins_reload_takes_files_along_and_nothing_is_left_of_one_that_is_refused(
+    make: Make, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = owner_and_other(make)
+    proposed: list[int] = []
+    propose = Revisions.propose
+
+    def noted(self: Revisions, read: Any) -> int:
+        proposed.append(propose(self, read))
+        return proposed[-1]
+
+    monkeypatch.setattr(Revisions, "propose", noted)
+    files(tmp_path / "b", robot={"authorizations_or": ["Wood"]})
+    wrong = {"Authorization": "Bearer wrong"}
+    assert other.request("POST", "/api/reload", headers=wrong).status == 401
+    assert other.request("GET", "/api/reload", headers=ADMIN).status == owner.request("GET", "/api/reload").status
+    assert not proposed
+    reply = owner.request("POST", "/api/admins", {"name": "Ann"}, headers=ADMIN)
+    monkeypatch.setattr(Revisions, "accept", lambda self, number: (_ for _ in ()).throw(ConfigError(["no"])))
+    personal = {"Authorization": f"Bearer {reply.json['token']}"}
+    assert other.request("POST", "/api/reload", headers=personal).status == 422
+    assert len(proposed) == 1
+    with psycopg.connect(database) as connection:
+        assert not connection.execute("SELECT id FROM revision WHERE id < 0").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [({"problems": ["machines.json: no"]}, "machines.json: no"), ({}, "no files along"), ([], "no files along")],
+)
+def test_a_reload_by_two_servers_takes_the_files_of_the_first_one(make: Make, body: object, said: str) -> None:
+    _, other = owner_and_other(make)
+    passed = ADMIN | {SECRET_HEADER: "the-secret-of-the-cell", ADDRESS: "127.0.0.1", HOPS: "1", AGE: "0"}
+    reply = other.request("POST", "/api/reload", body, headers=passed)
+    assert reply.status == 422, reply
+    assert said in reply.error
+
+
+def test_a_proposal_is_nobody_elses_and_no_configuration_is_taken_for_one(database: str) -> None:
+    revisions = Revisions(database)
+    given: dict[str, Any] = {"machines": {}, "users": []}
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE part SET epoch = 1, incarnation = 'one'")
+    number = revisions.add(given, 1, "one")
+    with pytest.raises(StorageError, match="reload once more"):
+        revisions.accept(number)
+    revisions.withdraw(number)
+    one, other = revisions.propose(given), revisions.propose(given)
+    assert revisions.accept(one).files == given
+    assert revisions.propose(given) not in {one, other}
+    assert revisions.newest()
+
+
+def test_what_is_stored_was_checked_though_the_files_change_meanwhile(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, _ = owner_and_other(make)
+    read = CellFiles._read_files
+
+    def meanwhile(self: CellFiles) -> dict[str, Any]:
+        files(tmp_path / "a", robot={"nonsense": 1})
+        return read(self)
+
+    monkeypatch.setattr(CellFiles, "_read_files", meanwhile)
+    assert owner.request("POST", "/api/reload", headers=ADMIN).status == 422
+    assert owner.service.member
+    revisions = owner.service.member.files._revisions
+    assert revisions
+    newest = revisions.newest()
+    assert newest
+    assert "robot" not in newest.files["machines"]
+
+
+def test_a_configuration_that_can_not_be_used_is_said_once_in_the_log_and_in_readyz(
+    make: Make, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, other = owner_and_other(make)
+    assert other.service.member
+    with psycopg.connect(database, autocommit=True) as connection:
+        add = "INSERT INTO revision (id, at, machines, users) SELECT id + 1, at, '[]', users FROM revision"
+        connection.execute(add)
+    wait_until(lambda: "can't be used here" in other.request("GET", "/readyz").json["notes"].get("configuration", ""))
+    other.service.member.files.follow()
+    assert caplog.text.count("the configuration 2 can't be used here") == 1
+
+
 def test_a_server_that_begins_uses_what_is_in_use_and_not_its_own_files(make: Make, tmp_path: Path) -> None:
     owner, other = owner_and_other(make)
     assert owner.request("POST", "/api/reload-users", headers=ADMIN).status == 200
@@ -151,6 +241,35 @@ def test_a_server_that_begins_uses_what_is_in_use_and_not_its_own_files(make: Ma
     files(tmp_path / "c", robot={"authorizations_or": ["Wood"]})
     third = make("c")
     assert "robot" not in third.service.configuration.machines
+
+
+def test_the_next_owner_uses_what_was_loaded_a_moment_before_it_took_over(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    first, second = owner.service.member, other.service.member
+    assert first
+    assert second
+    second.node.membership._each_second = lambda revision: None  # it has not looked since
+    files(tmp_path / "a", robot={"authorizations_or": ["Wood"]})
+    assert owner.request("POST", "/api/reload", headers=ADMIN).status == 200
+    assert first.hand_over()
+    wait_until(lambda: second.shop)
+    assert "robot" in list(other.service.fleet)
+
+
+@pytest.mark.parametrize("change", ["epoch = epoch + 1", "incarnation = 'another'"])
+def test_what_an_owner_loads_while_another_one_takes_over_is_not_stored(database: str, change: str) -> None:
+    given: dict[str, Any] = {"machines": {}, "users": []}
+    with psycopg.connect(database, autocommit=True) as outside:
+        outside.execute("UPDATE part SET epoch = 1, incarnation = 'one'")
+        assert Revisions(database).add(given, 1, "one") == 1
+        with ThreadPoolExecutor() as aside:
+            with psycopg.connect(database) as taking:
+                taking.execute(f"UPDATE part SET {change}")
+                adding = aside.submit(Revisions(database).add, given, 1, "one")
+                waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                wait_until(lambda: adding.done() or outside.execute(waits).fetchall())
+            with pytest.raises(StorageError, match="another server owns"):
+                adding.result(20)
 
 
 def test_a_server_that_is_not_the_owner_has_the_metrics_of_its_own(make: Make) -> None:

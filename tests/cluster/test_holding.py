@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -209,7 +210,7 @@ def test_inputs_go_to_another_server_by_their_age() -> None:
         Oops(at, Source.HTTP, "Ada", "sparks"),
         Lock(at, Source.SLACK, when_free=True),
     )
-    items = json.loads(json.dumps(as_json((*inputs, Configured(at)))))
+    items = json.loads(json.dumps(as_json("laser", (*inputs, Configured(at)))))
     back = from_json(items)
     assert len(back) == 3
     for before, then in zip(inputs, back, strict=True):
@@ -238,12 +239,55 @@ WRONG = [b"{", b"[]", b'{"router": 1}', b'{"router": [{"kind": "Clear", "age": 1
 def test_what_was_held_is_decided_once_though_its_answer_was_lost() -> None:
     with two() as (owner, other):
         assert owner.fleet
-        body = json.dumps({"router": as_json((Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
         for _ in range(2):
             assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 200
             wait_until(lambda: owner.fleet and "oops_set" in journal(owner.fleet))
             owner.request("POST", "/api/machine/clear/router", headers=ADMIN)
         assert journal(owner.fleet) == ["oops_set", "oops_cleared"]
+
+
+def test_more_than_a_request_may_have_is_told_in_portions_and_what_is_refused_keeps_nothing_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mac_actors.core.holding.KEPT", 200)
+    with two(20.0) as (owner, other):
+        fleet = owner.fleet
+        assert fleet
+        other.standing.owner = None
+        for number in range(200):
+            assert not other.told("laser", ANN if number % 2 else "")[0]
+        at = datetime.now(UTC)
+        for machine in ("router", "metal-mill"):  # in the same moment
+            other.holding.ask(machine, Oops(at, Source.HTTP, "Ada"))
+        other.holding.ask("router", Lock(at, Source.HTTP, "Eve"))
+        dump = as_json
+
+        def newer(machine: str, inputs: Any) -> list[dict[str, Any]]:
+            return [item | ({"kind": "Newer"} if item["kind"] == "Lock" else {}) for item in dump(machine, inputs)]
+
+        monkeypatch.setattr("mac_actors.cluster.door.as_json", newer)
+        waiting = {name: held.inputs for name, held in other.holding._held.items()}
+        assert sum(len(json.dumps(newer(name, inputs))) for name, inputs in waiting.items()) > 64 * 1024
+        other.follow(owner)
+        other.door.tell()
+        assert not other.holding.waits
+        wait_until(lambda: all(fleet.snapshot(machine).oops for machine in ("router", "metal-mill")))
+        assert not fleet.snapshot("router").lock
+        (lost,) = [one.getMessage() for one in caplog.records if one.levelno == logging.CRITICAL]
+        assert lost == f"router: {owner.url} refuses what was held back (422), it is lost: Lock"
+        assert len(owner.door._taken) == sum(map(len, waiting.values())) - 1
+        assert other.told("bandsaw") == WITHOUT
+
+
+def test_only_the_newest_of_what_was_taken_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mac_actors.cluster.door.TAKEN_KEPT", 2)
+    with two() as (owner, other):
+        at = datetime.now(UTC)
+        oopses = tuple(Oops(at + timedelta(microseconds=number), Source.HTTP, "Ada") for number in range(3))
+        body = json.dumps({"router": (items := as_json("router", oopses))}).encode()
+        assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 200
+        assert list(owner.door._taken) == [item["id"] for item in items[1:]]
 
 
 @pytest.mark.parametrize("body", WRONG)
