@@ -229,7 +229,7 @@ def test_what_a_server_is_told_while_it_loses_its_machines_is_kept_for_the_next_
     with two() as (owner, other):
         assert owner.fleet
         monkeypatch.setattr(owner.fleet, "take_up", lambda *_: owner.lose())
-        body = json.dumps({"router": as_json((Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
         assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 503
 
 
