@@ -6,6 +6,7 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ from mac_actors.core.wording import public_text
 from mac_actors.errors import MachineUnavailable
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, record_state
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,8 @@ class MachineContext:
     """Whether this server does not own the machines now: it then turns nothing on, and nothing counts."""
     held: dict[str, Held] = field(default_factory=dict)
     """What has come to machines since, by name; each machine's actor alone changes its own."""
-    stops: dict[str, Latch] = field(default_factory=dict)
-    """Whether the last oops or lock of a machine, by its name, is on disk."""
+    stops: dict[str, tuple[Latch, frozenset[datetime]]] = field(default_factory=dict)
+    """By machine, whether its last oops or lock is on disk, and when that was set and those before it that were not."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
 
@@ -286,8 +289,10 @@ class MachineActor(MacActor):
                 seen=seen,
             )
             self._written = journal.record(record)
-            if any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes):
-                self._context.stops[self._config.name] = self._written
+            if stops := frozenset(one.flag.since for one in decision.outcomes if isinstance(one, OopsSet | LockSet)):
+                before, earlier = self._context.stops.get(self._config.name, (None, stops))
+                is_there = before is not None and before.is_open and before.durable
+                self._context.stops[self._config.name] = self._written, stops if is_there else stops | earlier
             self._outputs, self._saved_checkin = new, decision.state.last_checkin
         elif seen:
             journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
@@ -300,8 +305,8 @@ class MachineActor(MacActor):
         for refused in decision.refused:
             self._context.notify(f"{self._config.display_name}: {refused}.")
         if isinstance(given, Command):
-            stops = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
-            self._context.poker.poke(self._config, stops=stops and had_power)
+            stopped = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
+            self._context.poker.poke(self._config, stops=stopped and had_power)
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
             self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
         answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
@@ -331,8 +336,11 @@ class MachineActor(MacActor):
             held = self._context.held.pop(self._config.name, None)
             inputs = held.inputs + inputs if held else inputs
         for given in inputs:
-            if still := belated(self._state, given):
-                self._apply(still, hold=Refusal.MOVING)
+            try:
+                if still := belated(self._state, given):
+                    self._apply(still, hold=Refusal.MOVING)
+            except Exception:  # those behind it count all the same
+                log.exception("%s: what was held back was not decided: %r", self._config.name, given)
 
     def _notices(self, outcome: Outcome, state: MachineState) -> tuple[Notice, ...]:
         was_active = self._flapping.active

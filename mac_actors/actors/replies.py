@@ -156,6 +156,11 @@ class Reply(pykka.Future[Any]):
         """Call ``call``, from whatever thread, once the answer is there and on disk; as :meth:`Latch.then`."""
         self._latch.then(call)
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What the actor raised, if it has."""
+        return self._failure[1] if self._failure else None
+
     def set(self, value: Any = None) -> None:
         """Set the answer."""
         self._value = value

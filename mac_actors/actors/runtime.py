@@ -55,10 +55,9 @@ class SharedInbox:
     and in the order in which they came, by whatever thread (docs/decisions/0035-standing-in.rst).
     """
 
-    _starting = threading.Lock()
-
     def __init__(self) -> None:
         self._start: Callable[[], None] | None = None
+        self._starting = threading.Lock()
         self._work: weakref.WeakMethod[Callable[[Any], Any]] | None = None
         self._turn = threading.Lock()
         self._waiting: deque[Any] = deque()  # the first one may be in work

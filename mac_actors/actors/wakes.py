@@ -42,6 +42,7 @@ def gathered() -> bool:
 
 def flush() -> None:
     """Wake whom this thread has left asleep, in the order in which it first wanted to."""
-    calls, _thread.put_off = _thread.put_off or {}, {}
-    for call in calls:
-        call()
+    if _thread.put_off:
+        calls, _thread.put_off = _thread.put_off, {}
+        for call in calls:
+            call()

@@ -138,7 +138,8 @@ class HoldingFleet:
     def add(self, held: Mapping[str, Held]) -> None:
         """Go on from what a fleet of this server has held back, which lost its machines."""
         with self._lock:
-            self._held |= held
+            for name, one in held.items():
+                self._held[name] = self._held[name].joined(one) if name in self._held else one
 
     def hand_over(self, tell: Callable[[dict[str, tuple[Input, ...]]], None]) -> None:
         """Have an owner told what came here, by machine, since there was none; then it is forgotten here.

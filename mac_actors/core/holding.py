@@ -39,6 +39,15 @@ class Held:
         """Return a machine of which nothing has come yet, since it was in ``state``."""
         return cls(state, relay_on(config, state), second_relay_on(config, state))
 
+    def joined(self, later: Self) -> Self:
+        """Return it with what came to the same machine elsewhere: power stays where both have it."""
+        return replace(
+            self,
+            relay=self.relay and later.relay,
+            second_relay=self.second_relay and later.second_relay,
+            inputs=_kept((*self.inputs, *(one for one in later.inputs if one not in self.inputs))),
+        )
+
     def with_stops(self, state: MachineState) -> Self:
         """Return it with the oops and the lock of ``state`` before all else: who has set them could not write them."""
         stops = tuple(
@@ -121,7 +130,8 @@ def belated(state: MachineState, given: Input) -> Input | None:
     if not given.oops:
         return None
     fob = state.card.fob if state.card else None
-    return replace(given, fob=fob, telemetry=state.telemetry, arrived=state.last_arrival, offline=())
+    arrived = given.arrived if state.last_arrival is None else state.last_arrival
+    return replace(given, fob=fob, telemetry=state.telemetry, arrived=arrived, offline=())
 
 
 def _without_card(report: Report) -> Report:

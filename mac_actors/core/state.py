@@ -119,10 +119,12 @@ class Flag(Readable):
         return self.incident or self.since
 
     def is_newer(self, given: datetime | None, at: datetime) -> bool:
-        """Whether it was set after a command was given that comes ``at`` this moment; where that seems to be over a
+        """Whether it was set after a command was given that came ``at`` a moment ago; where that seems to be over a
         day, or it to be set later than now, it was not: then one of the clocks is wrong.
         """
-        return given is not None and given < self.since <= at and self.since - given < timedelta(days=1)
+        if given is None or self.since - given >= timedelta(days=1):
+            return False
+        return given < self.since < at + timedelta(minutes=1)
 
     def without_names(self) -> Self:
         """Return it without saying who."""

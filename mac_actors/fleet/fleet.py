@@ -264,7 +264,7 @@ class MachineFleet(AnyFleet):
 
         Raises :class:`UnknownMachine`.
         """
-        self.supervisor.find(name).tell(HeldBack(inputs))
+        self.supervisor.tell(name, HeldBack(inputs))
 
     @property
     def owns(self) -> bool:

@@ -25,6 +25,7 @@ from mac_actors.core.holding import Held
 from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import LockSet, OopsSet, PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
+from mac_actors.core.text import one_line
 from mac_actors.errors import FleetClosed, MachineUnavailable, StorageError, UnknownMachine
 from mac_actors.fleet.names import Names
 from mac_actors.storage.records import Record, Unreadable, record_state
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 SAVE_TURNS = 120
 """In so many turns of the watch, 30 s, every machine has saved its telemetry: after a kill it is at most 60 s old."""
 
+
+GIVE_SECONDS = 1.0
+"""How long an actor may be busy that has no thread, and for which none can be started."""
 
 START_SECONDS = 0.1
 """For how long actors are started in one turn of the watch, where not all are there from the beginning."""
@@ -131,7 +135,7 @@ class Supervisor:
                 self._start(name)
                 configuration = self.configuration
                 config = configuration.machines.get(name)
-                _give(self.refs[name], Reconfigure(configuration.directory, config, datetime.now(UTC)))
+                _tell(self.refs[name], Reconfigure(configuration.directory, config, datetime.now(UTC)))
 
     def find(self, name: str) -> pykka.ActorRef[MachineActor]:
         """Return the machine's living actor.
@@ -161,7 +165,13 @@ class Supervisor:
 
         Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
         """
-        return _give(self.ref(name), message)
+        ref = self.ref(name)
+        inbox = cast(SharedInbox, ref.actor_inbox)
+        return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+
+    def tell(self, name: str, message: object) -> None:
+        """Have a machine's actor carry out a message, now or soon; raises :class:`UnknownMachine`."""
+        _tell(self.ref(name), message)
 
     def ask(self, name: str, message: object, begun: Reply | None = None) -> Answer:
         """Send a machine's actor a message (unless that has ``begun``), and wait for the answer; once more if it ended
@@ -190,25 +200,28 @@ class Supervisor:
         """Give all machines the present rules; returns those whose power came on by it."""
         now = datetime.now(UTC)
         directory, machines = self.configuration.directory, self.configuration.machines
-        replies = [(n, self.begin(n, Reconfigure(directory, m, now))) for n, m in machines.items()]
+        messages = {name: Reconfigure(directory, config, now) for name, config in machines.items()}
+        replies = {name: _give(self.find(name), message) for name, message in messages.items()}
         return tuple(
             name
-            for name, reply in replies
-            for outcome in self.settle(name, reply).outcomes
+            for name, reply in replies.items()
+            for outcome in self.ask(name, messages[name], reply).outcomes
             if isinstance(outcome, PowerChanged) and outcome.on
         )
 
     def change_users(self, directory: Directory) -> None:
         """Have other users count from now on; every report that comes later finds them. For who holds :attr:`lock`."""
         self.configuration = replace(self.configuration, directory=directory)
-        for ref in self.refs.values():
-            _give(ref, Reconfigure(directory, None, datetime.now(UTC)))  # a dead one is restarted with them
+        for ref in list(self.refs.values()):
+            _tell(ref, Reconfigure(directory, None, datetime.now(UTC)))  # a dead one is restarted with them
 
     def stop(self, name: str) -> None:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
         self._start(name)
-        self.refs.pop(name).stop(block=False)
+        ref = self.refs.pop(name)
         self._retired[name] = self.published.pop(name)[1]
+        with contextlib.suppress(MachineUnavailable):  # nobody asks it any more
+            ref.stop(block=False)
 
     def for_the_next_owner(self) -> dict[str, Held]:
         """Return what has come to machines, by name, since this server does not own them, and is not decided yet; and
@@ -216,25 +229,20 @@ class Supervisor:
         the next owner may have lifted them since.
         """
         told = dict(self.held)
-        for name, written in self._context.stops.copy().items():
+        for name, (written, unwritten) in self._context.stops.copy().items():
             if name in self.published and not (written.is_open and written.durable):
                 config, state = self.published[name]
-                there = self._stops_since(name, state)
+                wanted = unwritten - self._stops_since(name, min(unwritten))
                 stops = replace(
                     state,
-                    oops=None if state.oops and state.oops.since in there else state.oops,
-                    lock=None if state.lock and state.lock.since in there else state.lock,
+                    oops=state.oops if state.oops and state.oops.since in wanted else None,
+                    lock=state.lock if state.lock and state.lock.since in wanted else None,
                 )
                 told[name] = (told.get(name) or Held.of(config, state)).with_stops(stops)
         return told
 
-    def _stops_since(self, name: str, state: MachineState) -> set[datetime]:
-        """Return when a machine was oopsed or locked, by the journal, since its present oops or lock; none, if the
-        database does not answer.
-        """
-        since = min((flag.since for flag in (state.oops, state.lock) if flag), default=None)
-        if since is None:
-            return set()
+    def _stops_since(self, name: str, since: datetime) -> set[datetime]:
+        """Return when a machine was oopsed or locked since then, by the journal; never, if that does not answer."""
         try:
             entries = self.journal.store.page(machine=name, since=since).entries
         except StorageError:
@@ -245,8 +253,8 @@ class Supervisor:
         """Restart every actor that has died, and say so once for each; have decided what was held back."""
         if self.held and not self._context.holds():
             for name in tuple(self.held):
-                with contextlib.suppress(MachineUnavailable, UnknownMachine):
-                    self.begin(name, SaveTelemetry())
+                with contextlib.suppress(UnknownMachine):
+                    self.tell(name, SaveTelemetry())
         for name, ref in list(self.refs.items()):
             if not ref.is_alive():
                 with contextlib.suppress(MachineUnavailable):
@@ -293,8 +301,8 @@ class Supervisor:
         """
         turn = next(self._turns) % SAVE_TURNS
         for name in list(self.refs)[turn::SAVE_TURNS]:
-            with contextlib.suppress(MachineUnavailable, UnknownMachine):
-                self.begin(name, SaveTelemetry())
+            with contextlib.suppress(UnknownMachine):
+                self.tell(name, SaveTelemetry())
         if turn == SAVE_TURNS - 1:
             self.journal.wake()
 
@@ -302,8 +310,10 @@ class Supervisor:
         """Have all machines save their telemetry, and wait ``timeout`` seconds until they have handed it on."""
         deadline = time.monotonic() + timeout
         for ref in list(self.refs.values()):
-            with contextlib.suppress(MachineUnavailable, pykka.Timeout, pykka.ActorDeadError):
+            try:
                 _give(ref, SaveTelemetry()).get(timeout=max(0.0, deadline - time.monotonic()))
+            except Exception as error:  # it has that of up to a minute ago on disk; the others are not held up
+                log.warning("a machine did not save what its reader told: %s", one_line(error))
 
     def dead(self) -> list[str]:
         """Return the machines whose actor has died, and is being started anew."""
@@ -316,8 +326,13 @@ class Supervisor:
         among them: it is restarted.
         """
         deadline = time.monotonic() + seconds
-        asked = [(name, _give(ref, Ping())) for name, ref in list(self.refs.items())]
+        asked: list[tuple[str, Reply]] = []
         silent = []
+        for name, ref in list(self.refs.items()):
+            try:
+                asked.append((name, _give(ref, Ping())))
+            except MachineUnavailable:
+                silent.append(name)
         for name, reply in asked:
             try:
                 reply.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -330,15 +345,35 @@ class Supervisor:
     def stop_all(self, timeout: float, *, save: bool = True) -> None:
         """Have all actors save what they know, and stop; wait ``timeout`` seconds for them. None comes back."""
         stopping = []
-        for ref in self.refs.values():
+        for ref in list(self.refs.values()):
+            if save:
+                _tell(ref, SaveTelemetry())
             with contextlib.suppress(MachineUnavailable):
-                if save:
-                    _give(ref, SaveTelemetry())
                 stopping.append(ref.stop(block=False))
         wait_for_ends(stopping, timeout)
 
 
 def _give(ref: pykka.ActorRef[Any], message: object) -> Reply:
-    """Have an actor get a message: if it has nothing to do, this thread does it."""
-    inbox = cast(SharedInbox, ref.actor_inbox)
-    return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+    """Have an actor get a message: if it has nothing to do, this thread does it. Where no thread can be started for one
+    that is busy, it soon is not; raises :class:`MachineUnavailable` after ``GIVE_SECONDS``.
+    """
+    inbox, deadline = cast(SharedInbox, ref.actor_inbox), time.monotonic() + GIVE_SECONDS
+    while True:
+        if ref.is_alive() and (reply := inbox.stand_in(message)):
+            return reply
+        try:
+            return cast(Reply, ref.ask(message, block=False))
+        except MachineUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.001)
+
+
+def _tell(ref: pykka.ActorRef[Any], message: object) -> None:
+    """As :func:`_give`, for what nobody waits for: what goes wrong is in the log."""
+    try:
+        failure: BaseException | None = _give(ref, message).failure
+    except MachineUnavailable as error:
+        failure = error
+    if failure is not None and not isinstance(failure, pykka.ActorDeadError):
+        log.error("a machine did not carry out %s", type(message).__name__, exc_info=failure)

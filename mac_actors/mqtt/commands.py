@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from mac_actors.actors.machine import MOVING
 from mac_actors.core.changed import Changed
-from mac_actors.core.inputs import COMMANDS, Command
+from mac_actors.core.inputs import COMMANDS, Command, Lock, Oops
 from mac_actors.core.state import Source
 from mac_actors.core.text import one_line, tidy
-from mac_actors.errors import MacError
+from mac_actors.errors import MacError, MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 
 log = logging.getLogger(__name__)
@@ -72,11 +72,10 @@ class Commands:
     def _work(self) -> None:
         while (given := self._waiting.get()) is not None:
             name, payload, at = given
-            if not self._fleet.owns:  # the server that does has it, too
-                log.warning("a command by MQTT was not carried out: %s", MOVING)
-                continue
             try:
                 command = read_command(payload, at)
+                if not (self._fleet.owns or isinstance(command, Oops | Lock)):  # the server that does has it, too
+                    raise MachineUnavailable(MOVING)
                 answer = self._fleet.ask(self._fleet.find(name), command)
             except (ValueError, RecursionError) as error:
                 why = one_line(error) if type(error) is ValueError else type(error).__name__

@@ -22,6 +22,7 @@ from mac_actors.actors.replies import Answer, PendingAnswer, Reply
 from mac_actors.actors.runtime import MacActor, SharedInbox
 from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.state import Source, Telemetry
+from mac_actors.core.transitions import decide
 from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from tests.fakes import ANN, BOB, EVE, NOBODY, OLGA, PATIENCE, open_fleet, report, wait_until
@@ -275,3 +276,39 @@ def test_an_answer_that_waits_for_the_disk_says_until_when() -> None:
         answer = fleet.finish(sent)
         assert (answer.outputs.relay, answer.durable) == (True, True)
         assert isinstance(sent.reply._value, PendingAnswer)
+
+
+def test_new_users_get_to_a_busy_machine_for_which_no_thread_can_be_started() -> None:
+    with open_fleet() as fleet:
+        ref = fleet.supervisor.refs["metal-mill"]
+        inbox, tries = cast(SharedInbox, ref.actor_inbox), list[int]()
+        actor = inbox._start
+
+        def start() -> None:
+            tries.append(1)
+            raise RuntimeError("can't start new thread")
+
+        inbox.start_later(start)
+        nobody = replace(fleet.configuration.directory, users=(), by_fob={})
+        with inbox._turn:
+            change = threading.Thread(target=fleet.supervisor.change_users, args=[nobody])
+            change.start()
+            wait_until(lambda: tries)
+        change.join(PATIENCE)
+        assert report(fleet, "metal-mill", ANN).outputs.relay is False
+        assert actor, "it has no thread yet"
+        inbox.start_later(actor)
+
+
+def test_what_was_held_back_behind_a_mistake_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_fleet() as fleet:
+
+        def mistaken(*given: Any, **more: Any) -> Any:
+            if isinstance(given[3], Lock):
+                raise ZeroDivisionError
+            return decide(*given, **more)
+
+        monkeypatch.setattr("mac_actors.actors.machine.decide", mistaken)
+        now = datetime.now(UTC)
+        fleet.take_up("metal-mill", (Lock(now, Source.HTTP), Oops(now, Source.HTTP)))
+        wait_until(lambda: fleet.snapshot("metal-mill").oops)

@@ -358,12 +358,17 @@ def test_what_a_command_would_not_lift_anyway_may_be_newer() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "at"),
-    [(60, 300), (61, 300), (-86_340, 300), (30, 59)],
+    [(60, 300), (61, 300), (-86_340, 300), (-30, 0)],
     ids=["at that moment", "later", "a wrong clock", "a clock that was set back"],
 )
 def test_a_clear_lifts_what_was_set_before_it_was_given(seconds: float, at: float) -> None:
     before = run(MILL, PEOPLE, fresh(MILL), [oops(60)]).state
     assert not decide(MILL, PEOPLE, before, given(seconds, at)).state.flagged
+
+
+def test_a_clear_lifts_no_oops_that_came_between_it_and_its_decision() -> None:
+    before = run(MILL, PEOPLE, fresh(MILL), [oops(60)]).state
+    assert decide(MILL, PEOPLE, before, given(59, 59.5)).already == (Already.SET_SINCE,)
 
 
 # whose card it is

@@ -266,3 +266,22 @@ def test_what_is_told_after_a_later_report_was_decided_counts_no_more_but_for_oo
     pressed = belated(idle, replace(early, oops=True))
     assert isinstance(pressed, Report)
     assert pressed.fob is None
+
+
+def test_an_oops_that_is_told_late_leaves_the_clock_of_the_reports_as_it_is() -> None:
+    elsewhere = replace(decide(MILL, PEOPLE, fresh(MILL), report(ANNA, 10)).state, last_arrival=None)
+    pressed = belated(elsewhere, replace(report(ANNA, 5), oops=True, arrived=5.0))
+    assert pressed is not None
+    known = decide(MILL, PEOPLE, elsewhere, pressed, hold=Refusal.MOVING).state
+    assert decide(MILL, PEOPLE, known, replace(report(None, 20), arrived=20.0)).state.card is None
+
+
+def test_what_came_to_a_machine_in_two_places_is_all_told_and_power_stays_where_both_have_it() -> None:
+    running = Held.of(MILL, with_card(MILL, ANNA))
+    out, _ = hold(MILL, PEOPLE, running, report(None, 20), 20.0)
+    oopsed, _ = hold(MILL, PEOPLE, running, Oops(after(21), Source.HTTP), 21.0)
+    both = out.joined(oopsed)
+    assert not both.relay
+    assert both.inputs == (*out.inputs, *oopsed.inputs)
+    assert both.joined(out).inputs == both.inputs
+    assert running.joined(running).relay

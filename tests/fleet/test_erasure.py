@@ -134,7 +134,7 @@ def test_on_postgresql_a_person_is_in_no_row_afterwards_and_no_former_row_is_lef
 @needs_postgres
 def test_on_postgresql_former_rows_stay_while_somebody_reads_who_may_see_them(database: str) -> None:
     with closing(Place(database).open(Store)) as store, closing(Store.open(database)) as other:
-        assert store.empty_log()
+        wait_until(store.empty_log)
         with other.reading("look") as connection:
             connection.exec_driver_sql("SELECT count(*) FROM journal")
             assert not store.empty_log()

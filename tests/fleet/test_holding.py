@@ -172,7 +172,8 @@ def test_the_next_owner_is_told_of_an_oops_that_could_not_be_written_and_of_no_o
         for name in ("router", "vent"):
             old.ask(name, Oops(now(), Source.HTTP, "Ada"))
         written(old)
-        old.supervisor._context.stops["vent"] = Latch()  # it was written, and the answer is lost
+        stops = old.supervisor._context.stops
+        stops["vent"] = Latch(), stops["vent"][1]  # it was written, and the answer is lost
         old.journal.store.commit = _refuse  # type: ignore[method-assign]
         assert not old.ask("metal-mill", Lock(now(), Source.HTTP, "Ada", "new belt")).durable
         report(old, "laser", oops=True)

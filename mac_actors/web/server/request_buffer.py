@@ -320,6 +320,8 @@ class RequestBuffer:
             if not wakes.gathered():
                 self._flush_at = time.monotonic() + GATHER_SECONDS
             begun = direct.begin(environment(conn))
+            if time.monotonic() >= self._flush_at:
+                wakes.flush()
         conn.begun = conn.pending = begun
         if begun is None:
             self._lend(conn, self._server.requests.put)
@@ -331,8 +333,6 @@ class RequestBuffer:
             self._answer(conn, begun)
         else:
             self._lend(conn, lambda _: self._pending.add(due, conn, begun))
-            if time.monotonic() >= self._flush_at:
-                wakes.flush()
 
     def _answer(self, conn: Connection, begun: Begun) -> None:
         """Send an answer that is there, unless it was sent; a worker makes one that is no plain one."""
