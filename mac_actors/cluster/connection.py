@@ -14,6 +14,9 @@ import httptools
 LOOK_SECONDS = 0.05
 """How often it is looked, while an answer is waited for, whether it still is to be."""
 
+SEND_SECONDS = 5.0
+"""How long it may take at the most to send a request."""
+
 READ_BYTES = 256 * 1024
 
 
@@ -78,12 +81,13 @@ class Connection:
         if secure:
             self.sock = (trust or ssl.create_default_context()).wrap_socket(self.sock, server_hostname=host)
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, deadline: float) -> None:
         """Send a request, all of it at once: what arrives in part only is not carried out."""
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         if "Host" not in headers:
             lines.append(f"Host: {urlsplit(self.url).netloc}")
         lines += [f"Content-Length: {len(body)}", "", ""]
+        self.sock.settimeout(max(0.01, min(SEND_SECONDS, deadline - time.monotonic())))
         self.sock.sendall("\r\n".join(lines).encode("latin-1") + body)
 
     def answer(self, method: str, deadline: float, still: Callable[[], bool]) -> Answer:
@@ -92,12 +96,16 @@ class Connection:
         Raises ``TimeoutError``, or :class:`BrokenError`.
         """
         answer = Answer(has_body=method != "HEAD")
+        self.sock.settimeout(LOOK_SECONDS)  # part of what TLS sends at once may be late
         while not answer.complete:
             left = deadline - time.monotonic()
             if left <= 0 or not still():
                 raise TimeoutError("no answer in time")
             if self.readable(min(left, LOOK_SECONDS)):
-                data = self.sock.recv(READ_BYTES)
+                try:
+                    data = self.sock.recv(READ_BYTES)
+                except TimeoutError:
+                    continue
                 if not data:
                     raise BrokenError("closed before the answer was whole")
                 answer.feed(data)

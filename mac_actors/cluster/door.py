@@ -44,7 +44,9 @@ WAITING_AT_MOST = 8
 """So many requests wait at once: reports need threads, too."""
 
 LAST_SECONDS = 0.3
-"""So long an answer is waited for whose server is the owner no more: it had written everything before it let go."""
+"""So long an answer is waited for whose server is the owner no more (it had written everything before it let go), or
+does not answer others.
+"""
 
 PORTION_BYTES = 32 * 1024
 """Inputs that were held back are told in portions of this: a request has 64 KiB at the most."""
@@ -210,11 +212,14 @@ class Door:
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
         ends = math.inf
+        harmless = _may_come_twice(environ["REQUEST_METHOD"], path)
 
         def still() -> bool:
             nonlocal ends
-            if ends == math.inf and self._standing().owner != owner:
-                ends = time.monotonic() + LAST_SECONDS
+            if self._standing().owner != owner or (harmless and self._is_gone(owner, self._passing.until())):
+                ends = min(ends, time.monotonic() + LAST_SECONDS)
+            else:
+                ends = math.inf
             return time.monotonic() < ends
 
         try:
@@ -225,7 +230,7 @@ class Door:
         except OwnerGone as gone:
             self._gone = owner
             log.debug("%s", gone)
-            if gone.maybe_done and not _may_come_twice(environ["REQUEST_METHOD"], path):
+            if gone.maybe_done and not harmless:
                 return _error(start_response, MAYBE_DONE)
             return None
 

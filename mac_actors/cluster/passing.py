@@ -134,7 +134,7 @@ class Passing:
             sent = False
             try:
                 headers[AGE] = f"{age + time.monotonic() - begun:.4f}"
-                connection.send(method, target, headers, body)
+                connection.send(method, target, headers, body, until)
                 sent = True
                 answer = connection.answer(method, until, still)
             except OSError as error:

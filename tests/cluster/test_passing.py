@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import socket
 import ssl
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from mac_actors import clock
+from mac_actors.cluster.connection import Connection
 from mac_actors.cluster.passing import ADDRESS, AGE, HOPS, OwnerGone, Passing
 from mac_actors.cluster.passing import SECRET as SECRET_HEADER
 from mac_actors.fleet.fleet import MachineFleet
@@ -291,6 +293,54 @@ def test_a_silent_owner_is_waited_for_only_while_it_is_the_owner() -> None:
         other.standing.owner = None
         thread.join(20)
         assert replies[0].status == 503
+
+
+def test_what_shows_something_is_not_waited_for_when_the_owner_answers_no_report() -> None:
+    with two(BUDGET) as (_, other), breaking() as (url, seen), ThreadPoolExecutor() as aside:
+        other.standing.owner = url
+        shown = aside.submit(other.request, "GET", "/api/machines")
+        wait_until(lambda: seen)
+        assert other.told("metal-mill", ANN) == AGAIN
+        try:
+            assert shown.result(20).status == 503
+        finally:
+            other.standing.owner = None
+
+
+def test_an_answer_is_waited_for_though_the_owner_was_late_with_another_one() -> None:
+    with two() as (owner, other), ThreadPoolExecutor() as aside:
+        assert owner.fleet
+        begun, go_on, snapshots = threading.Event(), threading.Event(), owner.fleet.snapshots
+
+        def slow() -> Any:
+            begun.set()
+            assert go_on.wait(20)
+            return snapshots()
+
+        owner.fleet.snapshots = slow  # type: ignore[method-assign]
+        shown = aside.submit(other.request, "GET", "/api/machines")
+        assert begun.wait(20)
+        other.door._gone = owner.url
+        wait_until(lambda: other.door._gone is None)
+        go_on.set()
+        assert shown.result(20).status == 200
+
+
+def test_how_long_connecting_might_take_is_not_how_long_sending_may() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as aside:
+        connection = Connection(f"http://127.0.0.1:{listener.getsockname()[1]}", 20.0, None)
+        connection.sock.settimeout(0.001)  # as it was connected with
+        body = bytes(16 * 1024 * 1024)
+        deadline = time.monotonic() + 20
+        sending = aside.submit(connection.send, "POST", "/", {}, body, deadline)
+        with listener.accept()[0] as owner:
+            wait_until(lambda: sending.done() or not select.select([], [connection.sock], [], 0)[1])
+            owner.settimeout(20)
+            received = 0
+            while received < len(body):
+                received += len(owner.recv(1024 * 1024))
+        sending.result(20)
+        connection.close()
 
 
 def test_an_owner_that_is_not_there_is_known_at_once() -> None:
