@@ -106,6 +106,7 @@ class Cable:
                 result = what()
                 if asyncio.iscoroutine(result):
                     await result
+                await asyncio.sleep(0)  # what it has closed is closed in the loop's next turn
             except BaseException as error:
                 done.set_exception(error)
             else:
