@@ -72,13 +72,14 @@ class Standing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """What a server has that owns the machines. ``reports`` answers those of readers without a worker (a
-    :class:`mac_actors.web.server.direct.Direct`).
+    """What a server has that owns the machines since ``epoch``. ``reports`` answers those of readers without a worker
+    (a :class:`mac_actors.web.server.direct.Direct`).
     """
 
     fleet: MachineFleet
     application: Application
     reports: Any
+    epoch: int = 0
 
 
 class Door:
@@ -296,6 +297,8 @@ class Door:
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
             return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
         _take_up(owned.fleet, inputs)
+        if self._owned() is not owned:
+            return _error(start_response, NOBODY)  # it may have been closed before it had them: the next one is told
         self._taken |= dict.fromkeys(str(one["id"]) for given in items.values() for one in given)
         for oldest in list(self._taken)[:-TAKEN_KEPT]:
             self._taken.pop(oldest, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -18,11 +19,18 @@ class Fresh:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
+        self._begun: float | None = None
+        """Since when it is read, while it is."""
         self._thread = threading.Thread(target=self._run, name="fresh states", daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until ``read`` was called and has returned, which begins after this; false: not in so many seconds."""
+        """Wait until ``read`` was called and has returned, which begins after this; false: not in so many seconds.
+
+        It does not wait where the one before has not returned for longer than that: the database does not answer.
+        """
+        if self._begun is not None and time.monotonic() - self._begun > seconds:
+            return False
         done = threading.Event()
         with self._lock:
             self._waiting.append(done)
@@ -42,9 +50,11 @@ class Fresh:
                 return
             with self._lock:
                 waiting, self._waiting = self._waiting, []
+            self._begun = time.monotonic()
             try:
                 self._read()
             except Exception as error:
                 log.debug("the states can't be read: %s", error)
+            self._begun = None
             for done in waiting:
                 done.set()

@@ -114,8 +114,8 @@ class HoldingFleet:
         """Return no list: an owner has it."""
 
     def _hold(self, name: str, given: Input, age: float = 0.0) -> Answer:
-        if name in self.configuration.machines and name not in self._held:
-            # the owner may have gone a moment after its last change
+        if name in self.configuration.machines:
+            # the owner may have gone a moment after its last change; or it is there, and only we do not reach it
             self._read_now(max(LEAST_SECONDS, self._budget - age))
         known, now = self.known, clock.seconds()
         config = known.configuration.machines.get(name)

@@ -7,6 +7,7 @@ Three threads: one has the lease (it beats, or looks and takes over), one says e
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import socket
 import threading
@@ -116,6 +117,10 @@ class Node:
         """Whether this node may switch something on now."""
         return self.lease.valid(clock.seconds())
 
+    def owns(self, epoch: int) -> bool:
+        """Whether it may as the owner of ``epoch``: what was built for an older one may not, though it is there yet."""
+        return self.valid() and self.lease.epoch == epoch  # in this order: an epoch never comes back
+
     def numbers(self) -> tuple[bool, int, float]:
         """Return whether this node's lease is valid, the epoch that it owns (0: none), and its clock's skew."""
         return self.valid(), self.lease.epoch or 0, self.skew
@@ -147,38 +152,46 @@ class Node:
         for thread in self._threads:
             thread.start()
 
-    def release(self, settle: Callable[[], None] = lambda: None) -> bool:
-        """Hand over: this node owns no more, and rests for two leases; false: it does not own.
+    def release(self, settle: Callable[[], None] = lambda: None, epoch: int | None = None) -> bool:
+        """Hand over: this node owns no more, and then rests for two leases; false: it does not own, or not ``epoch``.
 
         ``settle`` is called when nothing new is decided any more, and has everything written. Then whoever looks next
         takes over.
         """
         with self._lock:
-            epoch = self.lease.epoch
-            if epoch is None:
+            epoch = epoch or self.lease.epoch
+            if epoch is None or epoch != self.lease.epoch:
                 return False
-            self._resting_until = clock.seconds() + 2 * self.lease.seconds
+            self._resting_until = math.inf  # what is here is dropped before this node builds anything
             self._last_owner = None
             self.lease.lost()
         try:
-            settle()
-        finally:
             try:
-                self._rows.release(epoch)
-                log.info("the lease of epoch %d is released", epoch)
+                settle()
             except StorageError as error:
-                log.warning("%s: another node takes over when its seconds are over", error)
-        self._jobs.put(self._drop)
+                log.error("%s: the machines are handed over without what is not written yet", error)
+            finally:
+                self._let_go(epoch)
+        finally:
+            self._jobs.put(self._drop)
+            self._resting_until = clock.seconds() + 2 * self.lease.seconds
         return True
 
-    def lost(self, why: str) -> None:
-        """Own nothing any more, because of what the database has said: what is here is dropped, unwritten."""
+    def _let_go(self, epoch: int) -> None:
+        try:
+            self._rows.release(epoch)
+            log.info("the lease of epoch %d is released", epoch)
+        except StorageError as error:
+            log.warning("%s: another node takes over when its seconds are over", error)
+
+    def lost(self, why: str, epoch: int) -> None:
+        """Own ``epoch`` no more, because of what the database has said: what is here is dropped, unwritten."""
         with self._lock:
-            if self.lease.epoch is None:
+            if self.lease.epoch != epoch:
                 return
             self.lease.lost()
+            self._jobs.put(self._drop)  # before this node can take the lease again
         log.error("this server no longer owns the machines: %s", why)
-        self._jobs.put(self._drop)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Take no more part. :meth:`release` before it hands over."""
@@ -220,7 +233,7 @@ class Node:
         before = time.time()
         answer = self._rows.beat(beat, self.url or "")
         if answer is None:
-            self.lost("another one has taken over")
+            self.lost("another one has taken over", beat.epoch)
             return 0.0
         with self._lock:
             self.lease.beaten(beat, answer.others)
@@ -256,7 +269,7 @@ class Node:
         silent = self.lease.silent(now)
         if silent >= self.lease.seconds / 2 and self._prepared_for != (seen.epoch, seen.beat):
             self._prepared_for = (seen.epoch, seen.beat)
-            self._jobs.put(self._prepare)
+            self._jobs.put(self._get_ready)
         if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and self._may_own(now, look.steps):
             self._take_over(wanted)
             return 0.0
@@ -272,7 +285,7 @@ class Node:
         with self._lock:
             self.lease.taken(epoch, sent)
         log.warning("this server owns the machines now: epoch %d", epoch)
-        self._jobs.put(lambda: self._take(epoch, self.incarnation))
+        self._jobs.put(lambda: self._build(epoch))
 
     def _may_own(self, now: float, steps: frozenset[str]) -> bool:
         why: str | None = None
@@ -331,16 +344,25 @@ class Node:
         while job := self._jobs.get():
             try:
                 job()
-            except MacError as error:
-                self._failed(str(error))
             except Exception:
-                log.exception("building or dropping what an owner has failed")
-                self._failed("it could not be built")
+                log.exception("the thread of the ownership goes on after a mistake in it")
 
-    def _failed(self, why: str) -> None:
-        """Let another node try: this one could not become what an owner is."""
-        log.error("this server can't own the machines: %s", why)
-        self.release()
+    def _get_ready(self) -> None:
+        try:
+            self._prepare()
+        except StorageError as error:
+            log.warning("%s: a takeover may take longer", error)
+
+    def _build(self, epoch: int) -> None:
+        """Build what an owner is; where that fails, let another node try."""
+        try:
+            self._take(epoch, self.incarnation)
+        except Exception as error:
+            if not isinstance(error, MacError):
+                log.exception("building what an owner has failed")
+            why = str(error) if isinstance(error, MacError) else "it could not be built"
+            log.error("this server can't own the machines: %s", why)
+            self.release(epoch=epoch)
 
 
 def _refuses(url: str) -> bool:

@@ -96,7 +96,7 @@ class Member:
         displays = language(settings.language).displays
         self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget, displays)
         self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
-        self.door = Door(self.node.standing, lambda: self._owned, self._passing, self._holding)
+        self.door = Door(self.node.standing, self._in_use, self._passing, self._holding)
         access = Access(settings.tokens)
         held = create_standby_app(
             self._holding, access, self.door.serves, self.node.problems, self.notes, self.node.numbers
@@ -109,6 +109,8 @@ class Member:
         """Take part. A server that owns alone has its shop when this returns; raises why it has not."""
         self.files.follow()
         self.node.claim()
+        if self.node.url:
+            self._refresh()  # a reader may come before the first look: to a key that is not known its report is wrong
         self.node.start()
         if self.node.url is None:
             if not self._built.wait(BUILD_SECONDS):
@@ -176,6 +178,7 @@ class Member:
 
     def _build(self, epoch: int, incarnation: str) -> None:
         begun = time.monotonic()
+        self._drop()  # what an older epoch has left, if dropping it has failed
         store = self._store = self._store or Store.open(self._database)
         try:
             store.own(epoch, incarnation)
@@ -188,7 +191,7 @@ class Member:
                     store,
                     self.load,
                     chat=self._chat,
-                    holds=lambda: not self.node.valid(),
+                    holds=lambda: not self.node.owns(epoch),
                     prepared=prepared,
                     notes=self.notes,
                     subscribers=self._subscribers,
@@ -197,34 +200,44 @@ class Member:
             self._store = None
             store.close()
             if isinstance(error, Fenced):
-                self.node.lost(str(error))
+                self.node.lost(str(error), epoch)
                 return
             self._failure = error
             self._built.set()
             raise
-        shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now")
+        shop.fleet.journal.on_fenced = lambda: self.node.lost("the database has another owner by now", epoch)
         shop.fleet.on_reload = partial(self.files.store, epoch)
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
         self.door.hand_over(shop.fleet)
-        owned = Owned(shop.fleet, shop.app.wsgi, shop.app.reports)
+        owned = Owned(shop.fleet, shop.app.wsgi, shop.app.reports, epoch)
         self.shop, self._owned, self._store = shop, owned, None
         self._built.set()
         self.door.hand_over(shop.fleet)
         log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)
         shop.start()
 
+    def _in_use(self) -> Owned | None:
+        """Return what this server has as the owner; not that of an older epoch, which is yet to be dropped."""
+        owned, epoch = self._owned, self.node.lease.epoch
+        return owned if owned and epoch in {None, owned.epoch} else None
+
     def _drop(self) -> None:
         shop = self.shop
         if shop is None:
             return
         states = {config.name: state for config, state in shop.fleet.published()}
-        self._holding.known = replace(self._holding.known, configuration=self.configuration, states=states)
+        keyring = shop.fleet.reader_keys
+        keys = {name: one for name in keyring.machines() if (one := keyring.get(name))}
+        self._holding.known = Known(self.configuration, states, keys)
         self.door.keep(shop.fleet)
         self.shop = self._owned = None
+        kept = dict(shop.fleet.supervisor.held)
         self.door.keep(shop.fleet)
         shop.disconnect()
         shop.close(write=False)
+        late = {name: held for name, held in shop.fleet.supervisor.held.items() if held is not kept.get(name)}
+        self._holding.add(late)  # a request that had begun may have come to it until it was closed
         if self.node.url is None and not self._let_go:
             self._on_end("another server owns the database")
 

@@ -22,7 +22,7 @@ from mac_actors.core.state import Source, Telemetry
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
 from tests.cluster.two import ADMIN, Node, two
-from tests.fakes import ANN, BOB, open_fleet, report, sample_machines, sample_users, wait_until, written
+from tests.fakes import ANN, BOB, PATIENCE, open_fleet, report, sample_machines, sample_users, wait_until, written
 from tests.web.client import report_body
 
 AGAIN = (False, "Remove card and\ninsert it again")
@@ -163,29 +163,31 @@ def test_a_server_that_loses_its_machines_gives_what_it_held_back_to_the_next_ow
         assert other.told("metal-mill", ANN) == AGAIN
 
 
-def test_states_are_read_anew_before_a_machine_is_held_and_nobody_waits_for_a_database_that_hangs() -> None:
+def test_states_are_read_anew_before_each_answer_that_is_held_and_nobody_waits_for_a_database_that_hangs() -> None:
     reads, hangs = [], threading.Event()
 
     def read() -> None:
         reads.append(threading.current_thread().name)
         if len(reads) == 2:
             raise OSError("no database")
-        if len(reads) == 3:
-            hangs.wait(20)
+        if len(reads) == 4:
+            hangs.wait(PATIENCE)
 
     fresh = Fresh(read)
     holding = HoldingFleet(Known(parse(sample_machines(), sample_users())), lambda seconds: fresh.wait(20))
     given = Report(datetime.now(UTC), ANN)
     for _ in range(3):
         assert not holding.report("metal-mill", given, clock.seconds()).outputs.relay
-    assert reads == ["fresh states"]
-    holding.report("laser", given, clock.seconds())
+    assert reads == ["fresh states"] * 3
     assert not fresh.wait(0.05)
+    wait_until(lambda: len(reads) == 4)
+    waiting = list(fresh._waiting)
+    assert not fresh.wait(0.0)
+    assert fresh._waiting == waiting, "who comes later does not even begin to wait"
     hangs.set()
-    assert fresh.wait(20)
+    assert fresh.wait(PATIENCE)
     fresh.close()
-    fresh._thread.join(20)
-    assert len(reads) == 4
+    fresh._thread.join(PATIENCE)
 
 
 def test_a_reader_with_a_key_is_known_by_its_signature_and_gets_a_signed_reply(node: Node) -> None:
@@ -219,6 +221,16 @@ def test_inputs_go_to_another_server_by_their_age() -> None:
             assert replace(then, at=at, arrived=before.arrived) == before
         else:
             assert replace(then, at=at) == before
+
+
+def test_what_a_server_is_told_while_it_loses_its_machines_is_kept_for_the_next_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        monkeypatch.setattr(owner.fleet, "take_up", lambda *_: owner.lose())
+        body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 503
 
 
 WRONG = [b"{", b"[]", b'{"router": 1}', b'{"router": [{"kind": "Clear", "age": 1, "input": {}}]}']

@@ -102,6 +102,16 @@ def test_a_reader_at_a_server_that_is_cut_from_the_owner_gets_the_hold_answer_wi
     wait_until(lambda: cell.turns_on("b", "drill_press"))
 
 
+@pytest.mark.parametrize("how", ["refuse", "hold"])
+def test_a_server_that_is_cut_from_the_owner_knows_what_that_has_written(cell: Cell, how: str) -> None:
+    """A reader that the owner has told to switch off is not told otherwise by the other server."""
+    assert cell.report("b", MACHINE, ADA)
+    getattr(cell.to_server["a"], how)()
+    assert cell.report("b", MACHINE, ADA), "a session whose card is in goes on"
+    assert cell.ask("a", OOPS, "reason smoke")[1]["outcomes"]
+    assert not cell.report("b", MACHINE, ADA)
+
+
 def test_a_connection_between_servers_that_ends_costs_nothing(cell: Cell) -> None:
     for number in range(4):
         assert cell.ask("b", OOPS, f"reason {number}")[1]["outcomes"]

@@ -15,7 +15,7 @@ import pytest
 
 from mac_actors.cluster.node import Node
 from mac_actors.cluster.rows import Look, NodeRow, Rows
-from mac_actors.errors import DirectoryInUse
+from mac_actors.errors import DirectoryInUse, StorageError
 from tests.fakes import wait_until
 from tests.postgres import needs_postgres
 
@@ -32,6 +32,7 @@ class Owner:
         self.epoch: int | None = None
         self.epochs: list[int] = []
         self.prepared = threading.Event()
+        self.prepare: Callable[[], None] = self.prepared.set
         self.revisions: list[int] = []
         self.why: str | None = None
         self.node = Node(
@@ -40,7 +41,7 @@ class Owner:
             seconds,
             take=self.take,
             drop=self.drop,
-            prepare=self.prepared.set,
+            prepare=self.make_ready,
             each_second=self.revisions.append,
             unfit=lambda steps: self.why if steps else None,
         )
@@ -49,6 +50,9 @@ class Owner:
         assert incarnation == self.node.incarnation
         self.epoch = epoch
         self.epochs.append(epoch)
+
+    def make_ready(self) -> None:
+        self.prepare()
 
     def drop(self) -> None:
         self.epoch = None
@@ -126,6 +130,64 @@ def test_a_released_lease_is_taken_by_another_node_once_all_is_settled(make: Mak
     wait_until(lambda: a.epoch is None)
     assert not a.node.release()
     wait_until(lambda: a.node.standing().owner == b.node.url)
+
+
+def test_a_lease_that_is_released_without_all_being_settled_is_dropped_too(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+
+    def settle() -> None:
+        raise StorageError("the disk hangs")
+
+    assert a.node.release(settle)
+    assert a.nodes()[0].seen.released
+    wait_until(lambda: a.epoch is None)
+    assert "the disk hangs: the machines are handed over without what is not written yet" in caplog.text
+
+
+def test_nothing_is_taken_again_before_what_was_released_is_dropped(make: Make) -> None:
+    a = make("http://127.0.0.1:1", 1.0)
+
+    def settle() -> None:
+        until = time.monotonic() + 3
+        wait_until(lambda: time.monotonic() > until)
+
+    wait_until(lambda: a.epoch is not None and a.node.release(settle))
+    epochs = list(a.epochs)
+    wait_until(lambda: a.epoch is None)
+    assert a.epochs == epochs
+    wait_until(lambda: a.epoch)
+
+
+def test_what_is_heard_of_another_epoch_ends_no_lease(make: Make) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+    assert not a.node.owns(0)
+    a.node.lost("it is late", 0)
+    assert not a.node.release(epoch=7)
+    assert a.node.owns(1)
+    a.node.lost("it is so", 1)
+    assert not a.node.owns(1)
+    wait_until(lambda: a.epochs == [1, 2])
+    wait_until(lambda: a.epoch == 2)
+
+
+def test_a_lease_is_kept_though_what_a_takeover_needs_was_not_made_ready(make: Make) -> None:
+    a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2")
+
+    def prepare() -> None:
+        wait_until(lambda: b.node.lease.epoch)
+        raise StorageError("the connection is dead")
+
+    b.prepare = prepare
+    wait_until(lambda: b.node.standing().owner == a.node.url)
+    a.kill()
+    wait_until(lambda: b.epochs)
+    assert not b.nodes()[0].seen.released
 
 
 def test_an_owner_that_another_has_followed_drops_what_it_has(make: Make, database: str) -> None:

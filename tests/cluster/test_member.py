@@ -1,0 +1,110 @@
+"""What one server of a cell builds and drops, in one process: leases lost, released and taken again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mac_actors import clock
+from mac_actors.core.inputs import Oops, Report
+from mac_actors.core.outcomes import OopsSet
+from mac_actors.core.state import Source
+from mac_actors.errors import FleetClosed
+from mac_actors.service.cell import Member
+from mac_actors.service.shop import Shop
+from mac_actors.settings import Settings, Tokens
+from mac_actors.settings.cell import Cell
+from tests.fakes import ANN, PATIENCE, sample_machines, sample_users, wait_until
+from tests.postgres import needs_postgres
+
+pytestmark = needs_postgres
+
+MILL = "metal-mill"
+
+
+def made(directory: Path, database: str, url: str = "http://127.0.0.1:1") -> Member:
+    (directory / "machines.json").write_text(json.dumps(sample_machines()))
+    (directory / "users.json").write_text(json.dumps(sample_users()))
+    settings = Settings(
+        directory / "machines.json",
+        directory / "users.json",
+        tokens=Tokens("token"),
+        cell=Cell(database, url, "the-secret-of-the-cell", 20),
+    )
+    return Member(settings, chat=None, subscribers=(), adopt=lambda shop: None, on_end=lambda why: None)
+
+
+@pytest.fixture
+def member(tmp_path: Path, database: str) -> Iterator[Member]:
+    """A server that owns the machines."""
+    member = made(tmp_path, database)
+    member.start()
+    wait_until(lambda: member.shop)
+    yield member
+    member.stop()
+
+
+def shop_of(member: Member, epoch: int) -> Shop:
+    wait_until(lambda: member.shop and member.node.lease.epoch == epoch and member.shop.fleet.owns)
+    assert member.shop
+    return member.shop
+
+
+def test_what_is_left_of_an_older_epoch_decides_nothing_and_ends_no_newer_one(member: Member) -> None:
+    old, hangs = shop_of(member, 1), threading.Event()
+
+    def hang() -> None:
+        hangs.wait(PATIENCE)
+
+    member.node._jobs.put(hang)
+    member.node.lost("tried", 1)
+    wait_until(lambda: member.node.standing().owns)
+    assert member.shop is old
+    assert not old.fleet.owns
+    assert not old.fleet.report(MILL, Report(datetime.now(UTC), ANN), clock.seconds()).outputs.relay
+    assert member.door._owned() is None
+    old.fleet.journal.on_fenced()
+    assert member.node.owns(2)
+    hangs.set()
+    assert shop_of(member, 2) is not old
+
+
+def test_what_could_not_be_dropped_is_before_anything_new_is_built(member: Member) -> None:
+    old = shop_of(member, 1)
+    member.node._drop = lambda: None
+    member.node.lost("tried", 1)
+    assert shop_of(member, 2) is not old
+    with pytest.raises(FleetClosed):
+        old.fleet.report(MILL, Report(datetime.now(UTC), ANN), clock.seconds())
+
+
+def test_what_comes_to_machines_until_they_are_closed_is_told_to_the_next_owner(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = shop_of(member, 1)
+    monkeypatch.setattr(
+        old, "disconnect", lambda: old.fleet.ask("router", Oops(datetime.now(UTC), Source.HTTP, "Ada")) and None
+    )
+    member.node.lost("tried", 1)
+    fleet = shop_of(member, 2).fleet
+    wait_until(lambda: any(isinstance(one, OopsSet) and one.flag.by == "Ada" for one in fleet.events("router")))
+
+
+def test_readers_are_known_by_their_keys_where_nobody_owns_the_machines(
+    member: Member, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = shop_of(member, 1).fleet
+    fleet.reader_keys.add(fleet.configuration.machines[MILL], "")
+    other = made(tmp_path, database, "http://127.0.0.1:2")
+    monkeypatch.setattr(other.node, "start", lambda: None)
+    other.start()
+    assert list(other._holding.known.keys) == [MILL]
+    other.node.membership.close()
+    other.stop()
+    member._drop()
+    assert list(member._holding.known.keys) == [MILL]
