@@ -105,7 +105,6 @@ demo-cell: $(VENV)/.dev
 # Two servers on one PostgreSQL with a standby: killed, suspended, cut off, with wrong clocks; all is audited at the end.
 soak-cell: $(VENV)/.dev
 	$(BIN)/python -m tests.cluster.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
-	$(BIN)/python -m tests.cluster.loaded_soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 check: lint types imports docs test
 

@@ -1,4 +1,4 @@
-"""Two real servers on one database, under load; and the audit of what they have answered.
+"""Two real servers on one database, and who owns it.
 
 Each server has a :class:`~tests.cluster.cable.Cable` to the database, and one by which the other reaches it.
 """
@@ -9,6 +9,7 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -22,7 +23,7 @@ import psycopg
 from tests.cluster.cable import Cable
 from tests.e2e.processes import ServerProcess, free_port, run
 from tests.fakes import PATIENCE, wait_until
-from tests.faults.disk import Knobs, library
+from tests.faults.disk import Knobs
 
 LEASE = 1
 TOKEN = "the-admins-token-of-the-cell"
@@ -30,19 +31,13 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 MACHINE, ADA = "metal-mill", "1000001"
 
 
-class Clocked(ServerProcess):
-    """A server whose clock can be set."""
-
-    @property
-    def preload(self) -> Path:
-        return library()
-
-
 class Cell:
-    """Servers on one database, and what they have answered as durable.
+    """Servers on one database.
 
     ``database`` is an address by TCP. With ``clocks`` (that takes a C compiler) those of the servers can be set.
     """
+
+    program = ServerProcess
 
     def __init__(
         self, directory: Path, database: str, lease: int = LEASE, budget: str = "5", *, clocks: bool = False
@@ -65,31 +60,29 @@ class Cell:
             if clocks:
                 self.knobs[name] = Knobs(directory / name, directory / "no disk")
         self.servers: dict[str, ServerProcess] = {}
-        self.durable: list[str] = []
-        self.turned_on = 0
-        """How often a machine was switched on by the load."""
         self.errors: list[str] = []
         self.stopping = threading.Event()
         self.samples = 0
-        self._thread = threading.Thread(target=self._load, daemon=True)
+        self.takeovers: list[float] = []
+        """When an epoch was seen for the first time (``time.monotonic()``)."""
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
     def url(self, name: str) -> str:
         return self.to_server[name].url
 
-    def start(self, name: str) -> ServerProcess:
+    def start(self, name: str, command: Sequence[str] | None = None) -> ServerProcess:
         real, cable = urlsplit(self.database).port, self.to_database[name].port
         database = self.database.replace(f":{real}/", f":{cable}/") + "?sslmode=disable&gssencmode=disable"
         knobs = self.knobs.get(name)
         variables = {**self.variables, **(knobs.environment() if knobs else {})}
         variables |= {"MAC_NODE_URL": self.url(name), "MAC_DATABASE": database}
-        kind = Clocked if knobs else ServerProcess
-        self.servers[name] = kind(self.directory / name, port=str(self.ports[name]), **variables)
+        port = str(self.ports[name])
+        self.servers[name] = self.program(self.directory / name, port=port, command=command, **variables)
         return self.servers[name]
 
-    def command(self, *arguments: str) -> CompletedProcess[str]:
+    def command(self, *arguments: str, command: Sequence[str] | None = None) -> CompletedProcess[str]:
         """Run a command of mac-actors about this cell."""
-        return run(*arguments, cwd=self.directory, **self.variables)
+        return run(*arguments, cwd=self.directory, command=command, **self.variables)
 
     def owns(self, name: str) -> bool:
         """Whether the lease of this server is valid."""
@@ -116,8 +109,7 @@ class Cell:
 
     def reasons(self, database: str | None = None) -> list[str]:
         """Return the reasons in the journal, in its order; ``database``: not that of the cell, but a standby."""
-        with closing(psycopg.connect(database or self.database, autocommit=True)) as connection:
-            rows = connection.execute("SELECT id, data FROM journal ORDER BY id").fetchall()
+        rows = self.query("SELECT id, data FROM journal ORDER BY id", database)
         assert [number for number, _ in rows] == list(range(1, len(rows) + 1)), "a gap in the journal"
         return [reason for _, data in rows if (reason := _reason(json.loads(data)))]
 
@@ -127,58 +119,24 @@ class Cell:
         body: dict[str, Any] = json.loads(done.stdout)
         return body
 
+    def query(self, query: str, database: str | None = None) -> list[tuple[Any, ...]]:
+        """Ask the database, or the one with this address, by no cable."""
+        with closing(psycopg.connect(database or self.database, autocommit=True)) as connection:
+            return connection.execute(query.encode()).fetchall()
+
     def row(self) -> tuple[int, str, bool]:
-        """Return epoch, owner, and whether it counts on being alone; by no cable."""
-        with closing(psycopg.connect(self.database, autocommit=True)) as connection:
-            query = "SELECT part.epoch, owner, alone FROM part JOIN beat USING (part)"
-            epoch, owner, alone = connection.execute(query).fetchone() or (0, "", False)
+        """Return epoch, owner, and whether it counts on being alone."""
+        rows = self.query("SELECT part.epoch, owner, alone FROM part JOIN beat USING (part)")
+        epoch, owner, alone = rows[0] if rows else (0, "", False)
         return epoch, owner, alone
 
     def beat(self) -> int:
         """Return how often the owner has extended its lease."""
-        with closing(psycopg.connect(self.database, autocommit=True)) as connection:
-            [beat] = connection.execute("SELECT beat FROM beat").fetchone() or (0,)
-        return int(beat)
-
-    def wait_for_owner(self, name: str, after: int) -> None:
-        """Wait until this server owns, in a later epoch, and has answered something as durable."""
-        wait_until(lambda: self.row()[1] == self.url(name) and self.row()[0] > after)
-        there = len(self.durable)
-        wait_until(lambda: len(self.durable) > there + 2)
+        return int(self.query("SELECT beat FROM beat")[0][0])
 
     def wait_for_lease(self, name: str) -> None:
         """Wait until this server owns, and decides."""
         wait_until(lambda: self.row()[1] == self.url(name) and self.owns(name))
-
-    # the load: a lock and its end, with a reason of its own each, and a card, to any server that answers
-
-    def load(self) -> None:
-        self._thread.start()
-
-    def _load(self) -> None:
-        number = 0
-        while not self.stopping.is_set():
-            number += 1
-            server = self.servers["ab"[number % 2]]
-            if server.process.poll() is not None:
-                continue
-            path = f"/api/machine/{'locked_out' if number % 4 < 2 else 'clear'}/{MACHINE}?details=1"
-            reason = f"reason {number}"
-            with suppress(OSError, HTTPException):
-                status, body = _post(server, path, {"reason": reason})
-                if status == 200 and body.get("durable", True) and body["outcomes"]:
-                    self.durable.append(reason)
-                    self._insert(number, locked=number % 4 < 2)
-                elif status not in {200, 503}:
-                    self.errors.append(f"{path}: {status} {body}")
-
-    def _insert(self, number: int, *, locked: bool) -> None:
-        """Put a card in, and take it out: after a durable lock, and before its end, that turns nothing on."""
-        for fob in (ADA, ""):
-            on = self.report("ab"[number // 2 % 2], MACHINE, fob, 2.0)
-            self.turned_on += on
-            if on and (locked or not fob):
-                self.errors.append(f"reason {number} is durable, and {MACHINE} was turned on: {self.reasons()[-5:]}")
 
     def report(self, name: str, machine: str, fob: str = "", timeout: float = PATIENCE) -> bool:
         """Report to a server as a reader does; returns whether the relay is to be on."""
@@ -193,11 +151,19 @@ class Cell:
         return not self.report(name, machine) and self.report(name, machine, ADA)
 
     def sample(self) -> None:
-        """Look again and again, at both at once, whether more than one has a valid lease."""
+        """Look again and again whether more than one has a valid lease, and whether epochs rise."""
         self._sampler.start()
 
     def _sample(self) -> None:
+        last = (0, "")
         while not self.stopping.is_set():
+            with suppress(psycopg.OperationalError):
+                epoch, owner, _ = self.row()
+                if epoch < last[0] or (epoch == last[0] and owner != last[1] and epoch):
+                    self.errors.append(f"epoch {epoch} of {owner} after {last}")
+                if epoch > last[0]:
+                    self.takeovers.append(time.monotonic())
+                last = epoch, owner
             valid = [name for name, server in self.servers.items() if _owns(server)]
             self.samples += 1
             # One after the other: the first may have lost it since. So it is asked once more.
@@ -215,20 +181,6 @@ class Cell:
             cable.close()
         for knobs in self.knobs.values():
             knobs.close()
-
-    def audit(self) -> None:
-        """Each durable answer is in the journal once, in its order; the numbers rise without a gap."""
-        self.stopping.set()
-        for thread in (self._thread, self._sampler):
-            thread.join(30)
-        reasons = self.reasons()
-        assert len(reasons) == len(set(reasons)), "done twice"
-        assert not set(self.durable) - set(reasons), "lost"
-        durable = set(self.durable)
-        assert [reason for reason in reasons if reason in durable] == self.durable, "in another order"
-        assert not self.errors, self.errors[:10]
-        assert self.samples > 10, "too few samples"
-        assert self.turned_on, "nothing was turned on"
 
 
 def _post(server: ServerProcess, path: str, body: object, timeout: float = 2.0) -> tuple[int, Any]:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import psycopg
-
-from tests.cluster.servers import Cell
+from tests.cluster.cell import LEASE, TOKEN, Cell
 from tests.e2e.processes import ServerProcess
 from tests.fakes import wait_until
 from tests.faults import audit
 from tests.faults.client import Answer, Unanswered, call
-from tests.faults.load import SPARE, Entry, Ledger, Load, Worker, write_configuration
+from tests.faults.load import BUDGET, SPARE, Admin, Entry, Ledger, Load, Reader, Worker, fob, write_configuration
 from tests.faults.shop import CONSTANTS, CONTROL, OOPS, Vitals
 from tests.slack.standin.workspace import Workspace
 
 ACK_SECONDS = 3.0
 """After so many Slack delivers an event again."""
 
+
+IMPATIENT = SPARE[-1]
 
 LATE_SECONDS = 2.0
 """So much later than it was may a takeover be seen here."""
@@ -37,7 +36,7 @@ class SlackAdmin(Worker):
     load: CellLoad
 
     def once(self) -> None:
-        machine, kind = self.chance.choice(SPARE), self.chance.choice(["lock", "lock", "oops", "clear"])
+        machine, kind = self.chance.choice(SPARE[:-1]), self.chance.choice(["lock", "lock", "oops", "clear"])
         entry = Entry(kind, machine, self.ledger.reason())
         workspace = self.load.workspace
         delivery = workspace.mention(f"{kind} {machine.title()}: {entry.key}")
@@ -59,10 +58,29 @@ class SlackAdmin(Worker):
         self.load.stopping.wait(self.chance.uniform(2, 10) * self.load.pause)
 
 
+class Impatient(Worker):
+    """Locks a machine and lifts that in turn, and puts a card in at once each time; nobody else is at this machine."""
+
+    def __init__(self, load: Load, seed: int) -> None:
+        super().__init__(load, "impatient", seed)
+        self._admin, self._reader = Admin(load, [IMPATIENT], seed), Reader(load, IMPATIENT, seed)
+
+    def once(self) -> None:
+        for kind in ("lock", "clear"):
+            self._admin.carry_out(kind, IMPATIENT)
+            self._reader.say("insert", fob("1", self.load.next_fob(IMPATIENT)))
+            self._reader.say("remove", "")
+        self.load.stopping.wait(self.load.pause)
+
+    def end(self) -> None:
+        self._reader.end()
+
+
 class CellLoad(Load):
     """Each request goes to any server."""
 
     in_cell = True
+    token = TOKEN
 
     def __init__(self, cell: LoadedCell, seed: int, pause: float) -> None:
         super().__init__(0, seed, pause)
@@ -76,7 +94,7 @@ class CellLoad(Load):
         return self._any.choice(alive or [1])
 
     def workers(self, seeds: Iterator[int]) -> list[Worker]:
-        return [*super().workers(seeds), SlackAdmin(self, "slack admin", next(seeds))]
+        return [*super().workers(seeds), SlackAdmin(self, "slack admin", next(seeds)), Impatient(self, next(seeds))]
 
 
 class LoadedCell(Cell):
@@ -84,12 +102,20 @@ class LoadedCell(Cell):
 
     program = Node
 
-    def __init__(self, directory: Path, database: str, seed: int = 1, pause: float = 0.15) -> None:
-        super().__init__(directory, database)
+    def __init__(
+        self,
+        directory: Path,
+        database: str,
+        seed: int = 1,
+        pause: float = 0.15,
+        lease: int = LEASE,
+        *,
+        clocks: bool = False,
+    ) -> None:
+        super().__init__(directory, database, lease, str(BUDGET), clocks=clocks)
         write_configuration(directory)
         self.workspace = Workspace()
         self.workspace.up()
-        del self.variables["MAC_ADMIN_TOKEN"], self.variables["MAC_COMMIT_BUDGET"]
         self.variables |= {
             "MACHINES_CONFIG": str(directory / "machines.json"),
             "USERS_CONFIG": str(directory / "users.json"),
@@ -112,7 +138,9 @@ class LoadedCell(Cell):
         self._all: list[ServerProcess] = []
 
     def start(self, name: str, command: Sequence[str] | None = None) -> ServerProcess:
+        begun = time.monotonic()
         self._all.append(super().start(name, command))
+        self.starts.append(time.monotonic() - begun)
         return self.servers[name]
 
     def end(self) -> None:
@@ -151,7 +179,7 @@ class LoadedCell(Cell):
         return any(earlier - LATE_SECONDS <= at <= later + LATE_SECONDS for at in self.takeovers)
 
     def call(self, method: str, path: str) -> Answer:
-        return call(self.load.port, method, path)
+        return call(self.load.port, method, path, token=TOKEN)
 
     def ready(self) -> bool:
         try:
@@ -163,7 +191,7 @@ class LoadedCell(Cell):
         return "\n".join(line for server in self._all for line in list(server.lines))
 
     def waiting(self) -> int:
-        return int(self._ask("SELECT count(*) FROM outbox")[0][0])
+        return int(self.query("SELECT count(*) FROM outbox")[0][0])
 
     def on_disk(self) -> Path:
         done = self.command("backup", "--force", str(self.directory / "mac.sqlite3"), command=self.newest)
@@ -179,13 +207,14 @@ class LoadedCell(Cell):
         self.stopping.set()
         self._sampler.join(30)
         found = audit.audit(self)
-        ids = [number for (number,) in self._ask("SELECT id FROM journal ORDER BY id")]
+        ids = [number for (number,) in self.query("SELECT id FROM journal ORDER BY id")]
         if ids != list(range(1, len(ids) + 1)):
             found.append("the journal's numbers have a gap")
         if self.samples < 10:
             found.append(f"only {self.samples} samples of the leases")
+        if not any(one.machine == IMPATIENT and one.relay for one in self.ledger.entries):
+            found.append(f"{IMPATIENT} was never turned on")
+        for one in self.ledger.troubles:
+            if one.status not in {None, 503} or (one.what.startswith("report") and one.status):
+                found.append(f"{one.what} was answered with {one.status} {one.text}")
         return [*self.errors, *found]
-
-    def _ask(self, query: str) -> list[tuple[Any, ...]]:
-        with closing(psycopg.connect(self.database, autocommit=True)) as connection:
-            return connection.execute(query.encode()).fetchall()

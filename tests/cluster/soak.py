@@ -13,109 +13,111 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
-from tests.cluster.cell import LEASE, Cell
+from tests.cluster.cell import LEASE
+from tests.cluster.loaded import LoadedCell
 from tests.fakes import wait_until
 from tests.faults.disk import Mode
 from tests.postgres import Cluster
 
 
-def answered(cell: Cell) -> None:
-    """Wait until something more was answered as durable."""
-    there = len(cell.durable)
-    wait_until(lambda: len(cell.durable) > there)
-
-
-def kill(cell: Cell, name: str) -> None:
+def kill(cell: LoadedCell, name: str) -> None:
     """Kill -9, and start again once the other one owns."""
     epoch = cell.row()[0]
     cell.servers[name].kill()
     wait_until(lambda: cell.row()[0] > epoch)
-    answered(cell)
+    cell.undurable_is_lost()
+    cell.wait_for_answers()
     cell.start(name)
 
 
-def suspend(cell: Cell, name: str) -> None:
+def suspend(cell: LoadedCell, name: str) -> None:
     """SIGSTOP for longer than the lease."""
     epoch = cell.row()[0]
     cell.servers[name].process.send_signal(signal.SIGSTOP)
     wait_until(lambda: cell.row()[0] > epoch)
+    cell.undurable_is_lost()
     cell.servers[name].process.send_signal(signal.SIGCONT)
 
 
-def suspend_shortly(cell: Cell, name: str) -> None:
+def suspend_shortly(cell: LoadedCell, name: str) -> None:
     """SIGSTOP for about a lease, more or less."""
     cell.servers[name].process.send_signal(signal.SIGSTOP)
     time.sleep(random.uniform(0.5, 1.3) * LEASE)
+    cell.undurable_is_lost()
     cell.servers[name].process.send_signal(signal.SIGCONT)
 
 
-def stop(cell: Cell, name: str) -> None:
+def stop(cell: LoadedCell, name: str) -> None:
     """SIGTERM, and start again."""
     status = cell.servers[name].terminate()
     assert status == 0, f"SIGTERM ended with {status}:\n" + "\n".join(cell.servers[name].lines[-20:])
     cell.start(name)
 
 
-def release(cell: Cell, _name: str) -> None:
+def release(cell: LoadedCell, _name: str) -> None:
     """Have it hand over."""
     cell.command("cluster", "release")
 
 
-def cut_from_database(cell: Cell, name: str) -> None:
+def cut_from_database(cell: LoadedCell, name: str) -> None:
     """The owner alone does not reach the database: refused, or swallowed."""
     epoch, cable = cell.row()[0], cell.to_database[name]
     random.choice((cable.refuse, cable.hold))()
     wait_until(lambda: cell.row()[0] > epoch)
-    answered(cell)
+    cell.wait_for_answers()
+    cell.undurable_is_lost()
     cable.mend()
 
 
-def cut_commits(cell: Cell, name: str) -> None:
+def cut_commits(cell: LoadedCell, name: str) -> None:
     """Commits, or their answers, are cut in the middle."""
     cable = cell.to_database[name]
     for _ in range(5):
         cut = random.choice((cable.cut_in, cable.cut_behind))(b"mac_commit")
         wait_until(cut.is_set)
-        answered(cell)
+        cell.wait_for_answers()
 
 
-def slow_database(cell: Cell, name: str) -> None:
+def slow_database(cell: LoadedCell, name: str) -> None:
     """All that goes to the database and back takes about a lease."""
     cell.to_database[name].delay(random.uniform(0.2, 0.8) * LEASE, random.choice((b"", b"mac-actors lease")))
-    cell.stopping.wait(3 * LEASE)
+    time.sleep(3 * LEASE)
+    cell.undurable_is_lost()
     cell.to_database[name].mend()
 
 
-def cut_from_each_other(cell: Cell, name: str) -> None:
+def cut_from_each_other(cell: LoadedCell, name: str) -> None:
     """The other one does not reach the owner."""
     cable = cell.to_server[name]
     random.choice((cable.refuse, cable.hold, cable.cut))()
-    answered(cell)
+    cell.wait_for_answers()
     cable.cut()  # a command that comes after its client has gone would be carried out
     cable.mend()
 
 
-def cut_standby(cell: Cell, name: str) -> None:
+def cut_standby(cell: LoadedCell, name: str) -> None:
     """The other one does not reach the database, and then the owner ends, or not."""
     cable = cell.to_database["b" if name == "a" else "a"]
     cable.refuse()
-    answered(cell)
+    cell.wait_for_answers()
     if random.random() < 0.5:
         cell.servers[name].kill()
+        cell.undurable_is_lost()
         cell.start(name)
     cable.mend()
 
 
-def clock(cell: Cell, name: str) -> None:
+def clock(cell: LoadedCell, name: str) -> None:
     """The owner's clock jumps by an hour."""
-    epoch = cell.row()[0]
+    epoch, cell.clock_jumped = cell.row()[0], True
     cell.knobs[name].set_clock(random.choice((-3600, 3600)))
     wait_until(lambda: cell.row()[0] > epoch)
-    answered(cell)
+    cell.wait_for_answers()
+    cell.undurable_is_lost()
     cell.knobs[name].set_clock(0)
 
 
@@ -176,39 +178,42 @@ def main() -> int:
     random.seed(given.seed)
     until, database, done = time.monotonic() + 60 * given.minutes, Database(), 0
     with tempfile.TemporaryDirectory(prefix="mac-cell-") as directory:
-        cell = Cell(Path(directory), database.postgres.tcp_url(database.name), budget="1", clocks=True)
+        address = database.postgres.tcp_url(database.name)
+        cell = LoadedCell(Path(directory), address, given.seed, clocks=True)
         try:
             cell.start("a")
             cell.start("b")
             wait_until(lambda: cell.row()[0] > 0 and not cell.row()[2])
-            cell.load()
+            cell.load.start()
             cell.sample()
             while time.monotonic() < until:
-                answered(cell)
+                cell.wait_for_answers()
                 if done % 5 == 4:
-                    one = random.choice((database.restart, database.lose_standby, database.cancel, database.fill))
-                    what, do = one.__name__, one
+                    do = random.choice((database.restart, database.lose_standby, database.cancel, database.fill))
+                    what = do.__name__
+                    do()
+                    cell.wait_for_answers()
+                    cell.undurable_is_lost()
                 else:
                     fault = random.choice(FAULTS)
-                    what, do = fault.__name__, partial(fault, cell, cell.owner())
-                do()
+                    what = fault.__name__
+                    fault(cell, cell.owner())
                 done += 1
-                print(
-                    f"{done:4}  {what:24} epoch {cell.row()[0]}, {len(cell.durable)} durable answers",
-                    flush=True,
-                )
-            answered(cell)
-            epoch = cell.row()[0]
-            cell.audit()
-        except AssertionError as error:
-            print(f"seed {given.seed}: {error}", file=sys.stderr)
-            return 1
+                print(f"{done:4}  {what:24} epoch {cell.row()[0]}, {cell.durable} durable answers", flush=True)
+            cell.wait_for_answers()
+            epoch, found = cell.row()[0], cell.audit()
+        except Exception:
+            found = [traceback.format_exc()]
         finally:
             cell.end()
             database.remove()
+    if found:
+        Path("soak-cell.log").write_text(cell.log(), encoding="utf-8")
+        print(f"seed {given.seed}, after {done} faults; the servers' log is in soak-cell.log:", *found[:50], sep="\n")
+        return 1
     print(
-        f"seed {given.seed}: {epoch} takeovers, {len(cell.durable)} durable answers, each in the journal once, none "
-        f"lost; {cell.samples} samples, never two valid leases"
+        f"seed {given.seed}: {epoch} takeovers, {cell.durable} durable answers, each in the journal once and in order, "
+        f"none lost; {len(cell.workspace.posts())} posts in Slack; {cell.samples} samples, never two valid leases"
     )
     return 0
 

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
-from tests.cluster.servers import TOKEN, Cell
+from tests.cluster.cell import HEADERS, Cell
 from tests.e2e.processes import ServerProcess
 from tests.fakes import wait_until
 from tests.faults import audit
 from tests.faults.shop import CONSTANTS
 from tests.mqtt.broker import Broker, Watcher, needs_mosquitto, watching
-from tests.postgres import needs_postgres
+from tests.postgres import Cluster, needs_postgres
 from tests.slack.standin.socket_mode import Delivery
 from tests.slack.standin.workspace import CONTROL, OOPS, Workspace
 from tests.webhooks.receiver import SECRET, Receiver
@@ -27,7 +27,6 @@ from tests.webhooks.receiver import SECRET, Receiver
 pytestmark = [needs_postgres, needs_mosquitto]
 
 AVAILABILITY, MILL = "mac-actors/availability", "mac-actors/machine/metal-mill"
-HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 KINDS = ["oops_set", "oops_cleared", "cleared"]
 ACK_SECONDS = 3.0
 
@@ -42,12 +41,11 @@ class Shop(Cell):
     program = Node
 
     def __init__(self, directory: Path, database: str, workspace: Workspace, broker: Broker, hook: str) -> None:
-        super().__init__(directory, database)
+        super().__init__(directory, database, lease=2)
         self.workspace = workspace
         webhooks = directory / "webhooks.json"
         webhooks.write_text(json.dumps({"here": {"url": hook, "secret": SECRET, "kinds": KINDS}}))
         self.variables |= {
-            "MAC_LEASE_SECONDS": "2",
             "SLACK_API_URL": workspace.url,
             "SLACK_BOT_TOKEN": workspace.bot_token,
             "SLACK_APP_TOKEN": workspace.app_token,
@@ -59,11 +57,8 @@ class Shop(Cell):
             "MAC_WEBHOOKS": str(webhooks),
             "no_proxy": "*",
         }
-        self.start("a")
-        wait_until(lambda: self.row()[1] == self.url("a"))
-        self.start("b")
+        self.begin()
         workspace.wait_connected()
-        wait_until(lambda: not self.row()[2])
 
     def admin(self, name: str, what: str, reason: str) -> None:
         status, answer = self.servers[name].call("POST", f"/api/machine/{what}/metal-mill", {"reason": reason}, HEADERS)
@@ -71,8 +66,7 @@ class Shop(Cell):
 
     def done(self, reason: str) -> list[str]:
         """What is in the journal with this reason."""
-        with closing(psycopg.connect(self.database, autocommit=True)) as connection:
-            rows = connection.execute("SELECT kind, data FROM journal ORDER BY id").fetchall()
+        rows = self.query("SELECT kind, data FROM journal ORDER BY id")
         return [kind for kind, data in rows if audit.Row(0, "", kind, json.loads(data), data).reason == reason]
 
     def posted(self, text: str, channel: str = CONTROL) -> int:
@@ -109,9 +103,12 @@ def watched(tmp_path: Path) -> Iterator[tuple[Broker, Watcher]]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, database: str, watched: tuple[Broker, Watcher], receiver: Receiver) -> Iterator[Shop]:
+def shop(
+    tmp_path: Path, cluster: Cluster, database: str, watched: tuple[Broker, Watcher], receiver: Receiver
+) -> Iterator[Shop]:
     with Workspace() as workspace:
-        shop = Shop(tmp_path, database, workspace, watched[0], receiver.url)
+        address = cluster.tcp_url(urlsplit(database).path[1:])
+        shop = Shop(tmp_path, address, workspace, watched[0], receiver.url)
         try:
             yield shop
         finally:

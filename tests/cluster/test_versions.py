@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from mac_actors.storage.postgres.migrations import migrate
 from tests.cluster.loaded import LoadedCell
 from tests.fakes import wait_until
 from tests.faults.load import SPARE, fob
@@ -36,9 +33,7 @@ main(prog_name="mac-actors")
 @pytest.mark.timeout(300)
 def test_a_cell_is_upgraded_server_by_server_and_the_older_version_owns_nothing_of_the_newer(tmp_path: Path) -> None:
     postgres = Cluster()
-    with closing(psycopg.connect(postgres.url(name := postgres.create()), autocommit=True)) as connection:
-        migrate(connection)
-    cell = LoadedCell(tmp_path, postgres.url(name))
+    cell = LoadedCell(tmp_path, postgres.tcp_url(postgres.create_with_tables()))
     try:
         a = cell.start("a")
         wait_until(lambda: cell.row()[1] == cell.url("a"))

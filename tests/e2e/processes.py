@@ -23,6 +23,7 @@ from urllib.request import urlopen
 
 from mac_actors.cli.common import installed_command
 from tests.e2e.forks import Forked, put_command
+from tests.faults.disk import library
 
 COMMAND = [sys.executable, "-m", "mac_actors"]
 """How the command is started from nothing."""
@@ -84,16 +85,12 @@ def _start(
 class Talking:
     """A command of mac-actors that goes on until it is told to stop; ``lines`` is all that it says, on both streams.
 
-    ``code`` is run in place of the command, as ``python -c`` does.
+    ``code`` is run in place of the command, as ``python -c`` does. Its disk and clock are what
+    :class:`~tests.faults.disk.Knobs` say that are among the variables.
     """
 
     constants: ClassVar[Mapping[str, float]] = {}
     """What is to be another number in the package: ``{"module:NAME": value}``."""
-
-    @property
-    def preload(self) -> Path | None:
-        """A library that is put before the process, if it is forked."""
-        return None
 
     def __init__(
         self,
@@ -107,9 +104,8 @@ class Talking:
         self._said = threading.Condition()
         readable, writable = os.pipe()
         try:
-            forked: dict[str, Any] = (
-                {} if command else {"code": code, "constants": self.constants, "preload": self.preload}
-            )
+            preload = library() if "FAULTS_CONTROL" in variables else None
+            forked: dict[str, Any] = {} if command else {"code": code, "constants": self.constants, "preload": preload}
             self.process = _start(arguments, cwd, variables, command, writable, writable, **forked)
         finally:
             os.close(writable)

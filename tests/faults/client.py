@@ -25,10 +25,11 @@ class Answer:
     body: Any
 
 
-def request_bytes(method: str, path: str, body: object = None) -> bytes:
+def request_bytes(method: str, path: str, body: object = None, token: str = "") -> bytes:
     data = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: mac\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + data
+    head = f"{method} {path} HTTP/1.1\r\nHost: mac\r\nContent-Length: {len(data)}\r\nConnection: close\r\n"
+    head += f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"{head}\r\n".encode() + data
 
 
 def open_socket(port: int, source: str = "127.0.0.1", timeout: float = TIMEOUT) -> socket.socket:
@@ -53,12 +54,13 @@ def call(
     *,
     source: str = "127.0.0.1",
     timeout: float = TIMEOUT,
+    token: str = "",
 ) -> Answer:
     """Make one call; raises :class:`Unanswered`."""
     received = bytearray()
     try:
         with open_socket(port, source, timeout) as sock:
-            sock.sendall(request_bytes(method, path, body))
+            sock.sendall(request_bytes(method, path, body, token))
             while data := sock.recv(65536):
                 received += data
     except OSError as error:

@@ -191,7 +191,7 @@ class Worker(threading.Thread):
         """Make a call, and note how it went."""
         begun = time.monotonic()
         try:
-            answer = call(self.load.port, method, path, body)
+            answer = call(self.load.port, method, path, body, token=self.load.token)
         except Unanswered as error:
             self.ledger.troubles.append(Trouble(begun, f"{kind} {path}", None, str(error)))
             self.load.stopping.wait(0.05)
@@ -247,6 +247,12 @@ class Reader(Worker):
                 self._pending = Entry("insert", self.machine, self.card)
         elif chance < 0.153:
             self._pending = Entry("press", self.machine, "")
+
+    def say(self, kind: str, card: str) -> None:
+        """Report this, with this card, until it is answered."""
+        self.card, self._pending = card, Entry(kind, self.machine, card)
+        while self._pending is not None and not self.load.stopping.is_set():
+            self._report(pressed=False)
 
     def _report(self, pressed: bool) -> None:
         guard = self.ledger.guards.get(self.machine)
@@ -333,6 +339,7 @@ class Load:
 
     in_cell = False
     """Whether there is more than one server."""
+    token = ""
 
     def __init__(self, port: int, seed: int = 1, pause: float = 0.06) -> None:
         self._port = port
