@@ -104,6 +104,7 @@ class Door:
         self._waiting = threading.Semaphore(WAITING_AT_MOST)
         self._telling = threading.Lock()
         self._looking = threading.Lock()
+        self._taking = threading.Lock()
         self._gone: str | None = None
         """The owner that did not answer last."""
         self._taken: dict[str, None] = {}
@@ -290,6 +291,14 @@ class Door:
             return _error(start_response, "this is for the servers of the cell alone", "404 Not Found")
         if owned is None:
             return _error(start_response, NOBODY)
+        if not self._taking.acquire(timeout=WAIT_SECONDS):
+            return _error(start_response, NOBODY)
+        try:  # one at a time: whoever got no answer in time may tell the same once more, before it is known to be taken
+            return self._take_new(environ, start_response, owned)
+        finally:
+            self._taking.release()
+
+    def _take_new(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned) -> Iterable[bytes]:
         try:
             items = json.loads(environ["wsgi.input"].read())
             new = {name: [one for one in given if self._is_new(one)] for name, given in items.items()}

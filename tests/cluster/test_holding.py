@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from mac_actors import clock
+from mac_actors.cluster.door import Door
 from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
 from mac_actors.core.inputs import Configured, Lock, Oops, Report
@@ -278,6 +280,32 @@ def test_more_than_a_request_may_have_is_told_in_portions_and_what_is_refused_ke
         assert lost == f"router: {owner.url} refuses what was held back (422), it is lost: Lock"
         assert len(owner.door._taken) == sum(map(len, waiting.values())) - 1
         assert other.told("bandsaw") == WITHOUT
+
+
+def test_what_is_told_once_more_before_it_is_taken_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mac_actors.cluster.door.WAIT_SECONDS", 20.0)
+    with two(20.0) as (owner, other), ThreadPoolExecutor() as aside:
+        assert owner.fleet
+        taken: list[object] = []
+        arrived, go_on, read = threading.Semaphore(0), threading.Event(), Door._take_held
+
+        def noted(self: Door, *given: Any) -> Any:
+            arrived.release()
+            return read(self, *given)
+
+        def slow(name: str, inputs: Any) -> None:
+            assert go_on.wait(20)
+            taken.extend(inputs)
+
+        monkeypatch.setattr(Door, "_take_held", noted)
+        monkeypatch.setattr(owner.fleet, "take_up", slow)
+        body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        until = other.passing.until()
+        told = [aside.submit(other.passing.ask, owner.url, "POST", "/cell/held", until, body) for _ in range(2)]
+        assert all(arrived.acquire(timeout=20) for _ in told)
+        go_on.set()
+        assert [one.result(20) for one in told] == [200, 200]
+        assert len(taken) == 1
 
 
 def test_only_the_newest_of_what_was_taken_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
