@@ -22,7 +22,7 @@ from tests.e2e.processes import environment, free_port
 from tests.faults.client import Answer, Unanswered, call
 from tests.faults.disk import Knobs, library
 from tests.faults.shop import Vitals
-from tests.slack.standin.workspace import CONTROL, OOPS, Workspace
+from tests.slack.standin.workspace import Workspace
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
@@ -161,14 +161,7 @@ class Shop:
         variables = {f"{name.upper()}_CONFIG": str(self.directory / f"{name}.json") for name in ("machines", "users")}
         variables |= {"MACHINE_STATE_DIR": str(self.state), "MAC_DATABASE": database, "no_proxy": "*"}
         if workspace:
-            variables |= {
-                "SLACK_API_URL": workspace.url,
-                "SLACK_BOT_TOKEN": workspace.bot_token,
-                "SLACK_APP_TOKEN": workspace.app_token,
-                "SLACK_SIGNING_SECRET": "secret",
-                "SLACK_CONTROL_CHANNEL_ID": CONTROL,
-                "SLACK_OOPS_CHANNEL_ID": OOPS,
-            }
+            variables |= workspace.variables()
         if knobs:
             variables |= knobs.environment() | {"LD_PRELOAD": str(library())}
         command = ["-m", "mac_actors", "serve", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "error"]

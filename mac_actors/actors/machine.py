@@ -290,8 +290,8 @@ class MachineActor(MacActor):
             )
             self._written = journal.record(record)
             if stops := frozenset(one.flag.since for one in decision.outcomes if isinstance(one, OopsSet | LockSet)):
-                before, earlier = self._context.stops.get(self._config.name, (None, stops))
-                is_there = before is not None and before.is_open and before.durable
+                before, earlier = self._context.stops.get(self._config.name, (self._written, stops))
+                is_there = before.is_open and before.durable
                 self._context.stops[self._config.name] = self._written, stops if is_there else stops | earlier
             self._outputs, self._saved_checkin = new, decision.state.last_checkin
         elif seen:

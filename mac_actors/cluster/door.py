@@ -32,7 +32,7 @@ HELD = "/cell/held"
 OWN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What each server answers for itself."""
 
-AT_ONCE = ("/api/machine/update", "/api/machine/oops/", "/api/machine/locked_out/", "/api/reload")
+AT_ONCE = (REPORT, "/api/machine/oops/", "/api/machine/locked_out/", "/api/reload")
 """What, sent by POST, waits for no owner: what stops a machine goes to the next one by and by, and a reload is of one
 server's files.
 """

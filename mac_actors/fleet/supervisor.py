@@ -165,9 +165,7 @@ class Supervisor:
 
         Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
         """
-        ref = self.ref(name)
-        inbox = cast(SharedInbox, ref.actor_inbox)
-        return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+        return _offer(self.ref(name), message)
 
     def tell(self, name: str, message: object) -> None:
         """Have a machine's actor carry out a message, now or soon; raises :class:`UnknownMachine`."""
@@ -353,16 +351,21 @@ class Supervisor:
         wait_for_ends(stopping, timeout)
 
 
-def _give(ref: pykka.ActorRef[Any], message: object) -> Reply:
-    """Have an actor get a message: if it has nothing to do, this thread does it. Where no thread can be started for one
-    that is busy, it soon is not; raises :class:`MachineUnavailable` after ``GIVE_SECONDS``.
+def _offer(ref: pykka.ActorRef[Any], message: object) -> Reply:
+    """Have an actor get a message, and wait for nothing: if it has nothing to do, this thread does it.
+
+    Raises :class:`MachineUnavailable` when it is busy, and no thread can be started for it.
     """
-    inbox, deadline = cast(SharedInbox, ref.actor_inbox), time.monotonic() + GIVE_SECONDS
+    inbox = cast(SharedInbox, ref.actor_inbox)
+    return (inbox.stand_in(message) if ref.is_alive() else None) or cast(Reply, ref.ask(message, block=False))
+
+
+def _give(ref: pykka.ActorRef[Any], message: object) -> Reply:
+    """As :func:`_offer`, but wait for one that is busy and can get no thread: it soon is not; ``GIVE_SECONDS`` long."""
+    deadline = time.monotonic() + GIVE_SECONDS
     while True:
-        if ref.is_alive() and (reply := inbox.stand_in(message)):
-            return reply
         try:
-            return cast(Reply, ref.ask(message, block=False))
+            return _offer(ref, message)
         except MachineUnavailable:
             if time.monotonic() > deadline:
                 raise

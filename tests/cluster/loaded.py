@@ -13,7 +13,7 @@ from tests.fakes import wait_until
 from tests.faults import audit
 from tests.faults.client import Answer, Unanswered, call
 from tests.faults.load import BUDGET, SPARE, Admin, Entry, Ledger, Load, Reader, Worker, fob, write_configuration
-from tests.faults.shop import CONSTANTS, CONTROL, OOPS, Vitals
+from tests.faults.shop import CONSTANTS, CONTROL, Vitals
 from tests.slack.standin.workspace import Workspace
 
 ACK_SECONDS = 3.0
@@ -119,12 +119,7 @@ class LoadedCell(Cell):
         self.variables |= {
             "MACHINES_CONFIG": str(directory / "machines.json"),
             "USERS_CONFIG": str(directory / "users.json"),
-            "SLACK_API_URL": self.workspace.url,
-            "SLACK_BOT_TOKEN": self.workspace.bot_token,
-            "SLACK_APP_TOKEN": self.workspace.app_token,
-            "SLACK_SIGNING_SECRET": "secret",
-            "SLACK_CONTROL_CHANNEL_ID": CONTROL,
-            "SLACK_OOPS_CHANNEL_ID": OOPS,
+            **self.workspace.variables(),
             "no_proxy": "*",
         }
         self.load = CellLoad(self, seed, pause)

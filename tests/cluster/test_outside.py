@@ -46,12 +46,7 @@ class Shop(Cell):
         webhooks = directory / "webhooks.json"
         webhooks.write_text(json.dumps({"here": {"url": hook, "secret": SECRET, "kinds": KINDS}}))
         self.variables |= {
-            "SLACK_API_URL": workspace.url,
-            "SLACK_BOT_TOKEN": workspace.bot_token,
-            "SLACK_APP_TOKEN": workspace.app_token,
-            "SLACK_SIGNING_SECRET": "secret",
-            "SLACK_CONTROL_CHANNEL_ID": CONTROL,
-            "SLACK_OOPS_CHANNEL_ID": OOPS,
+            **workspace.variables(),
             "MAC_MQTT_URL": broker.url,
             "MAC_MQTT_COMMANDS": "1",
             "MAC_WEBHOOKS": str(webhooks),

@@ -24,12 +24,7 @@ def workspace() -> Iterator[Workspace]:
 def variables(workspace: Workspace, **changes: str) -> dict[str, str]:
     """The environment for this workspace."""
     return {
-        "SLACK_API_URL": workspace.url,
-        "SLACK_BOT_TOKEN": workspace.bot_token,
-        "SLACK_APP_TOKEN": workspace.app_token,
-        "SLACK_SIGNING_SECRET": SECRET,
-        "SLACK_CONTROL_CHANNEL_ID": CONTROL,
-        "SLACK_OOPS_CHANNEL_ID": OOPS,
+        **workspace.variables(SECRET),
         "MAC_COMMIT_BUDGET": "20",  # what is answered is on disk, however busy the computer is
         "no_proxy": "*",
         **changes,

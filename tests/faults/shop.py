@@ -132,20 +132,12 @@ class Shop:
     # the server
 
     def environment(self) -> dict[str, str]:
-        slack = {
-            "SLACK_API_URL": self.workspace.url,
-            "SLACK_BOT_TOKEN": self.workspace.bot_token,
-            "SLACK_APP_TOKEN": self.workspace.app_token,
-            "SLACK_SIGNING_SECRET": "secret",
-            "SLACK_CONTROL_CHANNEL_ID": CONTROL,
-            "SLACK_OOPS_CHANNEL_ID": OOPS,
-        }
         return environment(
             MACHINES_CONFIG=str(self.directory / "machines.json"),
             USERS_CONFIG=str(self.directory / "users.json"),
             MACHINE_STATE_DIR=str(self.state),
             no_proxy="*",
-            **(slack if self._slack else {}),
+            **(self.workspace.variables() if self._slack else {}),
             **self.knobs.environment(),
         )
 

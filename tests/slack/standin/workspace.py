@@ -53,6 +53,17 @@ class Workspace(Seen, Troubles):
         self._faults.mend()
         self._server.close()
 
+    def variables(self, signing_secret: str = "secret") -> dict[str, str]:
+        """Return the environment of a server that is to be in this workspace."""
+        return {
+            "SLACK_API_URL": self.url,
+            "SLACK_BOT_TOKEN": self.bot_token,
+            "SLACK_APP_TOKEN": self.app_token,
+            "SLACK_SIGNING_SECRET": signing_secret,
+            "SLACK_CONTROL_CHANNEL_ID": CONTROL,
+            "SLACK_OOPS_CHANNEL_ID": OOPS,
+        }
+
     @property
     def url(self) -> str:
         """The base URL of the Web API, for `WebClient(base_url=...)` and SLACK_API_URL."""
