@@ -36,18 +36,18 @@ class Membership:
         """Seconds by which this computer's clock is ahead of the database's."""
         self.claimed = False
         """Whether another server runs with this one's address."""
+        self._before = ""  # who had the row before: a database that crashed may not know yet that it is this one's
         self._each_second = each_second
         self._rows = Rows(database, 5.0, "mac-actors node")
 
     def claim(self) -> None:
         """Make sure that no other server has this address. Raises :class:`DirectoryInUse`, :class:`StorageError`."""
-        before = ""
         for one in self._rows.nodes():
             if one.url == self.url:
-                before = one.incarnation
+                self._before = one.incarnation
                 if one.ago < 3 * SEEN_SECONDS and self._moves(one):
                     raise in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
-        if not self._join(before):
+        if not self._join():
             raise in_use(f"another server has just begun with the address {self.url}", "give each its own MAC_NODE_URL")
 
     def run(self, stopping: threading.Event) -> None:
@@ -56,7 +56,7 @@ class Membership:
         while not stopping.wait(SEEN_SECONDS if turn else 0):
             try:
                 if self.url:
-                    claimed, self.claimed = self.claimed, not self._join("")
+                    claimed, self.claimed = self.claimed, not self._join()
                     if self.claimed and not claimed:
                         log.critical("another server runs with this one's address %s: set MAC_NODE_URL", self.url)
                     if turn % 3600 == 0:
@@ -73,9 +73,9 @@ class Membership:
         """Close the connection."""
         self._rows.close()
 
-    def _join(self, before: str) -> bool:
+    def _join(self) -> bool:
         row = NodeRow(self.url or "", VERSION, self.revision, 0.0, self.skew, self.incarnation)
-        return self._rows.join(row, before)
+        return self._rows.join(row, self._before)
 
     def _moves(self, row: NodeRow) -> bool:
         """Whether another process writes this row."""

@@ -241,6 +241,27 @@ def test_a_second_server_with_the_address_of_one_that_runs_is_refused(make: Make
     wait_until(lambda: again.epoch is not None)
 
 
+def test_a_row_that_a_crashed_database_gave_back_to_the_server_before_is_written_again(
+    make: Make, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = make("http://127.0.0.1:1")
+    before.kill()
+    after = make("http://127.0.0.1:1")
+    wait_until(lambda: after.epoch)
+
+    def has(incarnation: str) -> bool:
+        return [row.incarnation for row in after.nodes()[1]] == [incarnation]
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE node SET incarnation = %s", [before.node.incarnation])
+        wait_until(lambda: has(after.node.incarnation))
+        assert not after.node.membership.claimed
+        connection.execute("UPDATE node SET incarnation = 'of somebody else'")
+        wait_until(lambda: after.node.membership.claimed)
+    assert has("of somebody else")
+    assert caplog.text.count("another server runs with this one's address") == 1
+
+
 def test_of_servers_without_an_address_the_second_is_refused_until_the_first_is_gone(make: Make) -> None:
     a = make(None)
     wait_until(lambda: a.epoch)
