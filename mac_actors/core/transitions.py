@@ -83,7 +83,7 @@ def decide(
         _limit(draft, gap)
         maintain(draft)
         return draft.decision(state)
-    draft = Draft(config, directory, state, given.at, given.at.timestamp() if now is None else now)
+    draft = Draft(config, directory, replace(state), given.at, given.at.timestamp() if now is None else now)
     apply(draft, given)
     return draft.decision(state)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
@@ -95,6 +95,11 @@ class Step:
         return self.card_changed and isinstance(self.event, Report) and self.event.fob is not None
 
 
+def whole(state: MachineState) -> list[object]:
+    """All parts of a state, those too that do not count where two are compared."""
+    return [getattr(state, field.name) for field in fields(state)]
+
+
 def take(
     was: MachineConfig,
     config: MachineConfig,
@@ -104,7 +109,9 @@ def take(
     hold: Refusal | None = None,
 ) -> Decision:
     """Decide, and check everything that must hold of the step."""
+    given = whole(before)
     step = Step(was, config, directory, before, event, hold, decide(config, directory, before, event, hold=hold))
+    assert whole(before) == given, "the state that is decided on is nobody's to change"
     if step.older:
         assert step.decision == Decision(before)
         assert step.after is before
