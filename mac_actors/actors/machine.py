@@ -17,6 +17,16 @@ from pykka.typing import proxy_method
 
 from mac_actors import clock
 from mac_actors.actors.journal import DISK_FULL, Journal
+from mac_actors.actors.messages import (
+    MOVING,
+    Arrived,
+    Commanded,
+    HeldBack,
+    Reconfigure,
+    SaveTelemetry,
+    TellWhenFree,
+    Withheld,
+)
 from mac_actors.actors.poker import Poker
 from mac_actors.actors.refs import LiveRef
 from mac_actors.actors.replies import Answer, Latch, PendingAnswer
@@ -42,59 +52,6 @@ from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, record_state
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A report, the address that it came from, and whether its client has hung up by now (must not block)."""
-
-    report: Report
-    address: str | None = None
-    gone: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """A report whose answer would have started a session, but must not go out: this server owns nothing any more."""
-
-    report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBack:
-    """What came to the machine while no server owned it, in order: it is decided now."""
-
-    inputs: tuple[Input, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Commanded:
-    """A command that a chat event asked for; its id goes to the disk with what it did, so that it is done once."""
-
-    command: Command
-    chat_event: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reconfigure:
-    """New rules; ``config`` is ``None`` where only the users changed."""
-
-    directory: Directory
-    config: MachineConfig | None
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TellWhenFree:
-    """A member of the chat wants to be told when the machine is free; ``off``: no longer."""
-
-    member: str
-    at: datetime
-    off: bool = False
-
-
-class SaveTelemetry:
-    """Write the state if heartbeats have changed it since it was last written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +85,6 @@ class MachineContext:
     """By machine, whether its last oops or lock is on disk, and when that was set and those before it that were not."""
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
-
-
-MOVING = phrase("another server is taking over: nothing was changed; try again in a few seconds")
-"""What is said to whoever wants something that only the owner of the machines may do."""
 
 
 class MachineActor(MacActor):

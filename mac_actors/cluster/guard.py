@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mac_actors.actors.machine import MOVING
+from mac_actors.actors.messages import MOVING
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.webhooks import Send
 from mac_actors.core.config import WebhookConfig

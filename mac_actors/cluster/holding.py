@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mac_actors import clock
-from mac_actors.actors.machine import MOVING
+from mac_actors.actors.messages import MOVING
 from mac_actors.actors.replies import Answer
 from mac_actors.core.config import Configuration, Offline
 from mac_actors.core.holding import Held, hold

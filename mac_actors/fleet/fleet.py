@@ -16,7 +16,8 @@ import pykka
 
 from mac_actors.actors.custom import CustomActor, CustomActors
 from mac_actors.actors.journal import Journal
-from mac_actors.actors.machine import Arrived, Commanded, HeldBack, MachineContext, MachineProxy, TellWhenFree, Withheld
+from mac_actors.actors.machine import MachineContext, MachineProxy
+from mac_actors.actors.messages import Arrived, Commanded, HeldBack, TellWhenFree, Withheld
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.notifiers import Notifier
 from mac_actors.actors.poker import Poked, Poker, Restarter

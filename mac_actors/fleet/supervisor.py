@@ -15,7 +15,8 @@ from typing import Any, cast
 import pykka
 
 from mac_actors import clock
-from mac_actors.actors.machine import MachineActor, MachineContext, Reconfigure, SaveTelemetry
+from mac_actors.actors.machine import MachineActor, MachineContext
+from mac_actors.actors.messages import Reconfigure, SaveTelemetry
 from mac_actors.actors.pump import Pump
 from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts

@@ -8,7 +8,7 @@ import queue
 import threading
 from datetime import UTC, datetime
 
-from mac_actors.actors.machine import MOVING
+from mac_actors.actors.messages import MOVING
 from mac_actors.core.changed import Changed
 from mac_actors.core.inputs import COMMANDS, Command, Lock, Oops
 from mac_actors.core.state import Source

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from mac_actors.actors.machine import MOVING
+from mac_actors.actors.messages import MOVING
 from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
 from mac_actors.core.text import one_line
 from mac_actors.errors import ChatError

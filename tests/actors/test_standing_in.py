@@ -17,7 +17,7 @@ import pykka
 import pytest
 
 from mac_actors import clock
-from mac_actors.actors.machine import Arrived
+from mac_actors.actors.messages import Arrived
 from mac_actors.actors.replies import Answer, PendingAnswer, Reply
 from mac_actors.actors.runtime import MacActor, SharedInbox
 from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops

@@ -12,7 +12,8 @@ import pykka
 import pytest
 
 from mac_actors import clock
-from mac_actors.actors.machine import MachineActor, SaveTelemetry
+from mac_actors.actors.machine import MachineActor
+from mac_actors.actors.messages import SaveTelemetry
 from mac_actors.actors.runtime import MacActor, prove_alive
 from mac_actors.core.inputs import Clear, Oops, Report
 from mac_actors.core.notices import Channel
