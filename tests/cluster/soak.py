@@ -111,6 +111,18 @@ def cut_standby(cell: LoadedCell, name: str) -> None:
     cable.mend()
 
 
+def cut_both_from_database(cell: LoadedCell, _name: str) -> None:
+    """Neither reaches the database, for longer than the lease or not quite: nobody owns, and both hold."""
+    how = random.choice(("refuse", "hold"))
+    for cable in cell.to_database.values():
+        getattr(cable, how)()
+    time.sleep(random.uniform(0.8, 3) * LEASE)
+    for cable in cell.to_database.values():
+        cable.mend()
+    cell.wait_for_answers()
+    cell.undurable_is_lost()
+
+
 def clock(cell: LoadedCell, name: str) -> None:
     """The owner's clock jumps by an hour."""
     epoch, cell.clock_jumped = cell.row()[0], True
@@ -123,7 +135,7 @@ def clock(cell: LoadedCell, name: str) -> None:
 
 FAULTS = (
     *(kill, kill, suspend, suspend_shortly, stop, release),
-    *(cut_from_database, cut_commits, slow_database, cut_from_each_other, cut_standby, clock),
+    *(cut_from_database, cut_commits, slow_database, cut_both_from_database, cut_from_each_other, cut_standby, clock),
 )
 
 

@@ -218,21 +218,23 @@ def _shown(entry: Entry) -> str:
 def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
     """On each machine commands, and cards, are in the journal in the order in which they were asked for."""
     for chosen in ("insert", None):
-        asked: dict[str, dict[str, int]] = defaultdict(dict)
+        # one fob again and again, once each was in
+        asked: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for entry in ledger.entries:
             if (entry.kind == "insert") != (chosen == "insert") or entry.kind in {"press", "remove"}:
                 continue
             if not entry.held:
-                asked[entry.machine].setdefault(entry.key, entry.number)
+                asked[entry.machine][entry.key].append(entry.number)
         last: dict[str, int] = {}
         for row in rows:
             key = row.data.get("fob") if chosen else row.reason
-            number = asked[row.machine].get(str(key))
-            if number is None:
+            numbers = asked[row.machine][str(key)]
+            if not numbers:
                 continue
-            if number < last.get(row.machine, 0):
+            number = next((one for one in numbers if one >= last.get(row.machine, 0)), None)
+            if number is None:
                 yield f"{row.machine}: {key} is in the journal after what was asked for later"
-            last[row.machine] = number
+            last[row.machine] = number or numbers[-1]
 
 
 def _reboots(shop: Audited, rows: list[Row]) -> Iterator[str]:

@@ -17,6 +17,9 @@ from tests.faults.client import Answer, Unanswered, call, report
 BUDGET = 0.25
 """Seconds that an answer may wait for the disk (the default of MAC_COMMIT_BUDGET)."""
 
+GOES_ON_SECONDS = 20.0
+"""No fault that is done to a cell keeps a server from its owner, and from the database, for so long."""
+
 TICK, HANDS = 0.01, 6
 """Seconds between two looks at how late threads are, and the threads that a request goes through one after another."""
 
@@ -90,6 +93,8 @@ class Entry:
     durable: bool = True
     may_be_lost: bool = False
     """The server was killed before it could be on disk, and had said that it might not be."""
+    at: float = field(default_factory=time.monotonic)
+    """When it was asked for, or answered."""
     held: bool = False
     """A server of a cell that owns nothing may have taken it, to tell the next owner: late, twice or never."""
 
@@ -112,7 +117,7 @@ class Ledger:
     latencies: list[tuple[float, float, str]] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
-    guards: dict[str, object | None] = field(default_factory=dict)
+    guards: dict[str, Entry | None] = field(default_factory=dict)
     undurable: Counter[str] = field(default_factory=Counter)
     lateness: list[tuple[float, float]] = field(default_factory=list)
     """How late a thread was that only wanted to go on after a moment, and when."""
@@ -268,12 +273,13 @@ class Reader(Worker):
             entry.held = self.load.in_cell and not (entry.relay and self.machine != ALWAYS)  # which turn nothing on
             self.ledger.add(entry)
 
-    def _check(self, outputs: Any, guard: object | None, pressed: bool) -> None:
+    def _check(self, outputs: Any, guard: Entry | None, pressed: bool) -> None:
         """The invariants that a reader sees."""
         relay, override = outputs["relay"], outputs["display"].startswith("OVERRIDE BY")
         wrong = []
-        # A server of a cell that does not reach the owner lets go on what is on; it turns nothing on.
-        goes_on, self._on = self.load.in_cell and self._on, relay
+        # A server of a cell that does not reach the owner lets go on what is on, for a while; it turns nothing on.
+        lets_go_on = self.load.in_cell and guard is not None and time.monotonic() < guard.at + GOES_ON_SECONDS
+        goes_on, self._on = lets_go_on and self._on, relay
         if guard is not None and self.ledger.guards.get(self.machine) is guard and relay and not (override or goes_on):
             wrong.append("the relay is on after an answered oops or lock")
         if outputs["oops_led"] and relay and not override:
@@ -284,7 +290,7 @@ class Reader(Worker):
             wrong.append(f"the relay is on with card {self.card!r}")
         if pressed and not outputs["oops_led"]:
             wrong.append("the button was pressed, and the machine is not oopsed")
-        self.ledger.violations += [f"{self.machine}: {text}: {outputs}" for text in wrong]
+        self.ledger.violations += [f"{time.strftime('%X')} {self.machine}: {text}: {outputs}" for text in wrong]
 
     def end(self) -> None:
         self.load.cards[self.machine] = self.card
@@ -330,6 +336,7 @@ class Admin(Worker):
             if not entry.durable:
                 self.ledger.undurable[kind] += 1
         self.ledger.add(entry)
+        entry.at = time.monotonic()
         if answer is not None and kind in {"oops", "lock"} and not entry.held:
             self.ledger.guards[machine] = entry
 

@@ -20,6 +20,9 @@ from contextlib import suppress
 HEAD = b"POST /api/machine/update HTTP/1.1\r\nHost: x\r\n"
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 
+IP_BIND_ADDRESS_NO_PORT = 24
+"""Linux's; the socket module has no name for it."""
+
 
 class Attack:
     """One attack: where, how long, how large."""
@@ -41,6 +44,8 @@ class Attack:
         sock = socket.socket()
         sock.settimeout(5.0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # which port is chosen by the connection: of those that were in use a moment ago, too, there are enough
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((f"127.0.1.{number % 200 + 1}", 0))
         sock.connect(("127.0.0.1", self.port))
         return sock
