@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mac_actors.actors.messages import MOVING
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.webhooks import Send
 from mac_actors.core.config import WebhookConfig
 from mac_actors.core.notices import Standing, ThreadKey
 from mac_actors.errors import ChatError
 from mac_actors.storage.records import Waiting
+
+DEFERRED = "another server is taking over, and posts them"
 
 AGAIN_SECONDS = 1.0
 """After so long a post is tried again: the lease may be valid again by then."""
@@ -50,4 +51,4 @@ def guarded(send: Send, holds: Callable[[], bool]) -> Send:
 
 def _check(holds: Callable[[], bool]) -> None:
     if holds():
-        raise ChatError(MOVING, AGAIN_SECONDS)
+        raise ChatError(DEFERRED, AGAIN_SECONDS)
