@@ -83,6 +83,10 @@ class MachineContext:
     """What has come to machines since, by name; each machine's actor alone changes its own."""
     stops: dict[str, tuple[Latch, frozenset[datetime]]] = field(default_factory=dict)
     """By machine, whether its last oops or lock is on disk, and when that was set and those before it that were not."""
+    written: dict[str, Latch] = field(default_factory=dict)
+    """By machine, what is open once its last change is on disk; its actor alone sets it, and one that is restarted goes
+    on with it.
+    """
     published: dict[str, tuple[MachineConfig, MachineState]] = field(default_factory=dict)
     """Each machine's rules and state, as its actor last published them."""
 
@@ -111,8 +115,6 @@ class MachineActor(MacActor):
         """What the reader was told last."""
         self._context = context
         self._saved_checkin = state.last_checkin
-        self._written: Latch | None = None
-        """Open once the last change is on disk."""
         self._flapping = Flapping()
         self._two_readers = TwoReaders()
         self._two_readers_changed = Changed()
@@ -145,7 +147,8 @@ class MachineActor(MacActor):
                 return self._take_up(inputs)
             case SaveTelemetry():
                 self._take_up()
-                on_disk = self._written is None or self._written.is_open
+                written = self._context.written.get(self._config.name)
+                on_disk = written is None or written.is_open
                 if on_disk and self._state.last_checkin != self._saved_checkin and not self._context.holds():
                     self._context.journal.record_later(Record(record_state(self._config.name, self._state)))
                     self._saved_checkin = self._state.last_checkin
@@ -241,11 +244,11 @@ class MachineActor(MacActor):
                 ),
                 seen=seen,
             )
-            self._written = journal.record(record)
+            self._context.written[self._config.name] = written = journal.record(record)
             if stops := frozenset(one.flag.since for one in decision.outcomes if isinstance(one, OopsSet | LockSet)):
-                before, earlier = self._context.stops.get(self._config.name, (self._written, stops))
+                before, earlier = self._context.stops.get(self._config.name, (written, stops))
                 is_there = before.is_open and before.durable
-                self._context.stops[self._config.name] = self._written, stops if is_there else stops | earlier
+                self._context.stops[self._config.name] = written, stops if is_there else stops | earlier
             self._outputs, self._saved_checkin = new, decision.state.last_checkin
         elif seen:
             journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
@@ -263,9 +266,10 @@ class MachineActor(MacActor):
         elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
             self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
         answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
-        if self._written is not None and (decision.changed or decision.already or decision.offline):
+        if decision.changed or decision.already or decision.offline:
             # what is so already, too, counts as done only once it is on disk
-            return PendingAnswer(answer, self._written, self._context.commit_budget)
+            last = self._context.written.get(self._config.name)
+            return PendingAnswer(answer, last, self._context.commit_budget) if last else answer
         return answer
 
     def _hold_back(self, given: Input, how: Callable[..., tuple[Held, Outputs]] = hold) -> Answer:

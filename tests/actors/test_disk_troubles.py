@@ -114,6 +114,16 @@ def test_what_is_already_so_but_not_yet_on_disk_is_not_called_durable(
     assert again.durable is False
 
 
+def test_nor_is_it_after_its_actor_was_restarted(refusing: tuple[MachineFleet, RefusingStore]) -> None:
+    fleet, _ = refusing
+    assert fleet["router"].lock().get(timeout=WAIT).durable is False
+    fleet.supervisor.find("router").stop(timeout=WAIT)
+    again = fleet["router"].lock().get(timeout=WAIT)
+    assert fleet.restarts["machine"] == 1
+    assert again.already
+    assert again.durable is False
+
+
 def test_a_hanging_disk_holds_up_no_answer_and_loses_nothing(hanging: tuple[MachineFleet, HangingStore]) -> None:
     fleet, store = hanging
     assert fleet["router"].oops(reason="0").get(timeout=WAIT).durable is False
