@@ -122,6 +122,8 @@ class LoadedCell(Cell):
             **self.workspace.variables(),
             "no_proxy": "*",
         }
+        self.readiness: list[str] = []
+        """What each server said when it was last asked whether it is ready."""
         self.load = CellLoad(self, seed, pause)
         self.exempt: set[str] = set()
         self.clock_jumped = False
@@ -177,10 +179,14 @@ class LoadedCell(Cell):
         return call(self.load.port, method, path, token=TOKEN)
 
     def ready(self) -> bool:
-        try:
-            return all(call(server.port, "GET", "/readyz").status == 200 for server in self.servers.values())
-        except Unanswered:
-            return False
+        self.readiness = []
+        for name, server in self.servers.items():
+            try:
+                answer = call(server.port, "GET", "/readyz")
+                self.readiness.append(f"{name}: {answer.status} {answer.body}")
+            except Unanswered as error:
+                self.readiness.append(f"{name}: {error}")
+        return all(": 200 " in said for said in self.readiness)
 
     def log(self) -> str:
         return "\n".join(line for server in self._all for line in list(server.lines))
@@ -212,4 +218,4 @@ class LoadedCell(Cell):
         for one in self.ledger.troubles:
             if one.status not in {None, 503} or (one.what.startswith("report") and one.status):
                 found.append(f"{one.what} was answered with {one.status} {one.text}")
-        return [*self.errors, *found]
+        return [*self.errors, *found, *(self.readiness if found else ())]

@@ -206,7 +206,7 @@ def promises(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
 def _expected(entry: Entry) -> tuple[int, int]:
     if not entry.answered or entry.may_be_lost or entry.held:
         return 0, 1
-    changed = len(entry.already) < (2 if entry.kind == "clear" else 1)
+    changed = len(entry.already) < (2 if entry.kind == "clear" else 1) and "set_since" not in entry.already
     return int(changed), int(changed)
 
 
