@@ -369,8 +369,9 @@ class Node:
 def _refuses(url: str) -> bool:
     """Whether the computer at ``url`` is there, and no server on it."""
     parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=0.5):
+        with socket.create_connection((parts.hostname or "", port), timeout=0.5):
             return False
     except ConnectionRefusedError:
         return True

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from mac_actors.cluster.node import Node, Standing
+from mac_actors.cluster.node import Node, Standing, _refuses
 from mac_actors.cluster.rows import Look, NodeRow, Rows
 from mac_actors.errors import DirectoryInUse, StorageError
 from tests.fakes import wait_until
@@ -324,3 +324,16 @@ def test_a_lone_owner_that_is_silent_is_followed_only_when_its_computer_says_tha
         wait_until(lambda: "was the only node, and neither beats nor says that it is gone" in caplog.text)
         assert b.epochs == []
     wait_until(lambda: b.epoch)
+
+
+def test_whether_a_server_is_there_is_asked_at_the_port_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def refuse(address: tuple[str, int], timeout: float) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("mac_actors.cluster.node.socket", SimpleNamespace(create_connection=refuse))
+    for url in ("https://192.0.2.11", "http://192.0.2.11", "https://192.0.2.11:5000", "http://[2001:db8::1]:5000"):
+        assert _refuses(url)
+    assert asked == [("192.0.2.11", 443), ("192.0.2.11", 80), ("192.0.2.11", 5000), ("2001:db8::1", 5000)]
