@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from mac_actors.cluster.holding import HoldingFleet, as_json, from_json
+from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
 from mac_actors.cluster.passing import MOST_HOPS, NOT_OWNER, PATIENCE, OwnerGone, Passing
+from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Input
 from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
@@ -114,6 +115,18 @@ class Door:
         anything, and once more when it is.
         """
         self._holding.hand_over(lambda inputs: _take_up(fleet, inputs))
+
+    def let_go(self, fleet: MachineFleet, configuration: Configuration) -> None:
+        """Know what this server's fleet knew, which has lost the machines; :meth:`keep`, once more when it is asked no
+        more.
+        """
+        states = {config.name: state for config, state in fleet.published()}
+        held = fleet.held
+        states |= {name: one.state for name, one in held.items()}  # without what was decided, but is not on disk
+        keyring = fleet.reader_keys
+        keys = {name: one for name in keyring.machines() if (one := keyring.get(name))}
+        self._holding.known = Known(configuration, states, keys)
+        self._holding.add(held)
 
     def keep(self, fleet: MachineFleet) -> None:
         """Keep for the next owner what this server's fleet has held back, which has lost the machines."""

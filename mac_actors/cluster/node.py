@@ -109,7 +109,7 @@ class Node:
         """Say who owns the machines now. Asks nobody."""
         if self.lease.valid(now := clock.seconds()):
             return Standing(owns=True)
-        owner = self._last_owner
+        owner = self._last_owner if self.lease.epoch is None else None
         silent = self.lease.silent(now) >= self.lease.seconds
         return Standing(owns=False, owner=None if silent or not owner or owner == self.url else owner)
 
@@ -279,6 +279,7 @@ class Node:
 
     def _take_over(self, wanted: Seen) -> None:
         sent = clock.seconds()
+        self._last_owner = None  # whatever the answer is: a reader is not to be sent to whom this one follows
         epoch = self._rows.take(wanted, self.url or "", self.incarnation)
         if epoch is None:
             return
@@ -368,8 +369,9 @@ class Node:
 def _refuses(url: str) -> bool:
     """Whether the computer at ``url`` is there, and no server on it."""
     parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=0.5):
+        with socket.create_connection((parts.hostname or "", port), timeout=0.5):
             return False
     except ConnectionRefusedError:
         return True

@@ -41,12 +41,21 @@ class Held:
 
     def joined(self, later: Self) -> Self:
         """Return it with what came to the same machine elsewhere: power stays where both have it."""
-        return replace(
+        oops, lock = self.state.oops or later.state.oops, self.state.lock or later.state.lock
+        both = replace(
             self,
-            relay=self.relay and later.relay,
+            state=replace(self.state, oops=oops, lock=lock),
             second_relay=self.second_relay and later.second_relay,
             inputs=_kept((*self.inputs, *(one for one in later.inputs if one not in self.inputs))),
         )
+        return both if self.relay == later.relay else both.without_power()
+
+    def without_power(self) -> Self:
+        """Return it off, and its card out: the same card in the next report has to be put in again, and the next owner
+        is told so.
+        """
+        state = replace(self.state, session=None, card=None, always_enabled=False)
+        return replace(self, state=state, relay=False, second_relay=False)
 
     def with_stops(self, state: MachineState) -> Self:
         """Return it with the oops and the lock of ``state`` before all else: who has set them could not write them."""

@@ -225,9 +225,14 @@ class Supervisor:
     def for_the_next_owner(self) -> dict[str, Held]:
         """Return what has come to machines, by name, since this server does not own them, and is not decided yet; and
         oopses and locks from before, which it could not write. Those that are in the journal after all are left out:
-        the next owner may have lifted them since.
+        the next owner may have lifted them since. A machine whose last change is not on disk is off: nobody may have
+        been told what it says, and the next owner need not know of it.
         """
         told = dict(self.held)
+        for name, (config, state) in self.published.copy().items():
+            written = self._context.written.get(name)
+            if written is not None and not (written.is_open and written.durable):
+                told[name] = (told.get(name) or Held.of(config, state)).without_power()
         for name, (written, unwritten) in self._context.stops.copy().items():
             if name in self.published and not (written.is_open and written.durable):
                 config, state = self.published[name]

@@ -226,11 +226,7 @@ class Member:
         shop = self.shop
         if shop is None:
             return
-        states = {config.name: state for config, state in shop.fleet.published()}
-        keyring = shop.fleet.reader_keys
-        keys = {name: one for name in keyring.machines() if (one := keyring.get(name))}
-        self._holding.known = Known(self.configuration, states, keys)
-        self.door.keep(shop.fleet)
+        self.door.let_go(shop.fleet, self.configuration)
         self.shop = self._owned = None
         kept = dict(shop.fleet.supervisor.held)
         self.door.keep(shop.fleet)

@@ -91,8 +91,10 @@ def test_what_was_begun_by_a_fleet_that_is_gone_is_held(owner: Node, waiting: Ca
     fleet = owner.fleet
     assert fleet
     owner.standing.owns = False
+    owner.door.let_go(fleet, owner.holding.configuration)
     owner._owned = None
     assert waiting() == AGAIN
+    assert owner.told("metal-mill", ANN) == AGAIN
     fleet.close()
     owner.fleet = None
 

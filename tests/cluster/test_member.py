@@ -14,12 +14,12 @@ from mac_actors import clock
 from mac_actors.core.inputs import Oops, Report
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.state import Source
-from mac_actors.errors import FleetClosed
+from mac_actors.errors import FleetClosed, StorageError
 from mac_actors.service.cell import Member
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
 from mac_actors.settings.cell import Cell
-from tests.fakes import ANN, PATIENCE, sample_machines, sample_users, wait_until
+from tests.fakes import ANN, PATIENCE, TELEMETRY, report, sample_machines, sample_users, wait_until, written
 from tests.postgres import needs_postgres
 
 pytestmark = needs_postgres
@@ -93,6 +93,31 @@ def test_what_comes_to_machines_until_they_are_closed_is_told_to_the_next_owner(
     member.node.lost("tried", 1)
     fleet = shop_of(member, 2).fleet
     wait_until(lambda: any(isinstance(one, OopsSet) and one.flag.by == "Ada" for one in fleet.events("router")))
+
+
+def test_a_session_that_is_not_on_disk_turns_nothing_on_once_the_machines_are_lost_and_one_that_is_goes_on(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = shop_of(member, 1).fleet
+    assert report(fleet, "router", ANN).outputs.relay
+    written(fleet)
+    monkeypatch.setattr(fleet.store, "commit", _refuse)
+    monkeypatch.setattr(member._warm, "refresh", _refuse)
+    assert report(fleet, MILL, ANN).outputs.relay
+    member._drop()
+
+    def told(machine: str) -> tuple[bool, str]:
+        given = Report(datetime.now(UTC), ANN, telemetry=TELEMETRY)
+        outputs = member._holding.report(machine, given, clock.seconds()).outputs
+        return outputs.relay, outputs.display
+
+    assert [told(MILL) for _ in range(2)] == [(False, "Remove card and\ninsert it again")] * 2
+    assert len(member._holding._held[MILL].inputs) == 2, "the next owner is told that the card is not put in again"
+    assert told("router") == (True, "Welcome,\nAnn")
+
+
+def _refuse(*_: object) -> None:
+    raise StorageError("no disk")
 
 
 def test_readers_are_known_by_their_keys_where_nobody_owns_the_machines(

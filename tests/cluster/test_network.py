@@ -84,6 +84,35 @@ def test_a_standby_that_is_cut_from_the_database_passes_on_and_takes_over_later(
     cell.wait_for_lease("b")
 
 
+def test_both_are_cut_from_the_database_for_longer_than_a_lease_and_the_last_owner_answers_the_other_one_s_readers(
+    cell: Cell,
+) -> None:
+    """It alone knows of the lock, though it owns no more; the other one has owned the machines before it."""
+    cell.servers["a"].kill()
+    cell.wait_for_lease("b")
+    cell.start("a")
+    wait_until(lambda: cell.servers["a"].call("GET", "/healthz?serving")[0] == 200)
+    assert cell.report("a", MACHINE, ADA)
+    cell.to_server["b"].refuse()
+    assert cell.report("a", MACHINE, ADA), "it knows of the session"
+    cell.to_server["b"].mend()
+    wait_until(lambda: cell.servers["a"].call("GET", "/healthz?serving")[0] == 200)
+    cell.to_database["a"].refuse()
+    cell.servers["a"].wait_for("tried again until it does")
+    assert cell.ask("b", f"/api/machine/locked_out/{MACHINE}", "reason chain")[1]["outcomes"]
+    assert not cell.report("a", MACHINE, ADA)
+    cell.to_database["b"].refuse()
+    wait_until(lambda: not cell.owns("b"))
+    for name in "aba":
+        assert not cell.report(name, MACHINE, ADA)
+    for name in "ab":
+        cell.to_database[name].mend()
+    wait_until(lambda: cell.owns("a") or cell.owns("b"))
+    for name in "ab":
+        assert not cell.report(name, MACHINE, ADA)
+    assert not cell.errors
+
+
 @pytest.mark.parametrize("how", ["refuse", "hold"])
 def test_a_reader_at_a_server_that_is_cut_from_the_owner_gets_the_hold_answer_within_the_budget(
     cell: Cell, how: str

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from mac_actors.cluster.node import Node
+from mac_actors.cluster.node import Node, Standing, _refuses
 from mac_actors.cluster.rows import Look, NodeRow, Rows
 from mac_actors.errors import DirectoryInUse, StorageError
 from tests.fakes import wait_until
@@ -294,6 +294,23 @@ def test_a_database_that_is_away_ends_the_lease_of_one_of_two_and_not_that_of_th
     wait_until(lambda: only.node.valid() or second.node.valid())
 
 
+def test_an_owner_whose_lease_is_over_while_the_database_is_away_names_nobody_also_not_whom_it_has_followed(
+    make: Make, database: str
+) -> None:
+    a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2")
+    wait_until(lambda: not b.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
+    a.kill()
+    wait_until(lambda: b.epoch)
+    with closing(psycopg.connect(database)) as holder:
+        holder.execute("SELECT * FROM beat FOR UPDATE")
+        wait_until(lambda: b.node.error is not None and not b.node.valid())
+        assert b.node.standing() == Standing(owns=False)
+        b.node.lost("it is tried", b.epoch or 0)
+        assert b.node.standing() == Standing(owns=False)
+
+
 def test_a_lone_owner_that_is_silent_is_followed_only_when_its_computer_says_that_no_server_is_there(
     make: Make, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -307,3 +324,16 @@ def test_a_lone_owner_that_is_silent_is_followed_only_when_its_computer_says_tha
         wait_until(lambda: "was the only node, and neither beats nor says that it is gone" in caplog.text)
         assert b.epochs == []
     wait_until(lambda: b.epoch)
+
+
+def test_whether_a_server_is_there_is_asked_at_the_port_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def refuse(address: tuple[str, int], timeout: float) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("mac_actors.cluster.node.socket", SimpleNamespace(create_connection=refuse))
+    for url in ("https://192.0.2.11", "http://192.0.2.11", "https://192.0.2.11:5000", "http://[2001:db8::1]:5000"):
+        assert _refuses(url)
+    assert asked == [("192.0.2.11", 443), ("192.0.2.11", 80), ("192.0.2.11", 5000), ("2001:db8::1", 5000)]

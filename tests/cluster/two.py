@@ -79,6 +79,8 @@ class Node:
     def lose(self) -> None:
         """Own them no more."""
         self.standing.owns = False
+        if self.fleet:
+            self.door.let_go(self.fleet, self.holding.configuration)
         self._owned = None
         if self.fleet:
             self.door.keep(self.fleet)

@@ -285,3 +285,24 @@ def test_what_came_to_a_machine_in_two_places_is_all_told_and_power_stays_where_
     assert both.inputs == (*out.inputs, *oopsed.inputs)
     assert both.joined(out).inputs == both.inputs
     assert running.joined(running).relay
+
+
+def test_what_goes_on_in_one_place_alone_has_to_be_put_in_again() -> None:
+    running = Held.of(MILL, with_card(MILL, ANNA))
+    out, _ = hold(MILL, PEOPLE, running, report(None, 20), 20.0)
+    oopsed, _ = hold(MILL, PEOPLE, running, Oops(after(21), Source.HTTP), 21.0)
+    for both in (running.joined(out), out.joined(running), running.without_power()):
+        now, told = hold(MILL, PEOPLE, both, report(ANNA, 30), 30.0)
+        assert (told.relay, told.display) == (False, AGAIN)
+        later = owned(MILL, with_card(MILL, ANNA), now)
+        assert later.session is None
+        assert later.card
+        assert later.card.blocked
+    _, told = hold(MILL, PEOPLE, running.joined(oopsed), report(ANNA, 30), 30.0)
+    assert told.oops_led
+
+
+def test_a_machine_that_is_to_be_always_on_is_off_where_it_must_have_no_power() -> None:
+    _, told = hold(LAMP, PEOPLE, Held.of(LAMP, fresh(LAMP)).without_power(), report(None, 20), 20.0)
+    assert not told.relay
+    assert not told.always_on

@@ -190,6 +190,23 @@ def test_the_next_owner_is_told_of_an_oops_that_could_not_be_written_and_of_no_o
     assert isinstance(oops, Oops)
 
 
+def test_a_machine_whose_last_change_is_not_on_disk_is_off_for_the_next_owner(lease: Lease) -> None:
+    with open_fleet(holds=lease, commit_budget=0.05) as old:
+        report(old, "router", ANN)
+        old.ask("vent", Lock(now(), Source.HTTP))
+        written(old)
+        old.journal.store.commit = _refuse  # type: ignore[method-assign]
+        report(old, "metal-mill", ANN)
+        old.ask("vent", Unlock(now(), Source.HTTP))
+        lease.lost = True
+        assert set(old.held) == {"metal-mill", "vent"}
+        assert told(report(old, "router", ANN)) == (True, "Welcome,\nAnn")
+        for name in ("metal-mill", "vent"):
+            held = old.held[name]
+            assert not (held.relay or held.second_relay or held.state.session or held.state.card)
+        old.journal.fenced = True
+
+
 def _refuse(records: object) -> None:
     raise StorageError("no disk")
 

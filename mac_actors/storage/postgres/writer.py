@@ -96,6 +96,10 @@ class Writer:
         if skip < len(records) or not records:
             batch = make_batch(records[skip:], self._last_journal, self._last_outbox)
             document = json.dumps(batch.steps, ensure_ascii=False)
+            try:
+                document.encode()  # before it is in doubt: it could never be sent, and nothing else after it
+            except UnicodeEncodeError as error:
+                raise BadRecordError(f"cannot write: {error}") from None  # it has the whole document
             self._send(_Sent(self._batch + 1, document, len(records), batch.lines, batch.posts))
         self._already -= skip
 

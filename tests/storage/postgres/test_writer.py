@@ -237,6 +237,15 @@ def test_a_text_that_postgresql_does_not_know_is_a_bad_record(store: Store) -> N
     assert reasons(store) == ["b"]
 
 
+def test_a_text_that_cannot_be_sent_is_a_bad_record_and_holds_up_no_other(store: Store) -> None:
+    with pytest.raises(BadRecordError, match="surrogates not allowed"):
+        store.commit([oops("a"), Record(notes=(("half of a character", "\ud800"),))])
+    store.commit([Record(notes=(("whole", "\U0001f600"),))])
+    store.commit([oops("b")])
+    assert store.note("whole") == "\U0001f600"
+    assert reasons(store) == ["b"]
+
+
 def test_what_it_refuses_is_said_without_the_row(store: Store) -> None:
     token = secrets.token_hex()
     with pytest.raises(BadRecordError) as refused:
