@@ -76,6 +76,8 @@ class Node:
         self._take, self._drop, self._prepare = take, drop, prepare
         self._unfit, self._release_all = unfit, hand_over or self.release
         self._last_owner: str | None = None
+        self._silence = 0.0
+        """For how many seconds it had been silent, by the last look that was answered."""
         self._resting_until = 0.0
         self._asked = False
         self._asked_owner: tuple[Seen, float, bool] | None = None
@@ -106,11 +108,15 @@ class Node:
         return self.skew if abs(self.skew) >= SKEW_NOTED else None
 
     def standing(self) -> Standing:
-        """Say who owns the machines now. Asks nobody."""
-        if self.lease.valid(now := clock.seconds()):
+        """Say who owns the machines now. Asks nobody.
+
+        Where the database does not answer, it names whoever owned last, who knows best what readers were told: also if
+        that one's lease is over by now.
+        """
+        if self.valid():
             return Standing(owns=True)
         owner = self._last_owner if self.lease.epoch is None else None
-        silent = self.lease.silent(now) >= self.lease.seconds
+        silent = self._silence >= self.lease.seconds
         return Standing(owns=False, owner=None if silent or not owner or owner == self.url else owner)
 
     def valid(self) -> bool:
@@ -218,6 +224,7 @@ class Node:
                     log.error("%s: tried again until it does", error)
                 self.error = str(error)
                 self.lease.blind()
+                self._silence = 0.0
                 pause = self.lease.seconds / TURNS
             except Exception:
                 log.exception("the lease's thread goes on after a mistake in it")
@@ -266,7 +273,7 @@ class Node:
         self.lease.look(seen, now)
         self._measure(before, look.clock)
         self._last_owner = None if seen.released else seen.owner
-        silent = self.lease.silent(now)
+        self._silence = silent = self.lease.silent(now)
         if silent >= self.lease.seconds / 2 and self._prepared_for != (seen.epoch, seen.beat):
             self._prepared_for = (seen.epoch, seen.beat)
             self._jobs.put(self._get_ready)
