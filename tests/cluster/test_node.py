@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
+from mac_actors import clock
 from mac_actors.cluster.node import Node, Standing, _refuses
 from mac_actors.cluster.rows import Look, NodeRow, Rows
 from mac_actors.errors import DirectoryInUse, StorageError
@@ -309,6 +310,22 @@ def test_an_owner_whose_lease_is_over_while_the_database_is_away_names_nobody_al
         assert b.node.standing() == Standing(owns=False)
         b.node.lost("it is tried", b.epoch or 0)
         assert b.node.standing() == Standing(owns=False)
+
+
+def test_a_look_that_is_under_way_is_no_silence_of_the_owner(
+    make: Make, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("http://127.0.0.1:1")
+    b = make("http://127.0.0.1:2")
+    wait_until(lambda: b.node.standing().owner == a.node.url)
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(database) as holder, psycopg.connect(database, autocommit=True) as other:
+        holder.execute("LOCK TABLE beat IN ACCESS EXCLUSIVE MODE")
+        wait_until(lambda: (other.execute(waiting).fetchone() or (0,))[0] >= 2)  # a's beat, and b's look
+        later = SimpleNamespace(seconds=lambda: clock.seconds() + 10 * SECONDS)
+        monkeypatch.setattr("mac_actors.cluster.node.clock", later)
+        assert b.node.standing().owner == a.node.url
+        monkeypatch.undo()
 
 
 def test_a_lone_owner_that_is_silent_is_followed_only_when_its_computer_says_that_no_server_is_there(
