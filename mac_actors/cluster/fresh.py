@@ -10,12 +10,18 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
+class _Reading(threading.Event):
+    """Set once it has ended; ``good``: it was read."""
+
+    good = False
+
+
 class Fresh:
     """Calls ``read`` in a thread of its own; any thread may :meth:`wait` for that."""
 
     def __init__(self, read: Callable[[], None]) -> None:
         self._read = read
-        self._waiting: list[threading.Event] = []
+        self._waiting: list[_Reading] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
@@ -25,17 +31,17 @@ class Fresh:
         self._thread.start()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until ``read`` was called and has returned, which begins after this; false: not in so many seconds.
+        """Wait until ``read``, which begins after this, has returned; false: not in so many seconds, or it has raised.
 
         It does not wait where the one before has not returned for longer than that: the database does not answer.
         """
         if self._begun is not None and time.monotonic() - self._begun > seconds:
             return False
-        done = threading.Event()
+        done = _Reading()
         with self._lock:
             self._waiting.append(done)
         self._wake.set()
-        return done.wait(seconds)
+        return done.wait(seconds) and done.good
 
     def close(self) -> None:
         """End the thread, once it does not read."""
@@ -51,10 +57,13 @@ class Fresh:
             with self._lock:
                 waiting, self._waiting = self._waiting, []
             self._begun = time.monotonic()
+            good = False
             try:
                 self._read()
+                good = True
             except Exception as error:
                 log.debug("the states can't be read: %s", error)
             self._begun = None
             for done in waiting:
+                done.good = good
                 done.set()

@@ -284,12 +284,13 @@ class Member:
     def _refresh(self) -> None:
         """Know what readers are to be told while no server owns the machines."""
         with self._refreshing:  # who asks last gets what is read last
-            store = self._store
-            if self.shop is not None or store is None:
+            if self.shop is not None:
                 return
             self._warm.refresh()
-            keys = store.reader_keys().items()
-            good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
+            good = self._holding.known.keys
+            if (store := self._store) is not None:  # it is opened anew only in the second after the machines are lost
+                keys = store.reader_keys().items()
+                good = {name: one for name, one in keys if isinstance(one, ReaderKeys)}
             states = self._warm.states
             if self.shop is None:
                 self._holding.known = Known(self.configuration, states, good)

@@ -176,11 +176,15 @@ def test_states_are_read_anew_before_each_answer_that_is_held_and_nobody_waits_f
             hangs.wait(PATIENCE)
 
     fresh = Fresh(read)
-    holding = HoldingFleet(Known(parse(sample_machines(), sample_users())), lambda seconds: fresh.wait(20))
+    read_anew: list[bool] = []
+    holding = HoldingFleet(
+        Known(parse(sample_machines(), sample_users())), lambda seconds: read_anew.append(fresh.wait(20))
+    )
     given = Report(datetime.now(UTC), ANN)
     for _ in range(3):
         assert not holding.report("metal-mill", given, clock.seconds()).outputs.relay
     assert reads == ["fresh states"] * 3
+    assert read_anew == [True, False, True]
     assert not fresh.wait(0.05)
     wait_until(lambda: len(reads) == 4)
     waiting = list(fresh._waiting)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from mac_actors import clock
@@ -118,6 +120,23 @@ def test_a_session_that_is_not_on_disk_turns_nothing_on_once_the_machines_are_lo
 
 def _refuse(*_: object) -> None:
     raise StorageError("no disk")
+
+
+def test_states_are_read_anew_as_soon_as_the_machines_are_lost(
+    member: Member, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = shop_of(member, 1).fleet
+    fleet.reader_keys.add(fleet.configuration.machines[MILL], "")
+    report(fleet, MILL, ANN)
+    written(fleet)
+    monkeypatch.setattr(member, "_prepare", lambda: None)
+    member._drop()
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        connection.execute("DELETE FROM machine_state")  # as if another owner had ended the session
+    assert member._fresh.wait(PATIENCE)
+    assert not member._holding.report(MILL, Report(datetime.now(UTC), ANN), clock.seconds()).outputs.relay
+    assert not member._holding.known.states
+    assert list(member._holding.known.keys) == [MILL], "these are known from before"
 
 
 def test_readers_are_known_by_their_keys_where_nobody_owns_the_machines(
