@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from mac_actors.actors.replies import Answer
 from mac_actors.web.server import request_buffer
+from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.server import THREADS
 from tests.conftest import MakeServer
 from tests.fakes import ANN, BOB, PATIENCE, wait_until, written
@@ -71,6 +74,35 @@ def test_a_client_is_told_when_the_budget_is_over_and_not_told_twice(make_server
         raw.send(report("Connection: close", body=body("laser")))
         assert raw.reply().json["relay"] is False
         assert raw.rest() == b""
+
+
+def test_a_client_that_was_told_is_forgotten_though_the_disk_still_hangs(
+    make_server: MakeServer, hang: Hang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for a disk that hangs is small: whoever sends most would else fill the memory."""
+    seen: list[weakref.ref[Connection]] = []
+
+    class Seen(Connection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            seen.append(weakref.ref(self))
+
+    monkeypatch.setattr(request_buffer, "Connection", Seen)
+    server = make_server(commit_budget=0.05)
+    gate = hang(server)
+    with server.connect() as raw:
+        raw.send(report("Connection: close", body=body("metal-mill", ANN, more="x" * 60_000)))
+        assert raw.reply().json["relay"] is True
+        assert raw.rest() == b""
+    assert server.get("/api/machines").status == 200  # its thread has turned to others
+
+    def forgotten() -> bool:
+        gc.collect()
+        return seen[0]() is None
+
+    wait_until(forgotten)
+    assert server.fleet.journal.depth, "its change still waits"
+    assert not gate.is_set()
 
 
 def test_requests_on_one_connection_are_answered_in_their_order(make_server: MakeServer, hang: Hang) -> None:
