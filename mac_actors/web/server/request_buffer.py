@@ -336,7 +336,7 @@ class RequestBuffer:
 
     def _answer(self, conn: Connection, begun: Begun) -> None:
         """Send an answer that is there; a worker makes one that is no plain one."""
-        if begun.due() == math.inf:
+        if begun.due() > time.monotonic():  # also what the actor has decided since it was asked: the disk may hang
             self._lend(conn, self._server.requests.put)
             return
         try:

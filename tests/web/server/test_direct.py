@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from mac_actors.actors.replies import Answer
+from mac_actors.web.api.readers import ReportCall
 from mac_actors.web.server import request_buffer
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.server import THREADS
@@ -103,6 +105,33 @@ def test_a_client_that_was_told_is_forgotten_though_the_disk_still_hangs(
     wait_until(forgotten)
     assert server.fleet.journal.depth, "its change still waits"
     assert not gate.is_set()
+
+
+def test_the_thread_of_all_clients_waits_for_no_disk_though_an_actor_decides_while_it_looks(
+    make_server: MakeServer, hang: Hang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = make_server(commit_budget=60.0)
+    gate = hang(server)
+    due, answer = ReportCall.due, ReportCall.answer
+    asked: list[threading.Thread] = []
+    answered: list[threading.Thread] = []
+
+    def not_decided_yet(call: ReportCall) -> float:
+        asked.append(threading.current_thread())
+        return due(call) if len(asked) > 1 else math.inf
+
+    def by_whom(call: ReportCall) -> tuple[dict[str, str], bytes]:
+        answered.append(threading.current_thread())
+        return answer(call)
+
+    monkeypatch.setattr(ReportCall, "due", not_decided_yet)
+    monkeypatch.setattr(ReportCall, "answer", by_whom)
+    with server.connect() as raw:
+        raw.send(report(body=body("metal-mill", ANN)))
+        wait_until(lambda: len(asked) > 1)
+        gate.set()
+        assert raw.reply().json["relay"] is True
+    assert asked[0] not in answered
 
 
 def test_requests_on_one_connection_are_answered_in_their_order(make_server: MakeServer, hang: Hang) -> None:
