@@ -120,7 +120,7 @@ class Supervisor:
             config, state = self.published[name]
             ref = MachineActor.start(config, self.configuration.directory, state, self._context)
             if (first := self._later[name]) is not None:
-                ref.tell(first)  # before anybody else can send it anything
+                _tell(ref, first)  # before anybody else can send it anything, or learn what it is like
             self.refs[name] = ref
             del self._later[name]
 
