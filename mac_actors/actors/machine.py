@@ -6,6 +6,7 @@ It never waits for anything: whoever asked waits for the disk in :meth:`PendingA
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,12 +34,12 @@ from mac_actors.actors.replies import Answer, Latch, PendingAnswer
 from mac_actors.actors.runtime import MacActor, Ping, SharedInbox
 from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.decision import Already
+from mac_actors.core.decision import Already, Decision
 from mac_actors.core.flapping import Flapping
 from mac_actors.core.holding import Held, belated, hold, withhold
 from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
-from mac_actors.core.outcomes import LockSet, OopsSet, Outcome
+from mac_actors.core.outcomes import CardSeen, LockSet, OopsSet, Outcome, Rebooted, SessionRefused
 from mac_actors.core.outputs import Outputs, outputs
 from mac_actors.core.phrases import phrase
 from mac_actors.core.reports import arrival, is_older
@@ -115,6 +116,8 @@ class MachineActor(MacActor):
         """What the reader was told last."""
         self._context = context
         self._saved_checkin = state.last_checkin
+        self._left_out = False
+        """Whether the journal was too full for the last change: the state is written later."""
         self._flapping = Flapping()
         self._two_readers = TwoReaders()
         self._two_readers_changed = Changed()
@@ -147,11 +150,7 @@ class MachineActor(MacActor):
                 return self._take_up(inputs)
             case SaveTelemetry():
                 self._take_up()
-                written = self._context.written.get(self._config.name)
-                on_disk = written is None or written.is_open
-                if on_disk and self._state.last_checkin != self._saved_checkin and not self._context.holds():
-                    self._context.journal.record_later(Record(record_state(self._config.name, self._state)))
-                    self._saved_checkin = self._state.last_checkin
+                self._save()
                 return None
             case Ping():
                 return None
@@ -234,7 +233,9 @@ class MachineActor(MacActor):
             )
         had_power = self._outputs.relay
         decision = decide(self._config, self._directory, self._state, given, now=clock.seconds(), hold=hold)
-        if decision.changed:
+        if decision.changed and hold is Refusal.STORAGE and self._leaves_out(decision):
+            self._outputs = outputs(self._config, decision.state, self._context.displays)
+        elif decision.changed:
             new = outputs(self._config, decision.state, self._context.displays)
             record = Record(
                 record_state(self._config.name, decision.state),
@@ -249,7 +250,7 @@ class MachineActor(MacActor):
                 before, earlier = self._context.stops.get(self._config.name, (written, stops))
                 is_there = before.is_open and before.durable
                 self._context.stops[self._config.name] = written, stops if is_there else stops | earlier
-            self._outputs, self._saved_checkin = new, decision.state.last_checkin
+            self._outputs, self._saved_checkin, self._left_out = new, decision.state.last_checkin, False
         elif seen:
             journal.record(Record(seen=seen))  # a repetition may no longer find it to be so already
         self._state = decision.state
@@ -260,17 +261,50 @@ class MachineActor(MacActor):
             self._tell_that_it_is_free(decision.outcomes, given.at)
         for refused in decision.refused:
             self._context.notify(f"{self._config.display_name}: {refused}.")
-        if isinstance(given, Command):
-            stopped = any(isinstance(outcome, OopsSet | LockSet) for outcome in decision.outcomes)
-            self._context.poker.poke(self._config, stops=stopped and had_power)
-        elif any(isinstance(outcome, LockSet) for outcome in decision.outcomes):
-            self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
+        self._poke(given, decision.outcomes, had_power=had_power)
         answer = Answer(self._outputs, decision.outcomes, decision.already, offline=decision.offline)
         if decision.changed or decision.already or decision.offline:
             # what is so already, too, counts as done only once it is on disk
             last = self._context.written.get(self._config.name)
             return PendingAnswer(answer, last, self._context.commit_budget) if last else answer
         return answer
+
+    def _poke(self, given: Input, outcomes: tuple[Outcome, ...], *, had_power: bool) -> None:
+        if isinstance(given, Command):
+            stopped = any(isinstance(outcome, OopsSet | LockSet) for outcome in outcomes)
+            self._context.poker.poke(self._config, stops=stopped and had_power)
+        elif any(isinstance(outcome, LockSet) for outcome in outcomes):
+            self._context.poker.poke(self._config)  # a report ended the session that a lock had waited for
+
+    def _leaves_out(self, decision: Decision) -> bool:
+        """Whether the full journal does without a change: it has one of this machine already, and nothing stops by it.
+
+        Otherwise cards that are put in and out would fill the memory. The state is written after the one that waits.
+        """
+        written = self._context.written.get(self._config.name)
+        if written is None or written.is_open or decision.offline or not all(map(_stops_nothing, decision.outcomes)):
+            return False
+        if not self._left_out:
+            self._left_out = True
+            written.then(self._save_soon)
+        return True
+
+    def _save_soon(self) -> None:
+        with contextlib.suppress(pykka.ActorDeadError, MachineUnavailable):
+            self.actor_ref.tell(SaveTelemetry())
+
+    def _save(self) -> None:
+        if self._state.last_checkin == self._saved_checkin or self._context.holds():
+            return
+        name = self._config.name
+        written, record = self._context.written.get(name), Record(record_state(name, self._state))
+        if self._left_out:
+            self._context.written[name], self._left_out = self._context.journal.record(record), False
+        elif written is None or written.is_open:
+            self._context.journal.record_later(record)
+        else:
+            return
+        self._saved_checkin = self._state.last_checkin
 
     def _hold_back(self, given: Input, how: Callable[..., tuple[Held, Outputs]] = hold) -> Answer:
         """Answer while this server owns nothing: neither adopted nor recorded, but kept to be decided later."""
@@ -398,6 +432,10 @@ class MachineProxy(pykka.ActorProxy[MachineActor]):
 
 CALLS = ("clear", "done", "lock", "oops", "snapshot", "unlock", "unoops")
 """What scripts call on a machine."""
+
+
+def _stops_nothing(outcome: Outcome) -> bool:
+    return isinstance(outcome, SessionRefused | CardSeen) or (isinstance(outcome, Rebooted) and outcome.ended is None)
 
 
 def _now() -> datetime:

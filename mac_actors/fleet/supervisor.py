@@ -18,7 +18,7 @@ from mac_actors import clock
 from mac_actors.actors.machine import MachineActor, MachineContext
 from mac_actors.actors.messages import Reconfigure, SaveTelemetry
 from mac_actors.actors.pump import Pump
-from mac_actors.actors.replies import ActorGone, Answer, Reply, settle
+from mac_actors.actors.replies import ANSWER_SECONDS, ActorGone, Answer, Reply, settle
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, Directory, MachineConfig
@@ -120,7 +120,7 @@ class Supervisor:
             config, state = self.published[name]
             ref = MachineActor.start(config, self.configuration.directory, state, self._context)
             if (first := self._later[name]) is not None:
-                ref.tell(first)  # before anybody else can send it anything
+                _tell(ref, first)  # before anybody else can send it anything, or learn what it is like
             self.refs[name] = ref
             del self._later[name]
 
@@ -218,9 +218,10 @@ class Supervisor:
         """End the actor of a machine that is no longer configured; its state is kept in case it is again."""
         self._start(name)
         ref = self.refs.pop(name)
+        with contextlib.suppress(MachineUnavailable):
+            # Whoever has found it before is still answered, and that counts.
+            wait_for_ends([ref.stop(block=False)], ANSWER_SECONDS)
         self._retired[name] = self.published.pop(name)[1]
-        with contextlib.suppress(MachineUnavailable):  # nobody asks it any more
-            ref.stop(block=False)
 
     def for_the_next_owner(self) -> dict[str, Held]:
         """Return what has come to machines, by name, since this server does not own them, and is not decided yet; and

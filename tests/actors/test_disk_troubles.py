@@ -11,14 +11,17 @@ import pytest
 
 from mac_actors.actors.journal import Journal
 from mac_actors.core.inputs import Clear, Lock, Oops, Unlock, Unoops
-from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused, SessionStarted
-from mac_actors.core.state import MachineState, Refusal, Source, Status
+from mac_actors.core.outcomes import OopsSet, Rebooted, SessionEnded, SessionRefused, SessionStarted
+from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
 from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.supervisor import Supervisor
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 from tests.fakes import (
     ANN,
+    BOB,
+    NOBODY,
     OLGA,
     CrashingStore,
     HangingStore,
@@ -213,6 +216,81 @@ def test_with_a_full_backlog_no_session_starts(
     assert not report(fleet, name, fob).outputs.relay, "its card must be put in again"
     report(fleet, name)
     assert report(fleet, name, fob).outputs.relay
+
+
+@pytest.fixture
+def full(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[MachineFleet, RefusingStore]]:
+    """A fleet whose journal is full: Bob's session on the laser is in it, and a refused card of the mill."""
+    monkeypatch.setattr(Supervisor, "save_telemetry", lambda self: None)  # so that nothing else is recorded
+    store = place.open(RefusingStore)
+    with open_fleet(store, commit_budget=BUDGET) as fleet, mending(store):
+        written(fleet)
+        store.refuse()
+        report(fleet, "laser", BOB)
+        monkeypatch.setattr("mac_actors.actors.journal.BACKLOG_LIMIT", 1)
+        assert [type(outcome) for outcome in report(fleet, "metal-mill", ANN).outcomes] == [SessionRefused]
+        yield fleet, store
+
+
+def on_disk(store: Store, name: str) -> MachineState:
+    """Return a machine's state on disk."""
+    state = store.load_state(name)
+    assert isinstance(state, MachineState)
+    return state
+
+
+def test_a_full_backlog_does_not_grow_by_what_stops_nothing(full: tuple[MachineFleet, RefusingStore]) -> None:
+    fleet, store = full
+    depth = fleet.journal.depth
+    for number in range(20):
+        report(fleet, "metal-mill", telemetry=Telemetry(1000.0 - number))  # restarts each time
+        report(fleet, "metal-mill", NOBODY, telemetry=Telemetry(1000.0 - number))
+        assert not report(fleet, "metal-mill", ANN, telemetry=Telemetry(1000.0 - number)).outputs.relay
+    assert fleet.journal.depth == depth
+    store.mend()
+    wait_until(lambda: on_disk(store, "metal-mill").telemetry.uptime == 981.0)
+    card = on_disk(store, "metal-mill").card
+    assert card
+    assert card.blocked, "also after a restart of the server it must be put in again"
+    entries = fleet.store.page(machine="metal-mill").entries
+    assert [type(entry.outcome) for entry in entries] == [SessionRefused]
+
+
+def test_a_full_backlog_takes_all_that_stops_a_machine(full: tuple[MachineFleet, RefusingStore]) -> None:
+    fleet, store = full
+    report(fleet, "metal-mill")
+    report(fleet, "metal-mill", oops=True)
+    report(fleet, "laser", telemetry=Telemetry(1.0))
+    depth = fleet.journal.depth
+    report(fleet, "metal-mill", ANN)
+    report(fleet, "laser", BOB, telemetry=Telemetry(2.0))
+    assert fleet.journal.depth == depth
+    store.mend()
+    written(fleet)
+    laser = [type(entry.outcome) for entry in reversed(store.page(machine="laser").entries)]
+    assert laser == [SessionStarted, Rebooted]
+    assert on_disk(store, "laser").session is None
+    mill = [type(entry.outcome) for entry in reversed(store.page(machine="metal-mill").entries)]
+    assert mill == [SessionRefused, OopsSet]
+    assert on_disk(store, "metal-mill").oops
+
+
+def test_what_a_full_backlog_did_without_is_written_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HangingStore.open(tmp_path)
+    assert isinstance(store, HangingStore)
+    fleet = open_fleet(store, commit_budget=BUDGET)
+    written(fleet)
+    store.gate.clear()
+    monkeypatch.setattr("mac_actors.actors.journal.BACKLOG_LIMIT", 0)
+    for fob in (NOBODY, None, ANN):
+        report(fleet, "metal-mill", fob)
+    fleet.supervisor.stop_all(WAIT)
+    store.gate.set()
+    fleet.close()
+    with closing(Store.open(tmp_path)) as again:
+        card = on_disk(again, "metal-mill").card
+    assert card
+    assert (card.fob, card.blocked) == (ANN, True)
 
 
 def test_a_disk_that_is_slow_for_long_is_said_once_and_so_is_its_end(

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pykka
 import pytest
 
 from mac_actors.core.config import Configuration, MachineConfig
+from mac_actors.core.inputs import Oops
 from mac_actors.core.outcomes import PowerChanged, SessionEnded
-from mac_actors.core.state import Status
+from mac_actors.core.state import Source, Status
 from mac_actors.errors import ReloadRefused, StorageError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.reload import UsersChange
@@ -126,6 +129,25 @@ def test_an_oops_that_is_not_on_disk_yet_comes_back_too(tmp_path: Path) -> None:
         assert fleet.snapshot("router").status is Status.OOPSED
     with open_fleet(Store.open(tmp_path)) as fleet:
         assert fleet.snapshot("router").status is Status.OOPSED
+
+
+def test_an_oops_that_was_on_its_way_to_a_machine_that_is_removed_comes_back_too(
+    fleet: MachineFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever had found the machine before is told that it is oopsed."""
+    router, stop, answers = fleet["router"].actor_ref, pykka.ActorRef.stop, []
+
+    def late(ref: pykka.ActorRef[Any], **options: Any) -> Any:
+        assert ref == router
+        answers.append(ref.ask(Oops(datetime.now(UTC), Source.HTTP, reason="belt"), block=False))
+        return stop(ref, **options)
+
+    with monkeypatch.context() as racing:
+        racing.setattr(pykka.ActorRef, "stop", late)
+        fleet.reload(configured(without("router")))
+    assert [answer.get(timeout=WAIT).durable for answer in answers] == [True]
+    fleet.reload(configured())
+    assert fleet.snapshot("router").status is Status.OOPSED
 
 
 def test_a_reload_for_which_the_disk_can_not_be_read_changes_nothing(tmp_path: Path) -> None:

@@ -20,10 +20,24 @@ from mac_actors.core.notices import Channel
 from mac_actors.core.state import MachineState, Source, Status, Telemetry
 from mac_actors.errors import ChatError, MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.names import Names
 from mac_actors.fleet.retention import Retention
-from mac_actors.fleet.supervisor import SAVE_TURNS
+from mac_actors.fleet.supervisor import SAVE_TURNS, Prepared
+from mac_actors.settings.files import parse
+from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
-from tests.fakes import ANN, RecordingChat, RecordingSubscriber, open_fleet, report, wait_until, written
+from tests.fakes import (
+    ANN,
+    TELEMETRY,
+    RecordingChat,
+    RecordingSubscriber,
+    open_fleet,
+    report,
+    sample_machines,
+    sample_users,
+    wait_until,
+    written,
+)
 
 WAIT = 10.0
 
@@ -336,3 +350,14 @@ def test_telemetry_that_waits_to_be_written_is_never_put_in_the_place_of_a_later
         state = fleet.store.load_state("metal-mill")
         assert isinstance(state, MachineState)
         assert state.session is not None
+
+
+def test_a_machine_whose_state_can_not_be_read_never_says_that_it_is_on() -> None:
+    """Also where its actor starts with the first report, which does not count: its reader has just come here."""
+    configuration = parse(sample_machines(), sample_users())
+    prepared = Prepared({"vent": Unreadable("torn")}, Names(configuration.machines.values()))
+    with open_fleet(prepared=prepared) as fleet:
+        told = fleet.kept_outputs("vent", Report(datetime.now(UTC), None, False, TELEMETRY, clock.seconds()))
+        assert not told.relay
+        assert told.display == "Down for\nmaintenance"
+        assert report(fleet, "bandsaw").outputs.display == "Please Insert\nRFID Card"

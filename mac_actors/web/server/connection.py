@@ -105,8 +105,6 @@ class Connection:
         """The one that is answered now."""
         self.begun: Begun | None = None
         """What of its answer is under way (:mod:`mac_actors.web.server.direct`)."""
-        self.pending: Begun | None = None
-        """The same, until it is sent or a worker has it: its disk and its time may both say that it is due."""
         self.refused: RequestRefused | None = None
         """What is wrong with what came after the whole requests."""
         self.wfile = Outgoing()

@@ -11,6 +11,9 @@ from mac_actors.actors import wakes
 from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.direct import Begun
 
+_Entry = list[tuple[Connection, Begun]]
+"""An answer that waits; empty once it was given."""
+
 
 class Waker:
     """Wakes a thread that waits for what :meth:`fileno` says to be readable."""
@@ -50,9 +53,9 @@ class PendingAnswers:
 
     def __init__(self, waker: Waker) -> None:
         self._waker = waker
-        self._there: deque[tuple[Connection, Begun]] = deque()
-        """Those that are on disk, also when the client was told before that they are not yet."""
-        self._waiting: deque[tuple[float, Connection, Begun]] = deque()
+        self._there: deque[_Entry] = deque()
+        """Those that are on disk."""
+        self._waiting: deque[tuple[float, _Entry]] = deque()
 
     def __bool__(self) -> bool:
         """Whether any waits."""
@@ -65,17 +68,24 @@ class PendingAnswers:
 
     def add(self, due: float, conn: Connection, begun: Begun) -> None:
         """Have an answer wait for the disk until ``due`` at most."""
-        self._waiting.append((due, conn, begun))
+        # It is emptied when it is given: what tells of the disk knows it until the disk has all, which may be never.
+        entry = [(conn, begun)]
+        self._waiting.append((due, entry))
 
         def there() -> None:
-            self._there.append((conn, begun))
+            self._there.append(entry)
             wakes.wake(self._waker.wake)
 
         begun.then(there)
 
     def take(self, now: float) -> Iterator[tuple[Connection, Begun]]:
-        """Give what is on disk, and what has waited long enough; perhaps both of an answer."""
+        """Give what is on disk, and what has waited long enough; each once."""
         while self._there:
-            yield self._there.popleft()
-        while self._waiting and (self._waiting[0][1].pending is not self._waiting[0][2] or self.due <= now):
-            yield self._waiting.popleft()[1:]
+            yield from _given(self._there.popleft())
+        while self._waiting and (not self._waiting[0][1] or self.due <= now):
+            yield from _given(self._waiting.popleft()[1])
+
+
+def _given(entry: _Entry) -> Iterator[tuple[Connection, Begun]]:
+    while entry:
+        yield entry.pop()

@@ -279,7 +279,7 @@ class RequestBuffer:
 
     def _take_back(self, conn: Connection) -> None:
         conn.busy = False
-        conn.request = conn.begun = conn.pending = None
+        conn.request = conn.begun = None
         if conn.closed:
             self.open.remove(conn)
         elif conn.shaking_hands:
@@ -322,7 +322,7 @@ class RequestBuffer:
             begun = direct.begin(environment(conn))
             if time.monotonic() >= self._flush_at:
                 wakes.flush()
-        conn.begun = conn.pending = begun
+        conn.begun = begun
         if begun is None:
             self._lend(conn, self._server.requests.put)
             return
@@ -335,11 +335,8 @@ class RequestBuffer:
             self._lend(conn, lambda _: self._pending.add(due, conn, begun))
 
     def _answer(self, conn: Connection, begun: Begun) -> None:
-        """Send an answer that is there, unless it was sent; a worker makes one that is no plain one."""
-        if conn.pending is not begun:
-            return
-        conn.pending = None
-        if begun.due() == math.inf:
+        """Send an answer that is there; a worker makes one that is no plain one."""
+        if begun.due() > time.monotonic():  # also what the actor has decided since it was asked: the disk may hang
             self._lend(conn, self._server.requests.put)
             return
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import math
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,7 +14,9 @@ from typing import Any
 import pytest
 
 from mac_actors.actors.replies import Answer
+from mac_actors.web.api.readers import ReportCall
 from mac_actors.web.server import request_buffer
+from mac_actors.web.server.connection import Connection
 from mac_actors.web.server.server import THREADS
 from tests.conftest import MakeServer
 from tests.fakes import ANN, BOB, PATIENCE, wait_until, written
@@ -71,6 +76,62 @@ def test_a_client_is_told_when_the_budget_is_over_and_not_told_twice(make_server
         raw.send(report("Connection: close", body=body("laser")))
         assert raw.reply().json["relay"] is False
         assert raw.rest() == b""
+
+
+def test_a_client_that_was_told_is_forgotten_though_the_disk_still_hangs(
+    make_server: MakeServer, hang: Hang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for a disk that hangs is small: whoever sends most would else fill the memory."""
+    seen: list[weakref.ref[Connection]] = []
+
+    class Seen(Connection):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            seen.append(weakref.ref(self))
+
+    monkeypatch.setattr(request_buffer, "Connection", Seen)
+    server = make_server(commit_budget=0.05)
+    gate = hang(server)
+    with server.connect() as raw:
+        raw.send(report("Connection: close", body=body("metal-mill", ANN, more="x" * 60_000)))
+        assert raw.reply().json["relay"] is True
+        assert raw.rest() == b""
+    assert server.get("/api/machines").status == 200  # its thread has turned to others
+
+    def forgotten() -> bool:
+        gc.collect()
+        return seen[0]() is None
+
+    wait_until(forgotten)
+    assert server.fleet.journal.depth, "its change still waits"
+    assert not gate.is_set()
+
+
+def test_the_thread_of_all_clients_waits_for_no_disk_though_an_actor_decides_while_it_looks(
+    make_server: MakeServer, hang: Hang, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = make_server(commit_budget=60.0)
+    gate = hang(server)
+    due, answer = ReportCall.due, ReportCall.answer
+    asked: list[threading.Thread] = []
+    answered: list[threading.Thread] = []
+
+    def not_decided_yet(call: ReportCall) -> float:
+        asked.append(threading.current_thread())
+        return due(call) if len(asked) > 1 else math.inf
+
+    def by_whom(call: ReportCall) -> tuple[dict[str, str], bytes]:
+        answered.append(threading.current_thread())
+        return answer(call)
+
+    monkeypatch.setattr(ReportCall, "due", not_decided_yet)
+    monkeypatch.setattr(ReportCall, "answer", by_whom)
+    with server.connect() as raw:
+        raw.send(report(body=body("metal-mill", ANN)))
+        wait_until(lambda: len(asked) > 1)
+        gate.set()
+        assert raw.reply().json["relay"] is True
+    assert asked[0] not in answered
 
 
 def test_requests_on_one_connection_are_answered_in_their_order(make_server: MakeServer, hang: Hang) -> None:
