@@ -70,7 +70,7 @@ def make_batch(records: Iterable[Record], last_journal: int, last_outbox: int) -
         if record.seen:
             rows["seen"].append({"id": record.seen[0], "at": codec.timestamp(record.seen[1])})
             rows["forget_seen"] = [{"before": codec.timestamp(record.seen[1] - SEEN_FOR)}]
-        _add_chat(rows, keyed, record)
+        _add_chat(keyed, record)
         _add_rewritten(keyed, record)
         if record.keys:
             keys.update(record.keys)
@@ -88,19 +88,23 @@ def make_batch(records: Iterable[Record], last_journal: int, last_outbox: int) -
     return Batch({step: rows[step] for step in STEPS if rows.get(step)}, len(lines), len(posts), scrub)
 
 
-def _add_chat(rows: dict[str, list[Row]], keyed: dict[str, dict[Any, Row]], record: Record) -> None:
+def _add_chat(keyed: dict[str, dict[Any, Row]], record: Record) -> None:
     for thread in record.threads:
         place = thread.key, thread.channel
         row = {**thread._asdict(), "key": str(thread.key), "unsettled": int(thread.unsettled)}
         before = keyed["thread"].get(place)
         keyed["thread"][place] = {**row, "root": before["root"]} if before else row
     for machine, who, at in record.wait:
-        rows["wait"].append({"machine": machine, "slack_id": who, "at": codec.timestamp(at)})
+        keyed["drop_wait"].pop((machine, who), None)
+        keyed["wait"].setdefault((machine, who), {"machine": machine, "slack_id": who, "at": codec.timestamp(at)})
     for machine, who in record.told:
-        rows["drop_wait"].append({"of": machine, "whose": who})
+        keyed["wait"].pop((machine, who), None)
+        keyed["drop_wait"][machine, who] = {"of": machine, "whose": who}
     for who in record.unlinked:
-        rows["drop_link"].append({"slack_id": who})
+        keyed["link"].pop(who, None)
+        keyed["drop_link"][who] = {"slack_id": who}
     for link in record.links:
+        keyed["drop_link"].pop(link.id, None)
         keyed["link"][link.id] = _link(link)
 
 

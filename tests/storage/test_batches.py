@@ -75,6 +75,23 @@ def test_rows_are_put_moved_and_dropped_in_the_order_of_their_records(store: Sto
 
 
 @both_ways
+def test_who_waits_or_is_linked_at_the_end_does_so_on_disk(store: Store, together: bool) -> None:
+    def link(who: str, account: str) -> SlackLink:
+        return SlackLink(who, account, "admin", NOW)
+
+    records = [
+        Record(wait=(("mill", "U1", NOW), ("mill", "U2", NOW)), links=(link("U1", "1"), link("U2", "2"))),
+        Record(told=(("mill", "U1"), ("mill", "U2"), ("saw", "U1")), unlinked=("U1", "U2")),
+        Record(wait=(("mill", "U1", LATER), ("saw", "U1", LATER)), links=(link("U1", "3"),)),
+        Record(wait=(("saw", "U1", NOW),)),
+    ]
+    in_one_batch_and_in_many(store, records, together)
+    names = ("machine", "slack_id", "at")
+    assert column(store, schema.waiting_member, *names) == [(name, "U1", timestamp(LATER)) for name in ("mill", "saw")]
+    assert column(store, schema.slack_user, "id", "account_id") == [("U1", "3")]
+
+
+@both_ways
 def test_keys_are_replaced_and_go(store: Store, together: bool) -> None:
     def key(digits: str) -> dict[str, str | None]:
         return {"key": digits, "since": AT, "used_since": None, "new_key": None, "new_since": None}
