@@ -138,7 +138,7 @@ class Journal(Pump):
     def drain(self) -> None:
         """Write until the queue is empty."""
         with self._writing:  # a new actor waits for the end of the old one's transaction
-            backoff, size, tries, given = Backoff(FIRST_RETRY, LAST_RETRY), BATCH, 0, 0
+            backoff, suspects, tries, given = Backoff(FIRST_RETRY, LAST_RETRY), 0, 0, 0
             while not self._stopping.is_set():
                 if self.fenced:
                     self._let_go()
@@ -150,7 +150,7 @@ class Journal(Pump):
                 later = [self._later.popleft() for _ in range(len(self._later))]
                 for record in reversed(later):
                     self._queue.insert(given, (record, Latch(), begun))  # what is given again must be the same
-                batch = [self._queue[i] for i in range(min(waiting + len(later), size))]
+                batch = [self._queue[i] for i in range(min(waiting + len(later), 1 if suspects else BATCH))]
                 if not batch:
                     return
                 try:
@@ -167,15 +167,15 @@ class Journal(Pump):
                         self._stopping.wait(backoff.next())
                     elif len(batch) > 1 or tries < TRIES:
                         # not the disk, but something in a record: one by one, so that it holds up no other
-                        size, tries = 1, tries + 1
+                        suspects, tries = max(suspects, given), tries + 1
                         self._stopping.wait(FIRST_RETRY)
                     else:
-                        tries = given = 0
+                        suspects = tries = given = 0
                         self._give_up(batch[0][0])
                     continue
                 if self.error is not None:
                     log.warning("the disk works again: writing %s", count(self.depth, "waiting change"))
-                self.error, tries, given = None, 0, 0
+                self.error, suspects, tries, given = None, max(0, suspects - len(batch)), 0, 0
                 backoff.reset()
                 self.commit_seconds += time.monotonic() - begun
                 self.batches += 1

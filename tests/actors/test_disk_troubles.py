@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemet
 from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.supervisor import Supervisor
+from mac_actors.storage.database import BadRecordError
 from mac_actors.storage.records import Record
 from mac_actors.storage.store import Store
 from tests.fakes import (
@@ -329,6 +330,39 @@ def test_a_mistake_in_the_store_loses_nothing(tmp_path: Path) -> None:
         assert store.crashes == 0
         assert history(fleet, "router") == ["0", "1"]
         wait_until(lambda: fleet.health() == {})
+
+
+def test_after_a_record_that_can_not_be_written_changes_are_written_together_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if there always is something that waits."""
+    monkeypatch.setattr("mac_actors.actors.journal.TRIES", 1)
+    store, bad = HangingStore.open(tmp_path), Record(notes=(("bad", ""),))
+    assert isinstance(store, HangingStore)
+    with closing(store):
+        commit, sizes = store.commit, []
+
+        def picky(records: Sequence[Record]) -> None:
+            if bad in records:
+                raise BadRecordError("not this one")
+            commit(records)
+            sizes.append(len(records))
+            if len(sizes) < 10:
+                journal.record(Record())
+                journal.record(Record())
+
+        monkeypatch.setattr(store, "commit", picky)
+        store.gate.clear()
+        journal = Journal(store)
+        journal.record(Record())
+        assert store.entered.wait(WAIT)
+        for record in (Record(), Record(), bad, Record()):
+            journal.record(record)
+        store.gate.set()
+        journal.close()
+    assert journal.lost == 1
+    assert sizes[:3] == [1, 1, 1], "those before it, one by one"
+    assert max(sizes) > 1
 
 
 def test_what_waits_at_the_end_is_written_before_the_end(tmp_path: Path) -> None:
