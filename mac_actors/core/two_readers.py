@@ -44,7 +44,7 @@ class TwoReaders:
             self._last = [*self._last[-1:], report]
         else:
             self._last[-1] = report
-        self._returns = [moment for moment in self._returns if at - moment <= WITHIN_SECONDS]
+        self._returns = [moment for moment in self._returns[-RETURNS:] if at - moment <= WITHIN_SECONDS]
         return len(self._returns) >= RETURNS
 
 

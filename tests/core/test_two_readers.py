@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from mac_actors.core.state import Telemetry
-from mac_actors.core.two_readers import TwoReaders
+from mac_actors.core.two_readers import RETURNS, TwoReaders
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
@@ -39,6 +39,15 @@ def test_alternating_uptimes_are_two_readers() -> None:
 def test_alternating_addresses_are_two_readers() -> None:
     reports = [(5.0 * n, 40 + 5.0 * n, THERE if n % 2 else HERE) for n in range(8)]
     assert _seen(reports)[-1]
+
+
+def test_a_flood_under_one_name_leaves_no_more_to_look_at() -> None:
+    two_readers = TwoReaders()
+    seen = [two_readers.seen(0.001 * n, Telemetry(9.0, boot=n % 2), HERE) for n in range(1000)]
+    assert all(seen[3:])
+    assert len(two_readers._returns) <= RETURNS
+    assert two_readers.seen(60.0, Telemetry(9.0, boot=1), HERE)
+    assert not two_readers.seen(61.0, Telemetry(9.0, boot=1), HERE)
 
 
 def test_once_the_other_board_is_gone_all_is_well_again_after_a_minute() -> None:
