@@ -34,7 +34,7 @@ from mac_actors.core.outcomes import Outcome, Reported, SessionStarted
 from mac_actors.core.outputs import ENGLISH, Outputs, kept_outputs
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
-from mac_actors.errors import MachineUnavailable
+from mac_actors.errors import MachineUnavailable, UnknownMachine
 from mac_actors.fleet.doubled_fobs import DoubledFobs
 from mac_actors.fleet.health import Health
 from mac_actors.fleet.missing_readers import MissingReaders, Watched
@@ -278,9 +278,15 @@ class MachineFleet(AnyFleet):
         return self.supervisor.for_the_next_owner()
 
     def kept_outputs(self, name: str, report: Report) -> Outputs:
-        """Return what is told to a reader whose report does not count; raises :class:`UnknownMachine`."""
-        self.supervisor.ref(name)
-        kept = kept_outputs(*self.supervisor.published[name], report, self._displays)
+        """Return what is told to a reader whose report does not count, and wait for nothing.
+
+        Raises :class:`UnknownMachine`.
+        """
+        self.supervisor.check_open()
+        published = self.supervisor.published.get(name)
+        if published is None:
+            raise UnknownMachine(name)
+        kept = kept_outputs(*published, report, self._displays)
         held = self.supervisor.held.get(name)
         if self._holds() and not (held and held.relay):
             return replace(kept, relay=False, second_relay=False)

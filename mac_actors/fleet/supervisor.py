@@ -27,6 +27,7 @@ from mac_actors.core.inputs import Lock
 from mac_actors.core.outcomes import LockSet, OopsSet, PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
 from mac_actors.core.text import one_line
+from mac_actors.core.transitions import decide
 from mac_actors.errors import FleetClosed, MachineUnavailable, StorageError, UnknownMachine
 from mac_actors.fleet.names import Names
 from mac_actors.storage.records import Record, Unreadable, record_state
@@ -83,8 +84,8 @@ class Supervisor:
         self._counting = threading.Lock()
         self._retired: dict[str, MachineState] = {}  # of machines no longer configured; newer than the disk's
         self._turns = itertools.count()
-        # Machines whose actors are not started yet, and what each is told first.
-        self._later: dict[str, Lock | None] = {}
+        # Machines whose actors are not started yet, what they are then like, and what each is told first.
+        self._later: dict[str, tuple[MachineState, Lock | None]] = {}
         stored = prepared.states if prepared else self.journal.store.load_states()
         for machine in configuration.machines.values():
             self.start(machine, stored.get(machine.name), later=prepared is not None)
@@ -108,8 +109,9 @@ class Supervisor:
                 state, first = MachineState(status_since=now), Lock(now, Source.SERVER, None, reason)
             case MachineState() as state:
                 pass
-        self.published[config.name] = (config, state)
-        self._later[config.name] = first
+        seen = decide(config, self.configuration.directory, state, first).state if first else state
+        self.published[config.name] = (config, seen)
+        self._later[config.name] = (state, first)
         if not later:
             self._start(config.name)
 
@@ -117,10 +119,10 @@ class Supervisor:
         with self.lock:
             if name not in self._later:
                 return
-            config, state = self.published[name]
-            ref = MachineActor.start(config, self.configuration.directory, state, self._context)
-            if (first := self._later[name]) is not None:
-                _tell(ref, first)  # before anybody else can send it anything, or learn what it is like
+            state, first = self._later[name]
+            ref = MachineActor.start(self.published[name][0], self.configuration.directory, state, self._context)
+            if first is not None:
+                ref.tell(first)  # before anybody else can send it anything
             self.refs[name] = ref
             del self._later[name]
 
@@ -166,6 +168,13 @@ class Supervisor:
 
         Raises :class:`UnknownMachine` or :class:`FleetClosed`; the reply of a dead actor is that it is dead.
         """
+        if name in self._later:
+            if not self.lock.acquire(blocking=False):
+                return _dead()  # a reload may wait for the disk: whoever may wait asks again
+            try:
+                self.ref(name)
+            finally:
+                self.lock.release()
         return _offer(self.ref(name), message)
 
     def tell(self, name: str, message: object) -> None:
@@ -356,6 +365,12 @@ class Supervisor:
             with contextlib.suppress(MachineUnavailable):
                 stopping.append(ref.stop(block=False))
         wait_for_ends(stopping, timeout)
+
+
+def _dead() -> Reply:
+    reply = Reply()
+    reply.set_exception((pykka.ActorDeadError, pykka.ActorDeadError("the actor is not started yet"), None))
+    return reply
 
 
 def _offer(ref: pykka.ActorRef[Any], message: object) -> Reply:

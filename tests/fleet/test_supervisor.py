@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,12 +18,13 @@ from mac_actors.actors.messages import SaveTelemetry
 from mac_actors.actors.runtime import MacActor, prove_alive
 from mac_actors.core.inputs import Clear, Oops, Report
 from mac_actors.core.notices import Channel
+from mac_actors.core.outcomes import SessionStarted
 from mac_actors.core.state import MachineState, Source, Status, Telemetry
 from mac_actors.errors import ChatError, MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.retention import Retention
-from mac_actors.fleet.supervisor import SAVE_TURNS, Prepared
+from mac_actors.fleet.supervisor import SAVE_TURNS, Prepared, Supervisor
 from mac_actors.settings.files import parse
 from mac_actors.storage.records import Unreadable
 from mac_actors.storage.store import Store
@@ -361,3 +363,32 @@ def test_a_machine_whose_state_can_not_be_read_never_says_that_it_is_on() -> Non
         assert not told.relay
         assert told.display == "Down for\nmaintenance"
         assert report(fleet, "bandsaw").outputs.display == "Please Insert\nRFID Card"
+
+
+def test_a_report_is_begun_and_answered_while_a_reload_waits_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread begins those of all readers: it waits for nothing, also where actors are yet to be started."""
+    monkeypatch.setattr(Supervisor, "start_waiting", lambda self: None)
+    names = Names(parse(sample_machines(), sample_users()).machines.values())
+    inside, over = threading.Event(), threading.Event()
+    with open_fleet(prepared=Prepared({}, names)) as fleet:
+        given = Report(datetime.now(UTC), ANN, False, TELEMETRY, clock.seconds())
+
+        def reload() -> None:
+            with fleet.supervisor.lock:
+                inside.set()
+                over.wait(WAIT)
+
+        thread = threading.Thread(target=reload)
+        thread.start()
+        assert inside.wait(WAIT)
+        try:
+            sent = fleet.begin("metal-mill", given, None, lambda: False)
+            assert fleet.due(sent) == math.inf, "whoever may wait is to answer it"
+            assert not fleet.kept_outputs("router", given).relay
+            assert not over.is_set()
+            assert thread.is_alive()
+        finally:
+            over.set()
+            thread.join()
+        assert fleet.finish(sent).outputs.relay
+        assert [type(outcome) for outcome in fleet.events("metal-mill")] == [SessionStarted]
