@@ -186,4 +186,4 @@ class Cluster:
                 if table not in {"migration", "part", "beat"}:
                     connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
             connection.execute("UPDATE part SET epoch = 0, incarnation = '', batch = 0, owner = ''")
-            connection.execute("UPDATE beat SET epoch = 0, beat = 0, released = true, alone = false")
+            connection.execute("UPDATE beat SET epoch = 0, beat = 0, released = true, alone = false, seconds = 0")

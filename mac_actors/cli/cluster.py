@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def cluster() -> None:
     """Look at the servers that share a database (docs/cell.rst), and have one hand over.
 
-    These commands ask the database: MAC_DATABASE says where it is, MAC_LEASE_SECONDS how long a lease is.
+    These commands ask the database: MAC_DATABASE says where it is.
     """
 
 
@@ -33,7 +33,7 @@ def cluster_status(as_json: bool) -> None:
     from mac_actors.cluster import commands
 
     with _rows(settings) as rows:
-        now = commands.status(rows, settings.cell.lease_seconds)
+        now = commands.status(rows)
     if as_json:
         show_json(now.as_json())
         return
@@ -62,10 +62,10 @@ def cluster_release(gone: bool, yes: bool) -> None:
     with _rows(settings) as rows:
         if gone:
             agree("Is the owner's computer off, or its server stopped? Else two servers may switch machines on.", yes)
-            was = commands.release_gone(rows, settings.cell.lease_seconds)
+            was = commands.release_gone(rows)
             click.echo(f"{was or 'The owner'} owns the machines no more: the next server takes over.")
             return
-        owner, seconds = commands.release(rows, settings.cell.lease_seconds)
+        owner, seconds = commands.release(rows)
     click.echo(f"{owner or 'A server without MAC_NODE_URL'} owns the machines now, after {seconds:.1f} s.")
 
 

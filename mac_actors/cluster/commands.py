@@ -72,12 +72,12 @@ class CellStatus:
         }
 
 
-def status(rows: Rows, seconds: float) -> CellStatus:
-    """Ask the database; ``seconds`` are those of a lease. Raises :class:`~mac_actors.errors.StorageError`."""
+def status(rows: Rows) -> CellStatus:
+    """Ask the database. Raises :class:`~mac_actors.errors.StorageError`."""
     look = rows.look()
     ((ago,),) = rows.ask("read the lease", _BEAT)
     standbys = [Standby(n, state, sync, int(b)) for n, state, sync, b in rows.ask("read the replication", _REPLICATION)]
-    left = max(0.0, VALID * seconds - float(ago))
+    left = max(0.0, VALID * look.seen.seconds - float(ago))
     nobody = look.seen.released or (not left and not look.seen.alone)
     return CellStatus(
         None if nobody else look.seen.owner,
@@ -90,7 +90,7 @@ def status(rows: Rows, seconds: float) -> CellStatus:
     )
 
 
-def release(rows: Rows, seconds: float) -> tuple[str, float]:
+def release(rows: Rows) -> tuple[str, float]:
     """Have the owner hand over; returns who owns then, and after how many seconds. Raises :class:`MacError`."""
     before = rows.look().seen
     if not before.owner and not before.released:
@@ -99,21 +99,21 @@ def release(rows: Rows, seconds: float) -> tuple[str, float]:
         raise MacError("nobody owns the machines: whoever can takes over by itself")
     begun = time.monotonic()
     while (now := rows.look().seen).epoch == before.epoch or now.released:
-        if time.monotonic() - begun > 5 + 3 * seconds:
+        if time.monotonic() - begun > 5 + 3 * before.seconds:
             what = "has released them, and nobody took over" if now.released else "does not hand them over"
             raise MacError(f"{before.owner or 'the owner'} {what}: mac-actors cluster status shows who is there")
         time.sleep(0.02)
     return now.owner, time.monotonic() - begun
 
 
-def release_gone(rows: Rows, seconds: float) -> str:
+def release_gone(rows: Rows) -> str:
     """Take the lease from an owner whose computer is off; returns who that was. Raises :class:`MacError`."""
     before = rows.look().seen
-    until = time.monotonic() + seconds
+    until = time.monotonic() + before.seconds
     while time.monotonic() < until:
         if rows.look().seen != before:
             raise MacError(f"{before.owner or 'the owner'} lives: its lease goes on. Stop it, or leave out --gone")
-        time.sleep(seconds / 10)
+        time.sleep(before.seconds / 10)
     if not rows.ask("release the lease", f"{_GONE} RETURNING epoch", before.epoch, before.beat):
         raise MacError("somebody has taken over meanwhile: mac-actors cluster status shows who")
     return before.owner

@@ -2,7 +2,8 @@
 
 The owner beats: it counts up a number in the database. Its lease is valid for 0.9 of the lease's seconds from *before*
 it sent the last beat that was answered. A standby takes over when epoch and beat have stood still for all of these
-seconds, counted from when the answer was there that showed them for the first time. So an owner knows that its lease
+seconds (the owner's or its own, where they differ: the longer), counted from when the answer was there that showed them
+for the first time. So an owner knows that its lease
 is over before anybody may take it, however long a message was under way and whatever was suspended in between; the
 tenth that is left is for clocks that run at different speeds.
 
@@ -37,6 +38,8 @@ class Seen:
     incarnation: str
     server: str
     """Which run of which database server was asked. Another one may have lost beats that were answered."""
+    seconds: float
+    """Those of the owner's lease; 0: nobody has had one yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,20 @@ class Lease:
         """Forget what was seen: the connection is lost, and beats that were answered may be, too."""
         self._seen = None
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds the owner may be silent: those of its lease, or this node's where they are more."""
+        seen = self._seen
+        return max(self.seconds, seen.seconds if seen else 0.0)
+
+    @property
+    def differs(self) -> float | None:
+        """The seconds of the lease that another node has, where they are not this one's."""
+        seen = self._seen
+        if seen is None or self._held or seen.released or seen.seconds == self.seconds:
+            return None
+        return seen.seconds
+
     def silent(self, now: float) -> float:
         """Return for how long the owner has been silent, as far as this node has seen."""
         return 0.0 if self._seen is None else max(0.0, now - self._since)
@@ -143,6 +160,6 @@ class Lease:
             return None
         if seen.released or seen.incarnation == self.incarnation:
             return seen  # nobody else can own that epoch: ours may be one whose answer was lost
-        if self.silent(now) < self.seconds:
+        if self.silent(now) < self.patience:
             return None
         return seen if gone or not seen.alone or seen.owner in {"", self.owner} else None

@@ -116,7 +116,7 @@ class Node:
         if self.valid():
             return Standing(owns=True)
         owner = self._last_owner if self.lease.epoch is None else None
-        silent = self._silence >= self.lease.seconds
+        silent = self._silence >= self.lease.patience
         return Standing(owns=False, owner=None if silent or not owner or owner == self.url else owner)
 
     def valid(self) -> bool:
@@ -132,8 +132,12 @@ class Node:
         return self.valid(), self.lease.epoch or 0, self.skew
 
     def problems(self) -> dict[str, str]:
-        """Return what keeps this node from taking over."""
-        found = {"database": self.error, "owner": self._unfit_because}
+        """Return what keeps this node from taking over, or from doing it in time."""
+        lease, theirs = None, self.lease.differs
+        if theirs is not None:
+            ours = f"this server's MAC_LEASE_SECONDS is {self.lease.seconds:g}"
+            lease = f"{ours}, the owner's {theirs:g}: set the same on both"
+        found = {"database": self.error, "owner": self._unfit_because, "lease": lease}
         return {what: why for what, why in found.items() if why}
 
     # the beginning and the end
@@ -274,20 +278,20 @@ class Node:
         self._measure(before, look.clock)
         self._last_owner = None if seen.released else seen.owner
         self._silence = silent = self.lease.silent(now)
-        if silent >= self.lease.seconds / 2 and self._prepared_for != (seen.epoch, seen.beat):
+        if silent >= self.lease.patience / 2 and self._prepared_for != (seen.epoch, seen.beat):
             self._prepared_for = (seen.epoch, seen.beat)
             self._jobs.put(self._get_ready)
         if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and self._may_own(now, look.steps):
             self._take_over(wanted)
             return 0.0
-        left = self.lease.seconds - silent
+        left = self.lease.patience - silent
         pause = min(self.lease.seconds / TURNS, LOOK_SECONDS)
         return min(pause, left) if left > 0 else pause
 
     def _take_over(self, wanted: Seen) -> None:
         sent = clock.seconds()
         self._last_owner = None  # whatever the answer is: a reader is not to be sent to whom this one follows
-        epoch = self._rows.take(wanted, self.url or "", self.incarnation)
+        epoch = self._rows.take(wanted, self.url or "", self.incarnation, self.lease.seconds)
         if epoch is None:
             return
         with self._lock:
@@ -310,7 +314,7 @@ class Node:
 
     def _is_gone(self, seen: Seen, silent: float) -> bool:
         """Whether a lone owner's computer says that no server is there any more; asked once a lease."""
-        if not seen.alone or not seen.owner or seen.owner == self.url or silent < self.lease.seconds:
+        if not seen.alone or not seen.owner or seen.owner == self.url or silent < self.lease.patience:
             return False
         now = clock.seconds()
         if self._asked_owner is None or self._asked_owner[0] != seen or now > self._asked_owner[1] + self.lease.seconds:

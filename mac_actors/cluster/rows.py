@@ -33,7 +33,7 @@ _SERVER = (
 )
 
 _LOOK = f"""
-SELECT part.epoch, beat.beat, beat.released, beat.alone, part.owner, part.incarnation, {_SERVER},
+SELECT part.epoch, beat.beat, beat.released, beat.alone, part.owner, part.incarnation, {_SERVER}, beat.seconds,
   extract(epoch FROM clock_timestamp()), (SELECT greatest(max(id), 0) FROM revision),
   (SELECT string_agg(name, ' ') FROM migration)
 FROM part JOIN beat USING (part) WHERE part.part = 1
@@ -42,7 +42,7 @@ FROM part JOIN beat USING (part) WHERE part.part = 1
 _TAKE = f"""
 WITH still AS (
   UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, asked = 0,
-    at = clock_timestamp()
+    at = clock_timestamp(), seconds = $7::float8
   WHERE part = 1 AND epoch <= $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
   RETURNING $1::bigint + 1 AS epoch
 )
@@ -143,16 +143,17 @@ class Rows:
         rows = self._ask("look at the lease", _LOOK)
         if not rows:
             raise StorageError("cannot look at the lease: its row is missing. 'mac-actors migrate' makes it")
-        epoch, beat, released, alone, owner, incarnation, server, clock, revision, steps = rows[0]
-        seen = Seen(int(epoch), int(beat), released == "t", alone == "t", owner, incarnation, server)
+        epoch, beat, released, alone, owner, incarnation, server, seconds, clock, revision, steps = rows[0]
+        seen = Seen(int(epoch), int(beat), released == "t", alone == "t", owner, incarnation, server, float(seconds))
         return Look(seen, float(clock), int(revision), frozenset(steps.split()))
 
-    def take(self, seen: Seen, owner: str, incarnation: str, seconds: float = 30.0) -> int | None:
-        """Take the lease if all is as ``seen``; returns the new epoch, ``None``: something has changed since.
+    def take(self, seen: Seen, owner: str, incarnation: str, lease: float, seconds: float = 30.0) -> int | None:
+        """Take the lease, of ``lease`` seconds, if all is as ``seen``; returns the new epoch, ``None``: something has
+        changed since.
 
         Waits for a synchronous standby, ``seconds`` at the most.
         """
-        values = (seen.epoch, seen.beat, seen.released, seen.server, incarnation, owner)
+        values = (seen.epoch, seen.beat, seen.released, seen.server, incarnation, owner, lease)
         rows = self._ask("take the lease", _TAKE, *values, seconds=seconds)
         return int(rows[0][0]) if rows else None
 

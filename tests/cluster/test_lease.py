@@ -13,7 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mac_actors.cluster.lease import VALID, Beat, Lease, Seen
 
 SECONDS = 3.0
-FREE = Seen(0, 0, released=True, alone=False, owner="", incarnation="", server="one")
+SHORT = 1.0
+"""What one of several nodes may have in place of it."""
+FREE = Seen(0, 0, released=True, alone=False, owner="", incarnation="", server="one", seconds=0.0)
 
 
 def owner_of(seen: Seen = FREE, at: float = 100.0) -> Lease:
@@ -63,6 +65,23 @@ def test_a_standby_waits_a_whole_lease_from_its_first_look_after_the_last_change
     lease.look(replace(seen, beat=10), 12.95)
     assert lease.may_take(13.0) is None
     assert lease.may_take(12.95 + SECONDS) == replace(seen, beat=10)
+
+
+def test_where_the_seconds_of_two_leases_differ_a_standby_waits_for_the_longer() -> None:
+    seen = replace(FREE, epoch=4, beat=9, released=False, owner="a", incarnation="other", seconds=30.0)
+    short, long = Lease(1.0, "mine", "b"), Lease(40.0, "its", "c")
+    assert short.differs is None
+    for lease in (short, long):
+        lease.look(seen, 10.0)
+        assert lease.differs == 30
+    assert short.may_take(39.9) is None
+    assert short.may_take(40.0) == seen
+    assert long.may_take(49.9) is None
+    assert long.may_take(50.0) == seen
+    short.look(replace(seen, released=True), 50.0)
+    assert short.differs is None
+    long.look(replace(seen, seconds=40.0), 50.0)
+    assert long.differs is None
 
 
 def test_what_was_seen_before_the_connection_was_lost_or_the_database_server_changed_does_not_count() -> None:
@@ -138,6 +157,7 @@ class Request:
 class Node:
     url: str
     rate: float
+    seconds: float
     lives: int = 0
     paused: bool = False
     running: bool = True
@@ -145,7 +165,7 @@ class Node:
     request: Request | None = None
 
     def __post_init__(self) -> None:
-        self.lease = Lease(SECONDS, f"{self.url}{self.lives}", self.url)
+        self.lease = Lease(self.seconds, f"{self.url}{self.lives}", self.url)
 
 
 @dataclass
@@ -162,10 +182,10 @@ class Database:
             case "look", _:
                 self.nodes.add(node)
                 return seen
-            case "take", (wanted, incarnation):
+            case "take", (wanted, incarnation, seconds):
                 if wanted != seen:
                     return None
-                self.now = self.sure = Seen(seen.epoch + 1, 0, False, False, node, incarnation, seen.server)
+                self.now = self.sure = Seen(seen.epoch + 1, 0, False, False, node, incarnation, seen.server, seconds)
                 return self.now.epoch
             case "beat", Beat() as beat:
                 if beat.epoch != seen.epoch or beat.number <= seen.beat or seen.released:
@@ -199,9 +219,12 @@ class Cell(RuleBasedStateMachine):
         self.nodes: list[Node] = []
         self.stray: list[tuple[str, Request]] = []
 
-    @initialize(rates=st.lists(st.sampled_from((0.99, 1.0, 1.01)), min_size=2, max_size=3))
-    def begin(self, rates: list[float]) -> None:
-        self.nodes = [Node(url, rate) for url, rate in zip("abc", rates, strict=False)]
+    @initialize(
+        rates=st.lists(st.sampled_from((0.99, 1.0, 1.01)), min_size=2, max_size=3),
+        seconds=st.lists(st.sampled_from((SECONDS, SECONDS, SHORT)), min_size=3, max_size=3),
+    )
+    def begin(self, rates: list[float], seconds: list[float]) -> None:
+        self.nodes = [Node(*one) for one in zip("abc", rates, seconds, strict=False)]
 
     def clock(self, node: Node) -> float:
         return self.time * node.rate
@@ -213,13 +236,20 @@ class Cell(RuleBasedStateMachine):
     @rule(number=nodes, early=st.sampled_from((-0.002, 0.0, 0.002)))
     def the_moment_comes_when_a_standby_may_take_over(self, number: int, early: float) -> None:
         node = self.nodes[number % len(self.nodes)]
-        if 0 < (left := SECONDS - node.lease.silent(self.clock(node))) < SECONDS:
+        if 0 < (left := node.lease.patience - node.lease.silent(self.clock(node))) < node.lease.patience:
             self.time += max(0.0, left / node.rate + early)
 
     @rule(number=nodes, times=st.integers(1, 6), seconds=st.sampled_from((0.0, 0.02)))
     def a_node_works(self, number: int, times: int, seconds: float) -> None:
         for _ in range(times):
             self.step(number, seconds)
+
+    @rule(number=nodes, times=st.integers(1, 40))
+    def a_node_works_while_the_others_do_not(self, number: int, times: int) -> None:
+        for _ in range(times):
+            self.step(number, 0.02)
+            self.time += 0.1
+            self.never_two()
 
     @rule(number=nodes)
     def a_node_sends(self, number: int) -> None:
@@ -328,7 +358,7 @@ class Cell(RuleBasedStateMachine):
         if beat := node.lease.next_beat(now):
             node.request = Request("beat", now, beat)
         elif seen := node.lease.may_take(now, gone=gone):
-            node.request = Request("take", now, (seen, node.lease.incarnation))
+            node.request = Request("take", now, (seen, node.lease.incarnation, node.seconds))
         else:
             node.request = Request("look", now, None)
 

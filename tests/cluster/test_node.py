@@ -242,6 +242,22 @@ def test_a_second_server_with_the_address_of_one_that_runs_is_refused(make: Make
     wait_until(lambda: again.epoch is not None)
 
 
+def test_an_owner_whose_lease_is_longer_is_waited_for_and_the_difference_is_said(make: Make) -> None:
+    a = make("http://127.0.0.1:1", 8.0)
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2", 1.0)
+    said = {"lease": "this server's MAC_LEASE_SECONDS is 1, the owner's 8: set the same on both"}
+    wait_until(lambda: b.node.problems() == said)
+    wait_until(lambda: not b.nodes()[0].seen.alone)
+    begun, beat = time.monotonic(), b.nodes()[0].seen.beat
+    wait_until(lambda: b.nodes()[0].seen.beat > beat)
+    a.kill()
+    wait_until(lambda: b.epoch)
+    assert time.monotonic() - begun >= 8
+    wait_until(lambda: b.node.problems() == {})
+    assert b.nodes()[0].seen.seconds == 1
+
+
 def test_a_row_that_a_crashed_database_gave_back_to_the_server_before_is_written_again(
     make: Make, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

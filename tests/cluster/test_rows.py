@@ -50,22 +50,22 @@ def test_one_of_two_takes_the_lease_and_the_other_s_look_is_out_of_date(rows: Ro
     seen = rows.look().seen
     assert (seen.epoch, seen.beat, seen.released) == (0, 0, True)
     assert others.look().seen == seen
-    assert rows.take(seen, "http://a", "first") == 1
-    assert others.take(seen, "http://b", "second") is None
+    assert rows.take(seen, "http://a", "first", 3.0) == 1
+    assert others.take(seen, "http://b", "second", 3.0) is None
     now = others.look().seen
-    assert now == replace(seen, epoch=1, released=False, owner="http://a", incarnation="first")
+    assert now == replace(seen, epoch=1, released=False, owner="http://a", incarnation="first", seconds=3.0)
 
 
 def test_a_beat_after_the_last_look_keeps_a_standby_from_taking_over(rows: Rows, others: Rows) -> None:
-    rows.take(rows.look().seen, "http://a", "first")
+    rows.take(rows.look().seen, "http://a", "first", 3.0)
     seen = others.look().seen
     assert rows.beat(beat(1), "http://a")
-    assert others.take(seen, "http://b", "second") is None
+    assert others.take(seen, "http://b", "second", 3.0) is None
     assert others.look().seen.owner == "http://a"
 
 
 def test_a_beat_counts_the_other_nodes_and_says_what_the_database_s_clock_is(rows: Rows, others: Rows) -> None:
-    rows.take(rows.look().seen, "http://a", "first")
+    rows.take(rows.look().seen, "http://a", "first", 3.0)
     assert rows.join(row("http://a", "first"), "")
     answer = rows.beat(beat(1), "http://a")
     assert answer
@@ -84,14 +84,14 @@ def test_a_beat_counts_the_other_nodes_and_says_what_the_database_s_clock_is(row
 
 
 def test_a_late_beat_and_one_of_an_earlier_epoch_or_after_the_release_change_nothing(rows: Rows, others: Rows) -> None:
-    rows.take(rows.look().seen, "http://a", "first")
+    rows.take(rows.look().seen, "http://a", "first", 3.0)
     assert rows.beat(beat(2), "http://a")
     assert rows.beat(beat(1), "http://a") is None
     rows.release(1)
     assert rows.beat(beat(3), "http://a") is None
     seen = others.look().seen
     assert (seen.beat, seen.released) == (2, True)
-    assert others.take(seen, "http://b", "second") == 2
+    assert others.take(seen, "http://b", "second", 3.0) == 2
     assert rows.beat(beat(4), "http://a") is None
     rows.release(1)
     assert not others.look().seen.released
@@ -107,12 +107,12 @@ def test_a_second_process_cannot_have_a_node_s_url(rows: Rows) -> None:
 def test_a_takeover_waits_for_a_commit_under_way_and_then_still_has_the_lease(
     rows: Rows, others: Rows, database: str
 ) -> None:
-    rows.take(rows.look().seen, "http://a", "first")
+    rows.take(rows.look().seen, "http://a", "first", 3.0)
     seen = others.look().seen
     taken: list[int | None] = []
     with psycopg.connect(database) as writer:
         writer.execute("UPDATE part SET batch = batch + 1 WHERE part = 1")
-        thread = threading.Thread(target=lambda: taken.append(others.take(seen, "http://b", "second")))
+        thread = threading.Thread(target=lambda: taken.append(others.take(seen, "http://b", "second", 3.0)))
         thread.start()
         with psycopg.connect(database) as looking:
             wait_until(lambda: looking.execute(WAITING).fetchone() == (1,))
@@ -123,7 +123,7 @@ def test_a_takeover_waits_for_a_commit_under_way_and_then_still_has_the_lease(
 def test_what_is_not_answered_in_time_is_given_up_and_the_next_call_has_a_connection_of_its_own(
     rows: Rows, database: str
 ) -> None:
-    rows.take(rows.look().seen, "http://a", "first")
+    rows.take(rows.look().seen, "http://a", "first", 3.0)
     quick = Rows(database, 0.2, "quick")
     with psycopg.connect(database) as writer:
         writer.execute("SELECT * FROM beat FOR UPDATE")
@@ -158,7 +158,7 @@ def test_a_beat_does_not_wait_for_a_synchronous_standby_that_is_away_and_a_takeo
         assert rows.beat(beat(1), "http://a")
         seen = rows.look().seen
         with pytest.raises(StorageError, match="cannot take the lease: the database does not answer"):
-            rows.take(seen, "http://b", "second", seconds=0.3)
+            rows.take(seen, "http://b", "second", 3.0, seconds=0.3)
         assert rows.look().seen == seen  # it waits on, and is not there for anybody yet
         rows.close()
 

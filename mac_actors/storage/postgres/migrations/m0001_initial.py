@@ -95,7 +95,8 @@ CREATE TABLE beat (
     at timestamptz NOT NULL,
     released boolean NOT NULL,
     alone boolean NOT NULL DEFAULT false,
-    asked bigint NOT NULL DEFAULT 0
+    asked bigint NOT NULL DEFAULT 0,
+    seconds double precision NOT NULL DEFAULT 0
 );
 INSERT INTO beat VALUES (1, 0, 0, now(), true, false);
 CREATE TABLE node (
