@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
-from mac_actors.cluster.passing import MOST_HOPS, NOT_OWNER, PATIENCE, OwnerGone, Passing
+from mac_actors.cluster.passing import HELD_ONLY, MOST_HOPS, NOT_OWNER, PATIENCE, OwnerGone, Passing
 from mac_actors.core.config import Configuration
 from mac_actors.core.inputs import Input
 from mac_actors.errors import MachineUnavailable, UnknownMachine
@@ -33,7 +33,10 @@ HELD = "/cell/held"
 OWN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What each server answers for itself."""
 
-AT_ONCE = (REPORT, "/api/machine/oops/", "/api/machine/locked_out/", "/api/reload")
+HOLDABLE = (REPORT, "/api/machine/oops/", "/api/machine/locked_out/")
+"""What, sent by POST, is answered also while nobody owns the machines."""
+
+AT_ONCE = (*HOLDABLE, "/api/reload")
 """What, sent by POST, waits for no owner: what stops a machine goes to the next one by and by, and a reload is of one
 server's files.
 """
@@ -166,9 +169,14 @@ class Door:
         return answer
 
     def _here(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None) -> Iterable[bytes]:
-        """Answer as the owner of the machines, or as one that holds."""
+        """Answer as the owner of the machines, or as one that holds, and then says so to another server."""
         if (begun := environ.get("mac.begun")) and not (owned and begun.fleet is owned.fleet):
             environ["mac.begun"] = None  # it was begun as the owner, which this server is no more
+        given = start_response
+        if environ.get("mac.hops"):
+            start_response = lambda status, headers, *more: given(  # noqa: E731
+                status, [*headers, *(() if self._standing().owns else (HELD_ONLY,))], *more
+            )
         if owned and environ["PATH_INFO"] == REPORT:
             return self._report(environ, start_response, owned)
         return (owned.application if owned else self.held)(environ, start_response)
@@ -240,13 +248,32 @@ class Door:
             if self._holding.waits:
                 self._tell(owner, until)
             until = until if path == REPORT else time.monotonic() + PATIENCE
-            return self._passing.answer(environ, body, start_response, owner, until, report=path == REPORT, still=still)
+            said: list[tuple[Any, ...]] = []
+            answer = self._passing.answer(
+                environ, body, lambda *given: said.append(given), owner, until, report=path == REPORT, still=still
+            )
+            status, headers = said[0]
+            if HELD_ONLY in headers:
+                self._hold_too(environ, body, answer)
+                if not environ.get("mac.hops"):
+                    headers = [one for one in headers if one != HELD_ONLY]
+            start_response(status, headers)
+            return answer
         except OwnerGone as gone:
             self._gone = owner
             log.debug("%s", gone)
             if gone.maybe_done and not harmless:
                 return _error(start_response, MAYBE_DONE)
             return None
+
+    def _hold_too(self, environ: dict[str, Any], body: bytes, answer: Iterable[bytes]) -> None:
+        """Hold what the owner, which is none any more, has held: it may end, and this server may be the next one."""
+        if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].startswith(HOLDABLE):
+            return
+        ours = self.held({**environ, "wsgi.input": io.BytesIO(body), "mac.begun": None}, lambda *given: None)
+        with suppress(ValueError, TypeError, KeyError):
+            if json.loads(b"".join(ours))["relay"] and not json.loads(b"".join(answer))["relay"]:
+                self._holding.switch_off(json.loads(body)["machine_name"])
 
     def _is_gone(self, owner: str, until: float) -> bool:
         """Whether the owner did not answer last. One request at a time looks again; the others need not wait."""
@@ -277,8 +304,10 @@ class Door:
         finally:
             self._telling.release()
 
-    def _send(self, owner: str, items: list[tuple[str, Input]], until: float | None) -> None:
-        """Tell the owner of inputs, each with its machine; in halves where they are too many, or some are wrong."""
+    def _send(self, owner: str, items: list[tuple[str, Input]], until: float | None) -> bool:
+        """Tell the owner of inputs, each with its machine; in halves where they are too many, or some are wrong. False:
+        it holds them, too.
+        """
         inputs: dict[str, tuple[Input, ...]] = {}
         for name, one in items:
             inputs[name] = (*inputs.get(name, ()), one)
@@ -286,16 +315,16 @@ class Door:
         status: int = http.client.REQUEST_ENTITY_TOO_LARGE
         if len(body) <= PORTION_BYTES or len(items) == 1:
             status = self._passing.ask(owner, "POST", HELD, self._passing.until() if until is None else until, body)
-        if status not in {http.client.OK, *_REFUSED}:
+        if status not in {http.client.OK, http.client.ACCEPTED, *_REFUSED}:
             raise OwnerGone(f"{owner} does not take what was held back ({status})", maybe_done=False)
         if status in _REFUSED and len(items) > 1:
             half = len(items) // 2
-            self._send(owner, items[:half], until)
-            self._send(owner, items[half:], until)
-        elif status in _REFUSED:
+            return all(self._send(owner, part, until) for part in (items[:half], items[half:]))
+        if status in _REFUSED:
             name, one = items[0]
             what = type(one).__name__
             log.critical("%s: %s refuses what was held back (%d), it is lost: %s", name, owner, status, what)
+        return status != http.client.ACCEPTED
 
     def _take_held(
         self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None
@@ -324,7 +353,9 @@ class Door:
         self._taken |= dict.fromkeys(str(one["id"]) for given in items.values() for one in given)
         for oldest in list(self._taken)[:-TAKEN_KEPT]:
             self._taken.pop(oldest, None)
-        start_response("200 OK", [("Content-Type", "application/json")])
+        # while it does not own, these are held here as well: it may end before it has told anybody
+        status = "200 OK" if self._standing().owns else "202 Accepted"
+        start_response(status, [("Content-Type", "application/json")])
         return [b"{}\n"]
 
     def _is_new(self, item: dict[str, Any]) -> bool:
@@ -347,10 +378,11 @@ def _pairs(inputs: dict[str, tuple[Input, ...]]) -> list[tuple[str, Input]]:
     return [(name, one) for name, given in inputs.items() for one in given]
 
 
-def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> None:
+def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> bool:
     for name, given in inputs.items():
         with suppress(UnknownMachine, MachineUnavailable):
             fleet.take_up(name, given)
+    return True
 
 
 def _may_come_twice(method: str, path: str) -> bool:

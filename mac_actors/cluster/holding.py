@@ -128,7 +128,18 @@ class HoldingFleet:
             self._held[name], told = hold(config, known.configuration.directory, held, given, now, self._displays)
         return Answer(told, durable=False)
 
+    def switch_off(self, name: str) -> None:
+        """Take the power of a machine whose reader came here: it was told so elsewhere."""
+        with self._lock:
+            if held := self._held.get(name):
+                self._held[name] = held.without_power()
+
     # for the next owner
+
+    @property
+    def untold(self) -> bool:
+        """Whether the next owner has to be told anything."""
+        return any(held.inputs for held in self._held.copy().values())
 
     @property
     def waits(self) -> bool:
@@ -141,15 +152,17 @@ class HoldingFleet:
             for name, one in held.items():
                 self._held[name] = self._held[name].joined(one) if name in self._held else one
 
-    def hand_over(self, tell: Callable[[dict[str, tuple[Input, ...]]], None]) -> None:
+    def hand_over(self, tell: Callable[[dict[str, tuple[Input, ...]]], bool]) -> None:
         """Have an owner told what came here, by machine, since there was none; then it is forgotten here.
 
-        It is not, where ``tell`` raises; nor what came meanwhile, which is told the next time.
+        It is not, where ``tell`` raises, or returns that no owner has it yet; nor what came meanwhile, which is told
+        the next time.
         """
         with self._lock:
             told = dict(self._held)
-        if inputs := {name: held.inputs for name, held in told.items() if held.inputs}:
-            tell(inputs)
+        inputs = {name: held.inputs for name, held in told.items() if held.inputs}
+        if inputs and not tell(inputs):
+            return
         with self._lock:
             self._held = {name: held for name, held in self._held.items() if told.get(name) is not held}
 

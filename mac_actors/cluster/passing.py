@@ -31,6 +31,9 @@ SCHEME = "Mac-Cell"
 NOT_OWNER = ("Mac-Cell-Owner", "no")
 """In an answer: its server does not own the machines, and has not carried out what was asked."""
 
+HELD_ONLY = ("Mac-Cell-Owner", "held")
+"""In an answer: its server did not own the machines when it gave it, so that nobody has decided this yet."""
+
 MOST_HOPS = 2
 """So often a request is passed on."""
 

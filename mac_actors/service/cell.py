@@ -15,7 +15,7 @@ from typing import Any
 
 from mac_actors.actors.notifier import Chat
 from mac_actors.actors.subscribers import Subscriber
-from mac_actors.cluster.door import Door, Owned
+from mac_actors.cluster.door import TURN_SECONDS, Door, Owned
 from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known
 from mac_actors.cluster.node import Node
@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
 """How long machines may take, before a handover, to hand on what heartbeats have changed, and the disk to take it."""
+
+TELL_SECONDS = 2.0
+"""How long a server that stops waits for the next owner, to tell it what came meanwhile."""
 
 BUILD_SECONDS = 60.0
 """How long a server that owns alone waits at its start for its shop."""
@@ -122,9 +125,11 @@ class Member:
         """Hand over, if this server owns, and take no more part."""
         shop = self.shop
         self.release()
+        self.tell_the_next_owner()
         self.node.stop()
         if shop is not None and self.shop is shop:
             self._drop()
+        self.door.tell()
         if self._store is not None:
             self._store.close()
         self._fresh.close()
@@ -135,6 +140,15 @@ class Member:
         """Hand over for good, as :meth:`hand_over`."""
         self._let_go = True
         return self.hand_over()
+
+    def tell_the_next_owner(self) -> None:
+        """After :meth:`release`, wait until the next owner knows what came here while there was none: nobody else does,
+        once this process has ended.
+        """
+        until = time.monotonic() + TELL_SECONDS
+        while (self.shop is not None or self._holding.untold) and time.monotonic() < until:
+            self.door.tell()
+            time.sleep(TURN_SECONDS)
 
     def hand_over(self) -> bool:
         """Have everything written and let the lease go, to whoever looks next; false: this one does not own."""

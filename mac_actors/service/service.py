@@ -117,8 +117,9 @@ class Service:
 
     def stop(self) -> None:
         """Finish the requests under way, write everything, let the database go."""
-        if self.member:
+        if self.member and self.member.node.url:
             self.member.release()  # another server is the owner before this one answers no more
+            self.member.tell_the_next_owner()
         if self._shop:
             self._shop.disconnect()
         self.server.stop()

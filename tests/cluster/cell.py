@@ -138,9 +138,9 @@ class Cell:
         """Wait until this server owns, and decides."""
         wait_until(lambda: self.row()[1] == self.url(name) and self.owns(name))
 
-    def report(self, name: str, machine: str, fob: str = "", timeout: float = PATIENCE) -> bool:
+    def report(self, name: str, machine: str, fob: str = "", timeout: float = PATIENCE, *, oops: bool = False) -> bool:
         """Report to a server as a reader does; returns whether the relay is to be on."""
-        body = {"machine_name": machine, "oops": False, "rfid_value": fob, "uptime": time.monotonic()}
+        body = {"machine_name": machine, "oops": oops, "rfid_value": fob, "uptime": time.monotonic()}
         status, answer = _post(self.servers[name], "/api/machine/update", body, timeout)
         if status != 200:
             self.errors.append(f"a report was answered with {status} {answer}")

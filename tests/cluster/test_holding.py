@@ -165,6 +165,34 @@ def test_a_server_that_loses_its_machines_gives_what_it_held_back_to_the_next_ow
         assert other.told("metal-mill", ANN) == AGAIN
 
 
+def test_what_is_passed_on_to_a_server_that_owns_no_more_is_held_by_both() -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        assert other.told("metal-mill", ANN)[0]
+        other.learn({config.name: state for config, state in owner.fleet.published()})
+        owner.standing.owns = False
+        reply = other.report("metal-mill", ANN, oops=True)
+        assert reply.json["relay"] is False
+        assert "Mac-Cell-Owner" not in reply.headers
+        assert other.request("POST", "/api/machine/locked_out/router", {"by": "Ada"}, ADMIN).json["durable"] is False
+        other.standing.owner = None  # its process has ended
+        fleet = other.own()
+        assert other.told("metal-mill", ANN) == (False, "Oops!! Please\ncheck/post Slack"), "the button is released"
+        wait_until(lambda: fleet.snapshot("router").lock)
+
+
+def test_what_such_a_server_has_told_a_reader_to_switch_off_is_off_here() -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        assert other.told("metal-mill", ANN)[0]
+        other.learn({config.name: state for config, state in owner.fleet.published()})
+        owner.fleet.ask("metal-mill", Lock(datetime.now(UTC), Source.HTTP))
+        owner.standing.owns = False
+        assert other.told("metal-mill", ANN) == (False, "Down for\nmaintenance")
+        other.standing.owner = None
+        assert other.told("metal-mill", ANN) == AGAIN
+
+
 def test_states_are_read_anew_before_each_answer_that_is_held_and_nobody_waits_for_a_database_that_hangs() -> None:
     reads, hangs = [], threading.Event()
 

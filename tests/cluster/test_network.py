@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,20 @@ def test_a_server_that_holds_an_unanswered_commit_ends_when_it_is_told_to(cell: 
     assert cell.ask("a", OOPS, "reason lost")[1]["durable"] is False
     assert cell.servers["a"].terminate() in {0, 1}
     cell.wait_for_lease("b")
+
+
+def test_the_next_owner_knows_what_came_while_one_that_stops_waited_for_its_last_commit(cell: Cell) -> None:
+    a, b = cell.servers["a"], cell.servers["b"]
+    assert cell.report("b", MACHINE, ADA)
+    cell.to_database["a"].delay(1.5, b"mac-actors\0")
+    a.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not cell.owns("a"))
+    assert not cell.report("b", MACHINE, ADA, oops=True)
+    assert not cell.report("a", "drill_press", ADA, oops=True)
+    b.wait_for("ready after")
+    assert not cell.report("b", MACHINE, ADA), "the button is released"
+    a.wait()
+    assert b.machine("drill_press")["status"] == "oopsed"
 
 
 def test_a_standby_that_is_cut_from_the_database_passes_on_and_takes_over_later(cell: Cell) -> None:
