@@ -130,8 +130,7 @@ class Journal(Pump):
         """Stop the actor, and write nothing more: what waits is for ever not on disk."""
         wait_for_ends([self.stop()], timeout)
         for _, latch, _ in tuple(self._queue):
-            latch.durable = False
-            latch.open()
+            _open_unwritten(latch)
 
     # for the actor alone
 
@@ -191,9 +190,7 @@ class Journal(Pump):
 
     def _let_go(self) -> None:
         while self._queue:
-            _, latch, _ = self._queue.popleft()
-            latch.durable = False
-            latch.open()
+            _open_unwritten(self._queue.popleft()[1])
 
     def _complain(self, error: StorageError) -> None:
         if self.error is None:
@@ -203,4 +200,9 @@ class Journal(Pump):
     def _give_up(self, record: Record) -> None:
         log.critical("this change cannot be written, and is lost: %r", record, exc_info=True)
         self.lost += 1
-        self._queue.popleft()
+        _open_unwritten(self._queue.popleft()[1])
+
+
+def _open_unwritten(latch: Latch) -> None:
+    latch.durable = False
+    latch.open()

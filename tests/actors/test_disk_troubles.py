@@ -356,11 +356,12 @@ def test_after_a_record_that_can_not_be_written_changes_are_written_together_aga
         journal = Journal(store)
         journal.record(Record())
         assert store.entered.wait(WAIT)
-        for record in (Record(), Record(), bad, Record()):
-            journal.record(record)
+        latches = [journal.record(record) for record in (Record(), Record(), bad, Record())]
         store.gate.set()
         journal.close()
     assert journal.lost == 1
+    assert [latch.is_open for latch in latches] == [True] * 4, "nobody waits for it any more"
+    assert [latch.durable for latch in latches] == [True, True, False, True]
     assert sizes[:3] == [1, 1, 1], "those before it, one by one"
     assert max(sizes) > 1
 
