@@ -279,6 +279,30 @@ def test_a_row_that_a_crashed_database_gave_back_to_the_server_before_is_written
     assert caplog.text.count("another server runs with this one's address") == 1
 
 
+def test_a_row_of_long_ago_that_a_database_shows_again_is_taken_back_once_nobody_else_writes_it(
+    make: Make, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch)
+    membership, looks = a.node.membership, []
+    nodes = membership._rows.nodes
+
+    def after_another_one_has_written_it() -> list[NodeRow]:
+        later = "UPDATE node SET seen = seen + interval '1 minute' WHERE incarnation = 'of another one'"
+        looks.append(connection.execute(later).rowcount)
+        return nodes()
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        with monkeypatch.context() as written:
+            written.setattr(membership._rows, "nodes", after_another_one_has_written_it)
+            connection.execute("UPDATE node SET incarnation = 'of another one'")
+            wait_until(lambda: len(looks) >= 5)
+            assert set(looks) == {1}
+            assert membership.claimed
+        wait_until(lambda: not membership.claimed)
+        assert [row.incarnation for row in a.nodes()[1]] == [a.node.incarnation]
+
+
 def test_of_servers_without_an_address_the_second_is_refused_until_the_first_is_gone(make: Make) -> None:
     a = make(None)
     wait_until(lambda: a.epoch)
