@@ -79,7 +79,7 @@ class Node:
         self._silence = 0.0
         """For how many seconds it had been silent, by the last look that was answered."""
         self._resting_until = 0.0
-        self._asked = False
+        self._handover: threading.Thread | None = None
         self._asked_owner: tuple[Seen, float, bool] | None = None
         self._prepared_for: tuple[int, int] | None = None
         self._lock = threading.Lock()
@@ -257,17 +257,11 @@ class Node:
             )
         else:
             return self.lease.seconds / TURNS
-        if not self._asked:
-            self._asked = True
+        if self._handover is None or not self._handover.is_alive():
             log.warning("%s", why)
-            threading.Thread(target=self._hand_over, name="handover", daemon=True).start()  # beats go on meanwhile
+            self._handover = threading.Thread(target=self._release_all, name="handover", daemon=True)
+            self._handover.start()  # beats go on meanwhile
         return self.lease.seconds / TURNS
-
-    def _hand_over(self) -> None:
-        try:
-            self._release_all()
-        finally:
-            self._asked = False
 
     def _watch(self) -> float:
         before = time.time()

@@ -303,6 +303,29 @@ def test_a_row_of_long_ago_that_a_database_shows_again_is_taken_back_once_nobody
         assert [row.incarnation for row in a.nodes()[1]] == [a.node.incarnation]
 
 
+def test_an_owner_that_was_asked_to_hand_over_and_could_begin_no_thread_for_it_does_with_a_later_beat(
+    make: Make, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2", 20.0)
+    wait_until(lambda: b.node.standing().owner == a.node.url)
+    start = threading.Thread.start
+    failed: list[threading.Thread] = []
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name == "handover" and not failed:
+            failed.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE beat SET asked = epoch")
+    wait_until(lambda: b.epoch)
+    assert failed
+
+
 def test_of_servers_without_an_address_the_second_is_refused_until_the_first_is_gone(make: Make) -> None:
     a = make(None)
     wait_until(lambda: a.epoch)
