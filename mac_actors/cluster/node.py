@@ -23,7 +23,7 @@ from mac_actors.cluster.lease import SKEW_NOTED, SKEW_REFUSED, Lease, Seen
 from mac_actors.cluster.membership import Membership, in_use
 from mac_actors.cluster.rows import Rows
 from mac_actors.core.changed import Changed
-from mac_actors.errors import MacError, StorageError
+from mac_actors.errors import DirectoryInUse, MacError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,12 @@ TURNS: Final = 10
 
 LOOK_SECONDS: Final = 0.1
 """How often a standby looks, at the least: so soon it sees that the lease is released."""
+
+
+_MAY_OWN_STILL: Final = (
+    "{} was the only node, and neither beats nor says that it is gone: it may own still. If its computer is off, "
+    "'mac-actors cluster release --gone' lets this one take over"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,8 @@ class Node:
     def claim(self) -> None:
         """Make sure that no other server runs as this one; a server without a URL takes the lease, too.
 
-        Raises :class:`DirectoryInUse` where another one runs, :class:`StorageError` where the database can't be had.
+        Raises :class:`DirectoryInUse` where another one runs, or may own still; :class:`StorageError` where the
+        database can't be had, or is not for this program to own.
         """
         try:
             if self.url is None:
@@ -315,11 +322,7 @@ class Node:
             gone = _refuses(seen.owner)
             self._asked_owner = (seen, now, gone)
             if not gone:
-                log.warning(
-                    "%s was the only node, and neither beats nor says that it is gone: it may own still. If its "
-                    "computer is off, 'mac-actors cluster release --gone' lets this one take over",
-                    seen.owner,
-                )
+                log.warning("%s", _MAY_OWN_STILL.format(seen.owner))
         return self._asked_owner[2]
 
     def _claim_lease(self) -> None:
@@ -328,6 +331,10 @@ class Node:
             self._watch()
             if self.lease.epoch is not None:
                 return
+            if self._unfit_because:
+                raise StorageError(self._unfit_because)
+            if self._asked_owner and not self._asked_owner[2]:
+                raise DirectoryInUse(_MAY_OWN_STILL.format(self._asked_owner[0].owner), "unknown")
             look = self._rows.look().seen
             first = first or look
             if (look.epoch, look.beat) != (first.epoch, first.beat) and not look.released:

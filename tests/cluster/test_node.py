@@ -326,6 +326,25 @@ def test_an_owner_that_was_asked_to_hand_over_and_could_begin_no_thread_for_it_d
     assert failed
 
 
+def test_a_server_without_an_address_is_refused_where_it_may_not_own(make: Make, database: str) -> None:
+    newer = Owner(database, None, 1.0)
+    newer.why = "the tables are of a newer version"
+    with pytest.raises(StorageError, match="the tables are of a newer version"):
+        newer.node.claim()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        a = make(f"http://127.0.0.1:{listening.getsockname()[1]}", 1.0)
+        wait_until(lambda: a.nodes()[0].seen.alone)
+        with psycopg.connect(database, autocommit=True) as connection:
+            a.kill()
+            connection.execute("UPDATE beat SET alone = true")
+        with pytest.raises(
+            DirectoryInUse, match=f"{a.node.url} was the only node, .* If its computer is off, 'mac-act"
+        ):
+            make(None, 1.0)
+    b = make(None, 1.0)
+    wait_until(lambda: b.epoch)
+
+
 def test_of_servers_without_an_address_the_second_is_refused_until_the_first_is_gone(make: Make) -> None:
     a = make(None)
     wait_until(lambda: a.epoch)
