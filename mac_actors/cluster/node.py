@@ -81,6 +81,8 @@ class Node:
         self._rows = Rows(database, max(0.3, seconds * 0.9), "mac-actors lease")
         self._take, self._drop, self._prepare = take, drop, prepare
         self._unfit, self._release_all = unfit, hand_over or self.release
+        self._last_epoch = 0
+        """The last one that this node has had."""
         self._last_owner: str | None = None
         self._silence = 0.0
         """For how many seconds it had been silent, by the last look that was answered."""
@@ -249,7 +251,7 @@ class Node:
         if beat is None:
             return 0.0
         before = time.time()
-        answer = self._rows.beat(beat, self.url or "")
+        answer = self._rows.beat(beat, self.url or "", self.incarnation)
         if answer is None:
             self.lost("another one has taken over", beat.epoch)
             return 0.0
@@ -292,9 +294,10 @@ class Node:
     def _take_over(self, wanted: Seen) -> None:
         sent = clock.seconds()
         self._last_owner = None  # whatever the answer is: a reader is not to be sent to whom this one follows
-        epoch = self._rows.take(wanted, self.url or "", self.incarnation, self.lease.seconds)
+        epoch = self._rows.take(wanted, self.url or "", self.incarnation, self.lease.seconds, self._last_epoch)
         if epoch is None:
             return
+        self._last_epoch = epoch
         with self._lock:
             self.lease.taken(epoch, sent)
         log.warning("this server owns the machines now: epoch %d", epoch)

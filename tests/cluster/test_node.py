@@ -200,6 +200,16 @@ def test_an_owner_that_another_has_followed_drops_what_it_has(make: Make, databa
     wait_until(lambda: a.epoch is None)
 
 
+def test_an_epoch_that_the_database_has_lost_never_comes_back_to_who_had_it(make: Make, database: str) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE beat SET epoch = 0, released = true")
+        connection.execute("UPDATE part SET epoch = 0, owner = '', incarnation = ''")
+    wait_until(lambda: a.epochs == [1, 2])
+    assert not a.node.owns(1)
+
+
 def test_a_node_that_may_not_own_does_not(make: Make, database: str, caplog: pytest.LogCaptureFixture) -> None:
     a = Owner(database, "http://127.0.0.1:1")
     a.why = "the tables are of a newer version"
