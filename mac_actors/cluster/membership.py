@@ -36,13 +36,15 @@ class Membership:
         """Seconds by which this computer's clock is ahead of the database's."""
         self.claimed = False
         """Whether another server runs with this one's address."""
+        self.others: tuple[str, ...] = ()
+        """The addresses of the other servers, as they could be read last; who was heard of last is the first."""
         self._before = ""  # who had the row before: a database that crashed may not know yet that it is this one's
         self._each_second = each_second
         self._rows = Rows(database, 5.0, "mac-actors node")
 
     def claim(self) -> None:
         """Make sure that no other server has this address. Raises :class:`DirectoryInUse`, :class:`StorageError`."""
-        for one in self._rows.nodes():
+        for one in self._nodes():
             if one.url == self.url:
                 self._before = one.incarnation
                 if one.ago < 3 * SEEN_SECONDS and self._moves(one):
@@ -61,6 +63,7 @@ class Membership:
                         log.critical("another server runs with this one's address %s: set MAC_NODE_URL", self.url)
                     if turn % 3600 == 0:
                         self._rows.forget(FORGOTTEN_DAYS)
+                    self._nodes()
                 self._each_second(self._rows.look().revision)
             except StorageError as error:
                 log.debug("%s", error)  # the lease's thread says so
@@ -76,6 +79,11 @@ class Membership:
     def _join(self) -> bool:
         row = NodeRow(self.url or "", VERSION, self.revision, 0.0, self.skew, self.incarnation)
         return self._rows.join(row, self._before)
+
+    def _nodes(self) -> list[NodeRow]:
+        nodes = self._rows.nodes()
+        self.others = tuple(one.url for one in sorted(nodes, key=lambda one: one.ago) if one.url != self.url)
+        return nodes
 
     def _moves(self, row: NodeRow) -> bool:
         """Whether another process writes this row."""
