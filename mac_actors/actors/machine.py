@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already, Decision
 from mac_actors.core.flapping import Flapping
-from mac_actors.core.holding import Held, belated, hold, withhold
+from mac_actors.core.holding import KEPT, Held, belated, hold, is_same_stop, withhold
 from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import CardSeen, LockSet, OopsSet, Outcome, Rebooted, SessionRefused
@@ -118,6 +119,8 @@ class MachineActor(MacActor):
         self._saved_checkin = state.last_checkin
         self._left_out = False
         """Whether the journal was too full for the last change: the state is written later."""
+        self._taken_up: deque[Input] = deque(maxlen=KEPT)
+        """What was held back and is decided."""
         self._flapping = Flapping()
         self._two_readers = TwoReaders()
         self._two_readers_changed = Changed()
@@ -327,6 +330,9 @@ class MachineActor(MacActor):
             held = self._context.held.pop(self._config.name, None)
             inputs = held.inputs + inputs if held else inputs
         for given in inputs:
+            if any(is_same_stop(given, one) for one in self._taken_up):
+                continue  # it may have been lifted since
+            self._taken_up.append(given)
             try:
                 if still := belated(self._state, given):
                     self._apply(still, hold=Refusal.MOVING)

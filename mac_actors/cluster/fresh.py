@@ -35,7 +35,8 @@ class Fresh:
 
         It does not wait where the one before has not returned for longer than that: the database does not answer.
         """
-        if self._begun is not None and time.monotonic() - self._begun > seconds:
+        begun = self._begun  # once: it may end meanwhile
+        if begun is not None and time.monotonic() - begun > seconds:
             return False
         done = _Reading()
         with self._lock:

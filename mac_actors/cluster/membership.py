@@ -44,11 +44,8 @@ class Membership:
 
     def claim(self) -> None:
         """Make sure that no other server has this address. Raises :class:`DirectoryInUse`, :class:`StorageError`."""
-        for one in self._nodes():
-            if one.url == self.url:
-                self._before = one.incarnation
-                if one.ago < 3 * SEEN_SECONDS and self._moves(one):
-                    raise in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
+        if not self._is_free():
+            raise in_use(f"another server runs with the address {self.url}", "give each its own MAC_NODE_URL")
         if not self._join():
             raise in_use(f"another server has just begun with the address {self.url}", "give each its own MAC_NODE_URL")
 
@@ -59,7 +56,9 @@ class Membership:
             try:
                 if self.url:
                     claimed, self.claimed = self.claimed, not self._join()
-                    if self.claimed and not claimed:
+                    if self.claimed and claimed:
+                        self._is_free()  # a database that has lost its last seconds may show a row of long ago
+                    elif self.claimed:
                         log.critical("another server runs with this one's address %s: set MAC_NODE_URL", self.url)
                     if turn % 3600 == 0:
                         self._rows.forget(FORGOTTEN_DAYS)
@@ -79,6 +78,15 @@ class Membership:
     def _join(self) -> bool:
         row = NodeRow(self.url or "", VERSION, self.revision, 0.0, self.skew, self.incarnation)
         return self._rows.join(row, self._before)
+
+    def _is_free(self) -> bool:
+        """Whether no other server writes the row of this address; what is there may then be written over."""
+        for one in self._nodes():
+            if one.url == self.url:
+                if one.ago < 3 * SEEN_SECONDS and self._moves(one):
+                    return False
+                self._before = one.incarnation
+        return True
 
     def _nodes(self) -> list[NodeRow]:
         nodes = self._rows.nodes()

@@ -23,7 +23,7 @@ from mac_actors.cluster.lease import SKEW_NOTED, SKEW_REFUSED, Lease, Seen
 from mac_actors.cluster.membership import Membership, in_use
 from mac_actors.cluster.rows import Rows
 from mac_actors.core.changed import Changed
-from mac_actors.errors import MacError, StorageError
+from mac_actors.errors import DirectoryInUse, MacError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,12 @@ TURNS: Final = 10
 
 LOOK_SECONDS: Final = 0.1
 """How often a standby looks, at the least: so soon it sees that the lease is released."""
+
+
+_MAY_OWN_STILL: Final = (
+    "{} was the only node, and neither beats nor says that it is gone: it may own still. If its computer is off, "
+    "'mac-actors cluster release --gone' lets this one take over"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,13 @@ class Node:
         self._rows = Rows(database, max(0.3, seconds * 0.9), "mac-actors lease")
         self._take, self._drop, self._prepare = take, drop, prepare
         self._unfit, self._release_all = unfit, hand_over or self.release
+        self._last_epoch = 0
+        """The last one that this node has had."""
         self._last_owner: str | None = None
         self._silence = 0.0
         """For how many seconds it had been silent, by the last look that was answered."""
         self._resting_until = 0.0
-        self._asked = False
+        self._handover: threading.Thread | None = None
         self._asked_owner: tuple[Seen, float, bool] | None = None
         self._prepared_for: tuple[int, int] | None = None
         self._lock = threading.Lock()
@@ -145,7 +153,8 @@ class Node:
     def claim(self) -> None:
         """Make sure that no other server runs as this one; a server without a URL takes the lease, too.
 
-        Raises :class:`DirectoryInUse` where another one runs, :class:`StorageError` where the database can't be had.
+        Raises :class:`DirectoryInUse` where another one runs, or may own still; :class:`StorageError` where the
+        database can't be had, or is not for this program to own.
         """
         try:
             if self.url is None:
@@ -253,7 +262,7 @@ class Node:
         if beat is None:
             return 0.0
         before = time.time()
-        answer = self._rows.beat(beat, self.url or "")
+        answer = self._rows.beat(beat, self.url or "", self.incarnation)
         if answer is None:
             self.lost("another one has taken over", beat.epoch)
             return 0.0
@@ -268,17 +277,11 @@ class Node:
             )
         else:
             return self.lease.seconds / TURNS
-        if not self._asked:
-            self._asked = True
+        if self._handover is None or not self._handover.is_alive():
             log.warning("%s", why)
-            threading.Thread(target=self._hand_over, name="handover", daemon=True).start()  # beats go on meanwhile
+            self._handover = threading.Thread(target=self._release_all, name="handover", daemon=True)
+            self._handover.start()  # beats go on meanwhile
         return self.lease.seconds / TURNS
-
-    def _hand_over(self) -> None:
-        try:
-            self._release_all()
-        finally:
-            self._asked = False
 
     def _watch(self) -> float:
         before = time.time()
@@ -302,9 +305,10 @@ class Node:
     def _take_over(self, wanted: Seen) -> None:
         sent = clock.seconds()
         self._last_owner = None  # whatever the answer is: a reader is not to be sent to whom this one follows
-        epoch = self._rows.take(wanted, self.url or "", self.incarnation, self.lease.seconds)
+        epoch = self._rows.take(wanted, self.url or "", self.incarnation, self.lease.seconds, self._last_epoch)
         if epoch is None:
             return
+        self._last_epoch = epoch
         with self._lock:
             self.lease.taken(epoch, sent)
         log.warning("this server owns the machines now: epoch %d", epoch)
@@ -332,11 +336,7 @@ class Node:
             gone = _refuses(seen.owner)
             self._asked_owner = (seen, now, gone)
             if not gone:
-                log.warning(
-                    "%s was the only node, and neither beats nor says that it is gone: it may own still. If its "
-                    "computer is off, 'mac-actors cluster release --gone' lets this one take over",
-                    seen.owner,
-                )
+                log.warning("%s", _MAY_OWN_STILL.format(seen.owner))
         return self._asked_owner[2]
 
     def _claim_lease(self) -> None:
@@ -345,6 +345,10 @@ class Node:
             self._watch()
             if self.lease.epoch is not None:
                 return
+            if self._unfit_because:
+                raise StorageError(self._unfit_because)
+            if self._asked_owner and not self._asked_owner[2]:
+                raise DirectoryInUse(_MAY_OWN_STILL.format(self._asked_owner[0].owner), "unknown")
             look = self._rows.look().seen
             first = first or look
             if (look.epoch, look.beat) != (first.epoch, first.beat) and not look.released:

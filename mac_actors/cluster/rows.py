@@ -41,22 +41,23 @@ FROM part JOIN beat USING (part) WHERE part.part = 1
 
 _TAKE = f"""
 WITH still AS (
-  UPDATE beat SET epoch = $1::bigint + 1, beat = 0, released = false, alone = false, asked = 0,
+  UPDATE beat SET epoch = greatest($1::bigint, $8::bigint) + 1, beat = 0, released = false, alone = false, asked = 0,
     at = clock_timestamp(), seconds = $7::float8
   WHERE part = 1 AND epoch <= $1::bigint AND beat = $2::bigint AND released = $3::boolean AND {_SERVER} = $4
-  RETURNING $1::bigint + 1 AS epoch
+  RETURNING epoch
 )
 UPDATE part SET epoch = still.epoch, incarnation = $5, owner = $6, batch = 0
 FROM still WHERE part.part = 1 AND part.epoch = $1::bigint RETURNING part.epoch
 """  # noqa: S608 - constant
 
-# A command may own the database without beating (mac-actors copy): then the part alone has a new epoch.
+# A command may own the database without beating (mac-actors copy): then the part alone has a new epoch. Where the
+# database has lost an epoch, another server may have the same one by now.
 # A beat need not survive the end of the database's computer: synchronous_commit is "off" for it.
 _BEAT = """
 WITH how AS MATERIALIZED (SELECT set_config('synchronous_commit', $1, true) AS value)
 UPDATE beat SET beat = $3::bigint, alone = $4::boolean, at = clock_timestamp() FROM how
 WHERE how.value IS NOT NULL AND part = 1 AND epoch = $2::bigint AND beat < $3::bigint AND NOT released
-  AND epoch = (SELECT epoch FROM part WHERE part.part = 1)
+  AND (epoch, $6) = (SELECT epoch, incarnation FROM part WHERE part.part = 1)
 RETURNING (SELECT count(*) FROM node WHERE url <> $5), extract(epoch FROM clock_timestamp()), asked = epoch
 """
 
@@ -147,19 +148,22 @@ class Rows:
         seen = Seen(int(epoch), int(beat), released == "t", alone == "t", owner, incarnation, server, float(seconds))
         return Look(seen, float(clock), int(revision), frozenset(steps.split()))
 
-    def take(self, seen: Seen, owner: str, incarnation: str, lease: float, seconds: float = 30.0) -> int | None:
+    def take(
+        self, seen: Seen, owner: str, incarnation: str, lease: float, above: int = 0, *, seconds: float = 30.0
+    ) -> int | None:
         """Take the lease, of ``lease`` seconds, if all is as ``seen``; returns the new epoch, ``None``: something has
         changed since.
 
-        Waits for a synchronous standby, ``seconds`` at the most.
+        The epoch is one ``above`` any that this node has had: a database may have lost those. Waits for a synchronous
+        standby, ``seconds`` at the most.
         """
-        values = (seen.epoch, seen.beat, seen.released, seen.server, incarnation, owner, lease)
+        values = (seen.epoch, seen.beat, seen.released, seen.server, incarnation, owner, lease, above)
         rows = self._ask("take the lease", _TAKE, *values, seconds=seconds)
         return int(rows[0][0]) if rows else None
 
-    def beat(self, beat: Beat, owner: str) -> Beaten | None:
+    def beat(self, beat: Beat, owner: str, incarnation: str) -> Beaten | None:
         """Beat; ``None``: the lease is lost."""
-        values = ("on" if beat.sure else "off", beat.epoch, beat.number, beat.alone, owner)
+        values = ("on" if beat.sure else "off", beat.epoch, beat.number, beat.alone, owner, incarnation)
         rows = self._ask("renew the lease", _BEAT, *values)
         if not rows:
             return None

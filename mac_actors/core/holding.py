@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Self
 
 from mac_actors.core.config import Directory, MachineConfig
@@ -16,6 +17,8 @@ from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_
 from mac_actors.core.reports import is_older
 from mac_actors.core.state import MachineState, Refusal
 from mac_actors.core.transitions import decide
+
+SAME_STOP = timedelta(seconds=2)
 
 KEPT = 40
 """So many inputs of a machine are kept: a loose card must not fill the memory."""
@@ -141,6 +144,19 @@ def belated(state: MachineState, given: Input) -> Input | None:
     fob = state.card.fob if state.card else None
     arrived = given.arrived if state.last_arrival is None else state.last_arrival
     return replace(given, fob=fob, telemetry=state.telemetry, arrived=arrived, offline=())
+
+
+def is_same_stop(one: Input, other: Input) -> bool:
+    """Whether both are one oops or lock, or one press of the button: two servers hold what one has passed on to the
+    other, and each tells the next owner. When it came is known of both but for the way between them.
+    """
+    return _stop(one) == _stop(other) is not None and abs(one.at - other.at) < SAME_STOP
+
+
+def _stop(given: Input) -> tuple[object, ...] | None:
+    if isinstance(given, Oops | Lock):
+        return type(given), given.source, given.by, given.reason
+    return (Report, given.fob) if isinstance(given, Report) and given.oops else None
 
 
 def _without_card(report: Report) -> Report:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -231,6 +233,29 @@ def test_states_are_read_anew_before_each_answer_that_is_held_and_nobody_waits_f
     assert fresh.wait(PATIENCE)
     fresh.close()
     fresh._thread.join(PATIENCE)
+
+
+def test_a_read_that_ends_while_somebody_looks_since_when_it_goes_on_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = threading.Event()
+
+    def read() -> None:
+        assert go_on.wait(PATIENCE)
+
+    fresh = Fresh(read)
+
+    def monotonic() -> float:
+        if threading.current_thread() is not fresh._thread:
+            go_on.set()
+            wait_until(lambda: fresh._begun is None)
+        return time.monotonic()
+
+    assert not fresh.wait(0.0)
+    wait_until(lambda: fresh._begun is not None)
+    monkeypatch.setattr("mac_actors.cluster.fresh.time", SimpleNamespace(monotonic=monotonic))
+    assert fresh.wait(PATIENCE)
+    fresh.close()
 
 
 def test_a_reader_with_a_key_is_known_by_its_signature_and_gets_a_signed_reply(node: Node) -> None:

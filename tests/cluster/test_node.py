@@ -200,6 +200,16 @@ def test_an_owner_that_another_has_followed_drops_what_it_has(make: Make, databa
     wait_until(lambda: a.epoch is None)
 
 
+def test_an_epoch_that_the_database_has_lost_never_comes_back_to_who_had_it(make: Make, database: str) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE beat SET epoch = 0, released = true")
+        connection.execute("UPDATE part SET epoch = 0, owner = '', incarnation = ''")
+    wait_until(lambda: a.epochs == [1, 2])
+    assert not a.node.owns(1)
+
+
 def test_a_node_that_may_not_own_does_not(make: Make, database: str, caplog: pytest.LogCaptureFixture) -> None:
     a = Owner(database, "http://127.0.0.1:1")
     a.why = "the tables are of a newer version"
@@ -277,6 +287,72 @@ def test_a_row_that_a_crashed_database_gave_back_to_the_server_before_is_written
         wait_until(lambda: after.node.membership.claimed)
     assert has("of somebody else")
     assert caplog.text.count("another server runs with this one's address") == 1
+
+
+def test_a_row_of_long_ago_that_a_database_shows_again_is_taken_back_once_nobody_else_writes_it(
+    make: Make, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch)
+    membership, looks = a.node.membership, []
+    nodes = membership._rows.nodes
+
+    def after_another_one_has_written_it() -> list[NodeRow]:
+        later = "UPDATE node SET seen = seen + interval '1 minute' WHERE incarnation = 'of another one'"
+        looks.append(connection.execute(later).rowcount)
+        return nodes()
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        with monkeypatch.context() as written:
+            written.setattr(membership._rows, "nodes", after_another_one_has_written_it)
+            connection.execute("UPDATE node SET incarnation = 'of another one'")
+            wait_until(lambda: len(looks) >= 5)
+            assert set(looks) == {1}
+            assert membership.claimed
+        wait_until(lambda: not membership.claimed)
+        assert [row.incarnation for row in a.nodes()[1]] == [a.node.incarnation]
+
+
+def test_an_owner_that_was_asked_to_hand_over_and_could_begin_no_thread_for_it_does_with_a_later_beat(
+    make: Make, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = make("http://127.0.0.1:1", 20.0)
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2", 20.0)
+    wait_until(lambda: b.node.standing().owner == a.node.url)
+    start = threading.Thread.start
+    failed: list[threading.Thread] = []
+
+    def no_more(thread: threading.Thread) -> None:
+        if thread.name == "handover" and not failed:
+            failed.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE beat SET asked = epoch")
+    wait_until(lambda: b.epoch)
+    assert failed
+
+
+def test_a_server_without_an_address_is_refused_where_it_may_not_own(make: Make, database: str) -> None:
+    newer = Owner(database, None, 1.0)
+    newer.why = "the tables are of a newer version"
+    with pytest.raises(StorageError, match="the tables are of a newer version"):
+        newer.node.claim()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        a = make(f"http://127.0.0.1:{listening.getsockname()[1]}", 1.0)
+        wait_until(lambda: a.nodes()[0].seen.alone)
+        with psycopg.connect(database, autocommit=True) as connection:
+            a.kill()
+            connection.execute("UPDATE beat SET alone = true")
+        with pytest.raises(
+            DirectoryInUse, match=f"{a.node.url} was the only node, .* If its computer is off, 'mac-act"
+        ):
+            make(None, 1.0)
+    b = make(None, 1.0)
+    wait_until(lambda: b.epoch)
 
 
 def test_of_servers_without_an_address_the_second_is_refused_until_the_first_is_gone(make: Make) -> None:

@@ -59,7 +59,7 @@ def test_one_of_two_takes_the_lease_and_the_other_s_look_is_out_of_date(rows: Ro
 def test_a_beat_after_the_last_look_keeps_a_standby_from_taking_over(rows: Rows, others: Rows) -> None:
     rows.take(rows.look().seen, "http://a", "first", 3.0)
     seen = others.look().seen
-    assert rows.beat(beat(1), "http://a")
+    assert rows.beat(beat(1), "http://a", "first")
     assert others.take(seen, "http://b", "second", 3.0) is None
     assert others.look().seen.owner == "http://a"
 
@@ -67,17 +67,17 @@ def test_a_beat_after_the_last_look_keeps_a_standby_from_taking_over(rows: Rows,
 def test_a_beat_counts_the_other_nodes_and_says_what_the_database_s_clock_is(rows: Rows, others: Rows) -> None:
     rows.take(rows.look().seen, "http://a", "first", 3.0)
     assert rows.join(row("http://a", "first"), "")
-    answer = rows.beat(beat(1), "http://a")
+    answer = rows.beat(beat(1), "http://a", "first")
     assert answer
     assert answer.others == 0
     assert not answer.asked
     assert answer.clock == pytest.approx(rows.look().clock, abs=20)
     assert others.join(row("http://b", "second"), "")
-    answer = rows.beat(beat(2), "http://a")
+    answer = rows.beat(beat(2), "http://a", "first")
     assert answer
     assert answer.others == 1
     assert [(one.url, one.revision, one.skew) for one in rows.nodes()] == [("http://a", 3, 0.25), ("http://b", 3, 0.25)]
-    assert rows.beat(beat(3, alone=True, sure=True), "http://a")
+    assert rows.beat(beat(3, alone=True, sure=True), "http://a", "first")
     assert others.look().seen.alone
     rows.forget(1)
     assert len(rows.nodes()) == 2
@@ -85,16 +85,33 @@ def test_a_beat_counts_the_other_nodes_and_says_what_the_database_s_clock_is(row
 
 def test_a_late_beat_and_one_of_an_earlier_epoch_or_after_the_release_change_nothing(rows: Rows, others: Rows) -> None:
     rows.take(rows.look().seen, "http://a", "first", 3.0)
-    assert rows.beat(beat(2), "http://a")
-    assert rows.beat(beat(1), "http://a") is None
+    assert rows.beat(beat(2), "http://a", "first")
+    assert rows.beat(beat(1), "http://a", "first") is None
     rows.release(1)
-    assert rows.beat(beat(3), "http://a") is None
+    assert rows.beat(beat(3), "http://a", "first") is None
     seen = others.look().seen
     assert (seen.beat, seen.released) == (2, True)
     assert others.take(seen, "http://b", "second", 3.0) == 2
-    assert rows.beat(beat(4), "http://a") is None
+    assert rows.beat(beat(4), "http://a", "first") is None
     rows.release(1)
     assert not others.look().seen.released
+
+
+def test_an_epoch_that_the_database_has_lost_is_that_of_who_took_it_last_and_no_node_has_it_twice(
+    rows: Rows, others: Rows, database: str
+) -> None:
+    rows.take(rows.look().seen, "http://a", "first", 3.0)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE part SET epoch = 0")
+        connection.execute("UPDATE beat SET epoch = 0, released = true")
+    assert others.take(others.look().seen, "http://b", "second", 3.0) == 1
+    assert rows.beat(beat(1), "http://a", "first") is None
+    assert others.beat(beat(1), "http://b", "second")
+    seen = rows.look().seen
+    assert (seen.epoch, seen.beat, seen.owner) == (1, 1, "http://b")
+    assert rows.take(seen, "http://a", "first", 3.0, above=6) == 7
+    assert rows.beat(beat(1, 7), "http://a", "first")
+    assert rows.look().seen.epoch == 7
 
 
 def test_a_second_process_cannot_have_a_node_s_url(rows: Rows) -> None:
@@ -128,9 +145,9 @@ def test_what_is_not_answered_in_time_is_given_up_and_the_next_call_has_a_connec
     with psycopg.connect(database) as writer:
         writer.execute("SELECT * FROM beat FOR UPDATE")
         with pytest.raises(StorageError, match="cannot renew the lease: the database does not answer"):
-            quick.beat(beat(1), "http://a")
+            quick.beat(beat(1), "http://a", "first")
     patient = Rows(database, 20.0, "patient")
-    assert patient.beat(beat(7), "http://a")
+    assert patient.beat(beat(7), "http://a", "first")
     assert quick.connections == patient.connections == 1
     quick.close()
     patient.close()
@@ -152,10 +169,10 @@ def test_a_beat_does_not_wait_for_a_synchronous_standby_that_is_away_and_a_takeo
         name = cluster.create()
         with psycopg.connect(cluster.url(name), autocommit=True) as connection:
             migrate(connection)
-            connection.execute("UPDATE part SET epoch = 1")
+            connection.execute("UPDATE part SET epoch = 1, incarnation = 'first'")
             connection.execute("UPDATE beat SET epoch = 1, released = false")
         rows = Rows(f"{cluster.url(name)}&options=-c%20synchronous_commit%3Don", 20.0, "one")
-        assert rows.beat(beat(1), "http://a")
+        assert rows.beat(beat(1), "http://a", "first")
         seen = rows.look().seen
         with pytest.raises(StorageError, match="cannot take the lease: the database does not answer"):
             rows.take(seen, "http://b", "second", 3.0, seconds=0.3)

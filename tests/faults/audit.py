@@ -229,7 +229,7 @@ def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
         for row in rows:
             key = row.data.get("fob") if chosen else row.reason
             numbers = asked[row.machine][str(key)]
-            if not numbers:
+            if not numbers or row.held:
                 continue
             number = next((one for one in numbers if one >= last.get(row.machine, 0)), None)
             if number is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -165,6 +165,19 @@ def test_another_server_that_owns_the_machines_decides_what_was_held_here(lease:
         wait_until(lambda: new.snapshot("router").lock)
         with pytest.raises(UnknownMachine):
             new.take_up("nothing", held.inputs)
+
+
+def test_a_stop_that_two_servers_tell_of_is_done_once_also_if_it_was_lifted_in_between() -> None:
+    lock, press = Lock(now(), Source.HTTP, "Ada", "why"), Report(now(), oops=True)
+    a_moment, long = timedelta(seconds=0.3), timedelta(seconds=30)
+    with open_fleet() as fleet:
+        for stop in (lock, press):
+            fleet.take_up("router", (stop,))
+            assert fleet.ask("router", Clear(now(), Source.SLACK)).outcomes
+            fleet.take_up("router", (replace(stop, at=stop.at + a_moment),))
+            assert fleet.ask("router", Clear(now(), Source.SLACK)).already
+            fleet.take_up("router", (replace(stop, at=stop.at + long),))
+            assert fleet.ask("router", Clear(now(), Source.SLACK)).outcomes, "the same once more is another one"
 
 
 def test_the_next_owner_is_told_of_an_oops_that_could_not_be_written_and_of_no_other(lease: Lease) -> None:
