@@ -93,7 +93,7 @@ def test_an_owner_that_was_suspended_looks_whether_it_is_one_yet(
     assert member.node.standing() == Standing(owns=False), "nobody has taken over yet"
     assert lease.epoch == 1
     rows = Rows(database, PATIENCE, "the next owner")
-    rows.take(rows.look().seen, "http://127.0.0.1:9", "another")
+    rows.take(rows.look().seen, "http://127.0.0.1:9", "another", lease.seconds)
     rows.close()
     member._looking(time.monotonic() + PATIENCE)
     assert member.node.standing() == Standing(owns=False, owner="http://127.0.0.1:9")
