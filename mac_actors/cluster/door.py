@@ -91,6 +91,7 @@ class Door:
 
     ``standing`` says who owns the machines, ``owned`` what this server has where it does. :attr:`held`, to be set, is
     the application of a server that owns nothing, with the ``holding`` fleet; it also answers :data:`OWN_PATHS`.
+    ``look(until)`` looks for the owner before it holds (:class:`~mac_actors.cluster.looking.Looking`).
     """
 
     def __init__(
@@ -99,8 +100,10 @@ class Door:
         owned: Callable[[], Owned | None],
         passing: Passing,
         holding: HoldingFleet,
+        look: Callable[[float], None] = lambda until: None,
     ) -> None:
         self._standing = standing
+        self._look = look
         self._owned = owned
         self._passing = passing
         self._holding = holding
@@ -153,7 +156,13 @@ class Door:
         method = environ["REQUEST_METHOD"]
         may_wait = method != "POST" or not path.startswith(AT_ONCE)
         changes = may_wait and method not in {"GET", "HEAD"}
-        answer = self._answer(environ, start_response, changes)
+        to_hold = not may_wait and path.startswith(HOLDABLE)
+        answer = self._answer(environ, start_response, changes or to_hold)
+        if answer is None and to_hold:
+            known = self._standing().owner
+            self._look(self._passing.until(environ.get("mac.received")))
+            if self._standing().owner != known:
+                answer = self._answer(environ, start_response, to_hold)
         if answer is None and may_wait and not hops and self._waiting.acquire(blocking=False):
             until = time.monotonic() + WAIT_SECONDS
             try:
@@ -179,7 +188,14 @@ class Door:
             )
         if owned and environ["PATH_INFO"] == REPORT:
             return self._report(environ, start_response, owned)
-        return (owned.application if owned else self.held)(environ, start_response)
+        return (owned.application if owned else self._hold)(environ, start_response)
+
+    def _hold(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as one that holds. It may have come to own meanwhile: its fleet then was told already what came."""
+        answer = self.held(environ, start_response)
+        if owned := self._owned():
+            self.hand_over(owned.fleet)
+        return answer
 
     def _report(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned) -> Iterable[bytes]:
         """Answer a report as the owner. One that this server loses the machines over is held: at an error a reader
@@ -190,7 +206,7 @@ class Door:
         if said[0][0].startswith("503") and self._owned() is not owned:
             environ["wsgi.input"].seek(0)
             environ["mac.begun"] = None
-            return self.held(environ, start_response)
+            return self._hold(environ, start_response)
         start_response(*said[0])
         return body
 
@@ -204,9 +220,20 @@ class Door:
             return _error(start_response, NOBODY)  # asked by one that takes this for the owner: it must not ask back
         if path in OWN_PATHS:
             return self.held(environ, start_response)
-        if standing.owner and hops < MOST_HOPS:
+        if standing.owner and hops < MOST_HOPS and (not owned or self._is_dropped(environ, owned)):
             return self._by_owner(environ, start_response, standing.owner)
         return None
+
+    def _is_dropped(self, environ: dict[str, Any], owned: Owned) -> bool:
+        """Wait until what this server had as the owner is dropped: what that has held back is told to the next one
+        before anything is passed on.
+        """
+        if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].startswith(HOLDABLE):
+            return True
+        until = self._passing.until(environ.get("mac.received"))
+        while self._owned() is owned and time.monotonic() < until:
+            time.sleep(TURN_SECONDS)
+        return self._owned() is not owned
 
     def serves(self) -> bool:
         """Whether this server owns the machines, or reaches the one that does."""
@@ -270,7 +297,7 @@ class Door:
         """Hold what the owner, which is none any more, has held: it may end, and this server may be the next one."""
         if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].startswith(HOLDABLE):
             return
-        ours = self.held({**environ, "wsgi.input": io.BytesIO(body), "mac.begun": None}, lambda *given: None)
+        ours = self._hold({**environ, "wsgi.input": io.BytesIO(body), "mac.begun": None}, lambda *given: None)
         with suppress(ValueError, TypeError, KeyError):
             if json.loads(b"".join(ours))["relay"] and not json.loads(b"".join(answer))["relay"]:
                 self._holding.switch_off(json.loads(body)["machine_name"])

@@ -36,6 +36,8 @@ class Membership:
         """Seconds by which this computer's clock is ahead of the database's."""
         self.claimed = False
         """Whether another server runs with this one's address."""
+        self.others: tuple[str, ...] = ()
+        """The addresses of the other servers, as they could be read last; who was heard of last is the first."""
         self._before = ""  # who had the row before: a database that crashed may not know yet that it is this one's
         self._each_second = each_second
         self._rows = Rows(database, 5.0, "mac-actors node")
@@ -60,6 +62,7 @@ class Membership:
                         log.critical("another server runs with this one's address %s: set MAC_NODE_URL", self.url)
                     if turn % 3600 == 0:
                         self._rows.forget(FORGOTTEN_DAYS)
+                    self._nodes()
                 self._each_second(self._rows.look().revision)
             except StorageError as error:
                 log.debug("%s", error)  # the lease's thread says so
@@ -78,12 +81,17 @@ class Membership:
 
     def _is_free(self) -> bool:
         """Whether no other server writes the row of this address; what is there may then be written over."""
-        for one in self._rows.nodes():
+        for one in self._nodes():
             if one.url == self.url:
                 if one.ago < 3 * SEEN_SECONDS and self._moves(one):
                     return False
                 self._before = one.incarnation
         return True
+
+    def _nodes(self) -> list[NodeRow]:
+        nodes = self._rows.nodes()
+        self.others = tuple(one.url for one in sorted(nodes, key=lambda one: one.ago) if one.url != self.url)
+        return nodes
 
     def _moves(self, row: NodeRow) -> bool:
         """Whether another process writes this row."""

@@ -212,6 +212,17 @@ class Node:
             self._jobs.put(self._drop)  # before this node can take the lease again
         log.error("this server no longer owns the machines: %s", why)
 
+    def follow(self, owner: str | None) -> None:
+        """Take the node at this URL for the owner: that has said so itself, or the database to somebody else here.
+
+        ``None``: another one has owned since this one did, and owns no more.
+        """
+        if self.valid():
+            return
+        if (epoch := self.lease.epoch) is not None:
+            self.lost("another one has taken over", epoch)
+        self._last_owner, self._silence = owner, 0.0
+
     def stop(self, timeout: float = 5.0) -> None:
         """Take no more part. :meth:`release` before it hands over."""
         self._stopping.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 
+from mac_actors.cluster.lease import Seen
 from mac_actors.cluster.rows import Rows
 from mac_actors.core.config import Configuration
 from mac_actors.core.state import MachineState
@@ -27,6 +28,10 @@ class Warm:
     def states(self) -> dict[str, MachineState]:
         """Those that can be read."""
         return {name: state for name, state in self._states.copy().items() if isinstance(state, MachineState)}
+
+    def look(self) -> Seen:
+        """Return the lease as it is now. Raises :class:`~mac_actors.errors.StorageError`."""
+        return self._rows.look().seen
 
     def refresh(self) -> None:
         """Read what has changed. Raises :class:`~mac_actors.errors.StorageError`."""

@@ -18,6 +18,7 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.cluster.door import TURN_SECONDS, Door, Owned
 from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known
+from mac_actors.cluster.looking import Looking
 from mac_actors.cluster.node import Node
 from mac_actors.cluster.passing import Passing
 from mac_actors.cluster.warm import Warm
@@ -99,7 +100,9 @@ class Member:
         displays = language(settings.language).displays
         self._holding = HoldingFleet(Known(self.configuration), self._fresh.wait, settings.commit_budget, displays)
         self._passing = Passing(settings.cell.secret or "", settings.commit_budget, _trust(settings))
-        self.door = Door(self.node.standing, self._in_use, self._passing, self._holding)
+        others = lambda: self.node.membership.others  # noqa: E731
+        self._looking = Looking(self._fresh.wait, self._passing, others, self.node.follow)
+        self.door = Door(self.node.standing, self._in_use, self._passing, self._holding, self._looking)
         access = Access(settings.tokens)
         held = create_standby_app(
             self._holding, access, self.door.serves, self.node.problems, self.notes, self.node.numbers
@@ -132,6 +135,7 @@ class Member:
         self.door.tell()
         if self._store is not None:
             self._store.close()
+        self._looking.close()
         self._fresh.close()
         self._warm.close()
         self._passing.close()
@@ -296,9 +300,12 @@ class Member:
         self.files.compare()
 
     def _refresh(self) -> None:
-        """Know what readers are to be told while no server owns the machines."""
+        """Know what readers are to be told while no server owns the machines, and whether another one does by now."""
         with self._refreshing:  # who asks last gets what is read last
             if self.shop is not None:
+                seen = None if self.node.valid() else self._warm.look()
+                if seen and seen.incarnation != self.node.incarnation:
+                    self.node.follow(None if seen.released else seen.owner)
                 return
             self._warm.refresh()
             good = self._holding.known.keys

@@ -103,6 +103,16 @@ class Cell:
         # What one beat has found is in the next one: whether it counts on being alone.
         wait_until(lambda: self.beat() > beat + 1 and not self.row()[2])
 
+    def meet(self, name: str) -> None:
+        """Wait until a server has read which others there are: each time that it has said that it is there."""
+        for _ in range(2):
+            before = self._said(name)
+            while self._said(name) == before:
+                time.sleep(0.05)
+
+    def _said(self, name: str) -> list[tuple[Any, ...]]:
+        return self.query(f"SELECT seen FROM node WHERE url = '{self.url(name)}'")
+
     def ask(self, name: str, path: str, reason: str) -> tuple[int, Any]:
         """Have a server carry out an admin's command; returns status and JSON."""
         return _post(self.servers[name], f"{path}?details=1", {"reason": reason}, PATIENCE)

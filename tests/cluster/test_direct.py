@@ -81,6 +81,9 @@ def test_what_was_begun_is_answered_by_the_next_owner(owner: Node, waiting: Call
         fleet = other.own()
         owner.standing.owns = False
         owner.follow(other)
+        assert owner.fleet
+        owner.door.let_go(owner.fleet, owner.holding.configuration)
+        owner._owned = None
         assert waiting() == (True, "Welcome,\nAnn")
         assert fleet.snapshot("metal-mill").session
     finally:

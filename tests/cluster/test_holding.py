@@ -117,6 +117,15 @@ def test_a_server_that_comes_to_own_the_machines_decides_first_what_came_before(
     assert node.told("metal-mill", ANN)[0]
 
 
+def test_what_is_held_while_its_server_comes_to_own_is_decided_too(node: Node) -> None:
+    node.holding._read_now = lambda seconds: node.fleet or node.own()
+    stop = node.request("POST", "/api/machine/oops/router", headers=ADMIN)
+    assert (stop.status, stop.json["durable"]) == (200, False)
+    assert node.fleet
+    wait_until(lambda: node.fleet and node.fleet.snapshot("router").oops)
+    assert not node.holding.waits
+
+
 def test_another_server_that_owns_them_is_told_before_anything_is_passed_on() -> None:
     with two() as (owner, other):
         assert owner.fleet

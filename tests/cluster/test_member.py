@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,8 @@ import psycopg
 import pytest
 
 from mac_actors import clock
+from mac_actors.cluster.node import Standing
+from mac_actors.cluster.rows import Rows
 from mac_actors.core.inputs import Oops, Report
 from mac_actors.core.outcomes import OopsSet
 from mac_actors.core.state import Source
@@ -74,6 +78,27 @@ def test_what_is_left_of_an_older_epoch_decides_nothing_and_ends_no_newer_one(me
     assert member.node.owns(2)
     hangs.set()
     assert shop_of(member, 2) is not old
+
+
+def test_an_owner_that_was_suspended_looks_whether_it_is_one_yet(
+    member: Member, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop_of(member, 1)
+    suspended, lease = threading.Event(), member.node.lease
+    monkeypatch.setattr(member.node._rows, "beat", lambda *_: suspended.wait(PATIENCE) and None)
+    held = lease._held
+    assert held
+    lease._held = replace(held, until=0.0)
+    member._looking(time.monotonic() + PATIENCE)
+    assert member.node.standing() == Standing(owns=False), "nobody has taken over yet"
+    assert lease.epoch == 1
+    rows = Rows(database, PATIENCE, "the next owner")
+    rows.take(rows.look().seen, "http://127.0.0.1:9", "another", lease.seconds)
+    rows.close()
+    member._looking(time.monotonic() + PATIENCE)
+    assert member.node.standing() == Standing(owns=False, owner="http://127.0.0.1:9")
+    wait_until(lambda: member.shop is None)
+    suspended.set()
 
 
 def test_what_could_not_be_dropped_is_before_anything_new_is_built(member: Member) -> None:

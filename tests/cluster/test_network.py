@@ -47,10 +47,12 @@ def test_an_owner_that_is_cut_from_the_database_turns_nothing_on_and_the_other_o
         if cell.turns_on("a", "drill_press"):
             later.append(time.monotonic() - begun)  # its lease was valid yet
     wait_until(lambda: not cell.owns("a"))
+    cell.to_server["b"].refuse()
     cell.wait_for_lease("b")
     for _ in range(5):
         assert not cell.turns_on("a", "drill_press")
         assert cell.report("a", MACHINE, ADA), "a session whose card is in goes on"
+    cell.to_server["b"].mend()
     assert max(later, default=0) < LEASE + BUDGET
     wait_until(lambda: cell.turns_on("b", "drill_press"))
     cell.to_database["a"].mend()
@@ -63,6 +65,21 @@ def test_an_owner_that_is_cut_from_the_database_turns_nothing_on_and_the_other_o
     cell.wait_for_lease("a")
     assert not cell.errors
     assert cell.samples > 10
+
+
+@pytest.mark.parametrize("how", ["refuse", "hold"])
+def test_a_former_owner_that_is_cut_from_the_database_alone_passes_on_to_the_next_one(cell: Cell, how: str) -> None:
+    assert cell.report("a", MACHINE, ADA)
+    cell.meet("a")
+    getattr(cell.to_database["a"], how)()
+    cell.wait_for_lease("b")
+    assert cell.ask("b", OOPS, "reason smoke")[0] == 200
+    wait_until(lambda: cell.turns_on("a", "drill_press"))
+    assert not cell.report("a", MACHINE, ADA)
+    assert not cell.owns("a")
+    cell.to_database["b"].refuse()
+    wait_until(lambda: not cell.owns("b"))
+    assert not cell.turns_on("a", "drill_press")
 
 
 def test_a_server_that_holds_an_unanswered_commit_ends_when_it_is_told_to(cell: Cell) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -49,7 +49,14 @@ class Node:
         self.holding = HoldingFleet(Known(parse(sample_machines(), sample_users())))
         self.passing = Passing(secret, budget)
         self._owned: Owned | None = None
-        self.door = Door(lambda: self.standing, lambda: self._owned, self.passing, self.holding)
+        self.look: Callable[[float], None] = lambda until: None
+        self.door = Door(
+            lambda: self.standing,
+            lambda: self._owned,
+            self.passing,
+            self.holding,
+            lambda until: self.look(until),  # noqa: PLW0108 - the tests set another one
+        )
         self.door.held = create_standby_app(self.holding, Access(TOKENS), self.door.serves).wsgi
         self.server = Server(self.door, "127.0.0.1", 0, origins=Origins([ip_network("127.0.0.3")], secret))
         self.server.expiration_interval = 0.02
