@@ -8,20 +8,20 @@ relies on it. Nothing is ever cancelled: a cancelled commit would be there witho
 from __future__ import annotations
 
 import contextlib
-import select
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import generators
 from psycopg.pq import ExecStatus
 
 from mac_actors.cluster.lease import Beat, Seen
 from mac_actors.core.text import one_line
 from mac_actors.errors import StorageError
 from mac_actors.storage.postgres.address import Address
+from mac_actors.storage.postgres.limited import LimitedConnection
 
 RELEASE_SECONDS = 5.0
 """How long a release is waited for: without it the next owner waits for the whole lease."""
@@ -136,7 +136,7 @@ class Rows:
         self._seconds = seconds
         self._name = name
         self._turn = threading.Lock()
-        self._connection: psycopg.Connection | None = None
+        self._connection: LimitedConnection | None = None
         self.connections = 0
 
     def look(self) -> Look:
@@ -204,12 +204,14 @@ class Rows:
     def _ask(self, what: str, statement: str, *values: object, seconds: float | None = None) -> list[tuple[Any, ...]]:
         with self._turn:
             try:
-                return _run(self._connected(), statement, values, seconds or self._seconds)
-            except (psycopg.Error, OSError, TimeoutError) as error:
+                connection = self._connected()
+                connection.seconds = seconds or self._seconds
+                return _run(connection, statement, values)
+            except (psycopg.Error, OSError) as error:
                 self.close()
                 raise StorageError(f"cannot {what}: {one_line(error)}") from error
 
-    def _connected(self) -> psycopg.Connection:
+    def _connected(self) -> LimitedConnection:
         if self._connection is None:
             mine = {
                 "application_name": self._name,
@@ -219,24 +221,16 @@ class Rows:
                 **dict.fromkeys(("keepalives_idle", "keepalives_interval"), 1),
                 "keepalives_count": 2,
             }
-            self._connection = psycopg.connect(**self._address.given | mine, autocommit=True)
+            self._connection = self._address.reach(**mine)
             self.connections += 1
         return self._connection
 
 
-def _run(
-    connection: psycopg.Connection, statement: str, values: tuple[object, ...], seconds: float
-) -> list[tuple[Any, ...]]:
-    """Carry out a statement within ``seconds``, by the protocol itself: psycopg's own calls wait for ever."""
-    deadline = time.monotonic() + seconds
+def _run(connection: LimitedConnection, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    """Carry out a statement by the protocol itself, texts in and out."""
     raw = connection.pgconn
     raw.send_query_params(statement.encode(), [None if one is None else str(one).encode() for one in values])
-    results = []
-    while True:
-        _wait(raw, deadline)
-        if (result := raw.get_result()) is None:
-            break
-        results.append(result)
+    results = connection.wait(generators.execute(raw))
     for result in results:
         if result.status not in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
             raise psycopg.OperationalError(result.error_message.decode(errors="replace") or "the connection is lost")
@@ -245,23 +239,3 @@ def _run(
     return [
         tuple(text(result.get_value(row, column)) for column in range(result.nfields)) for row in range(result.ntuples)
     ]
-
-
-def _wait(raw: Any, deadline: float) -> None:
-    """Wait until a result is whole."""
-    poll = select.poll()
-    poll.register(raw.socket, select.POLLIN)
-    while raw.flush():
-        poll.modify(raw.socket, select.POLLIN | select.POLLOUT)
-        _ready(poll, deadline)
-        raw.consume_input()
-    poll.modify(raw.socket, select.POLLIN)
-    while raw.is_busy():
-        _ready(poll, deadline)
-        raw.consume_input()
-
-
-def _ready(poll: select.poll, deadline: float) -> None:
-    left = deadline - time.monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
-        raise TimeoutError("the database does not answer")

@@ -18,7 +18,7 @@ class Warm:
     """The states of all machines, as of the last :meth:`refresh`; any thread may call."""
 
     def __init__(self, url: str) -> None:
-        self._rows = Rows(url, 10.0, "mac-actors standby")
+        self._rows = Rows(url, 5.0, "mac-actors standby")
         self._lock = threading.Lock()
         self._changes: dict[str, str] = {}  # which transaction has written a machine's state last
         self._states: dict[str, MachineState | Unreadable] = {}

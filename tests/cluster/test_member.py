@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -25,8 +26,9 @@ from mac_actors.service.cell import Member
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
 from mac_actors.settings.cell import Cell
+from tests.cluster.cable import Cable
 from tests.fakes import ANN, PATIENCE, TELEMETRY, report, sample_machines, sample_users, wait_until, written
-from tests.postgres import needs_postgres
+from tests.postgres import Cluster, needs_postgres
 
 pytestmark = needs_postgres
 
@@ -177,3 +179,31 @@ def test_readers_are_known_by_their_keys_where_nobody_owns_the_machines(
     other.stop()
     member._drop()
     assert list(member._holding.known.keys) == [MILL]
+
+
+def test_who_takes_over_waits_for_no_connection_to_a_database_that_hangs(
+    member: Member, tmp_path: Path, cluster: Cluster, database: str
+) -> None:
+    """It is on another of its hosts by now: what the next owner has ready for a takeover is with the one that hangs."""
+    shop_of(member, 1)
+    first, second = Cable(cluster.port), Cable(cluster.port)
+    second.refuse()
+    here, both = f"127.0.0.1:{cluster.port}", f"127.0.0.1:{first.port},127.0.0.1:{second.port}"
+    direct = cluster.tcp_url(urlsplit(database).path[1:])
+    assert here in direct
+    url = f"{direct.replace(here, both)}?sslmode=disable&gssencmode=disable&connect_timeout=2"
+    other = made(tmp_path, url, "http://127.0.0.1:2")
+    other.node._rows._seconds = 0.5
+    other.start()
+    try:
+        other._prepare()
+        first.hold()
+        second.mend()
+        member.release()
+        fleet = shop_of(other, 2).fleet
+        fleet.ask("router", Oops(datetime.now(UTC), Source.HTTP, "Ada"))
+        written(fleet)
+    finally:
+        other.stop()
+        first.close()
+        second.close()

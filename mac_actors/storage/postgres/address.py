@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError, StorageError
+from mac_actors.storage.postgres.limited import LimitedConnection
 
 OLDEST = 15
 """The first version of PostgreSQL that will do."""
@@ -33,6 +34,11 @@ _HINTS = {
     "does not exist": "Make it (createdb --owner USER NAME), then: mac-actors migrate",
 }
 
+_PLACE = ("host", "hostaddr", "port")
+_Hosts = tuple[tuple[str, ...], ...]
+_last: dict[_Hosts, int] = {}
+"""Which of several hosts was reached last, by anybody: a dead one that is asked first costs seconds each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -53,19 +59,50 @@ class Address:
             given = {"target_session_attrs": "read-write"} | given  # of several, the one that can be written to
         return cls(f"{given.get('dbname') or given.get('user') or ''} at {host}", {**_DEFAULTS, **given})
 
-    def connect(self) -> psycopg.Connection:
-        """Return a new connection, on which each statement is a transaction of its own.
+    def connect(self, seconds: float | None = None) -> LimitedConnection:
+        """Return a new connection, on which each statement is a transaction of its own, and one may take ``seconds``.
 
-        Nothing is prepared on the server, and nothing is set there: through PgBouncer the next statement may come to
-        another of its connections. Raises :class:`StorageError`.
+        When another connection has been made to another host since, no answer is waited for any more. Nothing is
+        prepared on the server, and nothing is set there: through PgBouncer the next statement may come to another of
+        its connections. Raises :class:`StorageError`.
         """
         try:
-            return psycopg.connect(**self.given, autocommit=True, prepare_threshold=None)
+            connection = self.reach(prepare_threshold=None)
         except psycopg.Error as error:
             why = one_line(error).removeprefix("connection failed: ").partition(" Is the server running")[0]
             hint = next((hint for words, hint in _HINTS.items() if words in why), None)
             hint = hint or "Does PostgreSQL run there, and may this computer reach it?"
             raise StorageError(f"cannot connect to the database {self.where}: {why}. {hint}") from None
+        hosts, here = self._hosts(), self._place(connection)
+        connection.seconds, connection.superseded = seconds, lambda: _last[hosts] != here
+        return connection
+
+    def reach(self, **more: Any) -> LimitedConnection:
+        """Return a new connection, made with ``more`` parameters, first of all to the host that was reached last.
+
+        Raises :class:`psycopg.Error`.
+        """
+        given, hosts = self.given | more, self._hosts()
+        if last := _last.get(hosts, 0):
+            order = zip(*(hosts[last], *hosts[:last], *hosts[last + 1 :]), strict=True)
+            given |= {name: ",".join(texts) for name, texts in zip(_PLACE, order, strict=True) if any(texts)}
+        connection = LimitedConnection.connect(**given, autocommit=True)
+        _last[hosts] = self._place(connection)
+        return connection
+
+    def _place(self, connection: LimitedConnection) -> int:
+        """Return which of the hosts it is connected to."""
+        info = connection.info
+        for at, (host, address, port) in enumerate(self._hosts()):
+            if (host or address) == info.host and address in {"", info.hostaddr} and port in {"", str(info.port)}:
+                return at
+        return 0  # the only one, of which nothing is given
+
+    def _hosts(self) -> _Hosts:
+        """Return host, address and port of each of them, as far as they are given."""
+        parts = [str(self.given.get(name) or "").split(",") for name in _PLACE]
+        many = max(map(len, parts))
+        return tuple(zip(*(part * many if len(part) == 1 else part for part in parts), strict=False))
 
 
 def check_server(connection: psycopg.Connection) -> None:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import psycopg
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, event
 
 from mac_actors.errors import StorageError
 from mac_actors.storage.database import KEPT_OPEN, as_storage_error, said
 from mac_actors.storage.postgres import migrations
 from mac_actors.storage.postgres.address import Address, check_server
+from mac_actors.storage.postgres.limited import ANSWER_SECONDS, LimitedConnection
 from mac_actors.storage.postgres.writer import Writer
 from mac_actors.storage.records import Record
+
+READ_SECONDS = 60.0
+"""How long a query of a database that has just answered may take: there are years of history in it."""
+
+VACUUM_SECONDS = 600.0
 
 # No beat follows, and so any server may take over from whoever has taken it like this.
 _TAKE = """
@@ -40,20 +46,22 @@ class PostgresDatabase:
         # One snapshot for all that is read together, as SQLite gives it; nothing of SQLAlchemy's looking around.
         self.engine = create_engine(
             "postgresql+psycopg://",
-            creator=address.connect,
+            creator=lambda: address.connect(ANSWER_SECONDS),
             isolation_level="REPEATABLE READ",
             pool_size=KEPT_OPEN,
             pool_pre_ping=True,
             use_native_hstore=False,
             execution_options={"postgresql_readonly": True},
         )
+        event.listen(self.engine, "checkout", _may_take(READ_SECONDS))
+        event.listen(self.engine, "reset", _may_take(ANSWER_SECONDS))  # the next thing is whether it answers
 
     @classmethod
     def open(cls, url: str) -> Self:
         """Open the database at this address. Raises :class:`StorageError` when it has no tables, or older ones."""
         address = Address.parse(url)
         try:
-            with address.connect() as connection:
+            with address.connect(ANSWER_SECONDS) as connection:
                 check_server(connection)
                 migrations.check(connection)
         except psycopg.Error as error:
@@ -106,7 +114,7 @@ class PostgresDatabase:
         docs/decisions/0032-engines.rst says where copies stay.
         """
         try:
-            with self.address.connect() as connection:
+            with self.address.connect(VACUUM_SECONDS) as connection:
                 [(readers,)] = connection.execute(_READERS).fetchall()
                 if readers:
                     return False
@@ -117,6 +125,13 @@ class PostgresDatabase:
 
     def remove_leftovers(self) -> None:
         """Do nothing: no copies are made beside it."""
+
+
+def _may_take(seconds: float) -> Callable[..., None]:
+    def listener(connection: LimitedConnection, *_: object) -> None:
+        connection.seconds = seconds
+
+    return listener
 
 
 def migrate(url: str) -> list[str]:

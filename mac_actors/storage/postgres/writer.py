@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, LiteralString
 
 import psycopg
@@ -15,6 +15,7 @@ from mac_actors.errors import StorageError
 from mac_actors.storage.batch import make_batch
 from mac_actors.storage.database import BadRecordError, Fenced, said
 from mac_actors.storage.postgres.address import Address
+from mac_actors.storage.postgres.limited import ANSWER_SECONDS, LimitedConnection, SilentError
 from mac_actors.storage.postgres.migrations import newer
 from mac_actors.storage.records import Record
 
@@ -24,6 +25,18 @@ SELECT (SELECT array_agg(name) FROM migration), epoch = %s AND incarnation = %s,
 FROM part WHERE part = 1
 """
 _COMMIT = "SELECT mac_commit(1, %s, %s, %s, %s::jsonb)"
+
+# The first one may be there yet, waiting for a standby that is away, and has the part's row until then. Whoever waits
+# for that row keeps one of the database's connections, also when nobody here waits for it any more: so this ends by
+# itself, before anything is written. A commit that waits for the standby waits for no lock, and is never cancelled.
+_AGAIN = """
+WITH how AS MATERIALIZED (SELECT set_config('lock_timeout', %s, true) AS value)
+SELECT mac_commit(1, %s, %s, %s, %s::jsonb) FROM how WHERE how.value IS NOT NULL
+"""
+
+COMMIT_SECONDS = 30.0
+"""How long a commit is waited for. Then its connection is given up, and it is sent again."""
+
 _FENCED = "MA001"
 _NOT_REPLICATED = ("01000", "57P01")
 
@@ -37,6 +50,7 @@ class _Sent:
     records: int
     lines: int
     posts: int
+    again: bool = False
 
 
 class Writer:
@@ -44,7 +58,7 @@ class Writer:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._connection: psycopg.Connection | None = None
+        self._connection: LimitedConnection | None = None
         self._owner: tuple[int, str] | None = None
         self._batch = self._last_journal = self._last_outbox = 0
         self._doubt: _Sent | None = None
@@ -76,7 +90,7 @@ class Writer:
     def _read(self, statement: LiteralString, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
         was_connected = self._connection is not None
         try:
-            return self._connected().execute(statement, values).fetchone() or ()
+            return self._connected(ANSWER_SECONDS).execute(statement, values).fetchone() or ()
         except psycopg.Error as error:
             with suppress(psycopg.Error):
                 self.close()
@@ -89,7 +103,7 @@ class Writer:
         if self._doubt is not None:
             # Nobody may read whether it is there: what is not yet at the standby can be seen, and lost. So it is sent
             # again, and written or not, the answer comes when it is safe.
-            sent = self._doubt
+            sent = replace(self._doubt, again=True)
             self._send(sent)
             self._already = sent.records
         skip = min(self._already, len(records))
@@ -120,7 +134,10 @@ class Writer:
                 raise BadRecordError(f"cannot write: {said(error)}") from None  # it shows the row, a key perhaps
             full = isinstance(error, psycopg.errors.DiskFull)
             hint = ". Make room on the database's disk (df -h): it is tried again by itself" if full else ""
-            raise StorageError(f"cannot write: {said(error)}{hint}") from error
+            why = said(error)
+            if isinstance(error, SilentError | psycopg.errors.LockNotAvailable):
+                why = "the database does not answer: does it hang, or is its synchronous standby away?"
+            raise StorageError(f"cannot write: {why}{hint}") from error
         if self._cancelled:
             raise StorageError("cannot write: somebody cancelled the wait for the synchronous standby")
         self._doubt = None
@@ -129,12 +146,17 @@ class Writer:
         self._last_outbox += sent.posts
 
     def _call(self, epoch: int, incarnation: str, sent: _Sent) -> None:
-        self._connected().execute(_COMMIT, (epoch, incarnation, sent.number, sent.document))
+        connection, values = self._connected(COMMIT_SECONDS), (epoch, incarnation, sent.number, sent.document)
+        if sent.again:
+            connection.execute(_AGAIN, (f"{COMMIT_SECONDS * 500:.0f}ms", *values))
+        else:
+            connection.execute(_COMMIT, values)
 
-    def _connected(self) -> psycopg.Connection:
+    def _connected(self, seconds: float) -> LimitedConnection:
         if self._connection is None:
             self._connection = self._address.connect()
             self._connection.add_notice_handler(self._notice)
+        self._connection.seconds = seconds
         return self._connection
 
     def _notice(self, notice: Diagnostic) -> None:
