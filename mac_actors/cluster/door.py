@@ -244,7 +244,7 @@ class Door:
         standing = self._standing()
         if standing.owner is None:
             return standing.owns and self._owned() is not None
-        return self._reaches(standing.owner, self._passing.until())
+        return self._answers(standing.owner, "/healthz?serving", self._passing.until())
 
     def tell(self) -> None:
         """Tell the owner, if one is known, what came here while there was none."""
@@ -315,15 +315,16 @@ class Door:
         if not self._looking.acquire(blocking=False):
             return True
         try:
-            if self._gone == owner and self._reaches(owner, until):
+            # it need not own: while the database is away, it knows best how it left the machines
+            if self._gone == owner and self._answers(owner, "/healthz", until):
                 self._gone = None
             return self._gone == owner
         finally:
             self._looking.release()
 
-    def _reaches(self, owner: str, until: float) -> bool:
+    def _answers(self, owner: str, target: str, until: float) -> bool:
         with suppress(OwnerGone):
-            return self._passing.ask(owner, "GET", "/healthz?serving", until) == http.client.OK
+            return self._passing.ask(owner, "GET", target, until) == http.client.OK
         return False
 
     def _tell(self, owner: str, until: float | None) -> None:

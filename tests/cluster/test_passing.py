@@ -275,6 +275,20 @@ def test_a_change_that_meets_an_owner_letting_go_is_carried_out_by_the_next_one(
         assert [change.result(20).status for change in changes] == 4 * [200]
 
 
+def test_while_nobody_owns_the_last_owner_answers_readers_also_after_a_change_that_it_has_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mac_actors.cluster.door.WAIT_SECONDS", 0.1)
+    with two() as (owner, other):
+        assert other.told("metal-mill", ANN)[0]
+        other.learn({"metal-mill": owner.fleet.supervisor.published["metal-mill"][1]} if owner.fleet else {})
+        assert owner.request("POST", "/api/machine/locked_out/metal-mill", {}, ADMIN).status == 200
+        owner.standing.owns = False
+        assert other.request("POST", "/api/machine/clear/metal-mill", {}, ADMIN).status == 503
+        assert other.request("GET", "/healthz?serving").status == 503
+        assert other.told("metal-mill", ANN) == (False, "Down for\nmaintenance")
+
+
 def test_all_that_comes_before_a_reports_answer_takes_of_the_same_budget() -> None:
     passing = Passing(SECRET, 5.0)
     now = time.monotonic()

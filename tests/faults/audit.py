@@ -220,10 +220,13 @@ def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
     for chosen in ("insert", None):
         # one fob again and again, once each was in
         asked: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        held = set[tuple[str, str]]()
         for entry in ledger.entries:
             if (entry.kind == "insert") != (chosen == "insert") or entry.kind in {"press", "remove"}:
                 continue
-            if not entry.held:
+            if entry.held:
+                held.add((entry.machine, entry.key))
+            else:
                 asked[entry.machine][entry.key].append(entry.number)
         last: dict[str, int] = {}
         for row in rows:
@@ -232,6 +235,8 @@ def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
             if not numbers or row.held:
                 continue
             number = next((one for one in numbers if one >= last.get(row.machine, 0)), None)
+            if number is None and (row.machine, str(key)) in held:
+                continue
             if number is None:
                 yield f"{row.machine}: {key} is in the journal after what was asked for later"
             last[row.machine] = number or numbers[-1]
