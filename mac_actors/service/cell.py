@@ -85,7 +85,7 @@ class Member:
             hand_over=self.hand_over,
             prepare=self._prepare,
             each_second=self._each_second,
-            unfit=lambda steps: newer(set(steps)),
+            unfit=lambda steps: newer(set(steps)) or self.files.unfit,
         )
         self.files = CellFiles(settings, self.node.membership)
         self._store: Store | None = Store.open(database)

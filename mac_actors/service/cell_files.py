@@ -50,6 +50,12 @@ class CellFiles:
         """What is to be said of this server's files, which are not what is in use; or of what is in use elsewhere."""
         return self._unusable[1] if self._unusable else self._differ
 
+    @property
+    def unfit(self) -> str | None:
+        """Why this server must not own: another one lives that uses what can't be used here."""
+        number, why = self._unusable or (0, None)
+        return why if self._membership.used_elsewhere(number) else None
+
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the files anew, for a reload: this server's own, or those that another one of the cell has read."""
         self._read = None  # what a reload that was refused has left
@@ -119,8 +125,13 @@ class CellFiles:
                 revisions.withdraw(number)
 
     def own(self, epoch: int) -> Configuration:
-        """Return what the owner of ``epoch`` uses: the newest of the cell. The first owner's own is the first one."""
+        """Return what the owner of ``epoch`` uses: the newest of the cell. The first owner's own is the first one.
+
+        Raises :class:`StorageError` where that is another server's to use.
+        """
         self.follow()
+        if why := self.unfit:
+            raise StorageError(why)
         with self._following:
             if self._revisions and self._revisions.known is None:
                 self.configuration, read = self._checked()

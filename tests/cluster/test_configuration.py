@@ -23,6 +23,7 @@ from mac_actors.service.service import Service
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
 from mac_actors.settings.cell import Cell
+from mac_actors.settings.files import parse_files
 from tests.conftest import Here
 from tests.e2e.processes import free_port
 from tests.fakes import ANN, sample_machines, sample_users, wait_until
@@ -232,6 +233,34 @@ def test_a_configuration_that_can_not_be_used_is_said_once_in_the_log_and_in_rea
     wait_until(lambda: "can't be used here" in other.request("GET", "/readyz").json["notes"].get("configuration", ""))
     other.service.member.files.follow()
     assert caplog.text.count("the configuration 2 can't be used here") == 1
+
+
+def test_a_server_that_can_not_use_what_is_in_use_owns_only_where_no_other_one_can(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = owner_and_other(make)
+    first, second = owner.service.member, other.service.member
+    assert first
+    assert second
+
+    def parse(settings: Settings, read: Any) -> Any:
+        if settings is second._settings and "robot" in read["machines"]:
+            raise ConfigError(["robot: an older version"])
+        return parse_files(settings, read)
+
+    monkeypatch.setattr("mac_actors.service.cell_files.parse_files", parse)
+    files(tmp_path / "a", robot={"authorizations_or": ["Wood"]})
+    assert owner.request("POST", "/api/reload", headers=ADMIN).status == 200
+    wait_until(lambda: second.files.unfit)
+    assert first.hand_over()
+    wait_until(lambda: "can't be used here" in second.node.problems().get("owner", ""))
+    first.node._resting_until = 0.0
+    wait_until(lambda: first.shop and first.node.owns(2))
+    with pytest.raises(StorageError, match="can't be used here"):
+        second.files.own(3)
+    owner.service.stop()
+    wait_until(lambda: second.shop)
+    assert "robot" not in list(other.service.fleet)
 
 
 def test_a_server_that_begins_uses_what_is_in_use_and_not_its_own_files(make: Make, tmp_path: Path) -> None:
