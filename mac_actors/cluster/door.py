@@ -52,6 +52,9 @@ LAST_SECONDS = 0.3
 does not answer others.
 """
 
+STOP_SECONDS = 5.0
+"""So long, and the commit budget, an oops or a lock-out is waited for: an owner that does not answer may be none."""
+
 PORTION_BYTES = 32 * 1024
 """Inputs that were held back are told in portions of this: a request has 64 KiB at the most."""
 
@@ -155,8 +158,9 @@ class Door:
             return self._take_held(environ, start_response, self._owned())
         method = environ["REQUEST_METHOD"]
         may_wait = method != "POST" or not path.startswith(AT_ONCE)
-        changes = may_wait and method not in {"GET", "HEAD"}
         to_hold = not may_wait and path.startswith(HOLDABLE)
+        reloads = not may_wait and not to_hold
+        changes = (may_wait or reloads) and method not in {"GET", "HEAD"}
         answer = self._answer(environ, start_response, changes or to_hold)
         if answer is None and to_hold:
             known = self._standing().owner
@@ -174,7 +178,7 @@ class Door:
         if answer is None and hops and changes:
             answer = _error(start_response, NOBODY, headers=[NOT_OWNER])
         if answer is None:
-            answer = self._here(environ, start_response, self._owned())
+            answer = self._here(environ, start_response, None if reloads else self._owned())
         return answer
 
     def _here(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None) -> Iterable[bytes]:
@@ -274,7 +278,9 @@ class Door:
         try:
             if self._holding.waits:
                 self._tell(owner, until)
-            until = until if path == REPORT else time.monotonic() + PATIENCE
+            if path != REPORT:
+                stops = environ["REQUEST_METHOD"] == "POST" and path.startswith(HOLDABLE)
+                until = self._passing.until() + STOP_SECONDS if stops else time.monotonic() + PATIENCE
             said: list[tuple[Any, ...]] = []
             answer = self._passing.answer(
                 environ, body, lambda *given: said.append(given), owner, until, report=path == REPORT, still=still
@@ -332,9 +338,10 @@ class Door:
         finally:
             self._telling.release()
 
-    def _send(self, owner: str, items: list[tuple[str, Input]], until: float | None) -> bool:
-        """Tell the owner of inputs, each with its machine; in halves where they are too many, or some are wrong. False:
-        it holds them, too.
+    def _send(self, owner: str, items: list[tuple[str, Input]], until: float | None) -> set[str]:
+        """Tell the owner of inputs, each with its machine; in halves where they are too many, or some are wrong.
+
+        Returns the machines of those that it only holds, too.
         """
         inputs: dict[str, tuple[Input, ...]] = {}
         for name, one in items:
@@ -347,12 +354,12 @@ class Door:
             raise OwnerGone(f"{owner} does not take what was held back ({status})", maybe_done=False)
         if status in _REFUSED and len(items) > 1:
             half = len(items) // 2
-            return all(self._send(owner, part, until) for part in (items[:half], items[half:]))
+            return self._send(owner, items[:half], until) | self._send(owner, items[half:], until)
         if status in _REFUSED:
             name, one = items[0]
             what = type(one).__name__
             log.critical("%s: %s refuses what was held back (%d), it is lost: %s", name, owner, status, what)
-        return status != http.client.ACCEPTED
+        return set(inputs) if status == http.client.ACCEPTED else set()
 
     def _take_held(
         self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None
@@ -375,12 +382,16 @@ class Door:
             inputs = {name: from_json(given, environ.get("mac.received")) for name, given in new.items()}
         except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
             return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
-        _take_up(owned.fleet, inputs)
+        left = _take_up(owned.fleet, inputs)
         if self._owned() is not owned:
             return _error(start_response, NOBODY)  # it may have been closed before it had them: the next one is told
-        self._taken |= dict.fromkeys(str(one["id"]) for given in items.values() for one in given)
+        self._taken |= dict.fromkeys(
+            str(one["id"]) for name, given in items.items() if name not in left for one in given
+        )
         for oldest in list(self._taken)[:-TAKEN_KEPT]:
             self._taken.pop(oldest, None)
+        if left:
+            return _error(start_response, f"not taken: {', '.join(left)}")
         # while it does not own, these are held here as well: it may end before it has told anybody
         status = "200 OK" if self._standing().owns else "202 Accepted"
         start_response(status, [("Content-Type", "application/json")])
@@ -406,11 +417,18 @@ def _pairs(inputs: dict[str, tuple[Input, ...]]) -> list[tuple[str, Input]]:
     return [(name, one) for name, given in inputs.items() for one in given]
 
 
-def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> bool:
+def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> set[str]:
+    """Have a fleet of this server decide inputs; returns the machines that have not taken theirs."""
+    left = set()
     for name, given in inputs.items():
-        with suppress(UnknownMachine, MachineUnavailable):
+        try:
             fleet.take_up(name, given)
-    return True
+        except UnknownMachine:
+            pass
+        except MachineUnavailable as error:
+            log.warning("%s: what was held back is told later: %s", name, error)
+            left.add(name)
+    return left
 
 
 def _may_come_twice(method: str, path: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -152,19 +152,19 @@ class HoldingFleet:
             for name, one in held.items():
                 self._held[name] = self._held[name].joined(one) if name in self._held else one
 
-    def hand_over(self, tell: Callable[[dict[str, tuple[Input, ...]]], bool]) -> None:
+    def hand_over(self, tell: Callable[[dict[str, tuple[Input, ...]]], Container[str]]) -> None:
         """Have an owner told what came here, by machine, since there was none; then it is forgotten here.
 
-        It is not, where ``tell`` raises, or returns that no owner has it yet; nor what came meanwhile, which is told
-        the next time.
+        It is not, where ``tell`` raises, or returns its machine because no owner has it yet; nor what came meanwhile,
+        which is told the next time.
         """
         with self._lock:
             told = dict(self._held)
         inputs = {name: held.inputs for name, held in told.items() if held.inputs}
-        if inputs and not tell(inputs):
-            return
+        left = tell(inputs) if inputs else ()
         with self._lock:
-            self._held = {name: held for name, held in self._held.items() if told.get(name) is not held}
+            kept = {name: held for name, held in self._held.items() if name in left or told.get(name) is not held}
+            self._held = kept
 
 
 class _Keys:

@@ -36,11 +36,19 @@ class Membership:
         """Seconds by which this computer's clock is ahead of the database's."""
         self.claimed = False
         """Whether another server runs with this one's address."""
-        self.others: tuple[str, ...] = ()
-        """The addresses of the other servers, as they could be read last; who was heard of last is the first."""
+        self._others: tuple[NodeRow, ...] = ()  # as they could be read last; who was heard of last is the first
         self._before = ""  # who had the row before: a database that crashed may not know yet that it is this one's
         self._each_second = each_second
         self._rows = Rows(database, 5.0, "mac-actors node")
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The addresses of the other servers, as they could be read last."""
+        return tuple(one.url for one in self._others)
+
+    def used_elsewhere(self, revision: int) -> bool:
+        """Whether another server lives that uses this configuration, or a newer one."""
+        return any(one.revision >= revision and one.ago < 3 * SEEN_SECONDS for one in self._others)
 
     def claim(self) -> None:
         """Make sure that no other server has this address. Raises :class:`DirectoryInUse`, :class:`StorageError`."""
@@ -90,7 +98,7 @@ class Membership:
 
     def _nodes(self) -> list[NodeRow]:
         nodes = self._rows.nodes()
-        self.others = tuple(one.url for one in sorted(nodes, key=lambda one: one.ago) if one.url != self.url)
+        self._others = tuple(one for one in sorted(nodes, key=lambda one: one.ago) if one.url != self.url)
         return nodes
 
     def _moves(self, row: NodeRow) -> bool:

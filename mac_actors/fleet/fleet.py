@@ -263,9 +263,9 @@ class MachineFleet(AnyFleet):
     def take_up(self, name: str, inputs: tuple[Input, ...]) -> None:
         """Have decided, in the machine with exactly this name, what came to it while no server owned it.
 
-        Raises :class:`UnknownMachine`.
+        Raises as :meth:`ask`.
         """
-        self.supervisor.tell(name, HeldBack(inputs))
+        self.supervisor.ask(name, HeldBack(inputs))
 
     @property
     def owns(self) -> bool:

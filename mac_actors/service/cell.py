@@ -85,7 +85,7 @@ class Member:
             hand_over=self.hand_over,
             prepare=self._prepare,
             each_second=self._each_second,
-            unfit=lambda steps: newer(set(steps)),
+            unfit=lambda steps: newer(set(steps)) or self.files.unfit,
         )
         self.files = CellFiles(settings, self.node.membership)
         self._store: Store | None = Store.open(database)
@@ -248,10 +248,12 @@ class Member:
         self.shop = self._owned = None
         kept = dict(shop.fleet.supervisor.held)
         self.door.keep(shop.fleet)
-        shop.disconnect()
-        shop.close(write=False)
-        late = {name: held for name, held in shop.fleet.supervisor.held.items() if held is not kept.get(name)}
-        self._holding.add(late)  # a request that had begun may have come to it until it was closed
+        try:
+            shop.disconnect()
+        finally:
+            shop.close(write=False)
+            late = {name: held for name, held in shop.fleet.supervisor.held.items() if held is not kept.get(name)}
+            self._holding.add(late)  # a request that had begun may have come to it until it was closed
         if self.node.url is None and not self._let_go:
             self._on_end("another server owns the database")
 
@@ -271,7 +273,7 @@ class Member:
 
     def answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request; with one that asks for a reload, go the files of the server that it came to."""
-        return self.files.answer(environ, start_response, self.door, owns=self.shop is not None)
+        return self.files.answer(environ, start_response, self.door, owns=self.node.valid())
 
     def reload_elsewhere(self) -> str:
         """Have the owner use the files of this server; returns what it says. Raises :class:`MacError`."""

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from io import BytesIO
@@ -39,6 +39,8 @@ class CellFiles:
         self._membership = membership
         database = settings.cell.database if settings.cell.node_url else None
         self._revisions = Revisions(database) if database else None
+        self.reloading = threading.Lock()
+        """Held by the owner from reading files until they are in use and stored: what is read first is stored first."""
         self._read: Mapping[str, Any] | None = None
         self._compared: tuple[int, ...] = ()
         self._following = threading.Lock()
@@ -48,8 +50,15 @@ class CellFiles:
         """What is to be said of this server's files, which are not what is in use; or of what is in use elsewhere."""
         return self._unusable[1] if self._unusable else self._differ
 
+    @property
+    def unfit(self) -> str | None:
+        """Why this server must not own: another one lives that uses what can't be used here."""
+        number, why = self._unusable or (0, None)
+        return why if self._membership.used_elsewhere(number) else None
+
     def load(self, *, machines: bool = True) -> Configuration:
         """Read the files anew, for a reload: this server's own, or those that another one of the cell has read."""
+        self._read = None  # what a reload that was refused has left
         if self._revisions is None:
             return load(self._settings, machines=machines)
         if (given := _GIVEN.get()) is not None:
@@ -77,14 +86,18 @@ class CellFiles:
         """
         hops = environ.get("mac.hops")
         asks = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in RELOADS
-        if self._revisions is None or not asks or (owns and not hops):
+        if self._revisions is None or not asks:
             return door(environ, start_response)
+        if owns and not hops:
+            with self.reloading:
+                return door(environ, start_response)
         if hops:
             body = environ["wsgi.input"].read()
             environ["wsgi.input"] = BytesIO(body)  # it may go on to yet another server
             token = _GIVEN.set(_given(body))
             try:
-                return door(environ, start_response)
+                with self.reloading if owns else nullcontext():
+                    return door(environ, start_response)
             finally:
                 _GIVEN.reset(token)
         said: list[tuple[Any, ...]] = []
@@ -112,8 +125,13 @@ class CellFiles:
                 revisions.withdraw(number)
 
     def own(self, epoch: int) -> Configuration:
-        """Return what the owner of ``epoch`` uses: the newest of the cell. The first owner's own is the first one."""
+        """Return what the owner of ``epoch`` uses: the newest of the cell. The first owner's own is the first one.
+
+        Raises :class:`StorageError` where that is another server's to use.
+        """
         self.follow()
+        if why := self.unfit:
+            raise StorageError(why)
         with self._following:
             if self._revisions and self._revisions.known is None:
                 self.configuration, read = self._checked()

@@ -105,9 +105,12 @@ class Service:
         Raises :class:`~mac_actors.errors.ConfigError` or :class:`~mac_actors.errors.ReloadRefused`, and then
         everything is as before.
         """
-        if self.member and self.member.shop is None:
+        if self.member is None:
+            return self.fleet.reload(self.load())
+        if not self.member.node.valid():
             return self.member.reload_elsewhere()
-        return self.fleet.reload(self.load())
+        with self.member.files.reloading:
+            return self.fleet.reload(self.load())
 
     def start(self) -> None:
         """Answer requests, in threads of the server's own, and connect to Slack. The socket is bound already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +17,13 @@ from mac_actors.cluster.passing import ADDRESS, AGE, HOPS
 from mac_actors.cluster.passing import SECRET as SECRET_HEADER
 from mac_actors.cluster.revisions import Revisions
 from mac_actors.errors import ConfigError, MacError, StorageError
+from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.service.cell_files import CellFiles
 from mac_actors.service.service import Service
 from mac_actors.service.shop import Shop
 from mac_actors.settings import Settings, Tokens
 from mac_actors.settings.cell import Cell
+from mac_actors.settings.files import parse_files
 from tests.conftest import Here
 from tests.e2e.processes import free_port
 from tests.fakes import ANN, sample_machines, sample_users, wait_until
@@ -232,6 +235,34 @@ def test_a_configuration_that_can_not_be_used_is_said_once_in_the_log_and_in_rea
     assert caplog.text.count("the configuration 2 can't be used here") == 1
 
 
+def test_a_server_that_can_not_use_what_is_in_use_owns_only_where_no_other_one_can(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = owner_and_other(make)
+    first, second = owner.service.member, other.service.member
+    assert first
+    assert second
+
+    def parse(settings: Settings, read: Any) -> Any:
+        if settings is second._settings and "robot" in read["machines"]:
+            raise ConfigError(["robot: an older version"])
+        return parse_files(settings, read)
+
+    monkeypatch.setattr("mac_actors.service.cell_files.parse_files", parse)
+    files(tmp_path / "a", robot={"authorizations_or": ["Wood"]})
+    assert owner.request("POST", "/api/reload", headers=ADMIN).status == 200
+    wait_until(lambda: second.files.unfit)
+    assert first.hand_over()
+    wait_until(lambda: "can't be used here" in second.node.problems().get("owner", ""))
+    first.node._resting_until = 0.0
+    wait_until(lambda: first.shop and first.node.owns(2))
+    with pytest.raises(StorageError, match="can't be used here"):
+        second.files.own(3)
+    owner.service.stop()
+    wait_until(lambda: second.shop)
+    assert "robot" not in list(other.service.fleet)
+
+
 def test_a_server_that_begins_uses_what_is_in_use_and_not_its_own_files(make: Make, tmp_path: Path) -> None:
     owner, other = owner_and_other(make)
     assert owner.request("POST", "/api/reload-users", headers=ADMIN).status == 200
@@ -254,6 +285,79 @@ def test_the_next_owner_uses_what_was_loaded_a_moment_before_it_took_over(make: 
     assert first.hand_over()
     wait_until(lambda: second.shop)
     assert "robot" in list(other.service.fleet)
+
+
+class Watched:
+    """A lock that says who comes to it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.came = threading.Semaphore(0)
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_of_two_reloads_at_once_the_files_that_are_read_last_are_in_use_and_stored(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, _ = owner_and_other(make)
+    assert owner.service.member
+    own = owner.service.member.files
+    own.reloading = watched = Watched()  # type: ignore[assignment]
+    begun, go_on, reload = threading.Event(), threading.Event(), MachineFleet.reload
+
+    def late(self: MachineFleet, *given: Any, **more: Any) -> Any:
+        begun.set()
+        assert go_on.wait(20)
+        return reload(self, *given, **more)
+
+    monkeypatch.setattr(MachineFleet, "reload", late)
+    with ThreadPoolExecutor() as aside:
+        first = aside.submit(owner.request, "POST", "/api/reload", headers=ADMIN)
+        assert begun.wait(20)
+        files(tmp_path / "a", robot={"authorizations_or": ["Wood"]})
+        second = aside.submit(owner.request, "POST", "/api/reload", headers=ADMIN)
+        assert all(watched.came.acquire(timeout=20) for _ in range(2))
+        go_on.set()
+        assert [first.result(20).status, second.result(20).status] == [200, 200]
+    assert own._revisions
+    stored = own._revisions.newest()
+    assert stored
+    assert "robot" in list(owner.service.fleet)
+    assert "robot" in stored.files["machines"]
+
+
+def test_the_files_of_a_reload_that_was_refused_are_not_stored_with_the_next_one(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    assert owner.service.member
+    own = owner.service.member.files
+    assert own.load()
+    assert own._read is not None
+    (tmp_path / "b" / "machines.json").write_text("{")
+    assert other.request("POST", "/api/reload", headers=ADMIN).status == 422
+    assert own._read is None
+
+
+def test_a_former_owner_takes_no_reload(make: Make, tmp_path: Path) -> None:
+    owner, other = owner_and_other(make)
+    member = owner.service.member
+    assert member
+    other.service.stop()
+    member.node._drop = lambda: None
+    files(tmp_path / "a", robot={"authorizations_or": ["Wood"]})
+    assert member.node.release()
+    member.node._resting_until = math.inf
+    reply = owner.request("POST", "/api/reload", headers=ADMIN)
+    assert (reply.status, "nothing was changed" in reply.error) == (503, True)
+    with pytest.raises(MacError, match="did not take it"):
+        owner.service.reload()
+    assert member.shop
+    assert "robot" not in list(member.shop.fleet)
 
 
 @pytest.mark.parametrize("change", ["epoch = epoch + 1", "incarnation = 'another'"])

@@ -23,6 +23,7 @@ from mac_actors.core.inputs import Configured, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, kind
 from mac_actors.core.signing import HEADER, Key, ReaderKeys, sign
 from mac_actors.core.state import Source, Telemetry
+from mac_actors.errors import MachineUnavailable
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
 from tests.cluster.two import ADMIN, Node, two
@@ -299,6 +300,42 @@ def test_what_a_server_is_told_while_it_loses_its_machines_is_kept_for_the_next_
         monkeypatch.setattr(owner.fleet, "take_up", lambda *_: owner.lose())
         body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
         assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 503
+
+
+def test_what_was_held_reaches_a_machine_whose_actor_has_died() -> None:
+    with two() as (owner, other):
+        assert owner.fleet
+        owner.fleet.supervisor.find("router").stop(timeout=PATIENCE)
+        body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
+        assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 200
+        assert owner.fleet.snapshot("router").oops
+
+
+def test_what_a_machine_does_not_take_is_told_again_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    with two() as (owner, other):
+        fleet = owner.fleet
+        assert fleet
+        taken, take_up = list[str](), fleet.take_up
+
+        def refuses(name: str, inputs: Any) -> None:
+            taken.append(name)
+            if taken == ["router"]:
+                raise MachineUnavailable("fails again and again")
+            take_up(name, inputs)
+
+        monkeypatch.setattr(fleet, "take_up", refuses)
+        other.standing.owner = None
+        for name in ("router", "metal-mill"):
+            assert other.request("POST", f"/api/machine/oops/{name}", headers=ADMIN).status == 200
+        other.follow(owner)
+        other.door.tell()
+        assert len(other.holding._held) == 2
+        assert taken == ["router", "metal-mill"]
+        other.door._gone = None
+        other.door.tell()
+        assert not other.holding.waits
+        assert taken[2] == "router"
+        assert all(fleet.snapshot(name).oops for name in ("router", "metal-mill"))
 
 
 WRONG = [b"{", b"[]", b'{"router": 1}', b'{"router": [{"kind": "Clear", "age": 1, "input": {}}]}']

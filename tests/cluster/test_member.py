@@ -166,6 +166,20 @@ def test_states_are_read_anew_as_soon_as_the_machines_are_lost(
     assert list(member._holding.known.keys) == [MILL], "these are known from before"
 
 
+def test_a_shop_that_can_not_leave_its_chat_is_closed_all_the_same(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = shop_of(member, 1)
+
+    def fail() -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(old, "disconnect", fail)
+    member.node.lost("tried", 1)
+    assert shop_of(member, 2) is not old
+    assert old.fleet.supervisor.closed
+
+
 def test_readers_are_known_by_their_keys_where_nobody_owns_the_machines(
     member: Member, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -357,6 +357,16 @@ def test_how_long_connecting_might_take_is_not_how_long_sending_may() -> None:
         connection.close()
 
 
+def test_an_oops_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mac_actors.cluster.door.STOP_SECONDS", 0.1)
+    with two(0.1) as (_, other), breaking(None) as (url, seen):
+        other.standing.owner = url
+        reply = other.request("POST", "/api/machine/oops/router", headers=ADMIN)
+        assert reply.status == 503
+        assert "may have carried this out" in reply.error
+        assert len(seen) == 1
+
+
 def test_an_owner_that_is_not_there_is_known_at_once() -> None:
     with two(BUDGET) as (_, other):
         other.standing.owner = "http://127.0.0.1:1"
