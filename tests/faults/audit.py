@@ -238,7 +238,8 @@ def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
             if number is None and (row.machine, str(key)) in held:
                 continue
             if number is None:
-                yield f"{row.machine}: {key} is in the journal after what was asked for later"
+                how = f"line {row.id}, {row.kind} {row.data.get('refusal', '')} of {row.data['at']}"
+                yield f"{row.machine}: {key} is in the journal after what was asked for later: {how}"
             last[row.machine] = number or numbers[-1]
 
 
