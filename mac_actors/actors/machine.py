@@ -37,7 +37,7 @@ from mac_actors.core.changed import Changed
 from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.decision import Already, Decision
 from mac_actors.core.flapping import Flapping
-from mac_actors.core.holding import KEPT, Held, belated, hold, is_same_stop, withhold
+from mac_actors.core.holding import KEPT, Held, belated, hold, is_same, withhold
 from mac_actors.core.inputs import Clear, Command, Configured, Done, Input, Lock, Oops, Removed, Report, Unlock, Unoops
 from mac_actors.core.notices import Notice, member
 from mac_actors.core.outcomes import CardSeen, LockSet, OopsSet, Outcome, Rebooted, SessionRefused
@@ -330,7 +330,7 @@ class MachineActor(MacActor):
             held = self._context.held.pop(self._config.name, None)
             inputs = held.inputs + inputs if held else inputs
         for given in inputs:
-            if any(is_same_stop(given, one) for one in self._taken_up):
+            if any(is_same(given, one) for one in self._taken_up):
                 continue  # it may have been lifted since
             self._taken_up.append(given)
             try:

@@ -18,7 +18,7 @@ from mac_actors.core.reports import is_older
 from mac_actors.core.state import MachineState, Refusal
 from mac_actors.core.transitions import decide
 
-SAME_STOP = timedelta(seconds=2)
+SAME_MOMENT = timedelta(seconds=2)
 
 KEPT = 40
 """So many inputs of a machine are kept: a loose card must not fill the memory."""
@@ -146,17 +146,19 @@ def belated(state: MachineState, given: Input) -> Input | None:
     return replace(given, fob=fob, telemetry=state.telemetry, arrived=arrived, offline=())
 
 
-def is_same_stop(one: Input, other: Input) -> bool:
-    """Whether both are one oops or lock, or one press of the button: two servers hold what one has passed on to the
-    other, and each tells the next owner. When it came is known of both but for the way between them.
+def is_same(one: Input, other: Input) -> bool:
+    """Whether both are one oops or lock, one press of the button or one report: two servers hold what one has passed on
+    to the other, and each tells the next owner. When it came is known of both but for the way between them.
     """
-    return _stop(one) == _stop(other) is not None and abs(one.at - other.at) < SAME_STOP
+    return _what(one) == _what(other) is not None and abs(one.at - other.at) < SAME_MOMENT
 
 
-def _stop(given: Input) -> tuple[object, ...] | None:
+def _what(given: Input) -> tuple[object, ...] | None:
     if isinstance(given, Oops | Lock):
         return type(given), given.source, given.by, given.reason
-    return (Report, given.fob) if isinstance(given, Report) and given.oops else None
+    if isinstance(given, Report):
+        return Report, given.fob, given.oops or given.telemetry
+    return None
 
 
 def _without_card(report: Report) -> Report:

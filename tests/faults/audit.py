@@ -218,29 +218,22 @@ def _shown(entry: Entry) -> str:
 def _order(ledger: Ledger, rows: list[Row]) -> Iterator[str]:
     """On each machine commands, and cards, are in the journal in the order in which they were asked for."""
     for chosen in ("insert", None):
-        # one fob again and again, once each was in
-        asked: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        held = set[tuple[str, str]]()
+        asked: dict[str, dict[str, int]] = defaultdict(dict)
         for entry in ledger.entries:
             if (entry.kind == "insert") != (chosen == "insert") or entry.kind in {"press", "remove"}:
                 continue
-            if entry.held:
-                held.add((entry.machine, entry.key))
-            else:
-                asked[entry.machine][entry.key].append(entry.number)
+            if not entry.held:
+                asked[entry.machine].setdefault(entry.key, entry.number)
         last: dict[str, int] = {}
         for row in rows:
             key = row.data.get("fob") if chosen else row.reason
-            numbers = asked[row.machine][str(key)]
-            if not numbers or row.held:
+            number = asked[row.machine].get(str(key))
+            if number is None or row.held:
                 continue
-            number = next((one for one in numbers if one >= last.get(row.machine, 0)), None)
-            if number is None and (row.machine, str(key)) in held:
-                continue
-            if number is None:
+            if number < last.get(row.machine, 0):
                 how = f"line {row.id}, {row.kind} {row.data.get('refusal', '')} of {row.data['at']}"
                 yield f"{row.machine}: {key} is in the journal after what was asked for later: {how}"
-            last[row.machine] = number or numbers[-1]
+            last[row.machine] = number
 
 
 def _reboots(shop: Audited, rows: list[Row]) -> Iterator[str]:

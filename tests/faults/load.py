@@ -23,8 +23,8 @@ GOES_ON_SECONDS = 20.0
 TICK, HANDS = 0.01, 6
 """Seconds between two looks at how late threads are, and the threads that a request goes through one after another."""
 
-FOBS = 1000
-"""Fobs of each member, so that an insertion is known by its fob for a long time."""
+FOBS, FOBS_OF_ANN = 1000, 20_000
+"""Fobs of each member, so that an insertion is known by its fob for a long time; hers are put in all the time."""
 
 MEMBERS = {"ann": ("1", ["use"], False), "bob": ("2", ["use"], False), "cem": ("3", ["use", "extra"], False)}
 MEMBERS |= {"nora": ("4", [], False), "olga": ("5", [], True)}
@@ -54,7 +54,7 @@ def configuration() -> tuple[dict[str, Any], list[dict[str, Any]]]:
             "last_name": "Member",
             "preferred_name": name.title(),
             "email": f"{name}@example.org",
-            "fob_codes": [fob(digit, number) for number in range(FOBS)],
+            "fob_codes": [fob(digit, number) for number in range(FOBS_OF_ANN if digit == "1" else FOBS)],
             "expiration_ymd": "2099-12-31",
             "authorizations": authorizations,
             "oops_override": override,
@@ -65,7 +65,7 @@ def configuration() -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def fob(digit: str, number: int) -> str:
-    return f"{digit}{number % FOBS:09}"
+    return f"{digit}{number % (FOBS_OF_ANN if digit == '1' else FOBS):09}"
 
 
 def write_configuration(directory: Path) -> None:

@@ -180,6 +180,16 @@ def test_a_stop_that_two_servers_tell_of_is_done_once_also_if_it_was_lifted_in_b
             assert fleet.ask("router", Clear(now(), Source.SLACK)).outcomes, "the same once more is another one"
 
 
+def test_a_card_that_two_servers_tell_of_was_put_in_once() -> None:
+    with open_fleet() as fleet:
+        given = Report(now(), ANN, telemetry=TELEMETRY, arrived=clock.seconds())
+        later = replace(given, at=given.at + timedelta(seconds=0.02), arrived=clock.seconds() + 0.02)
+        for one in (given, later):
+            fleet.take_up("metal-mill", (replace(one, fob=None), one))
+        assert report(fleet, "metal-mill", ANN).outputs.display == AGAIN
+        assert journal(fleet) == ["session_refused"]
+
+
 def test_the_next_owner_is_told_of_an_oops_that_could_not_be_written_and_of_no_other(lease: Lease) -> None:
     with open_fleet(holds=lease, commit_budget=0.05) as old:
         for name in ("router", "vent"):
