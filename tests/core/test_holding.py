@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.holding import KEPT, Held, belated, hold, withhold
+from mac_actors.core.holding import KEPT, Held, belated, hold, is_same, withhold
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused
 from mac_actors.core.outputs import Outputs, outputs, relay_on, second_relay_on
@@ -300,6 +300,27 @@ def test_what_goes_on_in_one_place_alone_has_to_be_put_in_again() -> None:
         assert later.card.blocked
     _, told = hold(MILL, PEOPLE, running.joined(oopsed), report(ANNA, 30), 30.0)
     assert told.oops_led
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Lock(after(20), Source.HTTP, "Ada", "why"), Lock(after(21), Source.HTTP, "Ada", "why"), True),
+        (Lock(after(20), Source.HTTP, "Ada", "why"), Lock(after(23), Source.HTTP, "Ada", "why"), False),
+        (Lock(after(20), Source.HTTP, "Ada", "why"), Oops(after(20), Source.HTTP, "Ada", "why"), False),
+        (Lock(after(20), Source.HTTP, "Ada", "why"), Lock(after(20), Source.HTTP, "Ada", "oil"), False),
+        (report(ANNA, 20, oops=True), replace(report(ANNA, 21, oops=True), arrived=None), True),
+        (report(ANNA, 20, oops=True), report(None, 20, oops=True), False),
+        (report(ANNA, 20), replace(report(ANNA, 20), at=after(21)), True),
+        (report(ANNA, 20), report(ANNA, 21), False),
+        (report(ANNA, 20), replace(report(ANNA, 20), fob=None), False),
+        (Configured(after(20)), Configured(after(20)), False),
+    ],
+)
+def test_what_came_once_and_is_told_of_in_two_places_is_known_by_what_it_says(
+    one: Input, other: Input, same: bool
+) -> None:
+    assert is_same(one, other) is is_same(other, one) is same
 
 
 def test_a_machine_that_is_to_be_always_on_is_off_where_it_must_have_no_power() -> None:
