@@ -229,8 +229,9 @@ class Rows:
 def _run(connection: LimitedConnection, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
     """Carry out a statement by the protocol itself, texts in and out."""
     raw = connection.pgconn
-    raw.send_query_params(statement.encode(), [None if one is None else str(one).encode() for one in values])
-    results = connection.wait(generators.execute(raw))
+    with connection.lock:
+        raw.send_query_params(statement.encode(), [None if one is None else str(one).encode() for one in values])
+        results = connection.wait(generators.execute(raw))
     for result in results:
         if result.status not in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
             raise psycopg.OperationalError(result.error_message.decode(errors="replace") or "the connection is lost")

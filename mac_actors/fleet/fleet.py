@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import math
 from collections import Counter
@@ -122,72 +123,81 @@ class MachineFleet(AnyFleet):
         self.commit_budget = commit_budget
         self._displays = displays
         self._restarts = Restarts()
-        self.journal = Journal(store)
-        self.publisher = Publisher()
-        self.poker = Poker(restarter)
-        self.custom = CustomActors(self._restarts, self.notify)
-        self.notifier = Notifier(chat, self.journal) if chat else None
-        self.webhooks = Webhooks(send, self.journal, self.notify) if send else None
-        self.outgoing = Outgoing(self.journal, self.notifier, self.webhooks)
-        self.outgoing.configure(configuration)
-        self.journal.on_commit = self.outgoing.wake
-        self.refused_readers = RefusedReaders(self.notify)
-        self.reader_keys = ReaderKeyring(self.journal, self.notify)
-        self.users = Users(
-            configuration.directory,
-            self.journal,
-            commit_budget=commit_budget,
-            notices=self.outgoing.all_notices,
-            announce=self._announce,
-            notify=self.notify,
-        )
-        self.logins = Logins(self.journal)
-        configuration = replace(configuration, directory=self.users.people.directory)
-        context = MachineContext(
-            self.journal,
-            self.poker,
-            commit_budget,
-            self.outgoing.notices,
-            self.outgoing.events,
-            self._announce,
-            self.notify,
-            self.refused_readers.why,
-            displays,
-            self.reader_keys,
-            waiting_members(store),
-            holds,
-        )
-        self._holds = holds
-        pumps = lambda: (self.publisher, self.poker, *self.outgoing.outlets().values())  # noqa: E731
-        self.supervisor = Supervisor(configuration, context, pumps, self._restarts, prepared)
-        self._reader_lists = ReaderLists(self.supervisor.published)
-        self.users.supervisor = self.supervisor
-        self._health = Health(
-            self.supervisor, self._restarts, self.outgoing.outlets, partial(self.notify, at_once=True)
-        )
-        self._reminders = Reminders(self.journal)
-        self.wifi = Wifi()
-        self._doubled_fobs = DoubledFobs()
-        self._missing = MissingReaders(missing, self.started_at)
-        self._watches = [
-            Watch(
-                "fleet-watch",
-                Chore("restart dead actors", self.restart_dead),
-                Chore("start actors", self.supervisor.start_waiting),
-                Chore("look at the disk", self._health.look_at_disk),
-                Chore("look at chat and webhooks", self._health.look_at_outlets),
-                Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
-                Chore("save telemetry", self.supervisor.save_telemetry),
-                Chore("ask about old oopses", self._remind, REMINDERS_SECONDS),
+        with contextlib.ExitStack() as begun:  # it is stopped again where the store can't be read
+            self.journal = Journal(store)
+            begun.callback(self.journal.abandon)
+            self.publisher = Publisher()
+            begun.callback(self.publisher.close)
+            self.poker = Poker(restarter)
+            begun.callback(self.poker.close)
+            self.custom = CustomActors(self._restarts, self.notify)
+            self.notifier = Notifier(chat, self.journal) if chat else None
+            self.webhooks = Webhooks(send, self.journal, self.notify) if send else None
+            for way_out in (self.notifier, self.webhooks):
+                if way_out:
+                    begun.callback(way_out.close)
+            self.outgoing = Outgoing(self.journal, self.notifier, self.webhooks)
+            self.outgoing.configure(configuration)
+            self.journal.on_commit = self.outgoing.wake
+            self.refused_readers = RefusedReaders(self.notify)
+            self.reader_keys = ReaderKeyring(self.journal, self.notify)
+            self.users = Users(
+                configuration.directory,
+                self.journal,
+                commit_budget=commit_budget,
+                notices=self.outgoing.all_notices,
+                announce=self._announce,
+                notify=self.notify,
             )
-        ]
-        disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
-        self.retention = (
-            None if retention_days is None else Retention(self.journal, retention_days, self.notify, self._accounts)
-        )
-        if self.retention is not None:
-            disk.append(Chore("remove names from old events", self.retention.step))
-        self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
+            self.logins = Logins(self.journal)
+            configuration = replace(configuration, directory=self.users.people.directory)
+            context = MachineContext(
+                self.journal,
+                self.poker,
+                commit_budget,
+                self.outgoing.notices,
+                self.outgoing.events,
+                self._announce,
+                self.notify,
+                self.refused_readers.why,
+                displays,
+                self.reader_keys,
+                waiting_members(store),
+                holds,
+            )
+            self._holds = holds
+            pumps = lambda: (self.publisher, self.poker, *self.outgoing.outlets().values())  # noqa: E731
+            self.supervisor = Supervisor(configuration, context, pumps, self._restarts, prepared)
+            begun.callback(self.supervisor.stop_all, ANSWER_SECONDS, save=False)
+            self._reader_lists = ReaderLists(self.supervisor.published)
+            self.users.supervisor = self.supervisor
+            self._health = Health(
+                self.supervisor, self._restarts, self.outgoing.outlets, partial(self.notify, at_once=True)
+            )
+            self._reminders = Reminders(self.journal)
+            self.wifi = Wifi()
+            self._doubled_fobs = DoubledFobs()
+            self._missing = MissingReaders(missing, self.started_at)
+            self._watches = [
+                Watch(
+                    "fleet-watch",
+                    Chore("restart dead actors", self.restart_dead),
+                    Chore("start actors", self.supervisor.start_waiting),
+                    Chore("look at the disk", self._health.look_at_disk),
+                    Chore("look at chat and webhooks", self._health.look_at_outlets),
+                    Chore("look at the readers", self._look_at_readers, READERS_SECONDS),
+                    Chore("save telemetry", self.supervisor.save_telemetry),
+                    Chore("ask about old oopses", self._remind, REMINDERS_SECONDS),
+                )
+            ]
+            disk = [Chore("look at the files", self._health.look_at_files, FILES_SECONDS)]
+            self.retention = (
+                None if retention_days is None else Retention(self.journal, retention_days, self.notify, self._accounts)
+            )
+            if self.retention is not None:
+                disk.append(Chore("remove names from old events", self.retention.step))
+            self._watches.append(Watch("disk-watch", *disk))  # the disk may hang: a thread of its own
+            begun.pop_all()
         atexit.register(self.close)  # the threads are daemons: a script that forgets close() neither hangs nor loses
 
     @property

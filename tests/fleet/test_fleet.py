@@ -29,7 +29,7 @@ from mac_actors.core.outcomes import (
     SessionStarted,
 )
 from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
-from mac_actors.errors import MacError, MachineUnavailable, UnknownMachine
+from mac_actors.errors import MacError, MachineUnavailable, StorageError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.settings.files import parse
 from mac_actors.storage.records import Unreadable, Waiting
@@ -115,6 +115,19 @@ def test_an_alias_in_white_space_is_found(tmp_path: Path) -> None:
     with MachineFleet(parse({"m": {"authorizations_or": [], "alias": " Mill "}}, []), Store.open(None)) as fleet:
         assert fleet.find("Mill") == "m"
         assert fleet.find(" Mill ") == "m"
+
+
+def test_a_fleet_that_can_not_read_its_store_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise StorageError("cannot read a table")
+
+    before = set(pykka.ActorRegistry.get_all())
+    for what in ("mac_actors.fleet.fleet.Logins", "mac_actors.fleet.fleet.Reminders"):
+        with monkeypatch.context() as patched:
+            patched.setattr(what, away)
+            with pytest.raises(StorageError):
+                open_fleet(chat=RecordingChat())
+    assert set(pykka.ActorRegistry.get_all()) == before
 
 
 def test_a_fleet_has_its_machines_in_the_order_of_the_file(fleet: MachineFleet) -> None:

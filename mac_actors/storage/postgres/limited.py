@@ -38,16 +38,31 @@ class LimitedConnection(psycopg.Connection[TupleRow]):
     seconds: float | None = None
     superseded: Callable[[], bool] = staticmethod(lambda: False)
     """Whether no answer is to be waited for any more, because the database was found elsewhere since."""
+    _given_up = False
+
+    def close(self) -> None:
+        """Close it, from any thread. Where one waits for an answer, that thread does, in a moment: whoever closes what
+        another thread is about to read crashes the process.
+        """
+        self._given_up = True
+        if self.lock.acquire(blocking=False):
+            try:
+                super().close()
+            finally:
+                self.lock.release()
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
-        """Wait for an answer, as all calls of psycopg do once they are connected."""
+        """Wait for an answer, as all calls of psycopg do once they are connected, with the connection's lock."""
         if self.seconds is None:
             return super().wait(gen, *args, **kwargs)
         try:
             return self._wait(gen, self.seconds)
         except (SilentError, KeyboardInterrupt):
-            self.close()
+            self._given_up = True
             raise
+        finally:
+            if self._given_up:
+                super().close()
 
     def _wait(self, gen: Generator[Any, int, T], seconds: float) -> T:
         """Wait until the socket is ready for what psycopg's generator wants, until that ends."""
@@ -59,7 +74,7 @@ class LimitedConnection(psycopg.Connection[TupleRow]):
             while True:
                 poll.register(number, _EVENTS[wanted])
                 while not (found := poll.poll(look)):
-                    if self.closed or self.superseded() or time.monotonic() >= deadline:
+                    if self._given_up or self.superseded() or time.monotonic() >= deadline:
                         raise SilentError("the database does not answer")
                 [(_, event)] = found
                 readable, writable = event & ~select.POLLOUT, event & select.POLLOUT  # an error is read, too

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -254,3 +256,28 @@ def test_a_commit_that_waits_for_the_standby_is_given_up_but_never_cancelled(
         admin.execute("SELECT pg_reload_conf()")
         again.result(PATIENCE)
         assert reasons(store) == ["a", "b"]
+
+
+def test_a_connection_is_closed_by_the_thread_that_waits_on_it(
+    hosts: Hosts, own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closers: list[str] = []
+
+    def close(connection: psycopg.Connection) -> None:
+        closers.append(threading.current_thread().name)
+        real(connection)
+
+    real = psycopg.Connection.close
+    monkeypatch.setattr(psycopg.Connection, "close", close)
+    connection = Address.parse(hosts.url).connect(NEVER)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(1000)'"
+    with ThreadPoolExecutor(1, "the waiting thread") as aside, closing(own_cluster.admin()) as admin:
+        waiting = aside.submit(connection.execute, "SELECT pg_sleep(1000)")
+        wait_until(lambda: (admin.execute(running).fetchone() or (0,))[0] == 1)
+        connection.close()
+        with pytest.raises(psycopg.OperationalError):
+            waiting.result(PATIENCE)
+        assert connection.closed
+        assert {name.partition("_")[0] for name in closers} == {"the waiting thread"}
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
