@@ -74,11 +74,13 @@ def cut_from_database(cell: LoadedCell, name: str) -> None:
 
 
 def cut_commits(cell: LoadedCell, name: str) -> None:
-    """Commits, or their answers, are cut in the middle."""
-    cable = cell.to_database[name]
+    """Commits, or their answers, are cut in the middle; one that waits for the next owner is cut then."""
     for _ in range(5):
+        owner, cable = name, cell.to_database[name]
         cut = random.choice((cable.cut_in, cable.cut_behind))(b"mac_commit")
-        wait_until(cut.is_set)
+        while not cut.wait(0.1) and owner == cell.owner():
+            pass
+        name = cell.owner()
         cell.wait_for_answers()
 
 
