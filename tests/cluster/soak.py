@@ -12,9 +12,11 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from tests.cluster.cell import LEASE
@@ -73,13 +75,16 @@ def cut_from_database(cell: LoadedCell, name: str) -> None:
     cable.mend()
 
 
+def _is_over(cell: LoadedCell, cut: threading.Event, owner: str) -> bool:
+    return cut.is_set() or cell.owner() != owner
+
+
 def cut_commits(cell: LoadedCell, name: str) -> None:
     """Commits, or their answers, are cut in the middle; one that waits for the next owner is cut then."""
     for _ in range(5):
-        owner, cable = name, cell.to_database[name]
+        cable = cell.to_database[name]
         cut = random.choice((cable.cut_in, cable.cut_behind))(b"mac_commit")
-        while not cut.wait(0.1) and owner == cell.owner():
-            pass
+        wait_until(partial(_is_over, cell, cut, name))
         name = cell.owner()
         cell.wait_for_answers()
 
