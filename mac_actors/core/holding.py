@@ -6,7 +6,7 @@ and Oops turn off. None of it counts yet: what has changed something is kept, fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
@@ -15,7 +15,7 @@ from mac_actors.core.config import Directory, MachineConfig
 from mac_actors.core.inputs import Input, Lock, Oops, Report
 from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_relay_on
 from mac_actors.core.reports import is_older
-from mac_actors.core.state import MachineState, Refusal
+from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import decide
 
 SAME_MOMENT = timedelta(seconds=2)
@@ -151,6 +151,14 @@ def is_same(one: Input, other: Input) -> bool:
     to the other, and each tells the next owner. When it came is known of both but for the way between them.
     """
     return _what(one) == _what(other) is not None and abs(one.at - other.at) < SAME_MOMENT
+
+
+def without_done(given: Input, done: Iterable[Oops | Lock]) -> Input | None:
+    """Return what is left of an input where these oopses and locks were set already, by whatever; ``None``: nothing."""
+    if isinstance(given, Report):
+        pressed = any(one.source is Source.BUTTON and abs(one.at - given.at) < SAME_MOMENT for one in done)
+        return replace(given, oops=False) if given.oops and pressed else given
+    return None if any(is_same(given, one) for one in done) else given
 
 
 def _what(given: Input) -> tuple[object, ...] | None:

@@ -275,7 +275,8 @@ class MachineFleet(AnyFleet):
 
         Raises as :meth:`ask`.
         """
-        self.supervisor.ask(name, HeldBack(inputs))
+        if left := self.supervisor.undecided(name, inputs):
+            self.supervisor.ask(name, HeldBack(left))
 
     @property
     def owns(self) -> bool:

@@ -22,8 +22,8 @@ from mac_actors.actors.replies import ANSWER_SECONDS, ActorGone, Answer, Reply, 
 from mac_actors.actors.restarts import Restarts
 from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_ends
 from mac_actors.core.config import Configuration, Directory, MachineConfig
-from mac_actors.core.holding import Held
-from mac_actors.core.inputs import Lock
+from mac_actors.core.holding import SAME_MOMENT, Held, without_done
+from mac_actors.core.inputs import Input, Lock, Oops, Report
 from mac_actors.core.outcomes import LockSet, OopsSet, PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
 from mac_actors.core.text import one_line
@@ -246,7 +246,7 @@ class Supervisor:
         for name, (written, unwritten) in self._context.stops.copy().items():
             if name in self.published and not (written.is_open and written.durable):
                 config, state = self.published[name]
-                wanted = unwritten - self._stops_since(name, min(unwritten))
+                wanted = unwritten - {one.at for one in self._stops_since(name, min(unwritten))}
                 stops = replace(
                     state,
                     oops=state.oops if state.oops and state.oops.since in wanted else None,
@@ -255,13 +255,28 @@ class Supervisor:
                 told[name] = (told.get(name) or Held.of(config, state)).with_stops(stops)
         return told
 
-    def _stops_since(self, name: str, since: datetime) -> set[datetime]:
-        """Return when a machine was oopsed or locked since then, by the journal; never, if that does not answer."""
+    def undecided(self, name: str, inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+        """Return what was held back, without the stops that an owner before this one has decided and written: whoever
+        holds them may not have heard of that, and they may have been lifted since.
+        """
+        stops = [one.at for one in inputs if isinstance(one, Oops | Lock) or (isinstance(one, Report) and one.oops)]
+        if not stops:
+            return inputs
+        done = self._stops_since(name, min(stops) - SAME_MOMENT)
+        return tuple(left for one in inputs if (left := without_done(one, done)))
+
+    def _stops_since(self, name: str, since: datetime) -> list[Oops | Lock]:
+        """Return the oopses and locks of a machine since then, by the journal; none, if that does not answer."""
         try:
             entries = self.journal.store.page(machine=name, since=since).entries
         except StorageError:
-            return set()
-        return {one.outcome.flag.since for one in entries if isinstance(one.outcome, OopsSet | LockSet)}
+            return []
+        flags = [
+            (Oops if isinstance(one.outcome, OopsSet) else Lock, one.outcome.flag)
+            for one in entries
+            if isinstance(one.outcome, OopsSet | LockSet)
+        ]
+        return [kind(flag.since, flag.source, flag.by, flag.reason) for kind, flag in flags]
 
     def restart_dead(self) -> None:
         """Restart every actor that has died, and say so once for each; have decided what was held back."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mac_actors.core.config import MachineConfig, User
-from mac_actors.core.holding import KEPT, Held, belated, hold, is_same, withhold
+from mac_actors.core.holding import KEPT, Held, belated, hold, is_same, withhold, without_done
 from mac_actors.core.inputs import Clear, Configured, Input, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, SessionEnded, SessionRefused
 from mac_actors.core.outputs import Outputs, outputs, relay_on, second_relay_on
@@ -321,6 +321,17 @@ def test_what_came_once_and_is_told_of_in_two_places_is_known_by_what_it_says(
     one: Input, other: Input, same: bool
 ) -> None:
     assert is_same(one, other) is is_same(other, one) is same
+
+
+def test_what_an_owner_has_decided_is_left_out_of_what_is_held() -> None:
+    lock, press = Lock(after(20), Source.HTTP, "Ada", "why"), report(ANNA, 20, oops=True)
+    done: list[Oops | Lock] = [Lock(after(21), Source.HTTP, "Ada", "why"), Oops(after(20), Source.BUTTON)]
+    assert without_done(lock, done) is None
+    assert without_done(lock, done[1:]) == lock
+    assert without_done(replace(lock, at=after(40)), done) == replace(lock, at=after(40))
+    assert without_done(press, done) == replace(press, oops=False)
+    assert without_done(press, done[:1]) == press
+    assert without_done(replace(press, oops=False), done) == replace(press, oops=False)
 
 
 def test_a_machine_that_is_to_be_always_on_is_off_where_it_must_have_no_power() -> None:

@@ -180,6 +180,21 @@ def test_a_stop_that_two_servers_tell_of_is_done_once_also_if_it_was_lifted_in_b
             assert fleet.ask("router", Clear(now(), Source.SLACK)).outcomes, "the same once more is another one"
 
 
+def test_a_stop_that_an_owner_before_has_written_is_not_done_again() -> None:
+    store, lock, press = Store.open(None), Lock(now(), Source.HTTP, "Ada", "why"), Report(now(), oops=True)
+    with open_fleet(store) as before:
+        for stop in (lock, press):
+            before.take_up("router", (stop,))
+            assert before.ask("router", Clear(now(), Source.SLACK)).outcomes
+        written(before)
+        with open_fleet(store) as after:
+            for stop in (lock, press):
+                after.take_up("router", (stop,))
+                assert after.ask("router", Clear(now(), Source.SLACK)).already
+                after.take_up("router", (replace(stop, at=stop.at + timedelta(seconds=30)),))
+                assert after.ask("router", Clear(now(), Source.SLACK)).outcomes
+
+
 def test_a_card_that_two_servers_tell_of_was_put_in_once() -> None:
     with open_fleet() as fleet:
         given = Report(now(), ANN, telemetry=TELEMETRY, arrived=clock.seconds())
