@@ -9,6 +9,7 @@ from mac_actors.cluster.lease import Seen
 from mac_actors.cluster.rows import Rows
 from mac_actors.core.config import Configuration
 from mac_actors.core.state import MachineState
+from mac_actors.errors import StorageError
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.supervisor import Prepared
 from mac_actors.storage.records import Unreadable, read_state
@@ -57,7 +58,10 @@ class Warm:
 
     def prepared(self, configuration: Configuration) -> Prepared:
         """Return everything as it is in the database now. Raises :class:`~mac_actors.errors.StorageError`."""
-        self.refresh()
+        try:
+            self.refresh()
+        except StorageError:  # its connection may be to a host that hangs since: the next one is made anew
+            self.refresh()
         return Prepared(dict(self._states), self.prepare(configuration))
 
     def close(self) -> None:
