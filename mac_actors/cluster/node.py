@@ -295,7 +295,8 @@ class Node:
         if silent >= self.lease.patience / 2 and self._prepared_for != (seen.epoch, seen.beat):
             self._prepared_for = (seen.epoch, seen.beat)
             self._jobs.put(self._get_ready)
-        if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and self._may_own(now, look.steps):
+        may_own = self._may_own(now, look.steps)  # at each look: readyz says what is so now
+        if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and may_own:
             self._take_over(wanted)
             return 0.0
         left = self.lease.patience - silent

@@ -243,6 +243,19 @@ def test_a_node_whose_clock_is_half_a_minute_off_does_not_own(
         wait_until(lambda: a.node.problems() == {})
 
 
+def test_a_standby_whose_clock_was_set_right_is_ready_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, real = make("http://127.0.0.1:1"), time.time
+    wait_until(lambda: a.epoch)
+    with monkeypatch.context() as wrong:
+        off = SimpleNamespace(time=lambda: real() + 40, monotonic=time.monotonic, sleep=time.sleep)
+        wrong.setattr("mac_actors.cluster.node.time", off)
+        wait_until(lambda: abs(a.node.skew) > 30)
+        b = make("http://127.0.0.1:2")
+        wait_until(lambda: "its clock is 40 s off" in b.node.problems().get("owner", ""))
+        off.time = real
+        wait_until(lambda: b.node.problems() == {})
+
+
 def test_a_second_server_with_the_address_of_one_that_runs_is_refused(make: Make) -> None:
     a = make("http://127.0.0.1:1")
     with pytest.raises(DirectoryInUse, match=r"another server runs with the address http://127\.0\.0\.1:1: give"):
