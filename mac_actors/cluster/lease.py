@@ -3,9 +3,8 @@
 The owner beats: it counts up a number in the database. Its lease is valid for 0.9 of the lease's seconds from *before*
 it sent the last beat that was answered. A standby takes over when epoch and beat have stood still for all of these
 seconds (the owner's or its own, where they differ: the longer), counted from when the answer was there that showed them
-for the first time. So an owner knows that its lease
-is over before anybody may take it, however long a message was under way and whatever was suspended in between; the
-tenth that is left is for clocks that run at different speeds.
+for the first time. So an owner knows that its lease is over before anybody may take it, however long a message was
+under way and whatever was suspended in between; the tenth that is left is for clocks that run at different speeds.
 
 All times are those of :func:`mac_actors.clock.seconds`, of one computer.
 """

@@ -19,6 +19,7 @@ from mac_actors.core.state import MachineState, Refusal, Source
 from mac_actors.core.transitions import decide
 
 SAME_MOMENT = timedelta(seconds=2)
+"""By so much the same thing may seem to have come at another time, where one server has passed it on to another."""
 
 KEPT = 40
 """So many inputs of a machine are kept: a loose card must not fill the memory."""

@@ -87,6 +87,15 @@ def make(database: str) -> Iterator[Make]:
         owner.node.stop()
 
 
+def owner_and_standby(make: Make) -> tuple[Owner, Owner]:
+    """Start two nodes; the owner knows that it is not alone, and the standby who owns."""
+    a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch)
+    b = make("http://127.0.0.1:2")
+    wait_until(lambda: not b.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
+    return a, b
+
+
 def test_the_first_node_owns_and_the_others_know_where_it_is(make: Make) -> None:
     a = make("http://127.0.0.1:1")
     wait_until(lambda: a.epoch)
@@ -102,10 +111,7 @@ def test_the_first_node_owns_and_the_others_know_where_it_is(make: Make) -> None
 
 
 def test_a_killed_owner_is_followed_by_the_next_one_after_its_lease(make: Make) -> None:
-    a = make("http://127.0.0.1:1")
-    wait_until(lambda: a.epoch)
-    b = make("http://127.0.0.1:2")
-    wait_until(lambda: not b.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
+    a, b = owner_and_standby(make)
     a.kill()
     wait_until(lambda: b.epoch)
     assert b.prepared.is_set()
@@ -403,10 +409,7 @@ def test_a_database_that_is_away_ends_the_lease_of_one_of_two_and_not_that_of_th
 def test_an_owner_whose_lease_is_over_while_the_database_is_away_names_nobody_also_not_whom_it_has_followed(
     make: Make, database: str
 ) -> None:
-    a = make("http://127.0.0.1:1")
-    wait_until(lambda: a.epoch)
-    b = make("http://127.0.0.1:2")
-    wait_until(lambda: not b.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
+    a, b = owner_and_standby(make)
     a.kill()
     wait_until(lambda: b.epoch)
     with closing(psycopg.connect(database)) as holder:
