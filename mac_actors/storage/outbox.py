@@ -6,7 +6,7 @@ All functions raise :class:`~mac_actors.errors.StorageError`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
 
@@ -16,13 +16,15 @@ from mac_actors.storage.records import Waiting, read_waiting
 from mac_actors.storage.schema import outbox, thread, waiting_member
 from mac_actors.storage.store import Store
 
+STEP = timedelta(minutes=1)
+"""By less than this clocks are set back every day: nothing is from the future then."""
+
 _DIRECT = outbox.c.channel.startswith(f"{Channel.DIRECT}:", autoescape=True)
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
     """Return the condition of held notices that are held no longer; one from the future is not: the clock was wrong."""
-    at = codec.timestamp(now)
-    return or_(outbox.c.due <= at, outbox.c.at > at)
+    return or_(outbox.c.due <= codec.timestamp(now), outbox.c.at > codec.timestamp(now + STEP))
 
 
 def due_notices(store: Store, address: str, now: datetime, limit: int) -> list[Waiting]:
