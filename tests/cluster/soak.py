@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -177,9 +177,13 @@ class Database:
         self.standby.start()
 
     def fill(self) -> None:
-        """The disk is full for some leases."""
+        """The disk is full for some leases. PostgreSQL may end by that, and is started again, as by systemd."""
         with self.knobs.disk(Mode.FULL):
             time.sleep(random.uniform(1, 3) * LEASE)
+        with suppress(AssertionError):
+            wait_until(self.postgres.answers)
+        if self.postgres.process.poll() is not None:
+            self.postgres.start()
 
     def remove(self) -> None:
         """Stop both, and remove all that they have."""
