@@ -134,6 +134,7 @@ def test_a_server_that_may_not_own_the_machines_says_and_obeys_nothing(broker: B
         for command in ("clear", "unlock", "oops"):
             watcher.publish(f"{MILL}/command", json.dumps({"command": command}))
         watcher.publish("mac-actors/availability", "offline", retain=True)
+        wait_until(lambda: fleet.held)  # it has the last of them
         bridge.stop()
         watcher.publish("end", "")
         watcher.wait_for("end", b"")
