@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import logging
@@ -14,21 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
-from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
+from mac_actors.cluster.holding import HoldingFleet
 from mac_actors.cluster.passing import HELD_ONLY, MOST_HOPS, NOT_OWNER, PATIENCE, OwnerGone, Passing
-from mac_actors.core.config import Configuration
-from mac_actors.core.inputs import Input
-from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.cluster.telling import HELD, NOBODY, Taking, Telling
 from mac_actors.fleet.fleet import MachineFleet
 
 log = logging.getLogger(__name__)
 
 REPORT = "/api/machine/update"
-
-HELD = "/cell/held"
-"""Where a server tells the owner what came to it while there was none. Only those of the cell are answered there."""
 
 OWN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What each server answers for itself."""
@@ -54,14 +46,6 @@ does not answer others.
 
 STOP_SECONDS = 5.0
 """So long, and the commit budget, an oops or a lock-out is waited for: an owner that does not answer may be none."""
-
-PORTION_BYTES = 32 * 1024
-"""Inputs that were held back are told in portions of this: a request has 64 KiB at the most."""
-
-_REFUSED = frozenset({http.client.REQUEST_ENTITY_TOO_LARGE, http.client.UNPROCESSABLE_ENTITY})
-
-TAKEN_KEPT = 10_000
-"""So many inputs that other servers have held back are remembered, so that none counts twice."""
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -112,34 +96,8 @@ class Door:
         self._holding = holding
         self.held: Application = lambda environ, start_response: _error(start_response, NOBODY)
         self._waiting = threading.Semaphore(WAITING_AT_MOST)
-        self._telling = threading.Lock()
-        self._looking = threading.Lock()
-        self._taking = threading.Lock()
-        self._gone: str | None = None
-        """The owner that did not answer last."""
-        self._taken: dict[str, None] = {}
-
-    def hand_over(self, fleet: MachineFleet) -> None:
-        """Have this server's own fleet told what came here while nobody owned the machines: before it is asked
-        anything, and once more when it is.
-        """
-        self._holding.hand_over(lambda inputs: _take_up(fleet, inputs))
-
-    def let_go(self, fleet: MachineFleet, configuration: Configuration) -> None:
-        """Know what this server's fleet knew, which has lost the machines; :meth:`keep`, once more when it is asked no
-        more.
-        """
-        states = {config.name: state for config, state in fleet.published()}
-        held = fleet.held
-        states |= {name: one.state for name, one in held.items()}  # without what was decided, but is not on disk
-        keyring = fleet.reader_keys
-        keys = {name: one for name in keyring.machines() if (one := keyring.get(name))}
-        self._holding.known = Known(configuration, states, keys)
-        self._holding.add(held)
-
-    def keep(self, fleet: MachineFleet) -> None:
-        """Keep for the next owner what this server's fleet has held back, which has lost the machines."""
-        self._holding.add(fleet.held)
+        self.telling = Telling(passing, holding)
+        self.taking = Taking(lambda: one.fleet if (one := owned()) else None, lambda: standing().owns)
 
     def takes(self, request: Any) -> bool:
         """Whether a request is a report that this server answers itself, without a worker."""
@@ -155,7 +113,7 @@ class Door:
         """Answer one request."""
         path, hops = environ["PATH_INFO"], environ.get("mac.hops", 0)
         if path == HELD:
-            return self._take_held(environ, start_response, self._owned())
+            return self._take(environ, start_response)
         method = environ["REQUEST_METHOD"]
         may_wait = method != "POST" or not path.startswith(AT_ONCE)
         to_hold = not may_wait and path.startswith(HOLDABLE)
@@ -198,7 +156,7 @@ class Door:
         """Answer as one that holds. It may have come to own meanwhile: its fleet then was told already what came."""
         answer = self.held(environ, start_response)
         if owned := self._owned():
-            self.hand_over(owned.fleet)
+            self.telling.here(owned.fleet)
         return answer
 
     def _report(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned) -> Iterable[bytes]:
@@ -244,23 +202,23 @@ class Door:
         standing = self._standing()
         if standing.owner is None:
             return standing.owns and self._owned() is not None
-        return self._answers(standing.owner, "/healthz?serving", self._passing.until())
+        return self._passing.answers(standing.owner, "/healthz?serving", self._passing.until())
 
     def tell(self) -> None:
         """Tell the owner, if one is known, what came here while there was none."""
         owner = self._standing().owner
-        if owner and self._holding.waits and not self._is_gone(owner, self._passing.until()):
+        if owner and self._holding.waits and not self._passing.is_gone(owner, self._passing.until()):
             try:
-                self._tell(owner, None)
+                self.telling.to(owner)
             except OwnerGone as gone:
-                self._gone = owner
+                self._passing.gone = owner
                 log.warning("%s: what was held back here is told later", gone)
 
     def _by_owner(self, environ: dict[str, Any], start_response: StartResponse, owner: str) -> Iterable[bytes] | None:
         """Answer as the owner does; ``None``: it did not, and has not carried it out, or that does no harm."""
         path = environ["PATH_INFO"]
         until = self._passing.until(environ.get("mac.received"))
-        if self._is_gone(owner, until):
+        if self._passing.is_gone(owner, until):
             return None
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = io.BytesIO(body)
@@ -269,7 +227,7 @@ class Door:
 
         def still() -> bool:
             nonlocal ends
-            if self._standing().owner != owner or (harmless and self._is_gone(owner, self._passing.until())):
+            if self._standing().owner != owner or (harmless and self._passing.is_gone(owner, self._passing.until())):
                 ends = min(ends, time.monotonic() + LAST_SECONDS)
             else:
                 ends = math.inf
@@ -277,7 +235,7 @@ class Door:
 
         try:
             if self._holding.waits:
-                self._tell(owner, until)
+                self.telling.to(owner, until)
             if path != REPORT:
                 stops = environ["REQUEST_METHOD"] == "POST" and path.startswith(HOLDABLE)
                 until = self._passing.until() + STOP_SECONDS if stops else time.monotonic() + PATIENCE
@@ -293,7 +251,7 @@ class Door:
             start_response(status, headers)
             return answer
         except OwnerGone as gone:
-            self._gone = owner
+            self._passing.gone = owner
             log.debug("%s", gone)
             if gone.maybe_done and not harmless:
                 return _error(start_response, MAYBE_DONE)
@@ -308,127 +266,21 @@ class Door:
             if json.loads(b"".join(ours))["relay"] and not json.loads(b"".join(answer))["relay"]:
                 self._holding.switch_off(json.loads(body)["machine_name"])
 
-    def _is_gone(self, owner: str, until: float) -> bool:
-        """Whether the owner did not answer last. One request at a time looks again; the others need not wait."""
-        if self._gone != owner:
-            return False
-        if not self._looking.acquire(blocking=False):
-            return True
-        try:
-            # it need not own: while the database is away, it knows best how it left the machines
-            if self._gone == owner and self._answers(owner, "/healthz", until):
-                self._gone = None
-            return self._gone == owner
-        finally:
-            self._looking.release()
-
-    def _answers(self, owner: str, target: str, until: float) -> bool:
-        with suppress(OwnerGone):
-            return self._passing.ask(owner, "GET", target, until) == http.client.OK
-        return False
-
-    def _tell(self, owner: str, until: float | None) -> None:
-        """Tell the owner everything before ``until``; ``None``: as long as it answers each part in time."""
-        if not self._telling.acquire(timeout=max(0.0, (until or self._passing.until()) - time.monotonic())):
-            raise OwnerGone(f"{owner} is being told what was held back", maybe_done=False)
-        try:
-            if self._gone == owner:
-                raise OwnerGone(f"{owner} did not answer", maybe_done=False)
-            self._holding.hand_over(lambda inputs: self._send(owner, _pairs(inputs), until))
-        finally:
-            self._telling.release()
-
-    def _send(self, owner: str, items: list[tuple[str, Input]], until: float | None) -> set[str]:
-        """Tell the owner of inputs, each with its machine; in halves where they are too many, or some are wrong.
-
-        Returns the machines of those that it only holds, too.
-        """
-        inputs: dict[str, tuple[Input, ...]] = {}
-        for name, one in items:
-            inputs[name] = (*inputs.get(name, ()), one)
-        body = json.dumps({name: as_json(name, given) for name, given in inputs.items()}).encode()
-        status: int = http.client.REQUEST_ENTITY_TOO_LARGE
-        if len(body) <= PORTION_BYTES or len(items) == 1:
-            status = self._passing.ask(owner, "POST", HELD, self._passing.until() if until is None else until, body)
-        if status not in {http.client.OK, http.client.ACCEPTED, *_REFUSED}:
-            raise OwnerGone(f"{owner} does not take what was held back ({status})", maybe_done=False)
-        if status in _REFUSED and len(items) > 1:
-            half = len(items) // 2
-            return self._send(owner, items[:half], until) | self._send(owner, items[half:], until)
-        if status in _REFUSED:
-            name, one = items[0]
-            what = type(one).__name__
-            log.critical("%s: %s refuses what was held back (%d), it is lost: %s", name, owner, status, what)
-        return set(inputs) if status == http.client.ACCEPTED else set()
-
-    def _take_held(
-        self, environ: dict[str, Any], start_response: StartResponse, owned: Owned | None
-    ) -> Iterable[bytes]:
+    def _take(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Take what another server has held back."""
         if not environ.get("mac.hops"):
             return _error(start_response, "this is for the servers of the cell alone", "404 Not Found")
-        if owned is None:
-            return _error(start_response, NOBODY)
-        if not self._taking.acquire(timeout=WAIT_SECONDS):
-            return _error(start_response, NOBODY)
-        try:  # one at a time: whoever got no answer in time may tell the same once more, before it is known to be taken
-            return self._take_new(environ, start_response, owned)
-        finally:
-            self._taking.release()
-
-    def _take_new(self, environ: dict[str, Any], start_response: StartResponse, owned: Owned) -> Iterable[bytes]:
-        try:
-            items = json.loads(environ["wsgi.input"].read())
-            new = {name: [one for one in given if self._is_new(one)] for name, given in items.items()}
-            inputs = {name: from_json(given, environ.get("mac.received")) for name, given in new.items()}
-        except (ValueError, ValidationError, KeyError, TypeError, AttributeError):
-            return _error(start_response, "expected inputs by machine", "422 Unprocessable Entity")
-        left = _take_up(owned.fleet, inputs)
-        if self._owned() is not owned:
-            return _error(start_response, NOBODY)  # it may have been closed before it had them: the next one is told
-        self._taken |= dict.fromkeys(
-            str(one["id"]) for name, given in items.items() if name not in left for one in given
-        )
-        for oldest in list(self._taken)[:-TAKEN_KEPT]:
-            self._taken.pop(oldest, None)
-        if left:
-            return _error(start_response, f"not taken: {', '.join(left)}")
-        # while it does not own, these are held here as well: it may end before it has told anybody
-        status = "200 OK" if self._standing().owns else "202 Accepted"
+        status, wrong = self.taking.take(environ["wsgi.input"].read(), environ.get("mac.received"))
+        if wrong:
+            return _error(start_response, wrong, status)
         start_response(status, [("Content-Type", "application/json")])
         return [b"{}\n"]
 
-    def _is_new(self, item: dict[str, Any]) -> bool:
-        """Whether an input was not taken here before: the answer to that may have been lost."""
-        return str(item["id"]) not in self._taken
-
-
-NOBODY = (
-    "no server owns the machines at this moment, because another one is taking over: nothing was changed; "
-    "try again in a few seconds"
-)
 
 MAYBE_DONE = (
     "the server that owns the machines has gone while it was asked, and may have carried this out: look at what is so "
     "now, then try again"
 )
-
-
-def _pairs(inputs: dict[str, tuple[Input, ...]]) -> list[tuple[str, Input]]:
-    return [(name, one) for name, given in inputs.items() for one in given]
-
-
-def _take_up(fleet: MachineFleet, inputs: dict[str, tuple[Input, ...]]) -> set[str]:
-    """Have a fleet of this server decide inputs; returns the machines that have not taken theirs."""
-    left = set()
-    for name, given in inputs.items():
-        try:
-            fleet.take_up(name, given)
-        except UnknownMachine:
-            pass
-        except MachineUnavailable as error:
-            log.warning("%s: what was held back is told later: %s", name, error)
-            left.add(name)
-    return left
 
 
 def _may_come_twice(method: str, path: str) -> bool:

@@ -25,6 +25,7 @@ from mac_actors.core.reports import arrival
 from mac_actors.core.signing import Key, ReaderKeys
 from mac_actors.core.state import MachineState, resumed
 from mac_actors.errors import MachineUnavailable, UnknownMachine
+from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.names import Names
 from mac_actors.fleet.reader_keys import signer
 from mac_actors.fleet.refused_readers import RefusedReaders
@@ -145,6 +146,18 @@ class HoldingFleet:
     def waits(self) -> bool:
         """Whether anything was answered here that an owner does not know of."""
         return bool(self._held)
+
+    def let_go(self, fleet: MachineFleet, configuration: Configuration) -> None:
+        """Know what a fleet of this server knew, which has lost its machines; :meth:`add` what it has held back once
+        more when it is asked no more.
+        """
+        states = {config.name: state for config, state in fleet.published()}
+        held = fleet.held
+        states |= {name: one.state for name, one in held.items()}  # without what was decided, but is not on disk
+        keyring = fleet.reader_keys
+        keys = {name: one for name in keyring.machines() if (one := keyring.get(name))}
+        self.known = Known(configuration, states, keys)
+        self.add(held)
 
     def add(self, held: Mapping[str, Held]) -> None:
         """Go on from what a fleet of this server has held back, which lost its machines."""

@@ -6,8 +6,10 @@ cell's secret comes along.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -77,6 +79,9 @@ class Passing:
         self._trust = trust
         self._kept: deque[Connection] = deque()
         self._refused = Changed(False)
+        self._looking = threading.Lock()
+        self.gone: str | None = None
+        """The owner that did not answer last."""
 
     def until(self, received: float | None = None) -> float:
         """Return until when (``time.monotonic()``) the owner has to have answered a report that came then, or now."""
@@ -158,6 +163,26 @@ class Passing:
         if NOT_OWNER in answer.headers:
             raise OwnerGone(f"{owner} owns the machines no more", maybe_done=False)
         return answer
+
+    def answers(self, owner: str, target: str, until: float) -> bool:
+        """Whether the owner at this URL answers a look at ``target`` before ``until``, and that all is well."""
+        with suppress(OwnerGone):
+            return self.ask(owner, "GET", target, until) == http.client.OK
+        return False
+
+    def is_gone(self, owner: str, until: float) -> bool:
+        """Whether this owner did not answer last. One request at a time looks again; the others need not wait."""
+        if self.gone != owner:
+            return False
+        if not self._looking.acquire(blocking=False):
+            return True
+        try:
+            # it need not own: while the database is away, it knows best how it left the machines
+            if self.gone == owner and self.answers(owner, "/healthz", until):
+                self.gone = None
+            return self.gone == owner
+        finally:
+            self._looking.release()
 
     def close(self) -> None:
         """Close what is kept."""

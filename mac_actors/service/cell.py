@@ -227,11 +227,11 @@ class Member:
         shop.fleet.on_reload = partial(self.files.store, epoch)
         shop.app.metrics.cell = self.node.numbers
         self._adopt(shop)
-        self.door.hand_over(shop.fleet)
+        self.door.telling.here(shop.fleet)
         owned = Owned(shop.fleet, shop.app.wsgi, shop.app.reports, epoch)
         self.shop, self._owned, self._store = shop, owned, None
         self._built.set()
-        self.door.hand_over(shop.fleet)
+        self.door.telling.here(shop.fleet)
         log.info("%s ready after %.2f s", count(len(shop.fleet), "machine"), time.monotonic() - begun)
         shop.start()
 
@@ -244,10 +244,10 @@ class Member:
         shop = self.shop
         if shop is None:
             return
-        self.door.let_go(shop.fleet, self.configuration)
+        self._holding.let_go(shop.fleet, self.configuration)
         self.shop = self._owned = None
         kept = dict(shop.fleet.supervisor.held)
-        self.door.keep(shop.fleet)
+        self._holding.add(shop.fleet.held)
         try:
             shop.disconnect()
         finally:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import bottle
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, exposition
 
-from mac_actors.cluster.door import NOBODY
 from mac_actors.cluster.holding import HoldingFleet
+from mac_actors.cluster.telling import NOBODY
 from mac_actors.web.access import Access
 from mac_actors.web.api import admin, readers
 from mac_actors.web.api.responses.common import json_of

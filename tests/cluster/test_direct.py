@@ -82,7 +82,7 @@ def test_what_was_begun_is_answered_by_the_next_owner(owner: Node, waiting: Call
         owner.standing.owns = False
         owner.follow(other)
         assert owner.fleet
-        owner.door.let_go(owner.fleet, owner.holding.configuration)
+        owner.holding.let_go(owner.fleet, owner.holding.configuration)
         owner._owned = None
         assert waiting() == (True, "Welcome,\nAnn")
         assert fleet.snapshot("metal-mill").session
@@ -94,7 +94,7 @@ def test_what_was_begun_by_a_fleet_that_is_gone_is_held(owner: Node, waiting: Ca
     fleet = owner.fleet
     assert fleet
     owner.standing.owns = False
-    owner.door.let_go(fleet, owner.holding.configuration)
+    owner.holding.let_go(fleet, owner.holding.configuration)
     owner._owned = None
     assert waiting() == AGAIN
     assert owner.told("metal-mill", ANN) == AGAIN

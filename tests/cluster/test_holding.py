@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from mac_actors import clock
-from mac_actors.cluster.door import Door
 from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
+from mac_actors.cluster.telling import Taking
 from mac_actors.core.inputs import Configured, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, kind
 from mac_actors.core.signing import HEADER, Key, ReaderKeys, sign
@@ -331,7 +331,7 @@ def test_what_a_machine_does_not_take_is_told_again_and_nothing_else(monkeypatch
         other.door.tell()
         assert len(other.holding._held) == 2
         assert taken == ["router", "metal-mill"]
-        other.door._gone = None
+        other.passing.gone = None
         other.door.tell()
         assert not other.holding.waits
         assert taken[2] == "router"
@@ -371,7 +371,7 @@ def test_more_than_a_request_may_have_is_told_in_portions_and_what_is_refused_ke
         def newer(machine: str, inputs: Any) -> list[dict[str, Any]]:
             return [item | ({"kind": "Newer"} if item["kind"] == "Lock" else {}) for item in dump(machine, inputs)]
 
-        monkeypatch.setattr("mac_actors.cluster.door.as_json", newer)
+        monkeypatch.setattr("mac_actors.cluster.telling.as_json", newer)
         waiting = {name: held.inputs for name, held in other.holding._held.items()}
         assert sum(len(json.dumps(newer(name, inputs))) for name, inputs in waiting.items()) > 64 * 1024
         other.follow(owner)
@@ -381,18 +381,18 @@ def test_more_than_a_request_may_have_is_told_in_portions_and_what_is_refused_ke
         assert not fleet.snapshot("router").lock
         (lost,) = [one.getMessage() for one in caplog.records if one.levelno == logging.CRITICAL]
         assert lost == f"router: {owner.url} refuses what was held back (422), it is lost: Lock"
-        assert len(owner.door._taken) == sum(map(len, waiting.values())) - 1
+        assert len(owner.door.taking.taken) == sum(map(len, waiting.values())) - 1
         assert other.told("bandsaw") == WITHOUT
 
 
 def test_what_is_told_once_more_before_it_is_taken_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mac_actors.cluster.door.WAIT_SECONDS", 20.0)
+    monkeypatch.setattr("mac_actors.cluster.telling.TAKING_SECONDS", 20.0)
     with two(20.0) as (owner, other), ThreadPoolExecutor() as aside:
         assert owner.fleet
         taken: list[object] = []
-        arrived, go_on, read = threading.Semaphore(0), threading.Event(), Door._take_held
+        arrived, go_on, read = threading.Semaphore(0), threading.Event(), Taking.take
 
-        def noted(self: Door, *given: Any) -> Any:
+        def noted(self: Taking, *given: Any) -> Any:
             arrived.release()
             return read(self, *given)
 
@@ -400,7 +400,7 @@ def test_what_is_told_once_more_before_it_is_taken_counts_once(monkeypatch: pyte
             assert go_on.wait(20)
             taken.extend(inputs)
 
-        monkeypatch.setattr(Door, "_take_held", noted)
+        monkeypatch.setattr(Taking, "take", noted)
         monkeypatch.setattr(owner.fleet, "take_up", slow)
         body = json.dumps({"router": as_json("router", (Oops(datetime.now(UTC), Source.HTTP, "Ada"),))}).encode()
         until = other.passing.until()
@@ -412,13 +412,13 @@ def test_what_is_told_once_more_before_it_is_taken_counts_once(monkeypatch: pyte
 
 
 def test_only_the_newest_of_what_was_taken_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mac_actors.cluster.door.TAKEN_KEPT", 2)
+    monkeypatch.setattr("mac_actors.cluster.telling.TAKEN_KEPT", 2)
     with two() as (owner, other):
         at = datetime.now(UTC)
         oopses = tuple(Oops(at + timedelta(microseconds=number), Source.HTTP, "Ada") for number in range(3))
         body = json.dumps({"router": (items := as_json("router", oopses))}).encode()
         assert other.passing.ask(owner.url, "POST", "/cell/held", other.passing.until(), body) == 200
-        assert list(owner.door._taken) == [item["id"] for item in items[1:]]
+        assert list(owner.door.taking.taken) == [item["id"] for item in items[1:]]
 
 
 @pytest.mark.parametrize("body", WRONG)

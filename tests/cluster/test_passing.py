@@ -267,7 +267,7 @@ def test_a_change_that_meets_an_owner_letting_go_is_carried_out_by_the_next_one(
         paths = ("POST", "/api/machine/clear/router"), ("DELETE", "/api/machine/oops/router")
         changes = [aside.submit(node.request, *path, {}, ADMIN) for node in (owner, other) for path in paths]
         assert owner.request("GET", "/api/machines").status == 200, "what was so is shown"
-        wait_until(lambda: other.door._gone == owner.url)
+        wait_until(lambda: other.passing.gone == owner.url)
         assert not any(change.done() for change in changes)
         other.standing.owner = None
         other.own()
@@ -334,8 +334,8 @@ def test_an_answer_is_waited_for_though_the_owner_was_late_with_another_one() ->
         owner.fleet.snapshots = slow  # type: ignore[method-assign]
         shown = aside.submit(other.request, "GET", "/api/machines")
         assert begun.wait(20)
-        other.door._gone = owner.url
-        wait_until(lambda: other.door._gone is None)
+        other.passing.gone = owner.url
+        wait_until(lambda: other.passing.gone is None)
         go_on.set()
         assert shown.result(20).status == 200
 

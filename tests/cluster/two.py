@@ -74,9 +74,9 @@ class Node:
         )
         self.standing.owns = True
         app = create_app(fleet, Access(TOKENS, fleet), lambda **_: configuration)
-        self.door.hand_over(fleet)
+        self.door.telling.here(fleet)
         self._owned = Owned(fleet, app.wsgi, app.reports)
-        self.door.hand_over(fleet)
+        self.door.telling.here(fleet)
         return fleet
 
     def learn(self, states: Mapping[str, MachineState]) -> None:
@@ -87,10 +87,10 @@ class Node:
         """Own them no more."""
         self.standing.owns = False
         if self.fleet:
-            self.door.let_go(self.fleet, self.holding.configuration)
+            self.holding.let_go(self.fleet, self.holding.configuration)
         self._owned = None
         if self.fleet:
-            self.door.keep(self.fleet)
+            self.holding.add(self.fleet.held)
             self.fleet.close()
             self.fleet = None
 
