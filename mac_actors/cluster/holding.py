@@ -212,11 +212,11 @@ def as_json(machine: str, inputs: tuple[Input, ...]) -> list[dict[str, Any]]:
             # before a report with a card one of the same moment may stand, by which it was taken out
             "id": f"{_HERE} {machine} {type(one).__name__} {one.at.isoformat()} {bool(getattr(one, 'fob', None))}",
             "kind": type(one).__name__,
-            "age": now - arrival(one) if isinstance(one, Report) and one.arrived else (wall - one.at).total_seconds(),
+            "age": (wall - one.at).total_seconds() if one.arrived is None else now - one.arrived,
             "input": _KINDS[type(one).__name__].dump_python(one, mode="json"),
         }
         for one in inputs
-        if type(one).__name__ in _KINDS
+        if isinstance(one, Report | Oops | Lock)
     ]
 
 
@@ -231,6 +231,5 @@ def from_json(items: list[dict[str, Any]], sent: float | None = None) -> tuple[I
     inputs: list[Input] = []
     for item in items:
         one: Report | Command = _KINDS[item["kind"]].validate_python(item["input"])
-        one = replace(one, at=wall - timedelta(seconds=item["age"]))
-        inputs.append(replace(one, arrived=now - item["age"]) if isinstance(one, Report) else one)
+        inputs.append(replace(one, at=wall - timedelta(seconds=item["age"]), arrived=now - item["age"]))
     return tuple(inputs)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Self
 
 from mac_actors.core.config import Directory, MachineConfig
-from mac_actors.core.inputs import Input, Lock, Oops, Report
+from mac_actors.core.inputs import Command, Input, Lock, Oops, Report
 from mac_actors.core.outputs import ENGLISH, Outputs, outputs, relay_on, second_relay_on
 from mac_actors.core.reports import is_older
 from mac_actors.core.state import MachineState, Refusal, Source
@@ -111,6 +111,8 @@ def hold(
         if isinstance(given, Report) and given.fob is not None and not given.oops and not relay:
             # it has to be put in again, as the display says: also where the owner knows of a session that we do not
             inputs = (*inputs, _without_card(given))
+        if isinstance(given, Command) and given.arrived is None:
+            given = replace(given, arrived=now)
         inputs = _kept((*inputs, given))
     return Held(decision.state, told.relay, told.second_relay, inputs), told
 
@@ -151,15 +153,31 @@ def is_same(one: Input, other: Input) -> bool:
     """Whether both are one oops or lock, one press of the button or one report: two servers hold what one has passed on
     to the other, and each tells the next owner. When it came is known of both but for the way between them.
     """
-    return _what(one) == _what(other) is not None and abs(one.at - other.at) < SAME_MOMENT
+    return _what(one) == _what(other) is not None and _waits(one) is _waits(other) and _of_one_moment(one, other)
 
 
 def without_done(given: Input, done: Iterable[Oops | Lock]) -> Input | None:
-    """Return what is left of an input where these oopses and locks were set already, by whatever; ``None``: nothing."""
+    """Return what is left of an input where these oopses and locks were set already, by whatever; ``None``: nothing.
+
+    A lock that waits until the machine is free is none yet.
+    """
     if isinstance(given, Report):
         pressed = any(one.source is Source.BUTTON and abs(one.at - given.at) < SAME_MOMENT for one in done)
         return replace(given, oops=False) if given.oops and pressed else given
-    return None if any(is_same(given, one) for one in done) else given
+    same = (one for one in done if _what(given) == _what(one) and _of_one_moment(given, one))
+    return None if any(_waits(given) or not _waits(one) for one in same) else given
+
+
+def _waits(given: Input) -> bool:
+    return isinstance(given, Lock) and given.when_free
+
+
+def _of_one_moment(one: Input, other: Input) -> bool:
+    """Whether both came at the same time: by the clock that nobody sets, where both have it."""
+    timed = Report | Command
+    if isinstance(one, timed) and isinstance(other, timed) and one.arrived is not None and other.arrived is not None:
+        return abs(one.arrived - other.arrived) < SAME_MOMENT.total_seconds()
+    return abs(one.at - other.at) < SAME_MOMENT
 
 
 def _what(given: Input) -> tuple[object, ...] | None:

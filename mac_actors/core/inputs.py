@@ -44,7 +44,8 @@ class Command:
 
     ``public_reason`` is the reason without the names of members that are known to be in it, where there are such.
     ``given`` is when the command was given, where it may have come late: it then lifts nothing that was set since.
-    ``until`` is when it is no longer to be carried out, in seconds on a clock that nobody sets.
+    ``until`` is when it is no longer to be carried out, in seconds on a clock that nobody sets. ``arrived``, on that
+    clock, is when it came, where it was held back since.
     """
 
     at: datetime
@@ -54,6 +55,7 @@ class Command:
     public_reason: str | None = None
     given: datetime | None = None
     until: float | None = None
+    arrived: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from mac_actors.actors.runtime import Ping, SharedInbox, prove_alive, wait_for_e
 from mac_actors.core.config import Configuration, Directory, MachineConfig
 from mac_actors.core.holding import SAME_MOMENT, Held, without_done
 from mac_actors.core.inputs import Input, Lock, Oops, Report
-from mac_actors.core.outcomes import LockSet, OopsSet, PowerChanged
+from mac_actors.core.outcomes import LockPending, LockSet, OopsSet, PowerChanged
 from mac_actors.core.state import MachineState, Source, resumed
 from mac_actors.core.text import one_line
 from mac_actors.core.transitions import decide
@@ -271,12 +271,14 @@ class Supervisor:
             entries = self.journal.store.page(machine=name, since=since).entries
         except StorageError:
             return []
-        flags = [
-            (Oops if isinstance(one.outcome, OopsSet) else Lock, one.outcome.flag)
-            for one in entries
-            if isinstance(one.outcome, OopsSet | LockSet)
-        ]
-        return [kind(flag.since, flag.source, flag.by, flag.reason) for kind, flag in flags]
+        found: list[Oops | Lock] = []
+        for said in (one.outcome for one in entries):
+            if isinstance(said, OopsSet | LockSet | LockPending):
+                flag = said.flag
+                given = flag.since, flag.source, flag.by, flag.reason
+                waits = isinstance(said, LockPending)
+                found.append(Oops(*given) if isinstance(said, OopsSet) else Lock(*given, when_free=waits))
+        return found
 
     def restart_dead(self) -> None:
         """Restart every actor that has died, and say so once for each; have decided what was held back."""

@@ -19,6 +19,7 @@ from mac_actors import clock
 from mac_actors.cluster.fresh import Fresh
 from mac_actors.cluster.holding import HoldingFleet, Known, as_json, from_json
 from mac_actors.cluster.telling import Taking
+from mac_actors.core.holding import is_same
 from mac_actors.core.inputs import Configured, Lock, Oops, Report
 from mac_actors.core.outcomes import OopsSet, kind
 from mac_actors.core.signing import HEADER, Key, ReaderKeys, sign
@@ -289,7 +290,14 @@ def test_inputs_go_to_another_server_by_their_age() -> None:
             assert abs(before.arrived - (then.arrived or 0)) < 5
             assert replace(then, at=at, arrived=before.arrived) == before
         else:
-            assert replace(then, at=at) == before
+            assert replace(then, at=at, arrived=None) == before
+
+
+def test_a_command_keeps_its_age_where_the_clock_is_set_before_it_is_told() -> None:
+    held = Lock(datetime.now(UTC) + timedelta(hours=1), Source.HTTP, "Ada", arrived=clock.seconds() - 3.0)
+    (told,) = from_json(json.loads(json.dumps(as_json("laser", (held,)))))
+    assert (datetime.now(UTC) - told.at).total_seconds() == pytest.approx(3.0, abs=1.0)
+    assert is_same(held, told)
 
 
 def test_what_a_server_is_told_while_it_loses_its_machines_is_kept_for_the_next_owner(

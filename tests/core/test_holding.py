@@ -130,6 +130,8 @@ def test_an_oops_is_kept_once_with_its_time() -> None:
     (outcome,) = decide(MILL, PEOPLE, fresh(MILL), kept).outcomes
     assert isinstance(outcome, OopsSet)
     assert (outcome.flag.since, outcome.flag.by) == (after(5), "Ada")
+    assert isinstance(kept, Oops)
+    assert kept.arrived == after(5).timestamp()
 
 
 def test_what_stopped_a_machine_and_was_not_written_comes_before_what_was_held_since() -> None:
@@ -315,6 +317,10 @@ def test_what_goes_on_in_one_place_alone_has_to_be_put_in_again() -> None:
         (report(ANNA, 20), report(ANNA, 21), False),
         (report(ANNA, 20), replace(report(ANNA, 20), fob=None), False),
         (Configured(after(20)), Configured(after(20)), False),
+        (Lock(after(20), Source.HTTP, "Ada"), Lock(after(20), Source.HTTP, "Ada", when_free=True), False),
+        # the wall clock was set between the two
+        (Lock(after(20), Source.HTTP, arrived=5.0), Lock(after(3620), Source.HTTP, arrived=5.5), True),
+        (Lock(after(20), Source.HTTP, arrived=5.0), Lock(after(20), Source.HTTP, arrived=8.0), False),
     ],
 )
 def test_what_came_once_and_is_told_of_in_two_places_is_known_by_what_it_says(
@@ -332,6 +338,12 @@ def test_what_an_owner_has_decided_is_left_out_of_what_is_held() -> None:
     assert without_done(press, done) == replace(press, oops=False)
     assert without_done(press, done[:1]) == press
     assert without_done(replace(press, oops=False), done) == replace(press, oops=False)
+
+
+def test_a_lock_that_waits_until_the_machine_is_free_is_not_yet_one_that_was_wanted_at_once() -> None:
+    at_once, waits = (Lock(after(20), Source.HTTP, "Ada", when_free=when_free) for when_free in (False, True))
+    assert without_done(at_once, [waits]) == at_once
+    assert without_done(waits, [waits]) is without_done(waits, [at_once]) is None
 
 
 def test_a_machine_that_is_to_be_always_on_is_off_where_it_must_have_no_power() -> None:
