@@ -11,7 +11,7 @@ from mac_actors.core.inputs import Report
 from mac_actors.core.state import MachineState
 
 REBOOT_TOLERANCE_SECONDS = 120
-"""How much shorter than the time since the last report an uptime may be: firmware measures it once a minute."""
+"""How much shorter an uptime may be than it must have come to by now: firmware measures it once a minute."""
 
 UPTIME_SLACK_SECONDS = 15.0
 """How far an uptime may be from where it would have come to by now: firmware measures it now and then."""
@@ -71,7 +71,9 @@ def has_rebooted(state: MachineState, report: Report) -> bool:
         return False
     if last.uptime is not None and this.uptime < last.uptime:
         return not _has_wrapped(last.uptime, this.uptime, gone)
-    return this.uptime < gone - REBOOT_TOLERANCE_SECONDS
+    # Where the server has run all the time, the reader's clock must have gone on as its own did.
+    expected = gone if state.last_arrival is None else (last.uptime or 0.0) + gone
+    return this.uptime < expected - REBOOT_TOLERANCE_SECONDS
 
 
 def _has_wrapped(last: float, now: float, gone: float) -> bool:
