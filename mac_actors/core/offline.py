@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mac_actors.core.access import Granted, authorize
@@ -29,10 +29,10 @@ MOST_SECONDS_AGO = 366 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class FobList:
-    """Who may start a machine without the server; nobody, while it is oopsed or locked.
+    """Who may start a machine without the server; nobody, while it is oopsed or locked, or is to be once it is free.
 
     ``too_many``: how many fobs there would be, where those are more than a reader keeps. ``expires_at``: when the first
-    membership in it is over, if that counts, or the first authorization.
+    membership in it is over, if that counts, or an authorization begins or ends.
     """
 
     oops: bool
@@ -50,14 +50,14 @@ class FobList:
 
 def fob_list(config: MachineConfig, directory: Directory, state: MachineState, at: datetime) -> FobList:
     """Return the list of a machine as it is at this moment: the fobs that would open an authorized session."""
+    state = replace(state, lock=state.lock or state.lock_pending)
     oops, lock = state.oops is not None, state.lock is not None
     holders = _holders(config, directory, state, at)
     if len(holders) > MOST_FOBS:
         return FobList(oops, lock, too_many=len(holders))
-    users = holders.values()
-    expiries = [user.expires_at for user in users if user.expires_at and directory.enforce_expiration]
-    limits = (limit for user in users for limit in user.limits if limit.authorization in config.authorizations_or)
-    expiries += [limit.ends for limit in limits if limit.ends and limit.ends > at]
+    expiries = [one.expires_at for one in holders.values() if one.expires_at and directory.enforce_expiration]
+    limits = [one for user in directory.users for one in user.limits if one.authorization in config.authorizations_or]
+    expiries += [moment for one in limits for moment in (one.begins, one.ends) if moment and moment > at]
     return FobList(oops, lock, tuple(sorted(holders)), expires_at=min(expiries, default=None))
 
 

@@ -24,7 +24,7 @@ class RevisedList:
 class _Made:
     config: MachineConfig
     directory: Directory
-    flags: tuple[bool, bool]
+    flags: tuple[bool, ...]
     result: RevisedList
 
 
@@ -46,7 +46,7 @@ class ReaderLists:
             if config is None or state is None or not config.offline.list:
                 self._made.pop(machine, None)
                 return None
-            flags = (state.oops is not None, state.lock is not None)
+            flags = tuple(flag is not None for flag in (state.oops, state.lock, state.lock_pending))
             made = self._made.get(machine)
             if made and made.config is config and made.directory is directory and made.flags == flags:
                 expires = made.result.content.expires_at

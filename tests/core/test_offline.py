@@ -8,7 +8,7 @@ import pytest
 
 from mac_actors.core.config import Directory, Limit, MachineConfig, User
 from mac_actors.core.decision import Decision
-from mac_actors.core.inputs import OfflineSession, Report
+from mac_actors.core.inputs import Lock, OfflineSession, Report
 from mac_actors.core.offline import (
     LIFETIME_SECONDS,
     MOST_FOBS,
@@ -19,7 +19,7 @@ from mac_actors.core.offline import (
     possible_fobs,
 )
 from mac_actors.core.outcomes import Ended, EndReason, OopsSet, Outcome, Rebooted, SessionEnded, SessionStarted
-from mac_actors.core.state import MachineState, SessionKind
+from mac_actors.core.state import MachineState, SessionKind, Source
 from mac_actors.core.transitions import decide
 from tests.core.examples import (
     ANNA,
@@ -47,6 +47,7 @@ from tests.core.examples import (
     report,
     run,
     someone,
+    with_card,
 )
 
 # the list
@@ -234,3 +235,16 @@ def test_a_list_ends_with_the_first_authorization_in_it_that_does() -> None:
     assert (made.fobs, made.expires_at) == (limited.fob_codes, after(3600))
     over = replace(limited, limits=(Limit("Milling", ends=T0),))
     assert fob_list(MILL, Directory.of([over]), MachineState(T0), T0).fobs == ()
+
+
+def test_a_list_is_good_until_an_authorization_begins_that_is_not_in_it_yet() -> None:
+    (name,) = MILL.authorizations_or
+    begins = replace(ANNA, expires_at=None, limits=(Limit(name, begins=after(60), ends=after(3600)),))
+    made = fob_list(MILL, Directory.of((begins,)), fresh(MILL), T0)
+    assert (made.fobs, made.expires_at) == ((), after(60))
+
+
+def test_nobody_is_in_the_list_of_a_machine_that_is_to_be_locked_once_it_is_free() -> None:
+    state = run(MILL, PEOPLE, with_card(MILL, ANNA), [Lock(after(20), Source.SLACK, "bob", when_free=True)]).state
+    assert state.lock_pending
+    assert fob_list(MILL, PEOPLE, state, after(30)) == FobList(oops=False, lock=True)
