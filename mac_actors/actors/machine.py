@@ -144,6 +144,8 @@ class MachineActor(MacActor):
                 answer = self._apply(Configured(at))
                 if self._outputs != before:
                     self._context.poker.poke(self._config)
+                if before.relay and self._outputs.second_relay and not before.second_relay:
+                    self._context.notify(f"{config.display_name}: its second relay is on (it is always enabled).")
                 return answer
             case TellWhenFree():
                 return self._tell_when_free(message)

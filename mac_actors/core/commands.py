@@ -169,7 +169,8 @@ def _configured(draft: Draft) -> None:
     if card and not now and draft.state.session is None and (was or not card.refusal):
         draft.block_card()
     has_power = relay_on(draft.config, draft.state)
-    if has_power is not had_power:
+    stays_on = now and not was and not draft.state.flagged  # a session that runs no longer ends it
+    if has_power is not had_power or stays_on:
         draft.emit(PowerChanged, on=has_power)
     maintain(draft)
 

@@ -269,6 +269,20 @@ def test_a_machine_that_becomes_always_enabled_is_named_and_on(fleet: MachineFle
     assert not relay(fleet, "router")
 
 
+def test_a_second_relay_that_is_always_on_from_now_on_is_told_of(
+    fleet: MachineFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = {"authorizations_or": [], "always_enabled": True}
+    tube = {"authorizations_or": ["mill"], "alias": "Tube"}
+    fleet.reload(configured(without(fan={**entry, "second_relay": tube})))
+    assert not report(fleet, "fan").outputs.second_relay
+    fleet.reload(configured(without(fan={**entry, "second_relay": {**tube, "always_enabled": True}})))
+    assert report(fleet, "fan").outputs.second_relay
+    assert [r.message for r in caplog.records if "second relay" in r.message] == [
+        "fan: its second relay is on (it is always enabled)."
+    ]
+
+
 def test_an_oopsed_machine_that_becomes_always_enabled_stays_off(fleet: MachineFleet) -> None:
     fleet["router"].oops().get(timeout=WAIT)
     on = without(router={"authorizations_or": ["mill"], "always_enabled": True})
