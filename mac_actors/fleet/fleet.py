@@ -32,7 +32,7 @@ from mac_actors.core.config import Configuration, MachineConfig, Offline
 from mac_actors.core.holding import Held
 from mac_actors.core.inputs import Command, Input, Report
 from mac_actors.core.outcomes import Outcome, Reported, SessionStarted
-from mac_actors.core.outputs import ENGLISH, Outputs, kept_outputs
+from mac_actors.core.outputs import ENGLISH, Outputs, kept_outputs, outputs, relay_on
 from mac_actors.core.snapshot import Snapshot, tally
 from mac_actors.core.state import MachineState
 from mac_actors.errors import MachineUnavailable, UnknownMachine
@@ -268,6 +268,9 @@ class MachineFleet(AnyFleet):
         if answer.outcomes and self._holds() and any(isinstance(one, SessionStarted) for one in answer.outcomes):
             # another server may own the machine by now
             return self.supervisor.ask(sent.name, Withheld(sent.message.report))
+        now = self.supervisor.published.get(sent.name)
+        if now and answer.outcomes and answer.outputs.relay and not relay_on(*now):
+            return replace(answer, outputs=outputs(*now, self._displays))  # stopped while the disk took its time
         return answer
 
     def take_up(self, name: str, inputs: tuple[Input, ...]) -> None:

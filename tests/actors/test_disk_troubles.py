@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mac_actors import clock
 from mac_actors.actors.journal import Journal
-from mac_actors.core.inputs import Clear, Lock, Oops, Unlock, Unoops
+from mac_actors.core.inputs import Clear, Lock, Oops, Report, Unlock, Unoops
 from mac_actors.core.outcomes import OopsSet, Rebooted, SessionEnded, SessionRefused, SessionStarted
 from mac_actors.core.state import MachineState, Refusal, Source, Status, Telemetry
 from mac_actors.errors import MachineUnavailable
@@ -158,6 +160,21 @@ def test_an_answer_is_durable_once_the_disk_is_quick_enough(tmp_path: Path) -> N
 def test_a_budget_of_nothing_waits_for_nothing(hanging: tuple[MachineFleet, HangingStore], tmp_path: Path) -> None:
     with open_fleet(commit_budget=0.0) as fleet:
         assert fleet["router"].oops().get(timeout=WAIT).outcomes
+
+
+def test_a_login_whose_answer_waits_is_told_off_where_the_machine_was_stopped_meanwhile(
+    hanging: tuple[MachineFleet, HangingStore],
+) -> None:
+    fleet, _ = hanging
+    given = Report(datetime.now(UTC), ANN, False, Telemetry(uptime=1000.0), clock.seconds())
+    assert not fleet.report("metal-mill", replace(given, fob=None), clock.seconds()).outputs.relay
+    login = fleet.begin("metal-mill", given, None, lambda: False)
+    stop = fleet["metal-mill"].oops()
+    told = fleet.finish(login)
+    assert [type(outcome) for outcome in told.outcomes] == [SessionStarted]
+    assert not told.outputs.relay
+    assert told.outputs.oops_led
+    assert stop.get(timeout=WAIT).outcomes
 
 
 def test_changes_that_gather_are_written_in_one_transaction(
