@@ -172,7 +172,8 @@ class Node:
             thread.start()
 
     def release(self, settle: Callable[[], None] = lambda: None, epoch: int | None = None) -> bool:
-        """Hand over: this node owns no more, and then rests for two leases; false: it does not own, or not ``epoch``.
+        """Hand over: this node owns no more, and leaves it to others for two leases, unless one of them hands over too.
+        False: it does not own, or not ``epoch``.
 
         ``settle`` is called when nothing new is decided any more, and has everything written. Then whoever looks next
         takes over.
@@ -295,7 +296,7 @@ class Node:
         if silent >= self.lease.patience / 2 and self._prepared_for != (seen.epoch, seen.beat):
             self._prepared_for = (seen.epoch, seen.beat)
             self._jobs.put(self._get_ready)
-        may_own = self._may_own(now, look.steps)  # at each look: readyz says what is so now
+        may_own = self._may_own(now, look.steps, seen)  # at each look: readyz says what is so now
         if (wanted := self.lease.may_take(now, gone=self._is_gone(seen, silent))) and may_own:
             self._take_over(wanted)
             return 0.0
@@ -315,7 +316,7 @@ class Node:
         log.warning("this server owns the machines now: epoch %d", epoch)
         self._jobs.put(lambda: self._build(epoch))
 
-    def _may_own(self, now: float, steps: frozenset[str]) -> bool:
+    def _may_own(self, now: float, steps: frozenset[str], seen: Seen) -> bool:
         why: str | None = None
         if self.membership.claimed:
             why = f"another server runs with its address {self.url}"
@@ -326,7 +327,9 @@ class Node:
         self._unfit_because = why
         if self._why_not(why) and why:
             log.error("this server can't own the machines: %s", why)
-        return why is None and now >= self._resting_until and not self._stopping.is_set()
+        # Another node that hands over, and rests, must find somebody.
+        wanted = seen.released and seen.incarnation != self.incarnation and self._resting_until < math.inf
+        return why is None and (wanted or now >= self._resting_until) and not self._stopping.is_set()
 
     def _is_gone(self, seen: Seen, silent: float) -> bool:
         """Whether a lone owner's computer says that no server is there any more; asked once a lease."""

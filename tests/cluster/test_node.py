@@ -87,13 +87,22 @@ def make(database: str) -> Iterator[Make]:
         owner.node.stop()
 
 
-def owner_and_standby(make: Make) -> tuple[Owner, Owner]:
+def owner_and_standby(make: Make, seconds: float = SECONDS) -> tuple[Owner, Owner]:
     """Start two nodes; the owner knows that it is not alone, and the standby who owns."""
-    a = make("http://127.0.0.1:1")
+    a = make("http://127.0.0.1:1", seconds)
     wait_until(lambda: a.epoch)
-    b = make("http://127.0.0.1:2")
+    b = make("http://127.0.0.1:2", seconds)
     wait_until(lambda: not b.nodes()[0].seen.alone and b.node.standing().owner == a.node.url)
     return a, b
+
+
+def test_a_node_that_has_handed_over_takes_over_again_at_once_where_the_next_one_hands_over(make: Make) -> None:
+    a, b = owner_and_standby(make, 30.0)
+    assert a.node.release()
+    wait_until(lambda: b.epoch == 2)
+    assert b.node.release()
+    wait_until(lambda: a.epoch == 3)
+    assert b.epochs == [2]
 
 
 def test_the_first_node_owns_and_the_others_know_where_it_is(make: Make) -> None:
