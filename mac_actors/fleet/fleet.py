@@ -424,7 +424,7 @@ class MachineFleet(AnyFleet):
         """Swap all files (``machines=False``: the users alone) for newly read ones.
 
         Raises :class:`ReloadRefused`, having changed nothing, when more than half of 20 or more users
-        would go, or a machine on which a session runs, unless ``force``.
+        would go or lose all their fobs, or a machine on which a session runs would go, unless ``force``.
         """
         self.supervisor.check_open()
         self.outgoing.expect(new.slack_channels | self.configuration.slack_channels)
