@@ -65,7 +65,9 @@ class People:
                 del fobs[addition.value]
         for addition in new:
             touch(addition)
-            by_account[addition.account_id] = (*by_account.get(addition.account_id, ()), addition)
+            # One that is put in force again, with another author, is where it was: the last one counts.
+            ones = (*by_account.get(addition.account_id, ()), addition)
+            by_account[addition.account_id] = tuple(sorted(ones, key=lambda one: one.id))
             if addition.kind is Kind.FOB:
                 fobs[addition.value] = addition
         found = {account: _user(account, self.file, by_account.get(account, ()), fobs) for account in affected}

@@ -314,16 +314,18 @@ class Users(AnyUsers):
                 )
             )
         if code is not None:
-            _refuse_owner(people, code, None)
+            refuse_owner(people, code, None)
         return None
 
     def forget(self, person: Redaction) -> None:
         """Remove a person's additions, their unknown fobs, and their name from what they have done to others.
 
         What was withdrawn or taken from somebody who is still in the users file stays: a lost fob must open nothing.
-        For :mod:`mac_actors.fleet.erasure`, once all is on disk that was changed before.
+        For :mod:`mac_actors.fleet.erasure`. Raises :class:`~mac_actors.errors.StorageError`, having changed nothing,
+        unless all is on disk that was changed before: what is no longer in force would be again.
         """
         with self._alone():
+            self._journal.write(Record(), ANSWER_SECONDS)
             gone, renamed = [], []
             for one in self._journal.store.load_additions(everything=True):
                 kept = one.counts and not one.given and one.account_id in self.people.file.by_account
