@@ -141,15 +141,16 @@ class MachineFleet(AnyFleet):
             self.journal.on_commit = self.outgoing.wake
             self.refused_readers = RefusedReaders(self.notify)
             self.reader_keys = ReaderKeyring(self.journal, self.notify)
+            self.logins = Logins(self.journal)
             self.users = Users(
                 configuration.directory,
                 self.journal,
+                self.logins,
                 commit_budget=commit_budget,
                 notices=self.outgoing.all_notices,
                 announce=self._announce,
                 notify=self.notify,
             )
-            self.logins = Logins(self.journal)
             configuration = replace(configuration, directory=self.users.people.directory)
             context = MachineContext(
                 self.journal,

@@ -165,6 +165,23 @@ def test_a_database_without_additions_is_whole(tmp_path: Path) -> None:
     assert findings(tmp_path) == []
 
 
+def test_what_has_passed_its_last_day_long_ago_goes_too(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    old = Author(now - timedelta(days=90), Source.REPL, "Tina")
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        fleet.users.authorize("2", "mill", until=now.date() - timedelta(days=50), author=old)
+        fleet.users.authorize("2", "router", until=now.date() - timedelta(days=20), author=old)
+        written(fleet)
+        retention = Retention(fleet.journal, 30)
+
+        def gone() -> bool:
+            retention.step()
+            return [one.value for one in fleet.store.load_additions("2")] == ["router"]
+
+        wait_until(gone)
+    assert [line for line in findings(tmp_path) if "earlier than the one before" not in line] == []
+
+
 def test_what_is_over_and_old_goes_with_the_names_of_the_journal(tmp_path: Path) -> None:
     old = Author(datetime.now(UTC) - timedelta(days=40), Source.REPL, "Tina")
     with open_fleet(Store.open(tmp_path)) as fleet:
