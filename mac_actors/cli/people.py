@@ -116,6 +116,9 @@ def fob(
     if take and code:
         answer = users.take_fob(who, code, body)
         _said(answer, f"The fob counts no more for {answer['full_name']}")
+        for user in (outcome["outcome"]["user"] for outcome in answer["outcomes"]):
+            if user["account_id"] != answer["account_id"]:
+                click.echo(f"Nor for {user['full_name']} ({user['account_id']}), to whom it was given at the server.")
     else:
         answer = users.give_fob(who, body | {"code": code, "seen_at": seen_at})
         _said(answer, f"{answer['full_name']} has the fob")

@@ -215,7 +215,7 @@ def check() -> None:
     if offline := offline_summary(configuration):
         click.echo(f"While the server does not answer: {offline}.")
     keyed, counting = _stored(settings)
-    conflicts = map(str, settle(configuration.directory, counting, datetime.now(UTC)).people.conflicts())
+    conflicts = map(str, settle(configuration.directory, counting).people.conflicts())
     show_notes((*warnings_of(configuration), *conflicts))
     for exposure in exposures(settings, configuration.machines, keyed):
         click.secho(f"WARNING: {exposure}.", fg="yellow")

@@ -182,7 +182,7 @@ def _import(source: UserSource, options: Options, notes: Callable[[], Iterable[s
     extra = users_of(options.extra) if options.extra else []
     people = gather(source, extra, old)
     update = compare(path, before, old, people.users)
-    for note in notes():
+    for note in (*notes(), *people.notes):
         click.echo(note, err=True)
     shown = None if options.show_all else SHOWN
     for reason, names in people.left_out.items():

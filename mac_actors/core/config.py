@@ -41,18 +41,24 @@ def read_fob(code: str | None) -> str | None:
     return fob
 
 
+_DAY_OR_TIME = re.compile(r"\d\d(:\d\d){1,2}|\d{4}-\d\d-\d\d|\d{1,2}-\d{1,2}-(\d\d|\d{4})")
+"""What a spreadsheet makes of a fob, or somebody has put in its place; a UID has four bytes or more."""
+
+
 def whole_fob(code: str) -> str:
     """Normalize the code of a fob that somebody wrote. Raises ``ValueError`` with what is expected.
 
-    A number with a decimal mark, an exponent or groups, a day, ``#N/A``: what spreadsheets make of a fob is none.
+    A number with a decimal mark, an exponent or groups, a day or a time, ``#N/A``: what spreadsheets make of a fob is
+    none.
     """
     fob = normalize_fob(code)
     if fob is None:
         raise ValueError("the number of a fob, not empty, and not zeroes alone")
-    odd = re.search("[^0-9A-Z:_-]", fob)
-    if odd or re.fullmatch(r"\d{4}-\d\d-\d\d", fob):
-        text = "the whole number of a fob as its reader sends it: digits, or letters, and nothing between"
-        raise ValueError(text + character(odd[0] if odd else ""))
+    text = "the whole number of a fob as its reader sends it: digits, or letters, and nothing between"
+    if odd := re.search("[^0-9A-Z:_-]", fob):
+        raise ValueError(text + character(odd[0]))
+    if _DAY_OR_TIME.fullmatch(code.strip(_ENDS)):
+        raise ValueError(f"{text}; not a day or a time")
     return fob
 
 

@@ -87,6 +87,7 @@ def carry_out(who: Candidate, directory: Directory, journal: Journal, users: Use
     """
     with _one:
         store = journal.store
+        journal.write(Record(), WRITE_SECONDS)  # what waits may be about them too
         user = next((one for one in directory.users if one.account_id == who.account_id), None)
         lines = list(redaction.lines_of(store, who.account_id)) if who.account_id else []
         additions = store.load_additions(who.account_id) if who.account_id else []

@@ -141,15 +141,16 @@ class MachineFleet(AnyFleet):
             self.journal.on_commit = self.outgoing.wake
             self.refused_readers = RefusedReaders(self.notify)
             self.reader_keys = ReaderKeyring(self.journal, self.notify)
+            self.logins = Logins(self.journal)
             self.users = Users(
                 configuration.directory,
                 self.journal,
+                self.logins,
                 commit_budget=commit_budget,
                 notices=self.outgoing.all_notices,
                 announce=self._announce,
                 notify=self.notify,
             )
-            self.logins = Logins(self.journal)
             configuration = replace(configuration, directory=self.users.people.directory)
             context = MachineContext(
                 self.journal,
@@ -427,7 +428,7 @@ class MachineFleet(AnyFleet):
         """Swap all files (``machines=False``: the users alone) for newly read ones.
 
         Raises :class:`ReloadRefused`, having changed nothing, when more than half of 20 or more users
-        would go, or a machine on which a session runs, unless ``force``.
+        would go or lose all their fobs, or a machine on which a session runs would go, unless ``force``.
         """
         self.supervisor.check_open()
         self.outgoing.expect(new.slack_channels | self.configuration.slack_channels)

@@ -79,7 +79,7 @@ def reload(supervisor: Supervisor, users: Users, new: Configuration, *, machines
         )
         if not force:
             in_use = [name for name in summary.removed if supervisor.published[name][1].session]
-            _refuse_harm(len(users.people.file.users), summary.users, in_use)
+            _refuse_harm(users.people.file, new.directory, summary.users.removed, in_use)
         stored = {name: supervisor.journal.store.load_state(name) for name in summary.added}
         conflicts = users.adopt(users.settle(new.directory))
         supervisor.configuration = new = replace(new, directory=users.people.directory)
@@ -98,12 +98,17 @@ def reload(supervisor: Supervisor, users: Users, new: Configuration, *, machines
     return summary
 
 
-def _refuse_harm(users_before: int, users: UsersChange, in_use: list[str]) -> None:
-    """Raise :class:`ReloadRefused` when more than half of 20 or more users or a machine in use would go."""
+def _refuse_harm(before: Directory, after: Directory, removed: int, in_use: list[str]) -> None:
+    """Raise :class:`ReloadRefused` when more than half of 20 or more users, or all fobs of theirs, or a machine in use
+    would go.
+    """
     problems = []
-    if has_shrunk(users_before, users.removed):
+    now = ((user, after.by_account.get(user.account_id)) for user in before.users)
+    fobless = sum(bool(user.fob_codes and one and not one.fob_codes) for user, one in now)
+    if has_shrunk(len(before.users), removed + fobless):
+        fobs = f", and all fobs of {fobless}" if fobless else ""
         problems.append(
-            f"the users file has lost {users.removed} of {users_before} users: "
+            f"the users file has lost {removed} of {len(before.users)} users{fobs}: "
             "is the export whole? ?force=1 takes it all the same"
         )
     if in_use:

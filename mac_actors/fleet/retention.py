@@ -126,9 +126,13 @@ class Retention:
             self._end()
 
     def _old_additions(self, before: datetime) -> tuple[tuple[str, int], ...]:
-        """Return the changes of users that are over, and old: their lines in the journal name nobody by now."""
+        """Return the changes of users that are over, and old: their lines in the journal name nobody by now.
+
+        Those whose last day has passed are in force until then: that is seen here alone, where the clock is believed.
+        """
         everything = self._store.load_additions(everything=True)
-        return tuple(("addition", one.id) for one in everything if not one.counts and one.author.at < before)
+        over = (one for one in everything if not one.counts or ((ends := one.ends()) and ends < before))
+        return tuple(("addition", one.id) for one in over if one.author.at < before)
 
     def _forget_links(self, before: datetime) -> None:
         if self._accounts is None:

@@ -23,7 +23,7 @@ from mac_actors.core.text import character
 from mac_actors.errors import ConfigError
 from mac_actors.settings.environment import SLACK_CONFIG, Settings
 from mac_actors.settings.machine_entries import MachineEntry, name_clashes
-from mac_actors.settings.problems import excerpt, printed, problem
+from mac_actors.settings.problems import printed, problem, what_it_is
 from mac_actors.settings.slack_file import read_slack
 from mac_actors.settings.user_entries import Clash, Key, UserEntry, user_clashes
 from mac_actors.settings.webhooks import WebhookEntry
@@ -136,7 +136,7 @@ def _read_webhooks(data: object, problems: list[str]) -> dict[str, WebhookEntry]
 def _read_named(model: type[Entry], what: str, data: object, problems: list[str]) -> dict[str, Entry]:
     """Return the entries of a file that is an object: name → settings."""
     if not isinstance(data, Mapping):
-        raise ConfigError([f"expected an object: {what} name → its settings, not {excerpt(data)}"])
+        raise ConfigError([f"expected an object: {what} name → its settings, not {what_it_is(data)}"])
     for name in data:
         if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_-]+", name):
             problems.append(f"{name}: a {what}'s name has only the characters a-z, 0-9, _ and -")
@@ -181,7 +181,7 @@ def _read_keys(data: object, problems: list[str]) -> dict[str, bytes]:
 
 def _read_users(data: object, problems: list[str], kept: Callable[[UserEntry], Person]) -> dict[int, Person]:
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
-        raise ConfigError([f"expected a list of users, not {excerpt(data)}"])
+        raise ConfigError([f"expected a list of users, not {what_it_is(data)}"])
     entries = _validate(UserEntry, enumerate(data), problems, kept)
     problems += [_clash_message(entries, clash) for clash in user_clashes(entries)]
     return entries

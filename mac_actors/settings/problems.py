@@ -21,8 +21,14 @@ _EXPECTED = {
 }
 
 
+_WHOLE = {"model_type", "model_attributes_type", "dict_type"}
+"""An entry that is something else altogether: what stands there may be a fob, or a secret address."""
+
 _PRIVATE = {"fob_codes", "email", "url", "secret"}
 """What is wrong with these is said, but not what they are: errors go into replies, logs and terminals."""
+
+
+_TYPES = {str: "a string", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
 def problem(key: str | int, details: ErrorDetails) -> str:
@@ -41,8 +47,13 @@ def explain(details: ErrorDetails) -> str:
     else:
         message = _EXPECTED.get(kind, details["msg"])
     hidden = kind in {"missing", "extra_forbidden"} or _PRIVATE & {*details["loc"]}
-    given = "" if hidden else f", not {excerpt(details['input'])}"
-    return message + given
+    given = what_it_is(details["input"]) if kind in _WHOLE else excerpt(details["input"])
+    return message if hidden else f"{message}, not {given}"
+
+
+def what_it_is(value: object) -> str:
+    """Return what kind of thing is there, and nothing of what is in it."""
+    return excerpt(value) if value is None or isinstance(value, bool) else _TYPES.get(type(value), "something else")
 
 
 def excerpt(value: object) -> str:

@@ -75,7 +75,7 @@ def make_batch(records: Iterable[Record], last_journal: int, last_outbox: int) -
         if record.keys:
             keys.update(record.keys)
         if record.moved or record.drop or record.put:
-            _change_small(small, rows["move"], record)
+            _change_small(small, keyed["link"], rows["move"], record)
         scrub = scrub or record.scrub
     rows |= {step: list(found.values()) for step, found in keyed.items()}
     if keys:
@@ -117,11 +117,14 @@ def _add_rewritten(keyed: dict[str, dict[Any, Row]], record: Record) -> None:
         keyed["reword"][number] = {"row": number, "words": words}
 
 
-def _change_small(small: dict[str, dict[Any, Row | None]], moves: list[Row], record: Record) -> None:
+def _change_small(
+    small: dict[str, dict[Any, Row | None]], links: dict[Any, Row], moves: list[Row], record: Record
+) -> None:
     for old, new in record.moved:
         moves.append({"old": old, "new": new})
-        put = small[addition.name]
-        put |= {key: {**row, "account_id": new} for key, row in put.items() if row and row["account_id"] == old}
+        puts: tuple[dict[Any, Any], ...] = (small[addition.name], small[board_session.name], links)
+        for put in puts:
+            put |= {key: {**row, "account_id": new} for key, row in put.items() if row and row["account_id"] == old}
     for table, key in record.drop:
         small[table][key] = None
     for table, row in record.put:

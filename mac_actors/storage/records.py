@@ -60,7 +60,7 @@ class Record:
 
     ``keys`` are rows of reader_key, ``None`` for one that is to go; they are in no log.
     ``put`` are whole rows of tables by name, in the place of those with their key; ``drop`` the keys of rows that go.
-    ``moved`` are accounts whose additions are another one's from now on.
+    ``moved`` are accounts whose additions, sessions of the board and Slack users are another one's from now on.
     """
 
     state: tuple[str, str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 
 from sqlalchemy import select
@@ -28,3 +29,9 @@ def link_of(store: Store, slack_id: str) -> SlackLink | None:
 def slack_ids_of(store: Store, account_id: str) -> tuple[str, ...]:
     """Return the ids of the Slack users that are this account. Raises :class:`~mac_actors.errors.StorageError`."""
     return tuple(link.id for link in all_links(store) if link.account_id == account_id)
+
+
+def ids_by_address(store: Store, accounts: Set[str]) -> tuple[str, ...]:
+    """Return the ids of the Slack users that are one of these accounts by their e-mail address."""
+    links = all_links(store) if accounts else []
+    return tuple(link.id for link in links if link.account_id in accounts and link.how == "e-mail")

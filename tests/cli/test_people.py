@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mac_actors.fleet.people.logins import Role
+from mac_actors.settings.files import parse
 from tests.conftest import Here, MakeServer
-from tests.fakes import NOBODY, hanging_disk
+from tests.fakes import NOBODY, hanging_disk, sample_machines, sample_users
 from tests.web.client import Running
 
 Run = Callable[..., tuple[int, str]]
@@ -51,6 +52,13 @@ def test_a_user_is_added_changed_and_shown(server: Running, run: Run) -> None:
     )
     assert run("users", "withdraw", "2", "laser") == (0, "Bob Baker is not authorized for laser.")
     assert run("users", "fob", "2", "2222222222", "--take") == (0, "The fob counts no more for Bob Baker.")
+    server.fleet.users.give_fob("2", "77")
+    file = [user | {"fob_codes": ["77"]} if user["account_id"] == "1" else user for user in sample_users()]
+    server.fleet.reload(parse(sample_machines(), file), machines=False)
+    assert run("users", "fob", "1", "77", "--take") == (
+        0,
+        "The fob counts no more for Ann Able.\nNor for Bob Baker (2), to whom it was given at the server.",
+    )
     shown = run("users", "show", "2")[1]
     assert "fob taken away  2222222222  addition" in shown
     assert "withdrawn       laser       addition" in shown

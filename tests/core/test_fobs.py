@@ -74,6 +74,11 @@ def test_a_blocked_card_of_an_earlier_version_is_the_same_card_after_the_upgrade
 
 def test_a_fob_that_somebody_wrote_is_whole() -> None:
     assert whole_fob(" 36912 ") == "0000036912"
-    for code in ("", "000", "1,000,037", "1.0E+09", "#N/A", "2026-03-31"):
+    assert whole_fob("12:30:45:59") == "0012304559"
+    assert whole_fob("12-34") == whole_fob("12 34") == "0000001234"
+    for code in ("", "000", "1,000,037", "1.0E+09", "#N/A"):
         with pytest.raises(ValueError, match=r"the whole number of a fob|the number of a fob, not empty"):
+            whole_fob(code)
+    for code in ("2026-03-31", "31-12-2099", "1-2-2099", "12:30", " 12:30:59 ", "31-12-99"):
+        with pytest.raises(ValueError, match=r"the whole number of a fob .*; not a day or a time$"):
             whole_fob(code)

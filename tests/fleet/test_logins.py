@@ -61,6 +61,18 @@ def test_no_token_and_no_key_is_on_disk(tmp_path: Path) -> None:
             assert secret.encode() not in files
 
 
+def test_sessions_and_links_of_an_account_become_those_of_another(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        opened = [fleet.logins.open(Role.TRAINER, "Ann", account)[0] for account in ("1", "2", None)]
+        link = fleet.logins.link(Role.TRAINER, "Ann", "1")
+        fleet.logins.move({"1": "7"})
+        sessions = [fleet.logins.find(key) for key in opened]
+        assert [session and session.account_id for session in sessions] == ["7", "2", None]
+        followed = fleet.logins.follow(link.rpartition("/")[2])
+        assert followed
+        assert followed[1].account_id == "7"
+
+
 def test_a_session_goes_on_over_restarts_until_it_is_ended_or_not_used_for_long(tmp_path: Path) -> None:
     with open_fleet(Store.open(tmp_path)) as fleet:
         opened = [fleet.logins.open(Role.TRAINER, "Ann Able", "1"), fleet.logins.open(Role.TOKEN, None)]

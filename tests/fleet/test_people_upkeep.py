@@ -7,18 +7,23 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from mac_actors.core.outcomes import kind
-from mac_actors.core.people.additions import Author
+from mac_actors.core.people.additions import Author, Kind
+from mac_actors.core.redaction import Redaction
 from mac_actors.core.state import Source
+from mac_actors.errors import StorageError
 from mac_actors.fleet import erasure
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.people import users as module
 from mac_actors.fleet.people.logins import Role
 from mac_actors.fleet.retention import Retention
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep.backup import backup, restore
 from mac_actors.storage.upkeep.verify import verify
-from tests.fakes import ANN, BOB, open_fleet, report, wait_until, written
+from tests.fakes import ANN, BOB, RefusingStore, open_fleet, report, wait_until, written
 
 ZOE_FOB = "K7Q3Z9XW41"
 
@@ -77,6 +82,43 @@ def test_what_was_taken_from_somebody_who_is_still_in_the_file_stays_taken(tmp_p
         assert [one.value for one in view.authorizations] == ["laser", "tube"]
 
 
+def test_what_somebody_who_is_forgotten_did_to_others_stays_in_its_order(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        day = datetime.now(UTC).date()
+        fleet.users.authorize("2", "mill", until=day + timedelta(days=30), by="Ann Able")
+        fleet.users.withdraw("2", "mill", until=day + timedelta(days=10), by="Olga")
+        forget(fleet, "Ann Able")
+        assert [one.author.by for one in fleet.users.people.of_user("2", Kind.AUTHORIZATION)] == ["", "Olga"]
+        assert [one.value for one in fleet.users.show("2").withdrawn] == ["mill"]
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        assert [one.value for one in fleet.users.show("2").withdrawn] == ["mill"]
+
+
+def test_who_is_forgotten_while_the_disk_refuses_leaves_what_was_withdrawn_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RefusingStore.open(tmp_path)
+    assert isinstance(store, RefusingStore)
+    with open_fleet(store, commit_budget=0.05) as fleet:
+        fleet.users.authorize("2", "mill", by="Ann Able")
+        fleet.users.give_fob("2", ZOE_FOB, by="Ann Able")
+        written(fleet)
+        store.refuse()
+        fleet.users.withdraw("2", "mill")
+        fleet.users.take_fob("2", ZOE_FOB)
+        ann = Redaction(frozenset({"1"}), frozenset({"Ann Able"}))
+        with monkeypatch.context() as patch, pytest.raises(StorageError):
+            patch.setattr(module, "ANSWER_SECONDS", 0.05)
+            fleet.users.forget(ann)
+        store.mend()
+        written(fleet)
+        fleet.users.forget(ann)
+        view = fleet.users.show("2")
+        assert [one.value for one in (*view.fobs, *view.authorizations)] == [BOB, "laser"]
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        assert fleet.users.show("2") == view
+
+
 def test_verify_finds_what_is_in_one_of_journal_and_additions_alone(tmp_path: Path) -> None:
     with open_fleet(Store.open(tmp_path)) as fleet:
         fleet.users.authorize("2", "mill")
@@ -121,6 +163,23 @@ def test_a_database_without_additions_is_whole(tmp_path: Path) -> None:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DELETE FROM migration WHERE name = '0009_people'")
     assert findings(tmp_path) == []
+
+
+def test_what_has_passed_its_last_day_long_ago_goes_too(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    old = Author(now - timedelta(days=90), Source.REPL, "Tina")
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        fleet.users.authorize("2", "mill", until=now.date() - timedelta(days=50), author=old)
+        fleet.users.authorize("2", "router", until=now.date() - timedelta(days=20), author=old)
+        written(fleet)
+        retention = Retention(fleet.journal, 30)
+
+        def gone() -> bool:
+            retention.step()
+            return [one.value for one in fleet.store.load_additions("2")] == ["router"]
+
+        wait_until(gone)
+    assert [line for line in findings(tmp_path) if "earlier than the one before" not in line] == []
 
 
 def test_what_is_over_and_old_goes_with_the_names_of_the_journal(tmp_path: Path) -> None:

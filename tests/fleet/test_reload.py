@@ -243,6 +243,19 @@ def test_users_that_lose_more_than_half_are_refused(fleet: MachineFleet, before:
     assert fleet.reload(configured(users=crowd(after)), force=True).users.removed == before - after
 
 
+def test_users_who_all_lose_their_fobs_are_refused(fleet: MachineFleet) -> None:
+    fleet.reload(configured(users=crowd(20)), force=True)
+    fobless = [entry | {"fob_codes": []} for entry in crowd(20)]
+    for users, lost in (
+        (fobless, "0 of 20 users, and all fobs of 20"),
+        (fobless[:6] + crowd(20)[6:15], "5 of 20 users, and all fobs of 6"),
+    ):
+        with pytest.raises(ReloadRefused, match=rf"lost {lost}: is the export whole\? .*force=1"):
+            fleet.reload(configured(users=users))
+    fleet.reload(configured(users=fobless[:10] + crowd(20)[10:]))
+    assert fleet.reload(configured(users=fobless), machines=False).users.removed == 0
+
+
 @pytest.mark.parametrize(("before", "after"), [(19, 0), (20, 10), (21, 11), (4, 0)])
 def test_users_that_lose_less_or_were_few_are_taken(fleet: MachineFleet, before: int, after: int) -> None:
     fleet.reload(configured(users=crowd(before)), force=True)

@@ -16,7 +16,10 @@ from mac_actors.core.outcomes import kind
 from mac_actors.core.people.view import UserAnswer
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.fleet.people.logins import Role
 from mac_actors.settings.files import parse
+from mac_actors.storage.records import Record, SlackLink
+from mac_actors.storage.slack_users import all_links
 from mac_actors.storage.sqlite.database import SqliteDatabase
 from mac_actors.storage.sqlite.engine import open_engine
 from mac_actors.storage.store import Store
@@ -268,6 +271,47 @@ def test_an_added_user_who_is_in_the_file_now_is_that_one_and_it_is_said(tmp_pat
     with open_fleet(Store.open(tmp_path)) as fleet:
         on_file(fleet, *sample_users(), user("9", "Zoe Zimmer", [], []))
         assert opens(fleet, "metal-mill", ZOE_FOB)
+
+
+def test_who_has_another_account_id_in_the_file_stays_logged_in_and_linked_and_what_was_withdrawn_is(
+    tmp_path: Path,
+) -> None:
+    chat, now = RecordingChat(), datetime.now(UTC)
+    with open_fleet(Store.open(tmp_path), chat=chat) as fleet:
+        fleet.users.withdraw("1", "mill")
+        added = fleet.users.add("Zoe Zimmer", email="typo@example.org", fob=ZOE_FOB).user.account_id
+        key, _ = fleet.logins.open(Role.TRAINER, "Ann Able", "1")
+        links = [("U1", "1", "e-mail"), ("U2", added, "e-mail"), ("U3", added, "admin"), ("U4", "2", "e-mail")]
+        fleet.journal.record(Record(links=tuple(SlackLink(*link, now) for link in links)))
+        written(fleet)
+        ann = sample_users()[0] | {"account_id": "001"}
+        summary = on_file(fleet, ann, *sample_users()[1:], user("9", "Zoe Zimmer", [ZOE_FOB], []))
+        line = (
+            "Ann Able has the account id 001 in users.json now, not 1: "
+            "what was changed at the server counts on for them."
+        )
+        assert line in summary.warnings
+        assert line in chat.texts(5)
+        session = fleet.logins.find(key)
+        assert session
+        assert session.account_id == "001"
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        on_file(fleet, ann)
+        assert [item.value for item in fleet.users.show("001").withdrawn] == ["mill"]
+        assert not opens(fleet, "metal-mill", ANN)
+        assert [one.account_id for one in fleet.logins.sessions()] == ["001"]
+        assert [(link.id, link.account_id) for link in all_links(fleet.store)] == [
+            ("U1", "001"),
+            ("U3", "9"),
+            ("U4", "2"),
+        ]
+
+
+def test_a_reload_says_who_may_be_somebody_who_is_gone(fleet: MachineFleet) -> None:
+    fleet.users.withdraw("1", "mill")
+    summary = on_file(fleet, user("7", "Nora New", [ANN], ["mill"]))
+    assert any(line.startswith("Ann Able (1), from whom something was withdrawn") for line in summary.warnings)
+    assert fleet.users.show("7").withdrawn == ()
 
 
 def test_while_the_disk_hangs_the_machine_obeys_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_a_wrong_secret_is_an_error_that_does_not_show_it(secret: str) -> None:
     assert line.endswith("echo whsec_$(openssl rand -base64 32)")
 
 
+def test_an_address_in_the_place_of_an_entry_is_an_error_that_does_not_show_it() -> None:
+    for entry, what in ((RIGHT["url"], "a string"), ([RIGHT["url"]], "a list"), (None, "null"), (7, "a number")):
+        with pytest.raises(ConfigError) as error:
+            parse({}, [], {"shop": entry})
+        assert error.value.problems == (f"webhooks: shop: expected an object, not {what}",)
+    with pytest.raises(ConfigError) as error:
+        parse({}, [], [RIGHT["url"]])  # type: ignore[arg-type]
+    assert error.value.problems == ("webhooks: expected an object: webhook name → its settings, not a list",)
+
+
 @pytest.mark.parametrize(
     ("kinds", "said"),
     [

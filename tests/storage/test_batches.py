@@ -75,6 +75,25 @@ def test_rows_are_put_moved_and_dropped_in_the_order_of_their_records(store: Sto
 
 
 @both_ways
+def test_what_is_moved_takes_sessions_and_slack_users_along(store: Store, together: bool) -> None:
+    def opened(number: str, account: str | None) -> tuple[str, dict[str, Any]]:
+        table, row = session(number)
+        return table, row | {"account_id": account}
+
+    def link(who: str, account: str) -> SlackLink:
+        return SlackLink(who, account, "admin", NOW)
+
+    records = [
+        Record(put=(opened("s", "a"), opened("t", "b"), opened("u", None)), links=(link("U1", "a"), link("U2", "b"))),
+        Record(moved=(("a", "c"),), unlinked=("U3",)),
+        Record(links=(link("U4", "a"),)),
+    ]
+    in_one_batch_and_in_many(store, records, together)
+    assert column(store, schema.board_session, "id", "account_id") == [("s", "c"), ("t", "b"), ("u", None)]
+    assert column(store, schema.slack_user, "id", "account_id") == [("U1", "c"), ("U2", "b"), ("U4", "a")]
+
+
+@both_ways
 def test_who_waits_or_is_linked_at_the_end_does_so_on_disk(store: Store, together: bool) -> None:
     def link(who: str, account: str) -> SlackLink:
         return SlackLink(who, account, "admin", NOW)

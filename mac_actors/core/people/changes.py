@@ -74,12 +74,16 @@ def give_fob(people: People, user: User, fob: str, author: Author, number: int) 
 
 
 def take_fob(people: People, user: User, fob: str, author: Author, number: int) -> Change:
-    """Have a user's fob count no more, whatever the file says."""
+    """Have a user's fob count no more, whatever the file says; nor for whom it was given to at the server."""
     before = people.fobs.get(fob)
     carried = fob in user.fob_codes
     given = before is not None and before.given and before.account_id == user.account_id
     if not carried and not given:
         return Change(people, already=(AlreadySo.FOB_TAKEN,))
+    other = people.directory.by_account.get(before.account_id) if before and before.given and not given else None
+    if other is not None:
+        first = take_fob(people, other, fob, author, number)
+        return first.then(take_fob(first.people, user, fob, author, number + 1))
     # Where the file gives it to somebody else, theirs it stays.
     addition = Addition(number, user.account_id, Kind.FOB, author, fob, given=False, counts=carried)
     return _change(people, addition, (before,) if before else (), FobTaken(**_facts(Person.of(user), author), fob=fob))
@@ -93,10 +97,11 @@ def grant(people: People, user: User, name: str, until: date | None, author: Aut
     if name in user.authorizations and is_so:
         return Change(people, already=(AlreadySo.AUTHORIZED,))
     file = people.file.by_account.get(user.account_id)
-    if until is not None:
-        before = [one for one in before if one.given or one.until]
-    elif file and name in file.authorizations:
+    withdrawn = [one for one in before if not one.given and one.until is None] if until else []
+    if file and name in file.authorizations and not withdrawn:
+        # It is the file's word again, which has no end.
         addition = replace(addition, counts=False)
+    before = [one for one in before if one not in withdrawn]
     outcome = AuthorizationGranted(**_facts(Person.of(user), author), authorization=name, until=until)
     return _change(people, addition, before, outcome)
 
@@ -110,7 +115,8 @@ def withdraw(people: People, user: User, name: str, until: date | None, author: 
         return Change(people, already=(AlreadySo.NOT_AUTHORIZED,))
     before = people.of_user(user.account_id, Kind.AUTHORIZATION, name)
     if until is not None:
-        before = [one for one in before if not one.given]
+        # One for good, over which it was granted for a while, holds after that.
+        before = [one for one in before if not one.given and one.until]
     outcome = AuthorizationWithdrawn(**_facts(Person.of(user), author), authorization=name, until=until)
     return _change(people, addition, before, outcome)
 

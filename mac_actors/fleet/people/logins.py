@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -183,6 +183,14 @@ class Logins:
             if account_id and session.account_id == account_id:
                 self.end(session.id)
 
+    def move(self, accounts: Mapping[str, str]) -> None:
+        """Have the sessions and links of accounts be other ones' from now on; the disk is told by whoever calls."""
+        with self._lock:
+            for key, session in self._sessions.items():
+                self._sessions[key] = replace(session, account_id=_moved(session.account_id, accounts))
+            for key, link in self._links.items():
+                self._links[key] = replace(link, account_id=_moved(link.account_id, accounts))
+
     def _end(self, session: Session) -> Latch:
         del self._sessions[session.key]
         return self._journal.record(Record(drop=(("board_session", session.id),)))
@@ -211,6 +219,10 @@ class Logins:
         if found is None or found.until < self._clock():
             return None
         return self.open(found.role, found.name, found.account_id)
+
+
+def _moved(account_id: str | None, accounts: Mapping[str, str]) -> str | None:
+    return None if account_id is None else accounts.get(account_id, account_id)
 
 
 def csrf_of(key: str) -> str:

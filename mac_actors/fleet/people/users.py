@@ -24,11 +24,14 @@ from mac_actors.core.phrases import phrase
 from mac_actors.core.redaction import Redaction, without_author
 from mac_actors.core.state import Source
 from mac_actors.errors import MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
+from mac_actors.fleet.people.logins import Logins
 from mac_actors.fleet.people.protocol import AnyUsers
+from mac_actors.fleet.people.refusals import refuse_owner
 from mac_actors.fleet.people.search import UserSearch
 from mac_actors.fleet.people.unknown_fobs import JUST_SEEN, KEPT_FOR, KINDS, UnknownFob, UnknownFobs
 from mac_actors.settings.user_entries import lcd_name
 from mac_actors.settings.warnings import nearest
+from mac_actors.storage import slack_users
 from mac_actors.storage.codec import addition_row, journal_row
 from mac_actors.storage.records import Record
 
@@ -51,6 +54,7 @@ class Users(AnyUsers):
         self,
         file: Directory,
         journal: Journal,
+        logins: Logins,
         *,
         commit_budget: float,
         notices: Callable[[Outcome], tuple[Notice, ...]],
@@ -58,6 +62,7 @@ class Users(AnyUsers):
         notify: Callable[[str], None],
     ) -> None:
         self._journal = journal
+        self._logins = logins
         self._budget = commit_budget
         self._notices = notices
         self._announce = announce
@@ -78,22 +83,24 @@ class Users(AnyUsers):
 
     def settle(self, file: Directory) -> Settled:
         """Return who counts with another users file; changes nothing."""
-        return settle(file, self.people.additions(), datetime.now(UTC))
+        return settle(file, self.people.additions(), self.people.file)
 
     def adopt(self, settled: Settled) -> list[str]:
         """Take this for who counts; returns what is to be said of it, after what is posted in the control channel."""
-        moved = tuple(
-            (one.account_id, user.account_id) for one, user in settled.found if one.account_id != user.account_id
-        )
-        if settled.ended:
-            self._written = self._journal.record(Record(moved=moved, put=tuple(map(addition_row, settled.ended))))
+        accounts = ((one.before.account_id, one.now.account_id) for one in settled.found)
+        moved = tuple((old, new) for old, new in accounts if old != new)
+        if settled.ended or moved:
+            ended = tuple(map(addition_row, settled.ended))
+            # Who was somebody in Slack by an e-mail address that is not theirs in the file is so no more.
+            unsure = {one.before.account_id for one in settled.found if not one.has_same_address()}
+            unlinked = slack_users.ids_by_address(self._journal.store, unsure)
+            self._written = self._journal.record(Record(moved=moved, put=ended, unlinked=unlinked))
+            self._logins.move(dict(moved))
         self.people = settled.people
-        for _, user in settled.found:
-            self._notify(
-                f"{user.full_name}, who was added at the server, is in users.json now: "
-                "what was added counts on for them."
-            )
-        return list(map(str, self.people.conflicts()))
+        said = [str(one) for one in (*settled.found, *settled.doubts)]
+        for line in said:
+            self._notify(line)
+        return [*said, *map(str, self.people.conflicts())]
 
     # looking
 
@@ -201,7 +208,7 @@ class Users(AnyUsers):
 
         def change(people: People, number: int) -> tuple[User, Change]:
             user = self.user(who)
-            _refuse_owner(people, fob, user.account_id)
+            refuse_owner(people, fob, user.account_id)
             return user, changes.give_fob(people, user, fob, author or _author(by, reason), number)
 
         return self._change(change)
@@ -314,16 +321,18 @@ class Users(AnyUsers):
                 )
             )
         if code is not None:
-            _refuse_owner(people, code, None)
+            refuse_owner(people, code, None)
         return None
 
     def forget(self, person: Redaction) -> None:
         """Remove a person's additions, their unknown fobs, and their name from what they have done to others.
 
         What was withdrawn or taken from somebody who is still in the users file stays: a lost fob must open nothing.
-        For :mod:`mac_actors.fleet.erasure`, once all is on disk that was changed before.
+        For :mod:`mac_actors.fleet.erasure`. Raises :class:`~mac_actors.errors.StorageError`, having changed nothing,
+        unless all is on disk that was changed before: what is no longer in force would be again.
         """
         with self._alone():
+            self._journal.write(Record(), ANSWER_SECONDS)
             gone, renamed = [], []
             for one in self._journal.store.load_additions(everything=True):
                 kept = one.counts and not one.given and one.account_id in self.people.file.by_account
@@ -373,29 +382,6 @@ class Users(AnyUsers):
 
 def _author(by: str | None, reason: str | None) -> Author:
     return Author(datetime.now(UTC), Source.REPL, by, reason)
-
-
-def _refuse_owner(people: People, fob: str, account_id: str | None) -> None:
-    """Raise :class:`UserRefused` if this fob is somebody else's than that account's."""
-    other = changes.owner(people, fob)
-    if other is None or other.account_id == account_id:
-        return
-    if people.directory.find(fob) is None:
-        raise UserRefused(
-            phrase(
-                "users.json gives this fob to {name} ({account}), from whom it was taken away: nothing was changed; "
-                "give it to them again, or take it out of the file first",
-                name=other.full_name,
-                account=other.account_id,
-            )
-        )
-    raise UserRefused(
-        phrase(
-            "this fob is {name}'s ({account}): nothing was changed; take it from them first",
-            name=other.full_name,
-            account=other.account_id,
-        )
-    )
 
 
 def _new_account(people: People) -> str:

@@ -66,7 +66,8 @@ class Mapped(SourceSettings):
             found.append(f"delimiter: expected one character, not {self.delimiter!r}")
         if self.separators == "":
             found.append("separators: expected at least one character")
-        if not {"%d", "%m"} <= set(re.findall(r"%.", self.date_format)) and self.date_format != "%x":
+        parts = {part.lower() for part in re.findall("%[dmYy]", self.date_format.replace("%%", ""))}
+        if parts != {"%d", "%m", "%y"} and self.date_format != "%x":
             found.append(f"date_format: expected one with %d, %m and %Y in it, not {self.date_format!r}")
         if self.encoding is not None:
             try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mac_actors.core.config import normalize_fob
+from mac_actors.core.config import fold_name, normalize_fob
 from mac_actors.core.text import one_line
 from mac_actors.errors import ConfigError
 from mac_actors.imports.users.fobs import far_shorter
@@ -19,17 +19,18 @@ from mac_actors.settings.user_entries import UserEntry, user_clashes
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The users of a source; and who was left out, by the reason."""
+    """The users of a source; who was left out, by the reason; and what else is to be said."""
 
     users: tuple[UserEntry, ...]
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequence[UserEntry] = ()) -> People:
     """Read the source and check everybody in it; ``extra`` are users that it does not have.
 
-    Where the source does not know who has ``oops_override``, that stays as it is in ``present``. Raises
-    :class:`ConfigError` with a line for each mistake: where it is, and what is expected.
+    Where the source does not know who has ``oops_override``, that stays as it is in ``present``, as long as it is the
+    same person. Raises :class:`ConfigError` with a line for each mistake: where it is, and what is expected.
     """
     problems: list[str] = []
     records: dict[int, UserRecord] = {}
@@ -41,12 +42,15 @@ def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequenc
             left_out.setdefault(reason, []).append(record.label)
         else:
             records[number] = record
-    overriders = {user.account_id for user in present if user.oops_override and not source.overrides}
+    overriders = {user.account_id: user for user in present if user.oops_override and not source.overrides}
+    notes: list[str] = []
     short = far_shorter([fob for record in records.values() for fob in record.fields["fob_codes"]])
     for number, record in records.items():
         fields = _completed(record.fields)
-        if fields.get("account_id") in overriders:
-            fields["oops_override"] = True
+        if former := overriders.get(fields.get("account_id", "")):
+            fields["oops_override"] = _is_same(former, fields)
+            if not fields["oops_override"]:
+                notes.append(_not_kept(former, fields["full_name"]))
         found = [*_problems(record, fields), *_short_fobs(record, short)]
         problems += [f"{source.name}: {problem}" for problem in found]
         if not found:
@@ -54,7 +58,7 @@ def gather(source: UserSource, extra: Sequence[UserEntry] = (), present: Sequenc
     problems += _clashes(source, records, users, extra)
     if problems:
         raise ConfigError([printed(line) for line in problems])
-    return People((*users.values(), *extra), left_out)
+    return People((*users.values(), *extra), left_out, tuple(map(printed, notes)))
 
 
 def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,6 +78,22 @@ def _completed(given: Mapping[str, Any]) -> dict[str, Any]:
         "last_name": last,
         "preferred_name": fields.get("preferred_name") or first or full,
     }
+
+
+def _is_same(former: UserEntry, fields: Mapping[str, Any]) -> bool:
+    """Whether a user is who had the account id before: account ids of those who left may be used again."""
+    return (
+        not {normalize_fob(fob) for fob in fields["fob_codes"]}.isdisjoint(former.fob_codes)
+        or former.email.casefold() == fields["email"].casefold() != ""
+        or fold_name(former.full_name) == fold_name(fields["full_name"])
+    )
+
+
+def _not_kept(former: UserEntry, name: str) -> str:
+    return (
+        f"{name} has the account id {former.account_id}, which was {former.full_name}'s, and neither their name, "
+        "e-mail address nor a fob of theirs: oops_override is not kept. If it is to be, write it into users.json."
+    )
 
 
 def _problems(record: UserRecord, fields: Mapping[str, Any]) -> list[str]:

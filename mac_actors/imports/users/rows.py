@@ -66,8 +66,14 @@ def _is_no_member(row: Sequence[str], header: Header, given: dict[str, Cells]) -
         len(seen) == 1
         or [*map(folded, row)] == [*map(folded, header.names)]
         or not (whole or given["fob_codes"])
-        or bool(_TOTAL.match(seen[0]) and not (whole and given["expiration_ymd"]))
+        or bool(_TOTAL.match(seen[0]) and not (whole and (given["expiration_ymd"] or _is_person(given))))
     )
+
+
+def _is_person(given: dict[str, Cells]) -> bool:
+    """Whether it has a fob, and a name that is more than the word for a sum, or a number."""
+    names = (text for name in ("full_name", "first_name", "last_name") for _, text in given[name])
+    return bool(given["fob_codes"] and re.search(r"[^\W\d_]", _TOTAL.sub("", folded(" ".join(names)))))
 
 
 def _ticked(row: Sequence[str], header: Header, mapped: Mapped, problems: list[Problem]) -> Iterator[str]:

@@ -24,6 +24,7 @@ from mac_actors.storage.database import as_storage_error
 from mac_actors.storage.records import Record
 from mac_actors.storage.schema import (
     addition,
+    board_session,
     journal,
     machine_state,
     note,
@@ -56,6 +57,18 @@ class _Statement:
         return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
 
+class _Several:
+    """Statements that are run one after the other for the same rows."""
+
+    def __init__(self, *statements: _Statement) -> None:
+        self._statements = statements
+
+    def run(self, cursor: DBAPICursor, rows: Sequence[Row]) -> None:
+        """Run them."""
+        for statement in self._statements:
+            statement.run(cursor, rows)
+
+
 class _Statements:
     """All that is ever written: by the steps of a batch, and what the small tables are written anew with."""
 
@@ -66,7 +79,11 @@ class _Statements:
         def put(table: Table, *changed: str) -> _Statement:
             return made(_put(table, changed), *table.columns.keys())
 
-        self.steps = {
+        def moved(table: Table) -> _Statement:
+            account = table.c.account_id
+            return made(update(table).where(account == bindparam("old")).values(account_id=bindparam("new")))
+
+        self.steps: dict[str, _Statement | _Several] = {
             "rewrite": made(
                 update(journal)
                 .where(journal.c.id == bindparam("row"))
@@ -74,9 +91,7 @@ class _Statements:
             ),
             "reword": made(update(outbox).where(outbox.c.id == bindparam("row")).values(text=bindparam("words"))),
             "note": put(note),
-            "move": made(
-                update(addition).where(addition.c.account_id == bindparam("old")).values(account_id=bindparam("new"))
-            ),
+            "move": _Several(*map(moved, (addition, board_session, slack_user))),
             **{f"put_{table.name}": put(table) for table in SMALL},
             **{
                 f"drop_{table.name}": made(delete(table).where(next(iter(table.primary_key)) == bindparam("row")))

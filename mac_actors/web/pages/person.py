@@ -196,8 +196,10 @@ def _last_sessions(fleet: MachineFleet, account_id: str) -> list[Outcome]:
         return last_of(connection, account_id, since, SESSIONS)
 
 
-def _in_force(users: Users, account_id: str) -> tuple[Addition, ...]:
-    return users.people.by_account.get(account_id, ())
+def _in_force(users: Users, account_id: str) -> list[Addition]:
+    """Return what counts of what was changed, without what is over."""
+    now, additions = datetime.now(UTC), users.people.by_account.get(account_id, ())
+    return [one for one in additions if (ends := one.ends()) is None or now < ends]
 
 
 def _changed(one: Addition, undo: int | None) -> Changed:

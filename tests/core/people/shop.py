@@ -10,7 +10,7 @@ from mac_actors.core.config import Directory, User
 from mac_actors.core.people import changes
 from mac_actors.core.people.additions import Addition, Author, NewUser, end_of
 from mac_actors.core.people.changes import Change
-from mac_actors.core.people.people import People, settle
+from mac_actors.core.people.people import Doubt, Found, People, settle
 from mac_actors.core.state import Source
 from tests.core.examples import T0, someone
 
@@ -34,7 +34,8 @@ class Shop:
         self.people = People.of(file)
         self.change = Change(self.people)
         self.kept: dict[int, Addition] = {}
-        self.said: tuple[tuple[Addition, User], ...] = ()
+        self.found: tuple[Found, ...] = ()
+        self.doubts: tuple[Doubt, ...] = ()
 
     def user(self, account_id: str) -> User:
         return self.people.directory.by_account[account_id]
@@ -56,10 +57,10 @@ class Shop:
         self.people = self.change.people
         return self.change
 
-    def reload(self, *users: User, at: Any = T0) -> None:
-        settled = settle(Directory.of(users), self.people.additions(), at)
-        self.kept |= {one.id: one for one in settled.ended}
-        self.people, self.said = settled.people, settled.found
+    def reload(self, *users: User) -> None:
+        settled = settle(Directory.of(users), self.people.additions(), self.people.file)
+        self.kept |= {one.id: one for one in (*settled.people.additions(), *settled.ended)}
+        self.people, self.found, self.doubts = settled.people, settled.found, settled.doubts
 
     def restart(self) -> People:
         """Return who counts when it is computed anew of what is in force: that must be the same."""

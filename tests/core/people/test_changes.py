@@ -199,6 +199,16 @@ def test_whatever_was_changed_it_is_the_same_when_it_is_computed_anew(shop: Shop
     assert shop.restart() == shop.people
 
 
+def test_one_that_is_put_in_force_again_under_its_number_is_where_it_was(shop: Shop) -> None:
+    shop.do("grant", BOB, "laser", LATER)
+    shop.do("withdraw", BOB, "laser", DAY)
+    first = shop.kept[1]
+    renamed = replace(first, author=replace(first.author, by=""))
+    shop.people = shop.people.changed([renamed], [first])
+    assert (shop.held(BOB, BEFORE), shop.held(BOB, AFTER)) == (set(), {"laser"})
+    assert shop.people.additions()[0] == renamed
+
+
 def test_a_view_says_what_comes_from_where(shop: Shop) -> None:
     shop.do("take_fob", ANN, "0000000001")
     shop.do("give_fob", ANN, NEW)

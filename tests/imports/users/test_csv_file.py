@@ -180,6 +180,26 @@ def test_who_may_override_is_read_where_there_is_a_column_and_else_stays() -> No
     assert gather(source(HEAD + ROW, defaults={"oops_override": "yes"})).users[0].oops_override
 
 
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [
+        ("1,Ada Married,ada@other.org,1000001,2099-12-31,", True),
+        ("1,Ada Married,ADA@example.org,1000009,2099-12-31,", True),
+        ("1,ada  EXAMPLE,,1000009,2099-12-31,", True),
+        ("1,Eve Beginner,,1000009,2099-12-31,", False),
+        ("1,Eve Beginner,eve@example.org,1000009,2099-12-31,", False),
+    ],
+)
+def test_an_account_id_that_is_used_again_does_not_override(row: str, kept: bool) -> None:
+    head = "account_id,full_name,email,fob_codes,expiration_ymd,authorizations\n"
+    for email in ("ada@example.org", "" if kept is False else "Ada@example.org"):
+        got = gather(source(f"{head}{row}\n"), present=[ada(oops_override=True, email=email)])
+        assert got.users[0].oops_override is kept
+        assert bool(got.notes) is not kept
+    if not kept:
+        assert got.notes[0].startswith("Eve Beginner has the account id 1, which was Ada Example's, and neither ")
+
+
 # what is refused
 
 
@@ -296,6 +316,8 @@ def test_the_line_is_the_one_on_which_a_record_begins() -> None:
         ({"delimiter": '"'}, "delimiter: expected one character, not '\"'"),
         ({"separators": ""}, "separators: expected at least one character"),
         ({"date_format": "d.m.y"}, "date_format: expected one with %d, %m and %Y in it, not 'd.m.y'"),
+        ({"date_format": "%d.%m."}, "date_format: expected one with %d, %m and %Y in it, not '%d.%m.'"),
+        ({"date_format": "%d.%m.%%Y"}, "date_format: expected one with %d, %m and %Y in it, not '%d.%m.%%Y'"),
         ({"encoding": "latin-x"}, "encoding: expected one that Python knows, as utf-8 or cp1252, not 'latin-x'"),
         ({"encoding": "hex"}, "encoding: expected one that Python knows, as utf-8 or cp1252, not 'hex'"),
         ({"column": {}}, "column: is not a known key; look for a typing error"),

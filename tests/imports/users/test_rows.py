@@ -145,6 +145,7 @@ def test_a_condition_that_is_none_or_has_no_column_is_named() -> None:
         "Total,60,,,",
         "Summe,,60,,",
         "Gesamtzahl:,60,55,,5",
+        "Summe:,Summe:,55,,5",
         ",,,60,",
         ",Anzahl 60,,,",
         "60 Mitglieder,,,,",
@@ -169,6 +170,9 @@ def test_a_line_with_a_fob_is_about_somebody(row: str) -> None:
 def test_a_member_may_be_called_like_a_sum() -> None:
     got = people("full_name,account_id,fob_codes,expiration_ymd,authorizations\nTotal Recall,1,1,2099-12-31,\n")
     assert [user.full_name for user in got.users] == ["Total Recall"]
+    for head, name in (("full_name", "Count Dracula"), ("last_name,first_name", "Sum,Wong")):
+        text = f"{head},account_id,fob_codes,authorizations\n{name},2,1000002,\n"
+        assert len(people(text, defaults={"expiration_ymd": "2099-12-31"}).users) == 1
 
 
 @pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "SEP=;\r\n"])

@@ -277,6 +277,19 @@ def test_without_a_server_the_file_is_written_and_that_is_said(shop: Path, here:
     assert (same.stdout, same.stderr) == ("users.json has these 31 users already; nothing was changed.\n", "")
 
 
+def test_who_has_an_account_id_of_somebody_else_does_not_get_their_override_and_that_is_said(
+    shop: Path, here: Here
+) -> None:
+    (shop / "users.json").write_text(json.dumps([EVE, ANN]))
+    (shop / "members.csv").write_text(HEAD + "1,Ann Able,1000001,2099-12-31,\n3,Nora New,1000009,2099-12-31,\n")
+    done = here("users", "import", "csv", "members.csv", "--yes", cwd=shop, **NOBODY)
+    assert done.stderr.splitlines()[0] == (
+        "Nora New has the account id 3, which was Eve Early's, and neither their name, e-mail address nor a fob of "
+        "theirs: oops_override is not kept. If it is to be, write it into users.json."
+    )
+    assert [user.oops_override for user in users_of(shop / "users.json")] == [False, False]
+
+
 def test_mistakes_are_listed_and_nothing_is_written(shop: Path, here: Here) -> None:
     before = (shop / "users.json").read_bytes()
     (shop / "members.csv").write_text(HEAD + "1,Ada,1,soon,\n2,,2,2099-12-31,\n")

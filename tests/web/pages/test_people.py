@@ -144,6 +144,13 @@ def test_somebody_is_added_with_the_fob_that_was_just_seen(shop: Running, traine
     assert "No" in said(trainer.done("/board/people", full_name="Noah New"))
 
 
+def test_what_has_passed_its_last_day_is_not_undone(shop: Running, admin: Person) -> None:
+    shop.fleet.users.withdraw("2", "laser", until=(datetime.now(UTC) - timedelta(days=9)).date())
+    assert 'name="addition"' not in admin.html("/people/2")
+    reply = admin.post("/board/people/2", action="undo", addition=str(shop.fleet.store.last_addition()))
+    assert (reply.status, b"nothing to undo" in reply.body) == (409, True)
+
+
 def test_each_change_can_be_undone_and_says_who_made_it(shop: Running, admin: Person) -> None:
     until = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
     page = admin.done("/board/people/2", action="authorize", value="mill", until=until)

@@ -144,6 +144,8 @@ BEGIN
         BEGIN
             FOR step IN SELECT * FROM jsonb_array_elements(document -> 'move') LOOP
                 UPDATE addition SET account_id = step ->> 'new' WHERE account_id = step ->> 'old';
+                UPDATE board_session SET account_id = step ->> 'new' WHERE account_id = step ->> 'old';
+                UPDATE slack_user SET account_id = step ->> 'new' WHERE account_id = step ->> 'old';
             END LOOP;
         END;
     END IF;
