@@ -55,7 +55,7 @@ class MqttBridge:
         self.error: str | None = "not connected yet"
         """Why the broker can't be reached; ``None`` while it is."""
         self._url = url
-        self._password = unquote(url.password or "") or _first_line(settings)
+        self._password = unquote(url.password or "") or settings.password
         self._topics = m.Topics(unquote(url.path).strip("/") or "mac-actors")
         self._fleet = fleet
         self._names = names
@@ -234,9 +234,3 @@ class MqttBridge:
             info = client.publish(topic, payload, qos=1, retain=True)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._published[topic] = payload, info
-
-
-def _first_line(settings: MqttSettings) -> str | None:
-    if settings.password_file is None:
-        return None
-    return settings.password_file.read_text(encoding="utf-8-sig").partition("\n")[0].strip()
