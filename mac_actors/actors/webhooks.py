@@ -1,7 +1,8 @@
 """Webhooks: an actor for each sends its events out of the outbox, signed, until its receiver has taken them.
 
 In the order in which they happened at each machine. A receiver that can't be reached is tried again, later and later;
-an event that it refuses holds up the others of its machine alone. What was not taken for three days is given up.
+an event that it refuses holds up the others of its machine alone. What was not taken for three days is given up, by a
+process that has tried for an hour.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ FIRST_RETRY, LAST_RETRY, JITTER = 1.0, 60.0, 0.25
 """Seconds until what was not taken is sent again: doubled from the first to the last, give or take a quarter."""
 
 GIVEN_UP_AFTER = timedelta(days=3)
+
+TRIED_SECONDS = 3600.0
+"""For so long must this process have tried in vain before it gives anything up: server or network may have been away
+for these days, or a clock wrong.
+"""
 
 Send = Callable[[WebhookConfig, str, bytes], object]
 """Sends a webhook the event of this id and body. Raises :class:`ChatError`, or :class:`EventRefused`."""
@@ -90,6 +96,7 @@ class WebhookNotifier(Outlet):
         self._said = False  # that events are given up
         self._sent: dict[int, Latch] = {}  # taken; their rows may still be in the outbox
         self._held: dict[str, tuple[float, Backoff]] = {}  # until when nothing is sent of a machine
+        self._in_vain: dict[str | None, float] = {}  # since when nothing of a machine is taken, or (None) of any
         self._backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         super().__init__(f"{webhook.channel} notifier", webhook.channel)
 
@@ -130,7 +137,8 @@ class WebhookNotifier(Outlet):
             try:
                 self._send(webhook, event_id(event.entry), body)
             except EventRefused as error:
-                if datetime.now(UTC) - event.at > GIVEN_UP_AFTER:
+                self._in_vain.pop(None, None)
+                if self._has_tried(event.machine) and datetime.now(UTC) - event.at > GIVEN_UP_AFTER:
                     self._give_up((event.id,), error)
                     return True
                 self._complain(error)
@@ -138,6 +146,8 @@ class WebhookNotifier(Outlet):
                 self._held[event.machine] = (time.monotonic() + backoff.next(), backoff)
                 return False
             self.posted += 1
+            for what in (event.machine, None):
+                self._in_vain.pop(what, None)
         self._said = False
         self._held.pop(event.machine, None)
         if not self._held:
@@ -146,7 +156,14 @@ class WebhookNotifier(Outlet):
         self._sent[event.id] = self._journal.record(Record(sent=(event.id,)))
         return True
 
+    def _has_tried(self, what: str | None) -> bool:
+        """Whether this process has tried in vain for long enough to give something up."""
+        now = time.monotonic()
+        return now - self._in_vain.setdefault(what, now) >= TRIED_SECONDS
+
     def _give_up_old(self, error: ChatError) -> None:
+        if not self._has_tried(None):
+            return
         before = datetime.now(UTC) - GIVEN_UP_AFTER
         try:
             self._give_up(self._journal.store.waiting_ids(self.webhook.channel, before), error)

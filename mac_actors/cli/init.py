@@ -65,15 +65,24 @@ def _write(directory: Path, command: str, *, missing: bool) -> list[str]:
     try:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         for name in wanted:
-            text = _content(name, directory, command)
-            with open(os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILES[name]), "w") as file:  # noqa: PTH123
-                file.write(text)
+            _write_file(directory / name, _content(name, directory, command))
     except OSError as error:
         raise MacError(
             f"cannot write {error.filename or directory}: {error.strerror}. Choose a directory that is yours, "
-            "or become root with sudo."
+            "with room on its disk, or become root with sudo."
         ) from error
     return wanted
+
+
+def _write_file(path: Path, text: str) -> None:
+    """Write a new file, or leave none."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILES[path.name]), "w") as file:  # noqa: PTH123
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:  # half a file would be taken for a whole one
+            path.unlink()
+            raise
 
 
 def _content(name: str, directory: Path, command: str) -> str:

@@ -55,8 +55,9 @@ def restore(file: Path) -> None:
     """Put the backup FILE in the place of the database. Stop the server first.
 
     FILE is checked before anything is changed, and the present database is kept beside it. No machine starts by
-    this: sessions of the backup are over, and a card in a reader must be taken out and put in again. On PostgreSQL
-    (MAC_DATABASE) the database must be empty.
+    this: sessions of the backup are over, and a card in a reader must be taken out and put in again. A login that was
+    revoked since stays so, if the present database can be read. On PostgreSQL (MAC_DATABASE) the database must be
+    empty.
     """
     os.umask(0o077)  # as the server's: for its user alone
     settings = read_settings()
@@ -86,6 +87,16 @@ def restore(file: Path) -> None:
         click.echo(
             f"The keys of {count(done.old_keys, 'reader')} are those of the backup. A reader that was given another "
             "since is refused: rotate its key, and flash it."
+        )
+    if done.revoked:
+        click.echo(
+            f"Personal logins of the backup that the former database no longer had stay revoked: "
+            f"{', '.join(done.revoked)}. mac-actors admins add gives a new one to who should have it."
+        )
+    if done.old_logins:
+        click.echo(
+            f"Personal logins are those of the backup, also ones that were revoked since: "
+            f"{', '.join(done.old_logins)}. Revoke once more (mac-actors admins revoke) whose should not count."
         )
     click.echo("Start the server now.")
 

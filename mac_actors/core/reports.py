@@ -85,8 +85,11 @@ def _has_wrapped(last: float, now: float, gone: float) -> bool:
 def was_silent(config: MachineConfig, state: MachineState, report: Report) -> bool:
     """Whether the reader, which has not restarted, has left out reports: a request of it may have hung.
 
-    Firmware that does not say what it is keeps a card that was in and out meanwhile. Other firmware knows better.
+    Firmware that does not say what it is keeps a card that was in and out meanwhile. Other firmware knows better. What
+    any reader has reported since a backup, a restored database does not have.
     """
+    if state.restored:
+        return True
     gone = elapsed(state, report)
     if not config.report_seconds or report.telemetry.firmware is not None or gone is None:
         return False

@@ -240,6 +240,8 @@ class MachineState(Readable):
     always_enabled: bool = False
     last_arrival: float | None = field(default=None, repr=False, compare=False)
     offline_taken: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    restored: bool = field(default=False, repr=False)
+    """Of a backup, since which its reader has not reported: what happened at the reader after that is not known."""
 
     @property
     def what_people_did(self) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ The rules of a reader's report, in this order:
 3. *Offline sessions*, which the reader had by itself: each is told of once. Whose session ran before is over.
 4. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
 5. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
-   one is blocked in a report that is late, or the first one after a gap.
+   one is blocked in a report that is late, or the first one after a gap or the restore of a backup.
 6. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
 
 A lock that waits for the end of a session falls once that has ended, by whatever: before another card is looked at.
@@ -69,6 +69,7 @@ def decide(
             last_checkin=given.at,
             last_arrival=last_arrival,
             power_seconds=power_seconds(config, state, gap),
+            restored=False,
         )
         is_due = bool(seen.maintenance) and bool(newly_due(config, seen))
         is_limited = state.session is not None and state.session.limits is not None

@@ -120,6 +120,8 @@ class MachineFleet(AnyFleet):
         self.store = store
         self.on_reload: OnReload = lambda *, machines: None
         """Called after a reload."""
+        self.reloads = 0
+        """How often all files were swapped."""
         self.commit_budget = commit_budget
         self._displays = displays
         self._restarts = Restarts()
@@ -435,6 +437,8 @@ class MachineFleet(AnyFleet):
         summary = reload(self.supervisor, self.users, new, machines=machines, force=force)
         self.outgoing.configure(self.configuration, webhooks=machines)
         self.on_reload(machines=machines)
+        if machines:
+            self.reloads += 1
         return summary
 
     def _accounts(self) -> set[str]:

@@ -23,6 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from mac_actors.core.backoff import Backoff
 from mac_actors.core.config import Configuration
+from mac_actors.core.text import count
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.mqtt import messages as m
 from mac_actors.mqtt.commands import Commands
@@ -39,6 +40,9 @@ LOOK_SECONDS = 1.0
 FIRST_RETRY, LAST_RETRY, JITTER = 1.0, 30.0, 0.25
 """Seconds until a connection is tried again."""
 
+REFUSED_SECONDS = 60.0
+"""How often what the broker refuses is offered to it again: somebody may have mended its access list."""
+
 KEEPALIVE_SECONDS = 20
 CONNECT_SECONDS = 5.0
 STOP_SECONDS = 1.5
@@ -52,10 +56,9 @@ class MqttBridge:
 
     def __init__(self, settings: MqttSettings, fleet: MachineFleet, *, names: bool) -> None:
         url = urlsplit(settings.url)
-        self.error: str | None = "not connected yet"
-        """Why the broker can't be reached; ``None`` while it is."""
+        self._away: str | None = "not connected yet"  # why the broker can't be reached
         self._url = url
-        self._password = unquote(url.password or "") or _first_line(settings)
+        self._password = unquote(url.password or "") or settings.password
         self._topics = m.Topics(unquote(url.path).strip("/") or "mac-actors")
         self._fleet = fleet
         self._names = names
@@ -63,11 +66,17 @@ class MqttBridge:
         self._ready: Client | None = None
         """The client that is connected. No lock: the library calls us while it holds its own."""
         self._was_ready = False
+        self._greeting: MQTTMessageInfo | None = None
         self._published_by: Client | None = None
         self._described: Configuration | None = None
         self._devices: list[m.Message] = []
         """How Home Assistant is told of the machines of that configuration."""
         self._published: dict[str, tuple[bytes, MQTTMessageInfo]] = {}
+        self._failures: dict[int, ReasonCode] = {}
+        """Why the broker has refused messages, by their numbers; written by the client's thread."""
+        self._refused: dict[str, ReasonCode] = {}
+        """The same, by the topics in which it has not got what is so now."""
+        self._offered = time.monotonic()
         self._overwritten: deque[str] = deque()
         """Topics in which another server has spoken since: one that had owned the machines, and was late."""
         self._stopping = threading.Event()
@@ -79,6 +88,11 @@ class MqttBridge:
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def error(self) -> str | None:
+        """Why the broker can't be reached, or what it refuses; ``None`` while it takes messages."""
+        return self._away or self._refusal()
 
     def is_connected(self) -> bool:
         """Whether the broker takes messages."""
@@ -128,7 +142,7 @@ class MqttBridge:
             self._stopping.wait(backoff.next())
 
     def _new_client(self) -> Client:
-        self._was_ready = False
+        self._was_ready, self._failures = False, {}
         client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5, reconnect_on_failure=False)
         client.connect_timeout = CONNECT_SECONDS
         if self._url.username or self._password:
@@ -140,6 +154,7 @@ class MqttBridge:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_publish = self._on_publish
         return client
 
     def _on_connect(
@@ -157,10 +172,10 @@ class MqttBridge:
         client.subscribe(self._topics.machines, options=SubscribeOptions(qos=1, noLocal=True))
         if self._commands:
             client.subscribe(self._topics.commands, options=SubscribeOptions(qos=1, retainHandling=2))
-        if self.error is not None:
+        if self._away is not None:
             log.info("connected to the MQTT broker at %s", self._url.hostname)
-        self.error = None
-        client.publish(self._topics.availability, m.ONLINE, qos=1, retain=True)
+        self._away = None
+        self._greeting = client.publish(self._topics.availability, m.ONLINE, qos=1, retain=True)
         self._ready, self._was_ready = client, True
         self._news.set()
 
@@ -172,16 +187,16 @@ class MqttBridge:
 
     def _ended(self, why: str) -> None:
         """Say that the connection has ended, unless it is known why it was not taken."""
-        if self.error is None:
+        if self._away is None:
             self._lost(f"the connection has ended{why}")
 
     def _lost(self, why: str) -> None:
         self._ready = None
         if self._stopping.is_set():
             return
-        if self.error != why:
+        if self._away != why:
             log.error("the MQTT broker at %s does not take messages: %s", self._url.hostname, why)
-        self.error = why
+        self._away = why
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
         """Take a command, or see what an earlier server has left. Never blocks, never raises."""
@@ -197,6 +212,14 @@ class MqttBridge:
         elif message.payload and name not in self._fleet.configuration.machines:
             for topic, nothing in m.removal(self._topics, name):
                 client.publish(topic, nothing, qos=1, retain=True)
+
+    def _on_publish(
+        self, _client: Client, _data: Any, number: int, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if code.is_failure:
+            self._failures[number] = code
+        else:
+            self._failures.pop(number, None)
 
     # the publisher
 
@@ -214,7 +237,10 @@ class MqttBridge:
 
     def _publish_changes(self, client: Client) -> None:
         if client is not self._published_by:
-            self._published_by, self._published = client, {}
+            self._published_by, self._published, self._refused = client, {}, {}
+            if self._greeting:
+                self._published[self._topics.availability] = m.ONLINE, self._greeting
+        self._see_what_was_refused()
         while self._overwritten:
             self._published.pop(self._overwritten.popleft(), None)
         configuration = self._fleet.configuration
@@ -222,21 +248,50 @@ class MqttBridge:
             machines = configuration.machines.values()
             self._devices = m.devices(self._topics, machines, commands=self._commands is not None)
             self._described = configuration
-        found = [*m.states(self._topics, self._fleet.snapshots(), names=self._names), *self._devices]
+        again = time.monotonic() - self._offered >= REFUSED_SECONDS
+        if again:
+            self._offered = time.monotonic()
+        states = m.states(self._topics, self._fleet.snapshots(), names=self._names)
+        found = [(self._topics.availability, m.ONLINE), *states, *self._devices]
         present = dict(found)
-        gone = [topic for topic, (payload, _) in self._published.items() if payload and topic not in present]
+        gone = [
+            topic
+            for topic, (payload, _) in self._published.items()
+            if (payload or topic in self._refused) and topic not in present
+        ]
         for topic, payload in [*found, *((topic, b"") for topic in gone)]:
             last = self._published.get(topic)
-            if last and (last[0] == payload or not last[1].is_published()):
-                continue  # there, or the last one is still on its way: in the next round
+            if last and not last[1].is_published():
+                continue  # the last one is still on its way: in the next round
+            if not (again if topic in self._refused else last is None or last[0] != payload):
+                continue
             if not self._fleet.owns:
                 return
             info = client.publish(topic, payload, qos=1, retain=True)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._published[topic] = payload, info
 
+    def _see_what_was_refused(self) -> None:
+        """Note what the broker has refused and what it has taken, and say so where the one follows the other."""
+        refused = dict(self._refused)  # replaced, never changed: others iterate
+        for topic, (_, info) in self._published.items():
+            if info.is_published():
+                refused.pop(topic, None)
+                if code := self._failures.get(info.mid):
+                    refused[topic] = code
+        before, self._refused = self._refused, refused
+        if refused and not before:
+            log.error("the MQTT broker at %s does not take all messages: %s", self._url.hostname, self._refusal())
+        elif before and not refused:
+            log.info("the MQTT broker at %s takes all messages again", self._url.hostname)
 
-def _first_line(settings: MqttSettings) -> str | None:
-    if settings.password_file is None:
-        return None
-    return settings.password_file.read_text(encoding="utf-8-sig").partition("\n")[0].strip()
+    def _refusal(self) -> str | None:
+        """Return which messages the broker refuses, and what to do."""
+        refused = self._refused
+        if not refused:
+            return None
+        topic, code = next(iter(refused.items()))
+        more = f" and {count(len(refused) - 1, 'more topic')}" if len(refused) > 1 else ""
+        return (
+            f"it refuses what is published to {topic}{more}: {code}. Let the server's user write there (docs/mqtt.rst)"
+        )

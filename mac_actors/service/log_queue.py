@@ -48,7 +48,10 @@ class _Kind:
 
 
 class Repetitions:
-    """Which lines are written, and which are counted instead. Not for several threads at once."""
+    """Which lines are written, and which are counted instead.
+
+    Not for several threads at once; that :meth:`admits` is called again while it is at work costs a count at the most.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -103,7 +106,9 @@ class LogQueue(logging.Handler):
         self._descriptor = descriptor
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._repetitions = Repetitions()
-        self._counting = threading.Lock()  # not logging's own, which is held while close() waits for the thread
+        # Not logging's own, which is held while close() waits for the thread. Whoever holds it may log again: what a
+        # line is made of may do so, and the garbage collector ends things of others in the midst of one.
+        self._counting = threading.RLock()
         self._begin()
         atexit.register(self.close)  # logging's own list of handlers is emptied by whoever configures it (IPython)
 

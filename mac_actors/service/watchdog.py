@@ -46,7 +46,8 @@ class Watchdog:
         """How often it looks."""
         self._before: tuple[int, int | None] = (-1, None)
         self._hung = Changed()
-        self._reload_failed = False
+        self._refused_after: int | None = None
+        """After how many reloads one was refused; a later one may come another way."""
         self._status = Changed("")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -63,8 +64,13 @@ class Watchdog:
 
     def reloaded(self, *, good: bool) -> None:
         """Say that a reload is over; one that was refused is in the status line until one is not."""
-        self._reload_failed = not good
+        self._refused_after = None if good else self._reloads()
         self._say_ready()
+
+    def _reloads(self) -> int:
+        with suppress(FleetClosed):
+            return self._service.fleet.reloads
+        return 0
 
     def _say_ready(self) -> None:
         status = self.status()
@@ -144,6 +150,6 @@ class Watchdog:
             parts.append("Slack: " + "; ".join(troubles.values()))
         else:
             parts.append("Slack connected")
-        if self._reload_failed:
+        if self._refused_after == fleet.reloads:
             parts.append("the last reload was refused (the log says why)")
         return "; ".join(parts)

@@ -20,6 +20,7 @@ from mac_actors.settings.variables import (
     Variable,
     api_key,
     base_url,
+    first_line,
     flag,
     mqtt_broker,
     networks,
@@ -184,7 +185,9 @@ MAC_MQTT_URL = Variable(
     "``mac-actors``.",
 )
 MAC_MQTT_PASSWORD_FILE = Variable(
-    "MAC_MQTT_PASSWORD_FILE", readable_file, "A file whose first line is the password at the broker, if not in the URL."
+    "MAC_MQTT_PASSWORD_FILE",
+    first_line,
+    "A file (UTF-8) whose first line is the password at the broker, if not in the URL.",
 )
 MAC_MQTT_COMMANDS = Variable(
     "MAC_MQTT_COMMANDS",
@@ -256,10 +259,10 @@ class SlackSettings:
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
-    """What the connection to an MQTT broker needs. The URL, which may hold a password, is not part of its ``repr``."""
+    """What the connection to an MQTT broker needs. Passwords (the URL may hold one) are not in its ``repr``."""
 
     url: str = MAC_MQTT_URL.setting
-    password_file: Path | None = MAC_MQTT_PASSWORD_FILE.setting
+    password: str | None = MAC_MQTT_PASSWORD_FILE.setting
     commands: bool = MAC_MQTT_COMMANDS.setting
 
     def __repr__(self) -> str:

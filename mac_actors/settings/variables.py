@@ -113,6 +113,14 @@ def readable_file(text: str) -> Path:
     return path
 
 
+def first_line(text: str) -> str:
+    """Take the path of a file, and return what is in its first line: a secret, which an error does not show."""
+    try:
+        return readable_file(text).read_text(encoding="utf-8-sig").partition("\n")[0].strip()
+    except UnicodeDecodeError:
+        raise refused(text, "the path of a file in UTF-8, which this one is not: save it anew as UTF-8") from None
+
+
 def web_api(text: str) -> str:
     """Take the base address of somebody's API."""
     if not re.match(r"https?://[^\s]+$", text):

@@ -26,6 +26,7 @@ from mac_actors.core.outcomes import (
     OopsSet,
     Outcome,
     PendingCleared,
+    Reported,
     SessionRefused,
     SessionStarted,
     UserChanged,
@@ -66,11 +67,11 @@ _COMMANDS = tuple(
     for condition in (
         IS_OF_FLAGS,
         is_any_of(LockPending, PendingCleared, MaintenanceDone),
-        is_any_of(DetailsAdded),
+        is_any_of(DetailsAdded, Reported),
         is_any_of(*(type_ for type_ in TYPES.values() if issubclass(type_, UserChanged))),
     )
 )
-"""What people did: one query for each index."""
+"""What people did and said: one query for each index."""
 _UNKNOWN = Query(
     f"""
     SELECT id, {{json:fob}} FROM journal
@@ -177,7 +178,7 @@ def lines_of(store: Store, account: str) -> Iterator[tuple[int, str, str]]:
 
 
 def commands_of(store: Store, redaction: Redaction) -> list[int]:
-    """Return the lines of what they did (to machines, details, changes of users), or that name them in a reason."""
+    """Return the lines of what they did or said (of machines, in details, in changes of users), or that name them."""
     needles = [json.dumps(name, ensure_ascii=False)[1:-1].casefold() for name in spellings(redaction.names)]
     with store.reading("look for commands in the journal") as connection:
         rows = [row for query in _COMMANDS for row in query.on(connection)]

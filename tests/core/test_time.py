@@ -165,6 +165,24 @@ def test_the_first_report_ever_comes_after_no_gap() -> None:
     assert relay_on(MILL, decide(MILL, PEOPLE, MachineState(T0), report(ANNA, 1e6)).state)
 
 
+@pytest.mark.parametrize("config", [MILL, WHENEVER], ids=["a gap counts", "no gap counts"])
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("more", [{}, {"firmware": "mac 1", "boot": 7, "count": 9}], ids=str)
+def test_a_card_in_the_first_report_after_a_restore_is_blocked(
+    config: MachineConfig, heard: bool, more: dict[str, Any]
+) -> None:
+    """It may have been in the reader, refused, since long before: nobody may stand at the machine now."""
+    before = replace(fresh(config) if heard else MachineState(T0), restored=True)
+    decision = decide(config, PEOPLE, before, report(OTTO, 10, **more))
+    assert decision.state.card == Card(OTTO.fob_codes[0], after(10), blocked=True)
+    (refused,) = decision.outcomes
+    assert isinstance(refused, SessionRefused)
+    assert refused.refusal is Refusal.GAP
+    out_and_in = [report(None, 20, **more), report(OTTO, 30, **more)]
+    assert relay_on(config, run(config, PEOPLE, decision.state, out_and_in).state)
+    assert relay_on(config, run(config, PEOPLE, before, out_and_in).state), "its reader was empty"
+
+
 # lengths
 
 

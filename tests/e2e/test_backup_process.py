@@ -136,6 +136,20 @@ def test_a_restore_beside_a_server_is_refused_with_its_pid_and_the_server_goes_o
     assert_well(tmp_path)
 
 
+def test_a_restore_says_whose_logins_stay_revoked_and_whose_count_again(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        server.call("POST", "/api/admins", {"name": "Eve"})
+        assert run("backup", "copy", cwd=tmp_path).returncode == 0
+        server.call("DELETE", "/api/admins/Eve")
+        assert server.terminate() == 0
+    assert "no longer had stay revoked: Eve. mac-actors admins add" in run("restore", "copy", cwd=tmp_path).stdout
+    (tmp_path / DATABASE).write_bytes(b"nonsense" * 1000)
+    restored = run("restore", "copy", cwd=tmp_path)
+    assert restored.returncode == 0
+    assert "also ones that were revoked since: Eve. Revoke once more (mac-actors admins revoke)" in restored.stdout
+    assert_well(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory whose journal is so long that a backup can be killed in its middle."""

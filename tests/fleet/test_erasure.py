@@ -6,9 +6,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, tzinfo
+from dataclasses import is_dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -263,6 +265,42 @@ def test_somebody_who_only_gave_orders_is_forgotten_by_name(fleet: MachineFleet,
     written(fleet)
     assert forget_ann(fleet, "Grace Visitor").events == 2
     assert in_files(tmp_path, "Grace Visitor", "grace visitor") == []
+
+
+def filled(type_: Any) -> Any:
+    """Make one of these, with Ann's name in every text that is not the configuration's."""
+    return type_(**{name: filled_field(name, hint) for name, hint in get_type_hints(type_).items()})
+
+
+def filled_field(name: str, hint: Any) -> Any:
+    if get_origin(hint) is tuple:
+        return ()
+    kind = next(one for one in (*get_args(hint), hint) if one is not type(None))
+    if is_dataclass(kind):
+        return filled(kind)
+    if issubclass(kind, Enum):
+        return next(iter(kind))
+    if issubclass(kind, str):
+        configured = dict.fromkeys(("machine", "display_name", "second_alias", "what", "authorization"), "of the shop")
+        return (configured | {"account_id": "1", "fob": ANN}).get(name, NAME)
+    return datetime.now(UTC) if kind is datetime else date(2026, 11, 24) if kind is date else kind(1)
+
+
+@pytest.mark.parametrize("type_", dict.fromkeys(o.TYPES.values()))
+def test_the_name_is_in_no_event_of_any_kind_afterwards(
+    fleet: MachineFleet, tmp_path: Path, type_: type[Outcome]
+) -> None:
+    fleet.journal.record(Record(rows=((codec.journal_row(filled(type_)), ()),)))
+    written(fleet)
+    forget_ann(fleet)
+    assert in_files(tmp_path, NAME, ANN) == []
+
+
+def test_somebody_who_only_reported_a_problem_is_forgotten_by_name(fleet: MachineFleet, tmp_path: Path) -> None:
+    fleet.report_problem("laser", "dull, says Grace Visitor", "Grace Visitor")
+    written(fleet)
+    assert forget_ann(fleet, "Grace Visitor").events == 1
+    assert in_files(tmp_path, "Grace Visitor") == []
 
 
 def test_of_two_with_one_name_none_is_forgotten(fleet: MachineFleet) -> None:

@@ -31,17 +31,20 @@ USER, PASSWORD = "mac", "a-secret-of-the-broker"
 
 class Broker:
     """Mosquitto with one user, on a port of its own. What it retains is lost when it stops. ``tls`` is more of its
-    configuration.
+    configuration, ``access`` what its user may do.
     """
 
-    def __init__(self, directory: Path, tls: str = "") -> None:
+    def __init__(self, directory: Path, tls: str = "", access: str = "topic readwrite #") -> None:
         self.port = free_port()
         passwords, config = directory / "passwords", directory / "mosquitto.conf"
+        self._list = directory / "access"
+        self._list.write_text(f"user {USER}\n{access}\n")
         passwords.touch(mode=0o600)
         subprocess.run(["mosquitto_passwd", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)
         me = f"user {os.environ.get('USER') or 'root'}\n" if os.geteuid() == 0 else ""
         config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n{me}{tls}"
+            f"listener {self.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {self._list}\n"
+            f"{me}{tls}"
         )
         self._command = ["mosquitto", "-c", str(config)]
         self.url = f"mqtt{'s' if tls else ''}://{USER}:{PASSWORD}@127.0.0.1:{self.port}"
@@ -50,6 +53,11 @@ class Broker:
     def start(self) -> None:
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers)
+
+    def allow(self, access: str) -> None:
+        """Let its user do this from now on."""
+        self._list.write_text(f"user {USER}\n{access}\n")
+        self.process.send_signal(signal.SIGHUP)
 
     def _answers(self) -> bool:
         with suppress(OSError), create_connection(("127.0.0.1", self.port), 1):

@@ -209,6 +209,36 @@ def test_a_broker_that_was_away_has_the_present_state_on_its_return_and_not_the_
     assert PASSWORD not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("access", "named"),
+    [
+        ("topic read #", "mac-actors/availability and 12 more topics"),
+        ("topic readwrite mac-actors/#\ntopic read #", "homeassistant/device/mac-actors/config and 5 more topics"),
+    ],
+)
+def test_what_a_broker_refuses_is_said_once_and_offered_again_until_it_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, access: str, named: str
+) -> None:
+    monkeypatch.setattr("mac_actors.mqtt.bridge.REFUSED_SECONDS", 0.3)
+    caplog.set_level(logging.INFO)
+    broker = Broker(tmp_path, access=access)
+    try:
+        with bridged(broker.url) as (fleet, bridge), watching(broker) as watcher:
+            wait_until(lambda: f"refuses what is published to {named}: Not authorized" in str(bridge.error))
+            assert not bridge.is_connected()
+            oops(fleet, "router")
+            fleet.reload(parse({"router": sample_machines()["router"]}, sample_users()))
+            broker.allow("topic readwrite #")
+            watcher.wait_for("mac-actors/availability", b"online")
+            watcher.wait_for(ROUTER, status="oopsed")
+            watcher.wait_for(MILL_DEVICE, b"")
+            wait_until(bridge.is_connected)
+    finally:
+        broker.stop()
+    assert caplog.text.count("does not take all messages") == 1
+    assert caplog.text.count("takes all messages again") == 1
+
+
 def test_nothing_waits_for_a_broker_that_hangs(broker: Broker) -> None:
     with bridged(broker.url) as (fleet, bridge):
         wait_until(bridge.is_connected)

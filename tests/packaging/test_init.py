@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from mac_actors.cli import init as init_module
 from mac_actors.cli.init import FILES
+from mac_actors.errors import MacError
 from mac_actors.settings import from_environment
 from tests.e2e.processes import ROOT, free_port, run, run_script, serve_in_shell
 
@@ -85,6 +88,22 @@ def test_a_directory_that_cannot_be_used_is_refused_with_what_to_do(directory: s
     assert (done.returncode, done.stdout) == (1, "")
     assert re.match(said, done.stderr)
     assert done.stderr.count("\n") == 1
+
+
+def test_on_a_full_disk_no_half_file_is_left_that_would_pass_for_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FILES, "full", 0o600)  # after the others
+    monkeypatch.setattr(init_module, "_content", lambda name, *_: "x" * 5000 if name == "full" else name)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        done = CliRunner().invoke(init_module.init, [str(tmp_path / "shop")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert isinstance(done.exception, MacError)
+    assert re.search("cannot write .*too large.* with room on its disk", str(done.exception))
+    assert {path.name for path in (tmp_path / "shop").iterdir()} == set(FILES) - {"full"}
 
 
 @pytest.mark.parametrize("name", ["mac-actors.service", "mac-actors-backup.service", "mac-actors-backup.timer"])

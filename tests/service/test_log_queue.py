@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ import pytest
 
 from mac_actors.service import log_queue
 from mac_actors.service.log_queue import LONGEST, ONE_PLACE, QUEUED, SAME, WINDOW_SECONDS, LogQueue, Repetitions
-from tests.fakes import Clock, wait_until
+from tests.fakes import PATIENCE, Clock, wait_until
 
 INSIDE, OUTSIDE = "mac_actors.fleet.fleet", "mac_actors.web.errors"
 
@@ -72,6 +73,23 @@ def test_the_end_waits_for_lines_that_can_be_written_and_a_later_one_is_written_
         assert os.read(readable, 1000) == b"the last words\n"
         log.handle(line("and one more"))
         assert read_until(readable, "more") == ["and one more"]
+
+
+def test_a_line_may_be_logged_in_the_midst_of_another_one() -> None:
+    """As the garbage collector does it: asyncio and others log of what they find unfinished."""
+    with log_into_pipe() as (log, readable):
+
+        class Unfinished:
+            def __str__(self) -> str:
+                log.handle(line("ended unfinished"))
+                return "a line"
+
+        thread = threading.Thread(target=log.handle, args=(line("%s", Unfinished()),), daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        log.handle(line("the end"))
+        assert {*read_until(readable, "the end")} == {"ended unfinished", "a line", "the end"}
 
 
 def test_a_descriptor_that_takes_nothing_harms_nobody() -> None:

@@ -83,6 +83,20 @@ def test_a_server_that_nobody_talks_to_does_not_hang(server: Running) -> None:
     assert watchdog.status() == "5 machines: all idle; no Slack"
 
 
+def test_a_reload_that_was_refused_is_in_the_status_until_one_is_not_whichever_way_it_comes(server: Running) -> None:
+    watchdog, refused = Watchdog(server.service, Told()), "the last reload was refused (the log says why)"
+    watchdog.reloaded(good=False)
+    assert watchdog.status().endswith(refused)
+    server.post("/api/reload-users")
+    assert watchdog.status().endswith(refused), "the users' file alone"
+    server.post("/api/reload")
+    assert refused not in watchdog.status()
+    watchdog.reloaded(good=False)
+    assert watchdog.status().endswith(refused)
+    watchdog.reloaded(good=True)
+    assert refused not in watchdog.status()
+
+
 def test_requests_that_no_worker_takes_are_a_hang_until_one_does(
     server: Running, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -277,3 +277,18 @@ def test_a_broker_may_have_a_user_a_password_a_port_and_a_path() -> None:
     assert settings == MqttSettings(url, commands=True)
     assert "p%40ss" not in repr(settings)
     assert from_environment({"MAC_MQTT_COMMANDS": "1"}).mqtt is None
+
+
+def test_the_password_of_a_broker_may_be_the_first_line_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    given = {"MAC_MQTT_URL": "mqtt://u@broker.example", "MAC_MQTT_PASSWORD_FILE": str(file)}
+    file.write_bytes("\ufeffpässwort \r\nmore\n".encode())
+    settings = from_environment(given).mqtt
+    assert settings == MqttSettings("mqtt://u@broker.example", "pässwort")
+    assert "pässwort" not in repr(settings)
+    file.write_bytes("pässwort\n".encode("latin-1"))
+    (line,) = problems(**given)
+    assert line == (
+        f"MAC_MQTT_PASSWORD_FILE is '{file}': allowed is the path of a file in UTF-8, which this one is not: save it "
+        "anew as UTF-8"
+    )

@@ -178,7 +178,10 @@ def old_event(fleet: MachineFleet, machine: str, age: timedelta) -> None:
 
 
 @pytest.mark.parametrize("status", [503, 422])
-def test_what_was_not_taken_for_three_days_is_given_up_and_that_is_said_once(receiver: Receiver, status: int) -> None:
+def test_what_was_not_taken_for_three_days_is_given_up_and_that_is_said_once(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("mac_actors.actors.webhooks.TRIED_SECONDS", 0.1)
     receiver.answer = lambda event: status if event["machine"] == "router" else 200
     chat = FakeChat()
     with fleet_with(hooks(shop=receiver), chat=chat) as fleet:
@@ -193,6 +196,18 @@ def test_what_was_not_taken_for_three_days_is_given_up_and_that_is_said_once(rec
         told = [text for text in chat.texts() if "webhook shop" in text]
     assert len(told) == 1
     assert "has not taken events for 3 days" in told[0]
+
+
+@pytest.mark.parametrize("status", [503, 422])
+def test_what_is_old_is_not_given_up_by_a_server_that_has_just_begun_to_try(receiver: Receiver, status: int) -> None:
+    """The shop was closed for days, and the router is not up yet."""
+    answers = iter([status, status])
+    receiver.answer = lambda event: next(answers, 200)
+    with fleet_with(hooks(shop=receiver)) as fleet:
+        old_event(fleet, "router", timedelta(days=4))
+        receiver.wait_for(1)
+        emptied(fleet)
+        assert fleet.outgoing.outlets()["webhook shop"].given_up == 0
 
 
 def test_what_is_old_but_was_never_tried_is_sent(receiver: Receiver) -> None:

@@ -12,6 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
 
 from mac_actors.core.outcomes import Ended, EndReason, LockSet, Outcome, Person, SessionEnded
 from mac_actors.core.people.additions import Addition, Kind
@@ -19,7 +22,7 @@ from mac_actors.core.state import MachineState, session_seconds
 from mac_actors.errors import StorageError
 from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, Unreadable, record_state
-from mac_actors.storage.schema import board_session
+from mac_actors.storage.schema import admin, board_session, machine_state, reader_key
 from mac_actors.storage.sqlite.engine import BUSY_SECONDS, DATABASE
 from mac_actors.storage.sqlite.files import (
     STAGE,
@@ -63,11 +66,15 @@ class Restored:
     kept: Path | None = None
     """Where the former database is; ``None``: there was none."""
     lifted: tuple[str, ...] | None = ()
-    """The machines that were oopsed or locked in the former database and no longer are, and what was taken from users
-    there and no longer is; ``None``: it is unreadable.
+    """The machines that were oopsed or locked in the former database, or were to be, and no longer are, and what was
+    taken from users there and no longer is; ``None``: it is unreadable.
     """
     old_keys: int = 0
     """Readers whose keys are those of the backup, because the former database could not be asked for them."""
+    revoked: tuple[str, ...] = ()
+    """Whose personal logins of the backup count no more, because the former database did not have them."""
+    old_logins: tuple[str, ...] = ()
+    """Whose personal logins count because the backup has them: the former database could not be asked."""
 
 
 def backup(directory: Path, file: Path, *, force: bool = False, progress: OnProgress = lambda done, total: None) -> int:
@@ -109,10 +116,11 @@ def checked_copy(file: Path, source: str, *, force: bool) -> Iterator[Path]:
 def restore(directory: Path, file: Path, progress: OnProgress = lambda done, total: None) -> Restored:
     """Put the backup ``file`` in the place of the database; the former one is kept beside it.
 
-    No machine starts by it: sessions that ran when the backup was made are over, and a card in a reader must
-    be taken out and put in again. The readers' keys stay as they are in the former database, if it can be read:
-    readers know no others. Whatever fails, the former database stays. Raises :class:`StorageError`: a
-    server has the directory, ``file`` is not a whole database of this version or an earlier one, disk full.
+    No machine starts by it: sessions that ran when the backup was made are over, and a card in a reader, as its next
+    report says, must be taken out and put in again. If the former database can be read, the readers' keys stay as they
+    are there (readers know no others), and personal logins that it no longer has stay revoked. Whatever fails, the
+    former database stays. Raises :class:`StorageError`: a server has the directory, ``file`` is not a whole database of
+    this version or an earlier one, disk full.
     """
     database = directory / DATABASE
     if not file.is_file():
@@ -121,7 +129,12 @@ def restore(directory: Path, file: Path, progress: OnProgress = lambda done, tot
         raise StorageError(f"{file} is the database itself: which backup is to be restored?")
     with staging(directory) as stage:
         done = prepare(file, stage, progress)
-        done = replace(done, old_keys=_keep_keys(database, stage))
+        done = _heed_former(database, stage, done)
+        if not _checkpoint(stage / DATABASE):
+            raise StorageError(
+                f"the new database can't be written to its end in {directory}: nothing was changed. Look at the disk, "
+                "and restore again."
+            )
         hand_over(stage / DATABASE, database if database.exists() else directory)
         sync(stage / DATABASE)
         kept, lifted = _keep(database, stage / DATABASE)
@@ -152,7 +165,10 @@ def staging(directory: Path) -> Iterator[Path]:
 
 
 def prepare(file: Path, stage: Path, progress: OnProgress) -> Restored:
-    """Put a copy of the backup ``file`` into the directory ``stage``, of this version, with its sessions at an end."""
+    """Put a copy of the backup ``file`` into the directory ``stage``, of this version, with its sessions at an end.
+
+    The readers' keys and the personal logins are the backup's.
+    """
     _copy(file, stage / DATABASE, progress)
     _check(stage / DATABASE, f"{file} can't be restored, and nothing was changed", ours=True)
     return _end_sessions(stage)
@@ -215,25 +231,40 @@ def _end_sessions(stage: Path) -> Restored:
     now = datetime.now(UTC)
     with reading(stage / DATABASE) as connection:
         events, last = connection.execute("SELECT count(*), max(at) FROM journal").fetchone()
-    with closing(Store.open(stage)) as store:
+    with _opened(stage) as store:
         stored = {n: s for n, s in store.load_states().items() if isinstance(s, MachineState)}
         in_use = tuple(name for name, state in stored.items() if state.session)
-        with_card = [(name, state) for name, state in stored.items() if state.card or state.session]
         logins = tuple(("board_session", row["id"]) for row in store.rows(board_session))  # some may have ended since
-        records = [_end_session(name, state, _display_name(store, name), now) for name, state in with_card]
+        records = [_end_session(name, state, _display_name(store, name), now) for name, state in stored.items()]
         store.commit([*records, Record(drop=logins)])
-    return Restored(len(stored), events, last, in_use)
+        admins = tuple(row["name"] for row in store.rows(admin))
+        return Restored(
+            len(stored), events, last, in_use, old_keys=len(store.reader_keys()), old_logins=tuple(sorted(admins))
+        )
+
+
+@contextlib.contextmanager
+def _opened(stage: Path) -> Iterator[Store]:
+    """Open the copy, to write into it."""
+    try:
+        with closing(Store.open(stage)) as store:
+            yield store
+    except StorageError as error:
+        raise StorageError(
+            f"the backup can't be made ready ({error}), and nothing was changed. Is there room on the disk? Free some, "
+            "and restore again."
+        ) from error
 
 
 def _end_session(name: str, state: MachineState, display_name: str, now: datetime) -> Record:
     card = replace(state.card, blocked=True) if state.card else None
     session = state.session
     if session is None:
-        return Record(record_state(name, replace(state, card=card)))
+        return Record(record_state(name, replace(state, card=card, restored=True)))
     person = Person.of(session)
     ended = Ended(person, session.kind, session.since, session_seconds(state), EndReason.RESTORED)
     outcomes: list[Outcome] = [SessionEnded(machine=name, display_name=display_name, at=now, ended=ended)]
-    after = replace(state, card=card, session=None, last_update=now)
+    after = replace(state, card=card, session=None, last_update=now, restored=True)
     if flag := after.due_lock(now):
         after = replace(after, lock=flag, lock_pending=None)
         outcomes.append(LockSet(machine=name, display_name=display_name, at=now, flag=flag, ended=None))
@@ -242,20 +273,35 @@ def _end_session(name: str, state: MachineState, display_name: str, now: datetim
     return Record(record_state(name, after), tuple((journal_row(outcome), ()) for outcome in outcomes))
 
 
-def _keep_keys(former: Path, stage: Path) -> int:
-    """Give the copy the readers' keys of the former database; returns how many are the backup's for want of that."""
-    with closing(Store.open(stage)) as store:
-        of_backup = store.reader_keys()
-        try:
-            with reading(former) as connection:
-                cursor = connection.execute("SELECT * FROM reader_key")
-                names = [column[0] for column in cursor.description]
-                rows = [dict(zip(names, row, strict=True)) for row in cursor]
-        except (StorageError, sqlite3.DatabaseError):  # none, a damaged one, or one from before there were keys
-            return len(of_backup)
-        kept = [(str(row.pop("machine")), row) for row in rows]
-        store.commit([Record(keys=(*((machine, None) for machine in of_backup), *kept))])
-    return 0
+def _heed_former(former: Path, stage: Path, done: Restored) -> Restored:
+    """Have the copy heed what the former database says of readers and logins, as far as that can be read."""
+    machines, keys, logins = (_rows(former, table) for table in (machine_state, reader_key, admin))
+    with _opened(stage) as store:
+        fresh = MachineState(datetime.now(UTC), restored=True)
+        unknown = {row["name"] for row in machines or ()} - store.load_states().keys()
+        records = [Record(record_state(name, fresh)) for name in sorted(unknown)]
+        if keys is not None:
+            gone = tuple((machine, None) for machine in store.reader_keys())
+            records.append(Record(keys=(*gone, *((str(row.pop("machine")), row) for row in keys))))
+            done = replace(done, old_keys=0)
+        if logins is not None:
+            there = {row["token"] for row in logins}
+            revoked = tuple(sorted(row["name"] for row in store.rows(admin) if row["token"] not in there))
+            records.append(Record(drop=tuple(("admin", name) for name in revoked)))
+            done = replace(done, revoked=revoked, old_logins=())
+        store.commit(records)
+    return done
+
+
+def _rows(former: Path, table: Table) -> list[dict[str, Any]] | None:
+    """Return a table of the former database; ``None``: it, or the table, is not there, or damaged."""
+    try:
+        with reading(former) as connection:
+            cursor = connection.execute(f"SELECT * FROM {table.name}")  # noqa: S608 - a name of ours
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+    except (StorageError, sqlite3.DatabaseError):
+        return None
 
 
 def _display_name(store: Store, name: str) -> str:
@@ -263,12 +309,21 @@ def _display_name(store: Store, name: str) -> str:
     return entries[0].outcome.display_name if entries else name
 
 
-def _flagged(path: Path) -> set[str]:
+def _flagged(path: Path) -> dict[tuple[str, str], str]:
+    """Return what is out of use, or is to be, and what was taken from users: in words, by what it is."""
+    found: dict[tuple[str, str], str] = {}
     with reading(path) as connection:
-        known = [(name, state) for name, state in states(connection) if isinstance(state, MachineState)]
-        taken = {f"{one.account_id} ({one.word}: {_label(one)})" for one in _withdrawals(connection)}
-    oopsed = {f"{name} (oopsed)" for name, state in known if state.oops}
-    return oopsed | taken | {f"{name} (locked out)" for name, state in known if state.lock}
+        for name, state in states(connection):
+            if isinstance(state, Unreadable):
+                continue
+            if state.oops:
+                found[name, "oops"] = f"{name} (oopsed)"
+            if state.lock or state.lock_pending:
+                found[name, "lock"] = f"{name} ({'locked out' if state.lock else 'to be locked out'})"
+        for one in _withdrawals(connection):
+            text = f"{one.account_id} ({one.word}: {_label(one)})"
+            found["", text] = text
+    return found
 
 
 def _withdrawals(connection: sqlite3.Connection) -> Iterator[Addition]:
@@ -297,7 +352,8 @@ def _keep(database: Path, new: Path) -> tuple[Path | None, tuple[str, ...] | Non
                 for name in with_companions(kept)[1:]:
                     name.unlink(missing_ok=True)
                 with contextlib.suppress(StorageError, sqlite3.DatabaseError):
-                    lifted = tuple(sorted(_flagged(kept) - _flagged(new)))
+                    still = _flagged(new)
+                    lifted = tuple(sorted(text for what, text in _flagged(kept).items() if what not in still))
         sync(database.parent)
     except BaseException:
         for name in with_companions(kept):

@@ -12,7 +12,7 @@ from mac_actors.storage.postgres.address import Address
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.sqlite.files import hand_over, sync
 from mac_actors.storage.store import Store
-from mac_actors.storage.upkeep.backup import Restored, checked_copy, prepare, staging
+from mac_actors.storage.upkeep.backup import Restored, checked_copy, prepare, staging, writing
 from mac_actors.storage.upkeep.transfer import export, fill
 from mac_actors.storage.upkeep.verify import OnProgress, Verified, verify
 
@@ -29,7 +29,7 @@ def backup(url: str, file: Path, *, force: bool = False, progress: OnProgress = 
 
 def verify_copy(url: str, found: Callable[[str], None], progress: OnProgress = lambda done, total: None) -> Verified:
     """Check the database at ``url`` as :func:`~mac_actors.storage.upkeep.verify.verify` does: a copy of one moment."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, writing(Path(name)):
         export(url, Path(name, DATABASE), progress)
         return verify(Path(name), found, progress)
 
@@ -37,12 +37,12 @@ def verify_copy(url: str, found: Callable[[str], None], progress: OnProgress = l
 def restore(url: str, file: Path, progress: OnProgress = lambda done, total: None) -> Restored:
     """Put the backup ``file`` into the empty database at ``url``: no machine starts by it. For its owner.
 
-    The readers' keys are the backup's. Raises :class:`StorageError`: ``file`` is not a whole database of this version
-    or an earlier one, the database at ``url`` is not empty.
+    The readers' keys and the personal logins are the backup's. Raises :class:`StorageError`: ``file`` is not
+    a whole database of this version or an earlier one, the database at ``url`` is not empty.
     """
     if not file.is_file():
         raise StorageError(f"there is no file {file}: which backup is to be restored?")
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, writing(Path(name)):
         done = prepare(file, Path(name), progress)
         fill(url, Path(name, DATABASE), progress)
     return done

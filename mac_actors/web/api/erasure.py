@@ -43,8 +43,8 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
             raise RequestRefused(409 if error.several else 404, str(error)) from None
         if body.only_look:
             return json_of(ForgottenBody(account_id=who.account_id, name=who.full_name, done=False))
+        fleet.logins.forget(who.account_id)  # before the log is emptied: their names are in their sessions
         done = erasure.carry_out(who, directory, fleet.journal, fleet.users)
-        fleet.logins.forget(who.account_id)
         log.warning("a person was forgotten: %d events were changed", done.events)
         return json_of(
             ForgottenBody(

@@ -282,7 +282,7 @@ LOG_LINES = Metric(
 )
 SLACK = Metric("mac_slack_connected", Kind.GAUGE, "Whether Slack is connected. Absent where Slack is not set up.")
 MQTT = Metric(
-    "mac_mqtt_connected", Kind.GAUGE, "Whether the MQTT broker is connected. Absent where MQTT is not set up."
+    "mac_mqtt_connected", Kind.GAUGE, "Whether the MQTT broker takes messages. Absent where MQTT is not set up."
 )
 CELL_OWNS = Metric(
     "mac_cell_owns",

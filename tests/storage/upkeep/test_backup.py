@@ -7,9 +7,11 @@ import shutil
 import sqlite3
 import stat
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from mac_actors.core.inputs import Lock, Oops, Report
 from mac_actors.core.state import Flag, MachineState, Source, Telemetry
 from mac_actors.errors import StorageError
 from mac_actors.storage.records import Record, record_state
+from mac_actors.storage.schema import admin
 from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.storage.store import Store
 from mac_actors.storage.upkeep import backup as module
@@ -187,6 +190,128 @@ def test_a_restore_brings_oops_and_lock_back_but_no_session(copy: Path, tmp_path
         ended = [entry.outcome.display_name for entry in fleet.store.page(kind="session_ended").entries]
         assert ended == ["Metal Mill"]
     assert findings(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("more", [{}, {"firmware": "mac 1", "boot": 7}], ids=["in the field", "new"])
+@pytest.mark.parametrize("knows", ["a report", "no report", "no such machine"])
+def test_a_card_that_is_in_the_reader_all_the_time_starts_nothing_by_a_restore(
+    state: Path, tmp_path: Path, knows: str, more: dict[str, Any]
+) -> None:
+    def relay(fob: str | None, uptime: float) -> bool:
+        with open_fleet(Store.open(state)) as fleet:
+            telemetry = Telemetry(uptime=uptime, **more)
+            return fleet.ask("bandsaw", Report(now(), fob, telemetry=telemetry)).outputs.relay
+
+    if knows == "a report":
+        relay(None, 100.0)
+    backup(state, tmp_path / "copy")
+    if knows == "no such machine":
+        execute(tmp_path / "copy", "DELETE FROM machine_state WHERE name = 'bandsaw'")
+    relay(None, 3600.0)
+    with open_fleet(Store.open(state)) as fleet:
+        fleet.ask("bandsaw", Lock(now(), Source.CLI, "me", "belt torn"))
+    assert not relay(ANN, 3610.0)
+    assert restore(state, tmp_path / "copy").lifted == ("bandsaw (locked out)",)
+    assert not relay(ANN, 3640.0), "nobody has touched it"
+    assert not relay(None, 3650.0)
+    assert relay(ANN, 3660.0)
+    assert findings(state) == []
+
+
+def test_a_lock_that_waits_for_the_end_of_a_session_is_told_too_unless_it_has_fallen(
+    state: Path, copy: Path, tmp_path: Path
+) -> None:
+    with open_fleet(Store.open(state)) as fleet:
+        fleet.ask("metal-mill", Lock(now(), Source.CLI, "me", when_free=True))
+    backup(state, tmp_path / "later")
+    assert restore(state, copy).lifted == ("metal-mill (to be locked out)",)
+    shutil.copy(tmp_path / "later", state / DATABASE)
+    assert restore(state, tmp_path / "later").lifted == ()
+    assert state_of(state, "metal-mill").lock
+
+
+def add_login(path: Path, name: str, token: str) -> None:
+    execute(path, f"INSERT OR REPLACE INTO admin VALUES ('{name}', '{token}', '2026-11-24', NULL)")
+
+
+def logins(directory: Path) -> set[tuple[str, str]]:
+    with closing(Store.open(directory)) as store:
+        return {(row["name"], row["token"]) for row in store.rows(admin)}
+
+
+def test_a_login_that_was_revoked_since_stays_revoked(state: Path, copy: Path) -> None:
+    for name in ("Ann", "Bob", "Eve"):
+        add_login(copy, name, f"of {name}")
+    add_login(state / DATABASE, "Ann", "of Ann")
+    add_login(state / DATABASE, "Bob", "another of Bob")
+    done = restore(state, copy)
+    assert (done.revoked, done.old_logins) == (("Bob", "Eve"), ())
+    assert logins(state) == {("Ann", "of Ann")}
+
+
+@pytest.mark.parametrize("damage", ["no database", "damaged", "of an earlier version"])
+def test_logins_are_the_backups_where_the_former_database_can_not_tell(state: Path, copy: Path, damage: str) -> None:
+    add_login(copy, "Eve", "hers")
+    match damage:
+        case "no database":
+            (state / DATABASE).unlink()
+        case "damaged":
+            (state / DATABASE).write_bytes(b"nonsense" * 1000)
+        case _:
+            execute(state / DATABASE, "DROP TABLE admin")
+    done = restore(state, copy)
+    assert (done.revoked, done.old_logins) == ((), ("Eve",))
+    assert logins(state) == {("Eve", "hers")}
+
+
+def test_what_sqlite_leaves_beside_the_new_database_is_not_lost(
+    state: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does so, and says nothing, where the disk is full when a database is closed."""
+
+    class Full(Store):
+        def close(self) -> None:
+            before = {
+                path: path.read_bytes() for path in state.glob(f"restoring-*/{DATABASE}*") if "shm" not in path.name
+            }
+            super().close()
+            for path, content in before.items():
+                path.write_bytes(content)
+
+    monkeypatch.setattr(module, "Store", Full)
+    assert restore(state, copy).ended == ("metal-mill",)
+    assert state_of(state, "metal-mill").session is None
+    assert findings(state) == []
+
+
+@pytest.mark.parametrize("error", [sqlite3.OperationalError("database or disk is full"), None])
+def test_a_new_database_that_the_disk_does_not_take_to_its_end_changes_nothing(
+    state: Path, copy: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    def checkpoint(_database: Path) -> bool:
+        if error:
+            raise error
+        return False
+
+    monkeypatch.setattr(module, "_checkpoint", checkpoint)
+    before = content(state)
+    with pytest.raises(StorageError, match=r"(?i)nothing was changed"):
+        restore(state, copy)
+    assert content(state) == before
+
+
+def test_a_disk_that_gets_full_while_the_backup_is_made_ready_changes_nothing(
+    state: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(Store):
+        def commit(self, records: Sequence[Record]) -> None:
+            raise StorageError("cannot write: database or disk is full")
+
+    monkeypatch.setattr(module, "Store", Full)
+    before = content(state)
+    with pytest.raises(StorageError, match=r"made ready \(cannot write: .* full\), and nothing was changed"):
+        restore(state, copy)
+    assert content(state) == before
 
 
 def test_the_former_database_is_kept_and_what_it_alone_had_oopsed_is_told(

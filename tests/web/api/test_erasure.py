@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from mac_actors.fleet.people.logins import Role
+from mac_actors.storage.sqlite.engine import DATABASE
 from tests.conftest import MakeServer
+from tests.fakes import written
 from tests.web.client import Running
 from tests.web.conftest import TOKENS, by_name
 
@@ -23,6 +28,18 @@ def test_forget_says_who_it_would_be_and_then_does_it(shop: Running) -> None:
     assert [event["user"] for event in events if event["kind"] == "session_refused"] == [None, None]
     assert "Metal Mill: someone was refused: not authorized." in [event["text"] for event in events]
     assert by_name(shop.get("/api/usage", token="secret").json["users"], "name")["names removed"] == (0, 1)
+
+
+def test_their_sessions_on_the_board_are_in_no_file_either(make_server: MakeServer, tmp_path: Path) -> None:
+    shop = make_server(**TOKENS)
+    fleet = shop.service.fleet
+    fleet.logins.open(Role.TRAINER, "Bob Baker", "2")
+    written(fleet)
+    assert shop.post("/api/forget", {"user": "2"}, token="secret").json["emptied"]
+    assert fleet.logins.sessions() == []
+    files = {path.name: path.read_bytes() for path in tmp_path.rglob(f"{DATABASE}*")}
+    assert files
+    assert [name for name, content in files.items() if b"Bob Baker" in content] == []
 
 
 @pytest.mark.parametrize(
