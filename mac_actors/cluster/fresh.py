@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -28,19 +27,14 @@ class Fresh:
         self._stopping = False
         self._begun: float | None = None
         """Since when it is read, while it is."""
-        self._good_since = -math.inf
-        """When the last reading that was good had begun."""
         self._thread = threading.Thread(target=self._run, name="fresh states", daemon=True)
         self._thread.start()
 
-    def wait(self, seconds: float, age: float = 0.0) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Wait until ``read``, which begins after this, has returned; false: not in so many seconds, or it has raised.
 
-        It does not wait where the one before has not returned for longer than that: the database does not answer. Nor
-        where a good one began ``age`` seconds ago or later.
+        It does not wait where the one before has not returned for longer than that: the database does not answer.
         """
-        if age and self._good_since > time.monotonic() - age:
-            return True
         begun = self._begun  # once: it may end meanwhile
         if begun is not None and time.monotonic() - begun > seconds:
             return False
@@ -63,11 +57,11 @@ class Fresh:
                 return
             with self._lock:
                 waiting, self._waiting = self._waiting, []
-            begun = self._begun = time.monotonic()
+            self._begun = time.monotonic()
             good = False
             try:
                 self._read()
-                good, self._good_since = True, begun
+                good = True
             except Exception as error:
                 log.debug("the states can't be read: %s", error)
             self._begun = None

@@ -34,10 +34,6 @@ LEAST_SECONDS = 0.01
 """So long an answer waits for the states to be read anew, also where its budget is over."""
 
 
-RECENT_SECONDS = 0.05
-"""What was read so long ago, and since the request came, is read recently enough: it was looked for the owner then."""
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a server that owns nothing last knew: both files, and states and readers' keys by machine."""
@@ -50,15 +46,14 @@ class Known:
 class HoldingFleet:
     """As much of a fleet as readers' reports, oopses and lock-outs need. Any thread may call.
 
-    ``known`` is replaced by whoever reads the database; ``read_now(seconds, age)`` has that done, unless it was begun
-    ``age`` seconds ago or later, and waits for it: what is left of the ``budget`` that an answer may take. What was
-    told to a reader stays so until an owner is there.
+    ``known`` is replaced by whoever reads the database; ``read_now`` has that done, and waits so many seconds for it:
+    what is left of the ``budget`` that an answer may take. What was told to a reader stays so until an owner is there.
     """
 
     def __init__(
         self,
         known: Known,
-        read_now: Callable[[float, float], object] = lambda seconds, age: None,
+        read_now: Callable[[float], object] = lambda seconds: None,
         budget: float = 0.25,
         displays: Mapping[str, str] = ENGLISH,
     ) -> None:
@@ -122,7 +117,7 @@ class HoldingFleet:
     def _hold(self, name: str, given: Input, age: float = 0.0) -> Answer:
         if name in self.configuration.machines:
             # the owner may have gone a moment after its last change; or it is there, and only we do not reach it
-            self._read_now(max(LEAST_SECONDS, self._budget - age), min(age, RECENT_SECONDS))
+            self._read_now(max(LEAST_SECONDS, self._budget - age))
         known, now = self.known, clock.seconds()
         config = known.configuration.machines.get(name)
         if config is None:
