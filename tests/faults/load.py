@@ -279,9 +279,11 @@ class Reader(Worker):
         wrong = []
         # A server of a cell that does not reach the owner lets go on what is on, for a while; it turns nothing on.
         lets_go_on = self.load.in_cell and guard is not None and time.monotonic() < guard.at + GOES_ON_SECONDS
-        goes_on, self._on = lets_go_on and self._on, relay
+        was_on, self._on = self._on, relay
+        goes_on = lets_go_on and was_on
         if guard is not None and self.ledger.guards.get(self.machine) is guard and relay and not (override or goes_on):
-            wrong.append("the relay is on after an answered oops or lock")
+            since = f"{time.monotonic() - guard.at:.1f} s after {guard.kind} {guard.key}"
+            wrong.append(f"the relay is on{', as it was,' if was_on else ''} {since}")
         if outputs["oops_led"] and relay and not override:
             wrong.append("the relay is on while oopsed")
         if outputs["second_relay"] and not relay:
