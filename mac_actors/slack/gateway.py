@@ -99,6 +99,9 @@ PLAIN: dict[str, Any] = {
 }
 """How every text is posted: as it is, with nothing in it made into a link or a mention."""
 
+ARRIVED = "mac_arrived"
+"""The key under which a payload has the time, by this server's clock, at which it came: it may wait for a thread."""
+
 EPHEMERAL = {"parse": "none", "link_names": False}
 """The same for what one user alone sees, and for changes."""
 
