@@ -7,7 +7,6 @@ leaves the outbox only when the chat has taken it; a kill in between repeats it,
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import math
 import time
@@ -139,6 +138,8 @@ class ChannelNotifier(Outlet):
         """Post until nothing waits."""
         backoff = Backoff(FIRST_RETRY, LAST_RETRY, JITTER)
         while not self._stopping.is_set():
+            if not self.retired:
+                self._at = self.channel
             try:
                 waiting = self._next()
                 if not waiting:
@@ -162,8 +163,10 @@ class ChannelNotifier(Outlet):
     def _show_one(self) -> bool:
         """Have one post show how its matter stands, when no notice waits; whether there is more to do now."""
         key = next(iter(self._stale), None)
-        if key is None or time.monotonic() < self._show_at:
+        if key is None:
             return False
+        if (early := self._show_at - time.monotonic()) > 0:
+            return self._show_after(early)  # something else has woken it
         store, thread = self._journal.store, self._thread((key,))
         begun, cleared = store.story(key)
         state = store.load_state(key.machine)
@@ -202,14 +205,18 @@ class ChannelNotifier(Outlet):
         """Return what makes the next post."""
         if self._urgent:
             return [self._urgent[0]]
+        store, now = self._journal.store, datetime.now(UTC)
         taken = frozenset(self._taken_late)  # before looking: a row that goes meanwhile is taken, too
-        due = due_notices(self._journal.store, self.channel, datetime.now(UTC), limit=len(taken) + BUNDLED)
-        if late := [notice for notice in due if notice.id not in taken]:
-            return _digest(late)
-        waiting = self._journal.store.waiting(self.channel, after=self._taken, limit=2 * BUNDLE_FROM)
+        waiting = store.waiting(self.channel, after=self._taken, limit=2 * BUNDLE_FROM)
+        # after it: a held one that comes before one of these is found
+        held = due_notices(store, self.channel, now, limit=len(taken) + BUNDLED)
+        lines, flags = ([notice for notice in found if notice.id not in taken] for found in held)
+        if lines:
+            return _bundle(lines)
+        waiting = sorted(flags + waiting, key=lambda notice: notice.id)
         if len(waiting) <= BURST:
             return waiting[:1]
-        if len(waiting) < BUNDLE_FROM and datetime.now(UTC) - waiting[0].at < BUNDLE_AFTER:
+        if len(waiting) < BUNDLE_FROM and now - (waiting[0].due or waiting[0].at) < BUNDLE_AFTER:
             return waiting[:1]
         return _bundle(waiting)
 
@@ -224,10 +231,8 @@ class ChannelNotifier(Outlet):
                 self._urgent.remove(waiting[0])
             return
         sent = tuple(n.id for n in waiting)
-        if waiting[0].due is None:
-            self._taken = waiting[-1].id
-        else:
-            self._taken_late.update(sent)
+        self._taken = max((n.id for n in waiting if n.due is None), default=self._taken)
+        self._taken_late.update(n.id for n in waiting if n.due)
         opened = [Thread(n.opens, self._at, post, alone, root) for n in waiting if n.opens and post]
         self._remember(opened, sent).then(lambda: self._taken_late.difference_update(sent))
         if stale := tuple(key for n in waiting for key in (*n.closes, *n.within)):
@@ -235,7 +240,7 @@ class ChannelNotifier(Outlet):
             self._tell_stale(self, stale)
 
     def _remember(self, threads: list[Thread], sent: tuple[int, ...] = ()) -> Latch:
-        self._threads.update((thread.key, thread) for thread in threads)
+        self._threads.update((thread.key, thread) for thread in threads if thread.channel == self.channel)
         while len(self._threads) > 1000:
             del self._threads[next(iter(self._threads))]  # older ones are found in the store
         return self._journal.record(Record(sent=sent, threads=tuple(threads)))
@@ -257,12 +262,6 @@ def _bundle(waiting: list[Waiting]) -> list[Waiting]:
         if size > BUNDLE_CHARACTERS:
             return waiting[: max(count, 1)]
     return waiting
-
-
-def _digest(waiting: list[Waiting]) -> list[Waiting]:
-    """Return what makes one post of notices that were held: one that begins or ends a thread is alone."""
-    plain = [*itertools.takewhile(lambda notice: not (notice.opens or notice.closes or notice.within), waiting)]
-    return _bundle(plain) if plain else waiting[:1]
 
 
 class RateLimiter:

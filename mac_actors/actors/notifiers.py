@@ -120,10 +120,11 @@ class DirectNotifier(ChannelNotifier):
     def _send_all(self) -> bool:
         """Send one after the other; whether some that were refused are left."""
         left, after = False, 0
+        sent = frozenset(self._sent)  # before looking: a row that goes meanwhile was sent, too
         while waiting := direct_messages(self._journal.store, after, AT_ONCE):
             after = waiting[-1].id
             for notice in waiting:
-                if notice.id in self._sent:
+                if notice.id in sent:
                     continue
                 if datetime.now(UTC) - notice.at > GIVEN_UP_AFTER:
                     log.warning("a direct message of %s could not be sent for a day, and is given up", notice.at)

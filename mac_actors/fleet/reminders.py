@@ -13,6 +13,7 @@ from mac_actors.core.routing import Routing
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.text import duration, one_line
 from mac_actors.core.wording import origin
+from mac_actors.storage.outbox import STEP
 from mac_actors.storage.records import Record
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class Reminders:
             keys = {word: ThreadKey(machine.name, word, flag.since) for word, flag in flags.items() if flag}
             for word, key in keys.items():
                 last = asked.get(str(key), key.since)
+                if last > now + STEP:  # it was asked while the clock was wrong
+                    last = key.since
                 after = routing.remind_after.get(word)
                 if after is not None and now - last >= after:
                     within = tuple(sorted(keys.values(), key=lambda key: key.since))

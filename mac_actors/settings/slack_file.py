@@ -54,8 +54,9 @@ class QuietEntry(Strict):
     )
     oops_channel: list[Annotated[str, AfterValidator(_flag)]] = Field(
         default=[],
-        description="The kinds that are held in the oops channels: none, unless you say so. What follows upon one that "
-        "is held comes after it.",
+        description="The kinds that are held in the oops channels: none, unless you say so. What ends, or belongs to, "
+        "an oops or a lock-out that is held is held with it. Before any other notice of the same machine that is "
+        "posted meanwhile, what is held of it is posted, too.",
     )
 
 

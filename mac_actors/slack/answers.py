@@ -100,6 +100,11 @@ def not_linkable_text(member: str) -> str:
 
 NOT_A_MEMBER = "Only members of the control channel may do this: nothing was changed."
 
+MEMBERS_UNKNOWN = (
+    "Slack can't say at the moment who is in the control channel: nothing was changed. Try again in half a minute; "
+    "commands that are written there work meanwhile."
+)
+
 
 def set_since_text(line: str) -> str:
     """Say that a clear came late, and so changed nothing; ``line`` is the machine's state."""
@@ -109,10 +114,16 @@ def set_since_text(line: str) -> str:
     )
 
 
-def over_text(key: ThreadKey, cleared: Cleared | None) -> str:
+FORM_EXPIRED = (
+    "This form was opened too long ago: nothing was changed, for more may have happened since. "
+    "Open it anew: /oops-clear"
+)
+
+
+def over_text(key: ThreadKey, cleared: Cleared | None, *, names: bool) -> str:
     """Say that a button belongs to an oops or a lock that is over, and how that ended."""
     what = {"oops": "oops", "lock": "lock-out"}.get(key.flag, "matter")
-    ended = f" {end_text(key.since, cleared, names=True)}" if cleared else ""
+    ended = f" {end_text(key.since, cleared, names=names)}" if cleared else ""
     return escape(f"This {what} is over already: nothing was changed.{ended}")
 
 

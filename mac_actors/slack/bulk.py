@@ -14,7 +14,6 @@ from mac_actors.core.outcomes import Cleared, LockPending, LockSet
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.text import count, one_line
 from mac_actors.errors import MacError, StorageError
-from mac_actors.slack import answers
 from mac_actors.slack.commands import Target, moment
 from mac_actors.slack.gateway import PLAIN, call_quietly
 from mac_actors.slack.handler import Handler, SlackContext
@@ -23,7 +22,7 @@ from mac_actors.slack.once import Once
 from mac_actors.slack.people import SlackUser
 
 EXPIRES_AFTER = timedelta(minutes=10)
-"""How long it can be confirmed: later nobody knows any more what it was about."""
+"""How long it can be confirmed, and a form can be sent: later nobody knows any more what it was about."""
 
 LONGEST_REASON = 400
 """Characters of a reason: it is kept in the button, which holds 2,000 characters or fewer in other scripts."""
@@ -66,8 +65,8 @@ class Bulk(Handler):
         post, asked = str(message.get("ts", "")), moment(message.get("ts"))
         if channel != self._control or asked is None:
             return
-        if not self._people.is_member(user, channel):
-            self._replies.respond(body, answers.NOT_A_MEMBER)
+        if why := self._not_admitted(user):
+            self._replies.respond(body, why)
             return
         person = self._people.get(user)
         if person.active is False:

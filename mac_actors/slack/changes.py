@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,7 +11,10 @@ from mac_actors.actors.replies import Answer
 from mac_actors.core.config import fold_name
 from mac_actors.core.decision import Already
 from mac_actors.core.inputs import COMMANDS, Done, Lock, Oops
+from mac_actors.core.notices import Channel
+from mac_actors.core.outcomes import Outcome
 from mac_actors.core.state import Source
+from mac_actors.core.text import local_time
 from mac_actors.errors import ChatError, MacError, UnknownMachine
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.slack import answers, notices, status
@@ -30,8 +34,9 @@ class Changes:
         self._fleet = fleet
         self._people = people
 
-    def resolve(self, command: ParsedCommand) -> Target:
-        """Find the machine that is meant (:data:`ALL` of them, for a lock or a clear), and the reason.
+    def resolve(self, command: ParsedCommand, who: Callable[[str], SlackUser] | None = None) -> Target:
+        """Find the machine that is meant (:data:`ALL` of them, for a lock or a clear), and the reason, where ``who``
+        says who the members are that it mentions.
 
         Raises :class:`UnknownMachine`.
         """
@@ -44,7 +49,8 @@ class Changes:
                     return ALL
                 raise
 
-        return resolve(command, find, lambda user: self._people.get(user).name)
+        who = who or self._people.get
+        return resolve(command, find, lambda user: who(user).name)
 
     def make(
         self, command: str, target: Target, person: SlackUser, given: datetime | None, event_id: str | None = None
@@ -65,7 +71,9 @@ class Changes:
         return self._fleet.ask(target.name, order, event_id)
 
     def remarks(self, name: str, answer: Answer) -> list[str]:
-        """Return what is to be said beside the notice: that nothing was changed, or that the disk is slow."""
+        """Return what is to be said beside the notice: that nothing was changed, that the disk is slow, or that the
+        notice comes later.
+        """
         machine = self._fleet.snapshot(name)
         label = machine.display_name
         if Already.SET_SINCE in answer.already:
@@ -74,7 +82,15 @@ class Changes:
             return [answers.already_text(label, answer.already)]
         if not answer.durable:
             return [notices.escape(f"{label}: done, but not on disk yet (the server's disk is slow or failing).")]
+        if until := self._held_until(name, answer.outcomes[0]):
+            return [notices.escape(f"{label}: done. The notice of it is held until {local_time(until)}: quiet hours.")]
         return []
+
+    def _held_until(self, name: str, outcome: Outcome) -> datetime | None:
+        """Return until when the control channel's notice is held, which would be the answer; ``None``: it is not."""
+        config, state = self._fleet.supervisor.published[name]
+        found = self._fleet.outgoing.notices(outcome, state, config)
+        return next((notice.due for notice in found if notice.channel == Channel.CONTROL), None)
 
     def failure(self, error: Exception) -> str:
         """Say why something was not done; what is the server's own mistake goes to the log."""

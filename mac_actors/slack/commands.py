@@ -32,6 +32,9 @@ class Verb(StrEnum):
 ANYWHERE = frozenset({Verb.STATUS, Verb.NOTIFY})
 """What works outside the control channel too."""
 
+STOPPING = frozenset({Verb.OOPS, Verb.LOCK})
+"""What takes a machine's power: it waits for nobody."""
+
 CHANGING = frozenset({Verb.OOPS, Verb.LOCK, Verb.CLEAR, Verb.DONE, Verb.LINK, Verb.UNLINK})
 
 _WORDS = {verb.value: verb for verb in Verb} | {"list": Verb.STATUS}
@@ -132,9 +135,9 @@ def resolve(command: ParsedCommand, find: Callable[[str], str], name_of: Callabl
     """Find the machine that a command names, and the reason after a colon, a dash or on further lines.
 
     The whole argument is tried as a name first, then what stands before each colon and dash from the last to the
-    first, so that a name with a colon in it works; of a lock's, each also without "when free". ``find`` is the
-    fleet's, and raises :class:`UnknownMachine`; so does this, for what stands before the first. ``name_of`` says what
-    the member with an id is called.
+    first, so that a name with a colon in it works; of a lock's, each also without "when free", which is no reason by
+    itself either. ``find`` is the fleet's, and raises :class:`UnknownMachine`; so does this, for what stands before
+    the first. ``name_of`` says what the member with an id is called.
     """
     argument = command.argument
     cuts = [match for match in _CUT.finditer(argument) if match["cut"]][:MOST_CUTS]
@@ -148,6 +151,8 @@ def resolve(command: ParsedCommand, find: Callable[[str], str], name_of: Callabl
             else:
                 marks = re.match(r"[*_~`]*", name.lstrip())
                 why = f"{_without_end(marks[0] if marks else '', reason.strip())}\n{command.more}"
+                if command.verb is Verb.LOCK and plain(why).strip(_AROUND + " .!").casefold() == "when free":
+                    return Target(machine, when_free=True)
                 said, public = (_reason(why, who) for who in (name_of, lambda _: MEMBER.full_name))
                 return Target(machine, said, public if public != said else None, called is not name)
     raise unknown

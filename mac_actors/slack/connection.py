@@ -28,6 +28,9 @@ CHECK_SECONDS = 30.0
 LISTENERS = 20
 """Slack commands that may be under way at once."""
 
+ANSWERING = 4
+"""Questions that may be answered at once: by threads of their own, as an answer may have to wait for Slack."""
+
 STOP_SECONDS = 1.5
 """How long a stop waits for the commands under way: it must end within 5 s, whatever Slack does."""
 
@@ -51,6 +54,8 @@ class SlackConnection:
         self._sockets = SocketMode(self._client, settings.app_token, self._make_app)
         self.commands = Workers(LISTENERS, "slack-command")
         """The threads that carry commands out, and answer them."""
+        self.answering = Workers(ANSWERING, "slack-answer")
+        """The threads that answer what changes nothing."""
 
     def start(self, fleet: MachineFleet) -> None:
         """Connect in the background, and go on trying until it works or :meth:`stop` is called."""
@@ -69,6 +74,7 @@ class SlackConnection:
             watch.stop(0)  # a call of theirs that hangs keeps nobody
         self._sockets.workers.finish(STOP_SECONDS)
         self.commands.finish(deadline - time.monotonic())
+        self.answering.finish(deadline - time.monotonic())
         self._sockets.close()
 
     def troubles(self) -> dict[str, str]:
@@ -109,7 +115,7 @@ class SlackConnection:
             listener_executor=self.commands,
             token_verification_enabled=True,
         )
-        dispatcher = Dispatcher(self._fleet, self._client, settings, self._base_url, self._stopping)
+        dispatcher = Dispatcher(self._fleet, self._client, settings, self._base_url, self._stopping, self.answering)
         register(app, dispatcher)
         self.commands.submit(dispatcher.people.learn, settings.control_channel)
         live = LiveStatus(self._fleet, self._client, settings.oops_channel)

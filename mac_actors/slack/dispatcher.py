@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from slack_sdk import WebClient
 
+from mac_actors.core.changed import Changed
 from mac_actors.core.text import count, duration
 from mac_actors.errors import ChatError, StorageError
 from mac_actors.fleet.fleet import MachineFleet
@@ -20,6 +22,7 @@ from mac_actors.slack.commands import (
     ALL,
     ANYWHERE,
     CHANGING,
+    STOPPING,
     ParsedCommand,
     Target,
     Verb,
@@ -38,6 +41,7 @@ from mac_actors.slack.people import SlackUser, SlackUsers
 from mac_actors.slack.replies import Replies
 from mac_actors.slack.training.command import MacCommand
 from mac_actors.slack.training.training import Training
+from mac_actors.slack.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +53,14 @@ SLACKBOT = "USLACKBOT"
 HISTORY_LINES = 15
 """Events that ``history`` shows."""
 
+QUESTIONS = 50
+"""Questions that may be under way or wait; while Slack takes no answers, nobody waits for those of more."""
+
 
 class Dispatcher:
     """Carries out what :mod:`mac_actors.slack.listeners` is called with. Every command gets an answer.
 
-    Nothing is waited for once ``stopping`` is set.
+    Nothing is waited for once ``stopping`` is set. ``answering`` are the threads that answer questions.
     """
 
     def __init__(
@@ -63,9 +70,12 @@ class Dispatcher:
         settings: SlackSettings,
         base_url: str | None,
         stopping: threading.Event,
+        answering: Workers,
     ) -> None:
         self._fleet = fleet
         self._control = settings.control_channel
+        self._answering = answering
+        self._flooded = Changed()
         self.people = SlackUsers(client)
         self._once = Once(fleet)
         self._changes = Changes(fleet, self.people)
@@ -91,36 +101,70 @@ class Dispatcher:
         if channel != self._control and command.verb not in ANYWHERE:
             if command.addressed:
                 word = command.unknown or command.verb.value
-                self.replies.whisper(channel, user, answers.elsewhere_text(notices.escape(word)), thread)
+                text = answers.elsewhere_text(notices.escape(word))
+                self._answer(event, self.replies.whisper, channel, user, text, thread)
             elif self._once.begin(told := f"told {channel} {user}"):
                 self._once.remember(told)
-                self.replies.whisper(channel, user, answers.elsewhere_text(), thread)
+                self._answer(event, self.replies.whisper, channel, user, answers.elsewhere_text(), thread)
+        elif command.verb is Verb.NOTIFY:
+            text = self._notify(command.argument, user, event_id)
+            self._answer(event, self.replies.whisper, channel, user, text, thread)
+        elif command.verb in CHANGING:
+            self._obey(command, event_id, event)
+        else:
+            self._answer(event, self._obey, command, event_id, event)
+
+    def _answer(self, event: dict[str, Any], answer: Callable[..., None], *arguments: Any) -> None:
+        """Have a thread give an answer that changes nothing, in its turn: no command waits behind it. None is given
+        where too many wait.
+        """
+        full = self._answering.unfinished >= QUESTIONS
+        if self._flooded(full) and full:
+            log.warning("more questions come from Slack than it takes answers: they are left out until it is less")
+        if full:
             return
-        if command.verb is Verb.NOTIFY:
-            self.replies.whisper(channel, user, self._notify(command.argument, user, event_id), thread)
-            return
-        person = self.people.get(user) if command.verb in CHANGING else SlackUser(user)
+
+        def give() -> None:
+            try:
+                answer(*arguments)
+            except Exception as error:
+                log.error("a question in Slack could not be answered", exc_info=error)
+                self.replies.apologize({"event": event})
+
+        self._answering.submit(give)
+
+    def _obey(self, command: ParsedCommand, event_id: str, event: dict[str, Any]) -> None:
+        """Carry out a command, or look up what was asked, and answer."""
+        user, channel, thread = event["user"], event["channel"], event.get("thread_ts")
+        # whoever stops a machine waits no longer than must be for what people are called
+        who = self.people.hurried() if command.verb in STOPPING else self.people.get
+        person = who(user) if command.verb in CHANGING else SlackUser(user)
         if person.active is False:
             log.warning("a command of the deactivated user or bot %s was not carried out", user)
             return
-        texts = self._carry_out(command, person, channel, event_id, moment(event.get("ts")))
+        texts = self._carry_out(command, person, event_id, event, who)
         if isinstance(texts, Target):
             self.bulk.ask(command.verb, texts, person, thread)
         else:
             self.replies.post(texts, channel, thread)
 
     def _carry_out(
-        self, command: ParsedCommand, person: SlackUser, channel: str, event_id: str, given: datetime | None
+        self,
+        command: ParsedCommand,
+        person: SlackUser,
+        event_id: str,
+        event: dict[str, Any],
+        who: Callable[[str], SlackUser],
     ) -> list[str] | Target:
         """Do it, and return the posts that answer it (none where the notice itself is the answer).
 
-        What concerns all machines is only returned.
+        What concerns all machines is only returned. ``who`` says who a member is.
         """
         remembered = False
         try:
             match command.verb:
                 case Verb.STATUS:
-                    return self._status(command.argument, names=channel == self._control)
+                    return self._status(command.argument, names=event["channel"] == self._control)
                 case Verb.HISTORY:
                     return self._history(command.argument)
                 case Verb.LINK | Verb.UNLINK:
@@ -128,10 +172,10 @@ class Dispatcher:
                 case Verb.HELP:
                     return [answers.help_text(command.unknown)]
                 case verb:
-                    target = self._changes.resolve(command)
+                    target = self._changes.resolve(command, who)
                     if target.name == ALL:
                         return target
-                    answer = self._changes.make(verb, target, person, given, event_id)
+                    answer = self._changes.make(verb, target, person, moment(event.get("ts")), event_id)
                     remembered = True  # with what it did, or by the machine that was so already
                     return self._changes.remarks(target.name, answer)
         except Exception as error:

@@ -16,9 +16,9 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from mac_actors.actors.messages import MOVING
 from mac_actors.core.notices import Channel, Standing, ThreadKey, channel_of
-from mac_actors.core.text import one_line
 from mac_actors.errors import ChatError
 from mac_actors.settings import SlackSettings
+from mac_actors.slack.commands import moment
 from mac_actors.slack.notices import escape, notice_blocks, notice_text, shorten, standing_blocks
 from mac_actors.storage.records import Waiting
 
@@ -98,6 +98,9 @@ PLAIN: dict[str, Any] = {
     "unfurl_media": False,
 }
 """How every text is posted: as it is, with nothing in it made into a link or a mention."""
+
+ARRIVED = "mac_arrived"
+"""The key under which a payload has the time, by this server's clock, at which it came: it may wait for a thread."""
 
 EPHEMERAL = {"parse": "none", "link_names": False}
 """The same for what one user alone sees, and for changes."""
@@ -209,9 +212,10 @@ class SlackChat:
     def show(self, channel: str, post: str, text: str, key: ThreadKey, shown: Standing) -> None:
         """Show in a notice's post how its matter stands; its buttons go when it is over. Raises :class:`ChatError`.
 
-        ``text`` is that of the notice: what Slack gives back is not what was posted.
+        ``text`` is that of the notice: what Slack gives back is not what was posted. One that was late has its time.
         """
-        text = escape(one_line(text))
+        posted = moment(post) or key.since
+        text = notice_text([Waiting(channel, text, id=0, at=key.since)], posted)
         try:
             self._client.chat_update(
                 channel=str(self._id(channel)),

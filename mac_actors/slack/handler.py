@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from slack_sdk import WebClient
 
 from mac_actors.fleet.fleet import MachineFleet
+from mac_actors.slack import answers
 from mac_actors.slack.changes import Changes
 from mac_actors.slack.home.links import Links
 from mac_actors.slack.people import SlackUsers
@@ -37,3 +38,12 @@ class Handler:
         self._links = context.links
         self._changes = context.changes
         self._replies = context.replies
+
+    def _not_admitted(self, user: str) -> str | None:
+        """Say why somebody may not do what is for members of the control channel; ``None``: they may."""
+        match self._people.is_member(user, self._control):
+            case True:
+                return None
+            case False:
+                return answers.NOT_A_MEMBER
+        return answers.MEMBERS_UNKNOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from mac_actors.core.text import one_line
+from mac_actors.slack.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,9 @@ FRESH_SECONDS = 3600.0
 
 RETRY_SECONDS = 30.0
 """How long a user whom Slack could not tell is named by the id, before Slack is asked again."""
+
+HURRY_SECONDS = 1.0
+"""How long all look-ups together may take for a command that stops a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,12 @@ class SlackUsers:
         self._client = client
         self._lock = threading.Lock()
         self._known: dict[str, tuple[SlackUser, float]] = {}
+        self._asking = Workers(4, "slack-names")
 
     def get(self, user: str) -> SlackUser:
         """Return who this is; when Slack can't say, the id stands for the name. Never raises."""
-        with self._lock:
-            person, until = self._known.get(user, (SlackUser(user), 0.0))
-        if time.monotonic() < until:
+        person, fresh = self._remembered(user)
+        if fresh:
             return person
         try:
             info: Any = self._client.users_info(user=user)["user"]
@@ -57,8 +62,32 @@ class SlackUsers:
             self._known[user] = (person, until)
         return person
 
-    def is_member(self, user: str, channel: str) -> bool:
-        """Whether this user is in the channel now; not, when Slack can't say. Never raises."""
+    def hurried(self) -> Callable[[str], SlackUser]:
+        """Return :meth:`get` for one command that stops a machine: whom Slack has not told within a second, in all, is
+        who they were, or the id. What it says later is for the next command.
+        """
+        deadline = time.monotonic() + HURRY_SECONDS
+
+        def get(user: str) -> SlackUser:
+            person, fresh = self._remembered(user)
+            if fresh:
+                return person
+            try:
+                return self._asking.submit(self.get, user).result(max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                log.warning("Slack does not say in time who %s is: the id stands for the name", user)
+                return person
+
+        return get
+
+    def _remembered(self, user: str) -> tuple[SlackUser, bool]:
+        """Return who this was when Slack was asked last, and whether it need not be asked again."""
+        with self._lock:
+            person, until = self._known.get(user, (SlackUser(user), 0.0))
+        return person, time.monotonic() < until
+
+    def is_member(self, user: str, channel: str) -> bool | None:
+        """Whether this user is in the channel now; ``None``: Slack can't say. Never raises."""
         cursor = ""
         try:
             while True:
@@ -70,7 +99,7 @@ class SlackUsers:
                     return False
         except (SlackApiError, OSError, ValueError, KeyError) as error:
             log.warning("Slack can't say whether %s is in %s (%s): taken for no member", user, channel, error)
-            return False
+            return None
 
     def learn(self, channel: str) -> None:
         """Look up the members of a channel beforehand, so that their commands don't wait for it. Never raises."""

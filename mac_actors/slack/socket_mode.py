@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import websocket
@@ -25,7 +26,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from mac_actors.core.backoff import Backoff
-from mac_actors.slack.gateway import QUIET, TIMEOUT_SECONDS, Client, explain, explain_socket_mode
+from mac_actors.slack.gateway import ARRIVED, QUIET, TIMEOUT_SECONDS, Client, explain, explain_socket_mode
 from mac_actors.slack.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -261,12 +262,13 @@ class SocketMode:
                 link.close()  # not acknowledged: Slack delivers it to the server that owns the machines
             case {"envelope_id": _, "type": kind} if not self._stopping:
                 log.debug("Slack sent %s", kind)
-                self.workers.submit(self._handle, link, message)
+                self.workers.submit(self._handle, link, message, datetime.now(UTC))
 
-    def _handle(self, link: Link, message: dict[str, Any]) -> None:
+    def _handle(self, link: Link, message: dict[str, Any], arrived: datetime) -> None:
         request = SocketModeRequest.from_dict(message)
         if request is None:
             return
+        request.payload[ARRIVED] = arrived
         try:
             assert self._app is not None
             response = run_bolt_app(self._app, request)

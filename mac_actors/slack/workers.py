@@ -25,6 +25,11 @@ class Workers(Executor):
         self._unfinished: set[Future[Any]] = set()
         self._threads = 0
 
+    @property
+    def unfinished(self) -> int:
+        """How many tasks are under way or wait."""
+        return len(self._unfinished)
+
     def submit(self, task: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have ``task`` called with these arguments by a thread, in its turn. Never blocks."""
         future: Future[T] = Future()

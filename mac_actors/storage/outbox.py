@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from mac_actors.core.notices import Channel
+from mac_actors.core.routing import FLAGS
 from mac_actors.storage import codec
 from mac_actors.storage.records import Waiting, read_waiting
-from mac_actors.storage.schema import outbox, thread, waiting_member
+from mac_actors.storage.schema import journal, outbox, thread, waiting_member
 from mac_actors.storage.store import Store
 
 STEP = timedelta(minutes=1)
@@ -27,11 +28,37 @@ def is_due(now: datetime) -> ColumnElement[bool]:
     return or_(outbox.c.due <= codec.timestamp(now), outbox.c.at > codec.timestamp(now + STEP))
 
 
-def due_notices(store: Store, address: str, now: datetime, limit: int) -> list[Waiting]:
-    """Return the oldest notices of a channel that were held, and are due."""
-    query = select(outbox).where(outbox.c.channel == address, outbox.c.due.is_not(None), is_due(now))
+def is_followed(now: datetime) -> ColumnElement[bool]:
+    """Return the condition of held notices of an oops or a lock (:data:`FLAGS`) that are held no longer because the
+    channel gets a later one of the same machine: what is read last is what is so.
+    """
+    later, line = outbox.alias(), journal.alias()
+    its_matter = or_(line.c.kind.in_(FLAGS), later.c.within.is_not(None))
+    at_once = or_(later.c.due.is_(None), later.c.due <= codec.timestamp(now))
+    found = (
+        select(later.c.id)
+        .join(line, line.c.id == later.c.journal_id)
+        .where(later.c.channel == outbox.c.channel, later.c.id > outbox.c.id, at_once)
+        .where(line.c.machine == journal.c.machine, its_matter)
+    )
+    return and_(journal.c.kind.in_(FLAGS), found.correlate(outbox, journal).exists())
+
+
+def due_notices(store: Store, address: str, now: datetime, limit: int) -> tuple[list[Waiting], list[Waiting]]:
+    """Return the oldest notices of a channel that were held, and are so no longer: lines that may be posted together,
+    and those of an oops or a lock, which have their turn among what is posted at once.
+    """
+    query = (
+        select(outbox, journal.c.kind)
+        .outerjoin(journal, journal.c.id == outbox.c.journal_id)
+        .where(outbox.c.channel == address, outbox.c.due.is_not(None), or_(is_due(now), is_followed(now)))
+    )
+    lines: list[Waiting] = []
+    flags: list[Waiting] = []
     with store.reading("read the outbox") as connection:
-        return [read_waiting(row) for row in connection.execute(query.order_by(outbox.c.id).limit(limit))]
+        for row in connection.execute(query.order_by(outbox.c.id).limit(limit)):
+            (flags if row.kind in FLAGS else lines).append(read_waiting(row))
+    return lines, flags
 
 
 def next_due(store: Store, address: str) -> datetime | None:

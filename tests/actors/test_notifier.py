@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from mac_actors.actors.notifier import (
     FIRST_RETRY,
     LAST_RETRY,
 )
+from mac_actors.actors.notifiers import DirectNotifier
 from mac_actors.actors.runtime import Ping
+from mac_actors.core.notices import Channel, Notice, member
 from mac_actors.errors import ChatError, StorageError
+from mac_actors.storage.outbox import direct_messages
 from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store
 from tests.actors.office import CONTROL, OOPS, FakeChat, NoWaiting, Office
@@ -233,6 +237,33 @@ def test_a_notice_that_was_taken_is_not_repeated_while_the_disk_does_not_take_no
     store.gate.set()
     office.empty()
     assert chat.texts() == ["0", "1", "2"]
+
+
+def test_a_direct_message_whose_row_goes_while_it_is_looked_at_is_not_repeated(
+    hanging: tuple[Office, HangingStore], chat: FakeChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, store = hanging
+    address = member("U0EVE")
+    chat.errors[address] = []
+    direct, looked = office.notifier.channels[Channel.DIRECT], threading.Event()
+    assert isinstance(direct, DirectNotifier)
+
+    def look(store: HangingStore, after: int, limit: int) -> list[Waiting]:
+        found = direct_messages(store, after, limit)
+        if found and chat.posts and not looked.is_set():  # it was sent; the disk takes note of that only now
+            store.gate.set()
+            wait_until(lambda: not direct._sent)
+            looked.set()
+        return found
+
+    monkeypatch.setattr("mac_actors.actors.notifiers.direct_messages", look)
+    chat.before = lambda notices: store.gate.clear()
+    assert office.journal.record(Record(notices=((datetime.now(UTC), Notice(address, "free")),))).wait(PATIENCE)
+    wait_until(lambda: chat.posts)
+    direct.wake()
+    assert looked.wait(PATIENCE)
+    direct.ref.ask(Ping(), timeout=PATIENCE)
+    assert len(chat.posts) == 1
 
 
 def test_what_is_said_at_once_needs_no_disk_and_comes_before_what_waits(

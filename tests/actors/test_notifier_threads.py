@@ -16,7 +16,10 @@ from mac_actors.actors.notifier import (
 )
 from mac_actors.actors.notifiers import Notifier
 from mac_actors.core.notices import Channel, Notice
+from mac_actors.core.outcomes import OopsSet
+from mac_actors.core.state import Flag, Source
 from mac_actors.errors import ChatError
+from mac_actors.storage.codec import journal_row
 from mac_actors.storage.records import Record, Waiting
 from mac_actors.storage.store import Store
 from tests.actors.office import CONTROL, OOPS, FakeChat, Office, thread_key
@@ -183,3 +186,29 @@ def test_what_begins_within_a_thread_ends_there_too_also_after_a_restart(tmp_pat
     chat.wait_for(1)
     second.close()
     assert [thread for _, _, thread in first.chat.posts + chat.posts] == [None, *["control post 1"] * 3]
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_what_was_held_has_its_turn_also_where_many_go_into_one_post(
+    tmp_path: Path, chat: FakeChat, count: int
+) -> None:
+    now = datetime.now(UTC)
+
+    def record(number: int) -> Record:
+        flag = Flag(now, Source.BUTTON)
+        told = OopsSet(machine="mill", display_name="mill", at=now, flag=flag, ended=None, card=None)
+        due = now + timedelta(hours=1) if number % 2 else None
+        return Record(rows=((journal_row(told), (Notice(CONTROL, str(number), due=due),)),))
+
+    with closing(Store.open(tmp_path)) as store:
+        store.commit([record(number) for number in range(count)])
+    office = Office(Store.open(tmp_path), chat)
+    waiting = count - 1 + count % 2  # the last is held, if it is one of those
+    numbers = [str(number) for number in range(waiting)]
+    assert chat.wait_for(waiting) == numbers
+    office.empty()
+    office.write("a line")
+    assert chat.wait_for(waiting + 1) == [*numbers, "a line"]
+    assert office.channel_notifier().posted == waiting + 1
+    office.close()
+    assert len(bundles(chat)) == (waiting if count < 30 else 1) + 1

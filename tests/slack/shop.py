@@ -173,6 +173,7 @@ class Shop:
         """Wait until all that was said is answered, all notices are posted, and so is the answer to a last command."""
         assert self.service.shop.slack
         self.service.shop.slack.commands.finish(PATIENCE)
+        self.service.shop.slack.answering.finish(PATIENCE)
         self.drained()
         word = f"settle-{next(_last_commands)}"  # no other shop's in this workspace
         self.workspace.mention(word, user=BOB)

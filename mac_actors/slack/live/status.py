@@ -29,6 +29,9 @@ PACE_SECONDS = 2.5
 RETRY = 5.0, 60.0
 """Seconds until what Slack has not taken is tried again: doubled from the first to the last."""
 
+ANEW_SECONDS = 3600.0
+"""How often at the most there is a new message where none can be changed: everybody is told of each."""
+
 NOTE = "slack live status"
 """The note of where it is kept."""
 
@@ -42,9 +45,8 @@ _NO_CANVASES = frozenset(
         "restricted_action",
     }
 )
-_GONE = frozenset(
-    {"canvas_not_found", "canvas_deleted", "message_not_found", "edit_window_closed", "cant_update_message"}
-)
+_GONE = frozenset({"canvas_not_found", "canvas_deleted", "message_not_found"})
+_AS_IT_IS = frozenset({"edit_window_closed", "cant_update_message"})
 _OFF = frozenset({"missing_scope", "unknown_method"})
 
 
@@ -70,6 +72,7 @@ class LiveStatus:
         self._pinned = False
         self._off = False
         self._due = 0.0
+        self._anew_at = 0.0
         self._backoff = Backoff(*RETRY)
         self._trouble = Changed(None)
 
@@ -111,6 +114,10 @@ class LiveStatus:
         if code in _GONE:
             log.warning("the live status in the oops channel is gone (%s): it is made anew", code)
             self._keep(None)
+        elif code in _AS_IT_IS:
+            log.warning("the live status in the oops channel can't be changed (%s): once an hour it is made anew", code)
+            self._due = max(self._due, self._anew_at)
+            self._keep(None)
         elif code in _NO_CANVASES and self._place and self._place.kind == "canvas":
             log.warning("the live status can no longer be a canvas (%s): it becomes a message", code)
             self._keep(None)
@@ -146,6 +153,7 @@ class LiveStatus:
             log.info("there can be no canvas (%s): the live status is a message", error_code(error))
             posted = self._client.chat_postMessage(channel=self._channel, text=words.message(shown), **PLAIN)
             self._keep(Place("message", self._channel, str(posted["ts"])))
+            self._anew_at = time.monotonic() + ANEW_SECONDS
             self._pin(str(posted["ts"]))
 
     def _our_canvas(self) -> str | None:

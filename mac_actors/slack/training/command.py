@@ -6,6 +6,7 @@ from typing import Any
 
 from mac_actors.errors import ChatError
 from mac_actors.fleet.people.logins import Role
+from mac_actors.slack import answers
 from mac_actors.slack.changes import UNKNOWN_ASKER
 from mac_actors.slack.commands import find_quoted, plain
 from mac_actors.slack.gateway import call_quietly
@@ -62,12 +63,13 @@ class MacCommand(Handler):
         person = self._people.get(slack_id)
         if not person.active:
             raise ChatError(UNKNOWN_ASKER)
-        if self._people.is_member(slack_id, self._control):
+        stranger = self._not_admitted(slack_id)
+        if stranger is None:
             path, role = self._fleet.logins.link(Role.ADMIN, person.name), "an admin"
         else:
             user = self._links.confirmed_user_of(slack_id)
             if user is None or not self._fleet.users.trained_by(user.account_id):
-                return NO_LOGIN
+                return NO_LOGIN if stranger == answers.NOT_A_MEMBER else stranger
             path, role = self._fleet.logins.link(Role.TRAINER, user.full_name, user.account_id), "a trainer"
         return f"This link logs you in on the board as {role}, once, within two minutes: {self._base_url}{path}"
 

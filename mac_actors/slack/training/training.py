@@ -18,7 +18,6 @@ from mac_actors.core.state import Source
 from mac_actors.core.wording import full_text
 from mac_actors.errors import ChatError, NotAllowed, UserRefused
 from mac_actors.fleet.people.permissions import allow_authorization
-from mac_actors.slack import answers
 from mac_actors.slack.changes import UNKNOWN_ASKER
 from mac_actors.slack.gateway import call_quietly
 from mac_actors.slack.handler import Handler
@@ -111,8 +110,8 @@ class Training(Handler):
         if not person.active:
             raise ChatError(UNKNOWN_ASKER)
         if channel == self._control:
-            if not self._people.is_member(slack_id, channel):
-                raise NotAllowed(answers.NOT_A_MEMBER)
+            if why := self._not_admitted(slack_id):
+                raise NotAllowed(why)
             return person, None
         user = self._links.user_of(slack_id)
         if user is None:

@@ -133,10 +133,11 @@ def test_the_form_of_a_matter_that_is_over_is_not_opened_and_not_taken(shop: Sho
     shop.workspace.submit_view(form, values=filled("late")).acked()
     [told] = shop.wait_for_ephemerals()
     assert (told.channel, told.user) == (OOPS, EVE)
-    assert told.text.startswith("This oops is over already: nothing was changed. Cleared by bob after ")
+    assert told.text.startswith("This oops is over already: nothing was changed. Cleared after ")
     pressed = shop.workspace.press("mac_details", message=seen, user=EVE)
-    [answer] = pressed.answered()
-    assert "is over already" in answer.text
+    assert [answer.text for answer in pressed.answered()] == [told.text]
+    pressed = shop.workspace.press("mac_details", message=notice, user=ADA)
+    assert "Cleared by bob after " in pressed.answered()[0].text, "in the control channel"
     assert shop.state("metal-mill").details is None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,12 @@ from mac_actors.core.inputs import Oops
 from mac_actors.core.state import Source
 from tests.fakes import wait_until
 from tests.slack.conftest import MakeShop
-from tests.slack.shop import Shop
+from tests.slack.shop import ADA_FOB, Shop
 from tests.slack.standin.checks import elements
 from tests.slack.standin.records import Post
 from tests.slack.standin.workspace import BOB, CONTROL, OOPS, Workspace
+
+from .test_routing import written
 
 WHEN = r" after \d+ s, \d{4}-\d\d-\d\d \d\d:\d\d \w+"
 
@@ -124,6 +127,40 @@ def test_notices_go_out_while_none_can_be_changed_and_it_is_made_up_for_after_a_
     workspace.wait_for(lambda: len(workspace.updates()) == 2)
     again.settle()
     assert {update.text.split(" is ")[0] for update in workspace.updates()} == {"Metal Mill"}
+
+
+def test_a_change_that_slack_wants_later_is_made_then_though_a_digest_is_due_before(
+    make_shop: MakeShop, workspace: Workspace, tmp_path: Path
+) -> None:
+    digest = {"lines": {"session_started": "digest"}, "digest_minutes": 1440}
+    shop = make_shop(slack_config=written(tmp_path, digest))
+    shop.report("metal-mill", ADA_FOB)
+    shop.say("oops Wood Lathe")
+    shop.settle()
+    due = (datetime.now(UTC) + timedelta(seconds=1)).isoformat(timespec="microseconds")
+    with shop.fleet.store.database.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE outbox SET due = '{due}' WHERE due IS NOT NULL")
+    assert shop.fleet.notifier
+    shop.fleet.notifier.wake()
+    workspace.rate_limit("chat.update", retry_after=2, times=2)
+    shop.say("clear Wood Lathe")
+    for channel in (CONTROL, OOPS):
+        assert len(settled(shop, channel)) == 2
+    assert any("logged in" in text for text in shop.texts(CONTROL))
+
+
+def test_a_notice_that_was_late_keeps_its_time_when_it_is_changed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mac_actors.slack.notices.LATE", timedelta(seconds=-60))
+    shop.say("oops Metal Mill: &lt;b&gt;")
+    shop.drained()
+    posted = first(shop, OOPS).text
+    assert re.fullmatch(r"\[[-\d]+ [:\d]+ \w+\] Metal Mill is oopsed: &lt;b&gt;\.", posted)
+    shop.say("clear Metal Mill")
+    text, over = settled(shop, OOPS)
+    assert text == posted
+    assert re.fullmatch(f"Cleared{WHEN}\\.", over)
+    shown = first(shop, OOPS).blocks[0]["text"]["text"]
+    assert shown == posted.replace("&lt;b&gt;", "<b>")
 
 
 def test_a_post_of_several_notices_is_not_changed(make_shop: MakeShop, workspace: Workspace) -> None:

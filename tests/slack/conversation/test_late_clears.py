@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
+from mac_actors.core.inputs import Clear, Oops
+from mac_actors.core.state import Source
+from mac_actors.slack.connection import LISTENERS
+from tests.fakes import wait_until
 from tests.slack.shop import Shop
 from tests.slack.standin import envelopes
 from tests.slack.standin.workspace import BOB, CONTROL
@@ -67,3 +73,43 @@ def test_a_modal_leaves_what_was_set_since_it_was_opened(shop: Shop) -> None:
     assert STAYS.fullmatch(told.text)
     assert shop.state("metal-mill").oops
     assert not shop.posts()
+
+
+@pytest.mark.parametrize("seconds", [-1.1 * 86400, -660, 60])
+def test_a_modal_that_was_left_open_or_is_from_before_the_clock_was_set_changes_nothing(
+    shop: Shop, seconds: float
+) -> None:
+    shop.say("oops Metal Mill")
+    views = len(shop.workspace.views)
+    shop.workspace.slash("/oops-clear").acked()
+    view = shop.workspace.wait_for_views(views + 1)[-1]
+    view.view["private_metadata"] = str(time.time() + seconds)
+    shop.drained()
+    shop.begin()
+    shop.workspace.submit_view(view, values={"machine": {"name": envelopes.chosen("metal-mill")}}).acked()
+    [told] = shop.wait_for_ephemerals()
+    assert told.text == (
+        "This form was opened too long ago: nothing was changed, for more may have happened since. "
+        "Open it anew: /oops-clear"
+    )
+    assert shop.state("metal-mill").oops
+
+
+def test_a_slash_command_that_waits_for_a_thread_leaves_what_was_set_since_it_came(shop: Shop) -> None:
+    assert shop.service.shop.slack
+    slack, free = shop.service.shop.slack, threading.Event()
+    shop.say("oops Metal Mill")
+    shop.drained()
+    shop.begin()
+    for _ in range(LISTENERS):
+        slack.commands.submit(free.wait)
+    try:
+        shop.workspace.slash("/oops-clear", "Metal Mill")
+        wait_until(lambda: slack.commands.unfinished > LISTENERS)
+        shop.fleet.ask("metal-mill", Clear(datetime.now(UTC), Source.BOARD, "bob"))
+        shop.fleet.ask("metal-mill", Oops(datetime.now(UTC), Source.BUTTON))
+    finally:
+        free.set()
+    [told] = shop.wait_for_ephemerals()
+    assert STAYS.fullmatch(told.text)
+    assert shop.state("metal-mill").oops

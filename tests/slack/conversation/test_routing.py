@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mac_actors.core.inputs import Unoops
+from mac_actors.core.state import Source
 from mac_actors.settings.files import load
 from tests.fakes import wait_until
 from tests.slack.conftest import MakeShop
@@ -152,6 +155,132 @@ def test_in_quiet_hours_the_oops_channel_waits_if_the_file_says_so_in_order(make
     assert shop.wait_for_texts(2, OOPS) == ["Metal Mill is oopsed.", "Metal Mill is no longer oopsed."]
     first, clear = shop.posts(OOPS)
     assert clear.thread_ts == first.ts
+
+
+def night(**held: list[str]) -> dict[str, Any]:
+    """A slack.json with quiet hours now, in which these are held."""
+    return {"quiet_hours": {"from": clock(-60), "to": clock(60), **held}}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_held_clear_is_posted_before_the_next_oops(make_routed: MakeRouted, restart: bool) -> None:
+    slack = night(oops_channel=["oops_cleared"])
+    shop = make_routed(slack)
+    shop.say("oops Metal Mill: one")
+    shop.say("oops Wood Lathe")
+    for name in ("Metal Mill", "Wood Lathe"):
+        shop.say(f"clear {name}")
+    shop.settle()
+    assert shop.texts(OOPS) == ["Metal Mill is oopsed: one.", "Wood Lathe is oopsed."]
+    first = shop.posts(OOPS)[0]
+    if restart:
+        shop.stop()
+        shop = make_routed(slack)
+    shop.begin()
+    shop.say("oops Metal Mill: two")
+    assert shop.wait_for_texts(2, OOPS) == ["Metal Mill is no longer oopsed.", "Metal Mill is oopsed: two."]
+    assert [post.thread_ts for post in shop.posts(OOPS)] == [first.ts, None]
+    shop.settle()
+    make_due(shop)
+    assert shop.wait_for_texts(3, OOPS)[2] == "Wood Lathe is no longer oopsed."
+    shop.settle()
+    assert len(shop.texts(OOPS)) == 3
+
+
+def test_a_held_lock_that_is_to_fall_is_posted_before_it_is_called_off(make_routed: MakeRouted) -> None:
+    shop = make_routed(night(oops_channel=["lock_pending"]))
+    shop.report("metal-mill", ADA_FOB)
+    shop.say("lock Metal Mill when free: belt")
+    shop.settle()
+    assert shop.texts(OOPS) == []
+    shop.say("clear Metal Mill")
+    assert shop.wait_for_texts(2, OOPS) == [
+        "Metal Mill will be locked out for maintenance once it is free: belt.",
+        "Metal Mill will not be locked out for maintenance after all.",
+    ]
+
+
+def test_what_is_held_is_posted_first_also_when_the_file_holds_nothing_any_more(
+    make_routed: MakeRouted, tmp_path: Path
+) -> None:
+    shop = make_routed(night(oops_channel=["oops_set"]))
+    shop.say("oops Metal Mill: belt")
+    shop.settle()
+    assert shop.texts(OOPS) == []
+    written(tmp_path, {})
+    reload(shop)
+    shop.say("clear Metal Mill")
+    assert shop.wait_for_texts(2, OOPS) == ["Metal Mill is oopsed: belt.", "Metal Mill is no longer oopsed."]
+    first, clear = shop.posts(OOPS)
+    assert clear.thread_ts == first.ts
+    shop.workspace.wait_for(lambda: "\nCleared after" in shop.workspace.message(OOPS, first.ts).text)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_in_the_control_channel_a_held_oops_is_answered_and_comes_before_what_belongs_to_it(
+    make_routed: MakeRouted, restart: bool
+) -> None:
+    slack = night(control_channel=["oops_set"])
+    shop = make_routed(slack)
+    shop.say("oops Metal Mill: one")
+    [answer] = shop.wait_for_texts(1, CONTROL)
+    assert re.fullmatch(r"Metal Mill: done\. The notice of it is held until [-\d]+ [:\d]+ \w+: quiet hours\.", answer)
+    shop.settle()
+    assert shop.texts(OOPS) == ["Metal Mill is oopsed: one."]
+    if restart:
+        shop.stop()
+        shop = make_routed(slack)
+    shop.begin()
+    shop.say("lock Metal Mill: two")
+    assert [text.partition(",")[0] for text in shop.wait_for_texts(2, CONTROL)] == [
+        "Metal Mill is oopsed",
+        "Metal Mill is locked out for maintenance",
+    ]
+    oops, lock = shop.posts(CONTROL)
+    assert lock.thread_ts == oops.ts
+    pressed = [element["text"]["text"] for _, element in elements(oops.blocks)]
+    assert pressed == ["Clear", "Lock out", "Add details"]
+    shop.fleet.ask("metal-mill", Unoops(datetime.now(UTC), Source.REPL))
+    assert len(shop.wait_for_texts(3, CONTROL)) == 3
+    shop.settle()
+    make_due(shop)
+    shop.settle()
+    assert len(shop.texts(CONTROL)) == 3
+    shop.workspace.wait_for(lambda: "\nCleared" in shop.workspace.message(CONTROL, oops.ts).text)
+
+
+def test_a_channel_that_was_taken_out_while_it_refused_and_is_put_back_gets_notices_again(
+    make_shop: MakeShop, workspace: Workspace, tmp_path: Path
+) -> None:
+    shop = make_shop(machines=machines(tmp_path, WOOD), wait=False)
+    shop.connected()
+    shop.say("oops Table Saw: blade")
+    wait_until(lambda: f"slack oops channel {WOOD}" in shop.service.shop.notes())
+    machines(tmp_path, None)
+    reload(shop)
+    assert shop.wait_for_texts(1, OOPS)[0].endswith("Table Saw is oopsed: blade.")
+    shop.drained()
+    workspace.add_channel(WOOD, "wood-oops", members=("UBOT", ADA, BOB))
+    machines(tmp_path, WOOD)
+    reload(shop)
+    shop.begin()
+    shop.say("clear Table Saw")
+    shop.say("oops Table Saw: new")
+    assert shop.wait_for_texts(2, WOOD) == ["Table Saw is no longer oopsed.", "Table Saw is oopsed: new."]
+    calls = [call.params for call in workspace.calls_to("chat.postMessage")]
+    assert not [call for call in calls if call["channel"] == WOOD and call.get("thread_ts")], "the thread is elsewhere"
+    assert shop.texts(OOPS) == []
+
+
+def test_a_reminder_of_a_clock_that_was_years_ahead_is_none(make_routed: MakeRouted) -> None:
+    shop = make_routed({"remind_after_days": {"oops": 1}})
+    shop.say("oops Metal Mill: belt slips")
+    remind(shop, days=3650)
+    remind(shop, days=1.1)
+    remind(shop, days=1.2)
+    shop.settle()
+    asked = [text for text in shop.texts(CONTROL) if "Keep it?" in text]
+    assert asked[1:] == ["Metal Mill has been oopsed for 26 h 24 min, by ada, from Slack: belt slips. Keep it?"]
 
 
 def test_an_old_oops_is_asked_about_in_its_thread_with_its_buttons_once_each_time(make_routed: MakeRouted) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from mac_actors.slack.connection import ANSWERING
 from tests.fakes import wait_until
 from tests.slack.conftest import MakeShop
 from tests.slack.standin.workspace import CONTROL, OOPS, OTHER, Workspace
@@ -104,7 +105,7 @@ def test_commands_are_acknowledged_in_time_while_slack_takes_its_time_with_many_
     deliveries = [workspace.mention("status") for _ in range(10)]
     for delivery in deliveries:
         assert delivery.acked().took < limit
-    workspace.wait_for(lambda: len(workspace.calls_to("chat.postMessage")) >= 10)
+    workspace.wait_for(lambda: len(workspace.calls_to("chat.postMessage")) >= ANSWERING)
     assert workspace.slash("/oops-clear", "Metal Mill").acked().took < limit
     assert workspace.mention("lock Metal Mill").acked().took < limit
     wait_until(lambda: shop.state("metal-mill").lock)

@@ -181,6 +181,33 @@ def test_without_canvases_it_is_one_pinned_message_that_is_changed(make_shop: Ma
     assert [one.markdown for one in workspace.canvases] == ["# Our rules"]
 
 
+@pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
+def test_a_message_that_can_not_be_changed_is_made_anew_once_an_hour_at_most(
+    make_shop: MakeShop, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    def made() -> list[str]:
+        return [post.text for post in workspace.posts(OOPS) if "Every machine" in post.text]
+
+    workspace.free_plan = True
+    workspace.people_make_canvas(OOPS, "# Our rules")
+    shop = make_shop()
+    workspace.wait_for(lambda: len(made()) == 1)
+    workspace.fail("chat.update", error)
+    shop.say("oops Metal Mill: belt")
+    workspace.wait_for(lambda: len(workspace.calls_to("chat.update")) == 1)
+    for text in ("oops Table Saw", "clear Table Saw", "oops Wood Lathe"):
+        shop.say(text)
+        shop.settle()
+    assert len(made()) == 1
+    shop.stop()
+    monkeypatch.setattr(live, "ANEW_SECONDS", 0.0)
+    shop = make_shop()
+    workspace.wait_for(lambda: len(made()) == 2)
+    assert "belt" in made()[1]
+    shop.say("clear Metal Mill")
+    workspace.wait_for(lambda: len(made()) == 3)
+
+
 def test_a_plan_that_has_canvases_no_more_gets_a_message(make_shop: MakeShop, workspace: Workspace) -> None:
     shop = make_shop()
     canvas(workspace)

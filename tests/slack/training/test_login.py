@@ -71,6 +71,12 @@ def test_whoever_is_deactivated_gets_no_link(shop: Shop) -> None:
     assert login(shop, "U0OFF", OTHER).startswith("Slack can't say who you are")
 
 
+def test_while_slack_does_not_say_who_is_a_member_that_is_said(shop: Shop) -> None:
+    shop.workspace.fail("conversations.members", "internal_error")
+    assert login(shop, BOB, OTHER).startswith("Slack can't say at the moment who is in the control channel: ")
+    assert login(shop, EVE, OTHER).startswith("This link logs you in on the board as a trainer, ")
+
+
 @pytest.mark.parametrize("text", ["", "help", "logins"])
 def test_any_other_word_is_answered_with_what_there_is(shop: Shop, text: str) -> None:
     [answer] = shop.workspace.slash("/mac", text, user=ADA).answered()
