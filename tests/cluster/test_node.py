@@ -433,6 +433,7 @@ def test_a_look_that_is_under_way_is_no_silence_of_the_owner(
     make: Make, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a = make("http://127.0.0.1:1")
+    wait_until(lambda: a.epoch)
     b = make("http://127.0.0.1:2")
     wait_until(lambda: b.node.standing().owner == a.node.url)
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
