@@ -38,8 +38,9 @@ def arrival(report: Report) -> float:
 
 
 def is_heartbeat(state: MachineState, report: Report) -> bool:
-    """Whether there is nothing new: the same card or none, no oops or a known one."""
-    return report.fob == (state.card.fob if state.card else None) and (not report.oops or state.oops is not None)
+    """Whether there is nothing new: the same card or none, no oops or a known one, by which nothing runs any more."""
+    pressed_anew = report.oops and (state.oops is None or state.session is not None)
+    return report.fob == (state.card.fob if state.card else None) and not pressed_anew
 
 
 def is_older(state: MachineState, report: Report) -> bool:

@@ -5,7 +5,8 @@ The rules of a reader's report, in this order:
 1. *Order*: one that was sent before the last one changes nothing.
 2. *Reboot*: the reader restarted. A session ends, a card that is present is blocked.
 3. *Offline sessions*, which the reader had by itself: each is told of once. Whose session ran before is over.
-4. *Oops button*: sets oops once, ends any session, blocks the card; no card of such a report opens a session.
+4. *Oops button*: sets oops once, ends any session, an override session on an oopsed machine too, blocks the card; no
+   card of such a report opens a session.
 5. *Card*: taken out, replaced (taken out, then inserted) or inserted (:func:`mac_actors.core.access.authorize`). A new
    one is blocked in a report that is late, or the first one after a gap or the restore of a backup.
 6. *Limits*: a session that is too long, or in which nothing runs, is told so, or ends (:mod:`mac_actors.core.limits`).
@@ -99,6 +100,8 @@ def _report(draft: Draft, report: Report, hold: Refusal | None, *, rebooted: boo
         _offline_session(draft, report, session)
     if report.oops and draft.state.oops is None:
         set_oops(draft, Oops(draft.at, Source.BUTTON))
+    elif report.oops and draft.state.session is not None:
+        draft.stop(EndReason.OOPS)  # whoever has the override: the button stops what runs
     if report.fob == (draft.state.card.fob if draft.state.card else None):
         return
     _take_out(draft, EndReason.CARD_REMOVED if report.fob is None else EndReason.CARD_CHANGED)

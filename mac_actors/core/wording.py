@@ -124,7 +124,8 @@ def _sentence(outcome: Outcome, told: Told, also: str, names: bool) -> Phrase:  
             why = joined("; ", (_REFUSALS[one] for one in (refusal, *others)))
             return phrase("{who} was refused: {why}.", who=who, why=why)
         case o.SessionEnded(ended=ended):
-            return Phrase("{ended}.", ended=_ended(ended, names))
+            pressed = phrase(" (Oops was pressed)") if ended.reason is o.EndReason.OOPS else ""
+            return Phrase("{ended}{pressed}.", ended=_ended(ended, names), pressed=pressed)
         case o.CardSeen(user=user):
             return phrase("{who} inserted a card (the machine is always enabled).", who=_who(user, names))
         case o.Rebooted(card_blocked=blocked):

@@ -133,11 +133,41 @@ def test_the_oops_button_ends_any_session_in_one_outcome_and_blocks_the_card(
     assert not relay_on(config, decision.state)
 
 
-def test_the_oops_button_on_an_oopsed_machine_leaves_the_override_session_running() -> None:
-    running = with_card(MILL, OLGA, OOPSED)
-    decision = decide(MILL, PEOPLE, running, report(OLGA, 20, oops=True))
-    assert decision.state.session == running.session
-    assert decision.outcomes == ()
+@pytest.mark.parametrize("situation", [OOPSED, BOTH])
+def test_the_oops_button_on_an_oopsed_machine_ends_the_override_session_and_leaves_the_oops_as_it_is(
+    situation: str,
+) -> None:
+    running = with_card(MILL, OLGA, situation)
+    decision = decide(MILL, PEOPLE, running, report(OLGA, 70, oops=True))
+    ended = Ended(person(OLGA), SessionKind.OVERRIDE, after(10), 60.0, EndReason.OOPS)
+    assert decision.outcomes == (
+        SessionEnded(machine=MILL.name, display_name=MILL.display_name, at=after(70), ended=ended),
+    )
+    assert decision.changed
+    state = decision.state
+    assert (state.oops, state.lock, state.session) == (running.oops, running.lock, None)
+    assert state.card == Card(OLGA.fob_codes[0], after(10), blocked=True)
+    assert not relay_on(MILL, state)
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["held", "let go"])
+def test_the_card_of_an_override_session_that_oops_has_ended_must_be_put_in_again(still: bool) -> None:
+    stopped = decide(MILL, PEOPLE, with_card(MILL, OLGA, OOPSED), report(OLGA, 20, oops=True)).state
+    decision = decide(MILL, PEOPLE, stopped, report(OLGA, 30, oops=still))
+    assert (decision.outcomes, decision.changed, decision.state.session) == ((), False, None)
+    again = run(MILL, PEOPLE, decision.state, [report(None, 40), report(OLGA, 50)]).state
+    assert again.session is not None
+    assert again.session.kind is SessionKind.OVERRIDE
+
+
+@pytest.mark.parametrize("card", [None, OTTO], ids=called)
+def test_the_oops_button_ends_an_override_session_whose_card_goes_in_the_same_report(card: User | None) -> None:
+    decision = decide(MILL, PEOPLE, with_card(MILL, OLGA, OOPSED), report(card, 20, oops=True))
+    ended = decision.outcomes[0].ended_session
+    assert ended is not None
+    assert ended.reason is EndReason.OOPS
+    assert decision.state.session is None
+    assert decision.state.card == (card and Card(card.fob_codes[0], after(20), blocked=True))
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

@@ -363,6 +363,11 @@ SENTENCES: list[tuple[Outcome, str, str]] = [
         "Metal Mill: a member's override session ended after 12 min (another card was inserted).",
     ),
     (
+        session_ended(EndReason.OOPS, SessionKind.OVERRIDE),
+        "Metal Mill: Anna Adler's override session ended after 12 min (Oops was pressed).",
+        "Metal Mill: a member's override session ended after 12 min (Oops was pressed).",
+    ),
+    (
         rebooted(ended(EndReason.REBOOT), card_blocked=True),
         (
             "Metal Mill: the reader restarted. Anna Adler's session ended after 12 min."

@@ -19,6 +19,8 @@ PATIENT_MS = 60_000
 
 BJORN, ADA, UNKNOWN = "1000002", "1000001", "9999999"
 """Björn may use the table saw, Ada may not; both may use the drill press."""
+FROYA = "1000006"
+"""She has the override."""
 
 WELCOME, EMPTY = "display Welcome,|Bjorn", "display Please Insert|RFID Card"
 NOT_HEARD, OOPSED = "display Oops! But no|answer comes", "display Oops!! Please|check/post Slack"

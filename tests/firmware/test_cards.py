@@ -146,3 +146,10 @@ def test_new_firmware_stops_the_machine_and_it_does_not_go_on_by_itself_when_tha
     reader.later(10)
     next_answer(reader, link, rfid_value="")
     assert reader.did("relay on") == 1
+
+
+def test_after_new_firmware_that_failed_with_no_card_in_the_next_card_counts(reader: Reader) -> None:
+    reader.do("firmware comes")
+    reader.card_in(BJORN)
+    reader.expect("relay on")
+    reader.expect(WELCOME)

@@ -41,7 +41,8 @@ def test_esphome_accepts_every_file_that_is_shipped(shipped: Path) -> None:
     done = esphome_config(shipped / "table-saw.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stdout + done.stderr
-    for line in ("watchdog_timeout: 30s", "power_save_mode: NONE", "rgb_order: RGB", "number: 5", "listen_port: 7853"):
+    wanted = ("watchdog_timeout: 5s", "power_save_mode: NONE", "rgb_order: RGB", "number: 5", "listen_port: 7853")
+    for line in (*wanted, "pulldown: true"):
         assert line in done.stdout
     included = {"table-saw.yaml", "secrets.yaml"}
     for file in shipped.rglob("*.yaml"):

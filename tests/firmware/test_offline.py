@@ -29,6 +29,8 @@ RULES = {
 }
 DAY = 24 * 3600
 NOW = 1_800_000_000
+NEVER_SET = 946_684_800
+"""What a clock says that has lost its time: the year 2000."""
 
 
 @pytest.fixture
@@ -174,6 +176,52 @@ def test_nothing_starts_before_the_time_is_over_and_a_reader_whose_list_is_old_r
     assert reader.did("relay on") == 1
 
 
+def test_a_card_that_is_in_when_the_link_is_lost_starts_nothing(
+    reader: Reader, link: Link, server: ServerProcess
+) -> None:
+    reader.card_in(BJORN)
+    reader.expect(WELCOME)
+    server.call("POST", "/api/machine/oops/table-saw")
+    reader.later(10)
+    reader.expect(OOPSED)
+    oopsed = link.reports[-1].body["list"]
+    server.call("POST", "/api/machine/clear/table-saw")
+    reader.later(10)
+    reader.expect("display Remove card and|insert it again")
+    wait_until(lambda: link.reports[-1].body.get("list", oopsed) > oopsed)
+    next_answer(reader, link)
+    link.cut()
+    reader.later(61)
+    reader.expect(TAKE_OUT)
+    assert reader.did("relay on") == 1
+    reader.later(61)
+    reader.do("card out")
+    reader.card_in(BJORN)
+    reader.expect(RUNS)
+
+
+@pytest.mark.parametrize(("status", "away"), [(401, 0), (403, 0), (404, 0), (422, 0), (502, 1), (503, 1)])
+def test_a_server_that_will_not_have_the_reader_is_not_away(
+    reader: Reader, link: Link, status: int, away: bool
+) -> None:
+    link.alter = lambda _: f"HTTP/1.0 {status} No\r\n\r\n{{}}".encode()
+    reader.later(10)
+    reader.expect(f"display The server says|error {status}")
+    for _ in range(6):
+        link.skip()
+        reader.later(10)
+        link.next_report()
+    if away:
+        reader.expect(OFFLINE)
+    reader.card_in(BJORN)
+    reader.expect(RUNS if away else TAKE_OUT)
+    assert reader.did("relay on") == away
+    reader.do("card out")
+    lose(reader, link)  # that it was refused holds no longer than an answer
+    reader.card_in(BJORN)
+    reader.expect("relay on")
+
+
 def test_oops_at_the_reader_holds_until_the_server_knows_it_also_over_a_restart(
     make_reader: MakeReader, reader: Reader, link: Link, key: str, server: ServerProcess
 ) -> None:
@@ -201,7 +249,7 @@ def test_oops_at_the_reader_holds_until_the_server_knows_it_also_over_a_restart(
     assert not third.did("oops_led on"), "it is told once"
 
 
-@pytest.mark.parametrize("clock", [0, NOW], ids=["no clock", "a clock"])
+@pytest.mark.parametrize("clock", [0, NEVER_SET, NOW], ids=["no clock", "one that was never set", "a clock"])
 def test_after_a_restart_a_list_counts_only_on_a_board_that_knows_the_time(
     make_reader: MakeReader, link: Link, key: str, clock: int
 ) -> None:
@@ -212,9 +260,11 @@ def test_after_a_restart_a_list_counts_only_on_a_board_that_knows_the_time(
     hour = clock and clock + 3600
     again = make_reader(was=reader, key=key, unix_time=hour, first="No answer from|the server")
     again.later(61)
+    if clock == NOW:
+        again.expect(OFFLINE)
     again.card_in(BJORN)
-    again.expect(RUNS if clock else TAKE_OUT)
-    assert again.did("relay on") == bool(clock)
+    again.expect(RUNS if clock == NOW else TAKE_OUT)
+    assert again.did("relay on") == (clock == NOW)
 
 
 @pytest.mark.parametrize("what", ["too old", "another key", "another machine", "before it came"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.processes import PATIENCE, ServerProcess
-from tests.firmware.conftest import MakeReader
+from tests.firmware.conftest import MakeReader, next_answer
 from tests.firmware.link import Link
-from tests.firmware.reader import BJORN, NOT_HEARD, OOPSED, PATIENT_MS, Reader
+from tests.firmware.reader import BJORN, FROYA, NOT_HEARD, OOPSED, PATIENT_MS, Reader
 
 pytestmark = pytest.mark.firmware
 
@@ -31,6 +31,29 @@ def test_oops_while_a_request_is_under_way_is_obeyed_before_its_answer(
     assert reader.did("relay on") == 1
     machine = server.machine("table-saw")
     assert (machine["status"], machine["oops"]["source"]) == ("oopsed", "button")
+
+
+def test_oops_stops_an_override_session_and_its_card_must_be_put_in_again(
+    reader: Reader, link: Link, server: ServerProcess
+) -> None:
+    server.call("POST", "/api/machine/oops/table-saw")
+    reader.later(10)
+    reader.expect(OOPSED)
+    reader.card_in(FROYA)
+    reader.expect("relay on")
+    reader.expect("display OVERRIDE BY|Froya")
+    reader.do("oops pressed", "oops released")
+    reader.expect("relay off")
+    reader.expect(OOPSED)
+    (ended,) = server.call("GET", "/api/events?details=1&kind=session_ended")[1]["events"]
+    assert ended["outcome"]["ended"]["reason"] == "oops"
+    reader.do(f"code {FROYA}")
+    reader.later(10)
+    next_answer(reader, link, oops=False, rfid_value="")
+    assert reader.did("relay on") == 1
+    reader.do("card out")
+    reader.card_in(FROYA)
+    reader.expect("relay on")
 
 
 def test_a_press_that_nobody_heard_is_told_until_it_is_answered(

@@ -63,7 +63,7 @@ def test_check_says_what_readers_do_without_the_server(tmp_path: Path, here: Her
         "saw": {"list": True},
         "mill": {"list": True, "on_loss": "off", "after_seconds": 90},
         "lathe": {"on_loss": "off"},
-        "kiln": {"after_seconds": 20},
+        "kiln": {"after_seconds": 30},
     }
     machines = {name: {"authorizations_or": ["Woodshop"], "offline": own} for name, own in rules.items()}
     (tmp_path / "machines.json").write_text(json.dumps(machines))

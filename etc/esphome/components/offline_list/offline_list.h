@@ -34,8 +34,9 @@ class OfflineList : public Component {
 
   /// The machine's name, and what signs a text with its reader's key, as hexadecimal digits. Without a key: no list.
   void set_reader(const std::string &machine, std::function<std::string(const std::string &)> sign);
-  /// Seconds since 1970, or 0 as long as nobody knows.
-  void set_unix_time(uint32_t now) { this->unix_time_ = now; }
+  /// Seconds since 1970, or 0 as long as nobody knows. A clock that was never set says 1970 or 2000 after each power cut,
+  /// by which a list would be new again: what is before this firmware was written is no time.
+  void set_unix_time(uint32_t now) { this->unix_time_ = now < 1700000000 ? 0 : now; }
 
   /// Tell the server which list is here, and which sessions it has not heard of.
   void add_to_report(JsonObject root);
