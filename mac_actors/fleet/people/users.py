@@ -104,11 +104,11 @@ class Users(AnyUsers):
 
     # looking
 
-    def search(self, query: str = "") -> list[User]:
-        """Return the users who have all words of ``query`` in name, e-mail address or account id, by name; first those
-        with a name that begins so. Parts of words are enough; case and accents do not count.
+    def search(self, query: str = "", *, addresses: bool = True) -> list[User]:
+        """Return the users who have all words of ``query`` in name, account id or (``addresses``) e-mail address, by
+        name; first those with a name that begins so. Parts of words are enough; case and accents do not count.
         """
-        return self._search.find(self.people.directory, query)
+        return self._search.find(self.people.directory, query, addresses=addresses)
 
     def find(self, query: str = "") -> list[UserView]:
         """Return the users who are found by :meth:`search`, with what they have."""
