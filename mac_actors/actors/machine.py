@@ -46,6 +46,7 @@ from mac_actors.core.phrases import phrase
 from mac_actors.core.reports import arrival, is_older
 from mac_actors.core.snapshot import Snapshot
 from mac_actors.core.state import MachineState, Refusal, Source, Status
+from mac_actors.core.text import check_text
 from mac_actors.core.transitions import decide
 from mac_actors.core.two_readers import TwoReaders
 from mac_actors.core.wording import public_text
@@ -215,6 +216,7 @@ class MachineActor(MacActor):
         return Snapshot.of(self._config, self._state, _now(), refused, took, keyed=name in context.keyed)
 
     def _command(self, command: Command) -> Answer:
+        check_text(by=command.by, reason=command.reason)
         # What the future's get() returns, once it has settled, is an Answer: that is what callers see.
         result: Any = self._apply(command)
         return result  # type: ignore[no-any-return]

@@ -50,6 +50,8 @@ def shell(code: str | None, scratch: bool, url: str | None) -> None:
             shell_module.run(shell_module.namespace(fleet), shell_module.banner(fleet, where))
         else:
             _run_script(fleet, code)
+    if not interactive and isinstance(fleet, RemoteFleet) and fleet.failed:
+        raise SystemExit(1)  # the log says what was not carried out
 
 
 def _open(url: str | None, scratch: bool) -> tuple[AnyFleet, str]:

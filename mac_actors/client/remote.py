@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -55,9 +57,11 @@ class RemoteFleet(AnyFleet):
         self._client = Client.at(url, "url", token)
         self.url = self._client.url
         self._closed = threading.Event()
+        self._process = os.getpid()
         self._lock = threading.Lock()
         # one thread: commands arrive in the order in which they were given, as with an actor
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="remote-fleet")
+        self._failed: deque[_Reply] = deque(maxlen=100)
         self._names = Names(())
         self.users = RemoteUsers(self._client, self._check_open)
         self._subscribers = Subscribers()
@@ -95,13 +99,17 @@ class RemoteFleet(AnyFleet):
 
     def submit(self, call: Callable[[], Any]) -> pykka.Future[Any]:
         """Have ``call`` done after all that was submitted before; for :class:`RemoteMachine`."""
-        reply = Reply()
+        self._check_process()
+        reply = _Reply()
 
         def carry_out() -> None:
             try:
                 reply.set(call())
-            except Exception:
+            except Exception as error:
                 reply.set_exception()
+                if not reply.asked:
+                    self._failed.append(reply)
+                    log.warning("a command was not carried out, and nobody has asked for its answer yet: %s", error)
 
         try:
             self._commands.submit(carry_out)
@@ -124,6 +132,11 @@ class RemoteFleet(AnyFleet):
             tuple(map(Already, already)),
             bool(answer.get("durable", True)),
         )
+
+    @property
+    def failed(self) -> bool:
+        """Whether a command was not carried out, and nobody has asked for its answer."""
+        return any(not reply.asked for reply in self._failed)
 
     # seeing
 
@@ -208,7 +221,14 @@ class RemoteFleet(AnyFleet):
                 raise MachineUnavailable(str(error)) from error
             raise
 
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise FleetClosed(
+                "this fleet is of the process that this one was forked from: open one here, RemoteFleet()"
+            )
+
     def _check_open(self) -> None:
+        self._check_process()
         if self._closed.is_set():
             raise self._is_closed()
 
@@ -218,7 +238,7 @@ class RemoteFleet(AnyFleet):
 
     def close(self) -> None:
         """Finish what was begun, and let go of the server, which runs on. May be called again."""
-        if self._closed.is_set():
+        if self._closed.is_set() or os.getpid() != self._process:
             return
         self._commands.shutdown()
         self._closed.set()
@@ -237,6 +257,16 @@ def _machine(body: dict[str, Any]) -> dict[str, Any]:
         return body
     user = session["user"] or MEMBER.full_name
     return body | {"session": {"account_id": "", "full_name": user, "lcd_name": "", **session}}
+
+
+class _Reply(Reply):
+    """A reply that knows whether somebody waits, or has waited, for it."""
+
+    asked = False
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        self.asked = True
+        return super().get(timeout=timeout)
 
 
 class RemoteMachine(Machine):

@@ -23,6 +23,13 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
+def check_text(**given: object) -> None:
+    """Raise ``TypeError`` for what a script gives as a text, or as ``None``, and is neither."""
+    for name, value in given.items():
+        if not (value is None or isinstance(value, str)):
+            raise TypeError(f"{name}: expected a text, not {value!r}")
+
+
 def visible(text: str) -> str:
     """Return the text without what nobody sees: control characters, zero-width ones, marks of direction.
 

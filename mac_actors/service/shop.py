@@ -11,6 +11,7 @@ from mac_actors.actors.subscribers import Subscriber
 from mac_actors.bootstrap import Fleet
 from mac_actors.cluster.guard import GuardedChat, guarded
 from mac_actors.core.config import Configuration
+from mac_actors.core.text import count
 from mac_actors.errors import ConfigError
 from mac_actors.fleet.missing_readers import Watched
 from mac_actors.fleet.supervisor import Prepared
@@ -128,7 +129,10 @@ class Shop:
         mqtt = {"mqtt": self.mqtt.error} if self.mqtt and self.mqtt.error else {}
         hooks = self.fleet.webhooks.notifiers.values() if self.fleet.webhooks else ()
         slack = self.slack.troubles() if self.slack else {}
-        return slack | mqtt | {one.label: one.error for one in hooks if one.error} | self._notes()
+        closed = len(self.fleet.users.people.unreadable())
+        unread = f"{count(closed, 'change')} of users can't be read, whose accounts are closed: the log says what to do"
+        users = {"users": unread} if closed else {}
+        return users | slack | mqtt | {one.label: one.error for one in hooks if one.error} | self._notes()
 
     def disconnect(self) -> None:
         """Leave Slack and the broker."""

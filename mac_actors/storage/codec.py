@@ -1,4 +1,4 @@
-"""States and outcomes as JSON text, and back."""
+"""States, outcomes and additions as JSON text, and back. What could not be read again is refused: ``ValueError``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from mac_actors.core.outcomes import TYPES, Outcome, kind
-from mac_actors.core.people.additions import Addition
-from mac_actors.core.state import MachineState
+from mac_actors.core.people.additions import Addition, Author, Kind
+from mac_actors.core.state import MachineState, Source
 
 _STATE: Final = TypeAdapter(MachineState)
 
@@ -18,8 +18,8 @@ _ADAPTERS: Final[dict[type[Outcome], TypeAdapter[Any]]] = {t: TypeAdapter(t) for
 
 
 def dump_state(state: MachineState) -> str:
-    """Return the state as JSON. Raises ``ValueError`` for text that is not Unicode (lone surrogates)."""
-    return _STATE.dump_json(state).decode()
+    """Return the state as JSON. Raises ``ValueError`` for text that is none, or not Unicode (lone surrogates)."""
+    return _STATE.dump_json(state, warnings="error").decode()
 
 
 def load_state(text: str) -> MachineState:
@@ -28,8 +28,8 @@ def load_state(text: str) -> MachineState:
 
 
 def dump_outcome(outcome: Outcome) -> str:
-    """Return the outcome as JSON."""
-    return _ADAPTERS[type(outcome)].dump_json(outcome).decode()
+    """Return the outcome as JSON. Raises ``ValueError`` as :func:`dump_state`."""
+    return _ADAPTERS[type(outcome)].dump_json(outcome, warnings="error").decode()
 
 
 def load_outcome(kind_: str, text: str) -> Outcome:
@@ -59,8 +59,8 @@ _IN_COLUMNS = {"id", "account_id", "counts"}
 
 
 def addition_row(addition: Addition) -> tuple[str, dict[str, Any]]:
-    """Return an addition as a row, with its table: for ``Record.put``."""
-    data = _ADDITION.dump_json(addition, exclude=_IN_COLUMNS).decode()
+    """Return an addition as a row, with its table: for ``Record.put``. Raises ``ValueError`` as :func:`dump_state`."""
+    data = _ADDITION.dump_json(addition, exclude=_IN_COLUMNS, warnings="error").decode()
     return "addition", {
         "id": addition.id,
         "account_id": addition.account_id,
@@ -76,6 +76,12 @@ def load_addition(number: int, account_id: str, counts: int, data: str) -> Addit
         document | {"id": number, "account_id": account_id, "counts": bool(counts)}
     )
     return addition
+
+
+def unreadable_addition(number: int, account_id: str, counts: int) -> Addition:
+    """Return what an addition counts as that can't be read back."""
+    author = Author(datetime.min.replace(tzinfo=UTC), Source.SERVER)
+    return Addition(number, account_id, Kind.UNREADABLE, author, given=False, counts=bool(counts))
 
 
 def timestamp(at: datetime) -> str:

@@ -101,14 +101,16 @@ class Store:
             return {name: read_state(text) for name, text in connection.execute(select(machine_state))}
 
     def load_additions(self, account_id: str | None = None, *, everything: bool = False) -> list[Addition]:
-        """Return the additions that are in force, or all that there ever were (of one account), in their order."""
+        """Return the additions that are in force, or all that there ever were (of one account), in their order. One
+        that can't be read closes its account.
+        """
         query = select(addition).order_by(addition.c.id)
         if account_id is not None:
             query = query.where(addition.c.account_id == account_id)
         elif not everything:
             query = query.where(addition.c.counts != 0)
         with self.reading("read the additions to the users") as connection:
-            return [codec.load_addition(*row) for row in connection.execute(query)]
+            return [_addition(*row) for row in connection.execute(query)]
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """Return all rows of a small table."""
@@ -304,6 +306,13 @@ def _postgres(url: str) -> Database:
     with needing_psycopg():
         from mac_actors.storage.postgres.database import PostgresDatabase
     return PostgresDatabase.open(url)
+
+
+def _addition(number: int, account_id: str, counts: int, data: str) -> Addition:
+    try:
+        return codec.load_addition(number, account_id, counts, data)
+    except (ValueError, TypeError):
+        return codec.unreadable_addition(number, account_id, counts)
 
 
 def _entry(number: int, kind: str, data: str) -> Entry | None:

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import math
 import secrets
+import socket
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,11 +89,11 @@ class Access:
         """Let an admin pass, and return who it is; raises :class:`RequestRefused` (401 or 403) with what to do."""
         caller = self._bearer(environ)
         if caller is None and self._admin is None:
-            if not _from_loopback(environ):
+            if not (_from_loopback(environ) and _names_this_computer(environ)):
                 raise RequestRefused(
                     403,
-                    "admin calls are accepted from this computer alone while MAC_ADMIN_TOKEN is not set: "
-                    "set it on the server and send it as 'Authorization: Bearer TOKEN', or send a personal token",
+                    "admin calls are accepted from this computer alone, at localhost, while MAC_ADMIN_TOKEN is not "
+                    "set: set it on the server and send it as 'Authorization: Bearer TOKEN', or send a personal token",
                 )
             _check_origin(environ, local_only=True)
             return ANYBODY_WITH_THE_TOKEN
@@ -207,9 +208,10 @@ class Access:
 
     def follow_link(self, environ: dict[str, Any], link: str) -> tuple[str, Session]:
         """Log in by a link; returns the session's key, and the session. Raises :class:`RequestRefused` (403, 429)."""
+        self._limit_tries(environ, right=True)  # a link that must wait is not used up
         found = self._fleet.logins.follow(link) if self._fleet else None
-        self._limit_tries(environ, found is not None)
         if found is None:
+            self._limit_tries(environ, right=False)
             raise RequestRefused(
                 403,
                 phrase("this link was used already, or is older than two minutes: ask for a new one with /mac login"),
@@ -299,6 +301,14 @@ def _from_loopback(environ: dict[str, Any]) -> bool:
     if environ.get("mac.proxied") or any(environ.get(header) is not None for header in _FORWARDED):
         return False
     return _is_loopback(environ.get("REMOTE_ADDR", ""))
+
+
+def _names_this_computer(environ: dict[str, Any]) -> bool:
+    """Whether the call goes to a name of this computer: to any other one a page may have been made to point here (DNS
+    rebinding), and read what is answered. Programs may leave the name out, browsers never do.
+    """
+    host = _host(environ)
+    return environ.get("HTTP_HOST") is None or _is_loopback(host) or host == socket.gethostname().casefold()
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import ANN, TOKEN, NewPage, log_in, start_shop
+from tests.browser.conftest import ANN, TOKEN, NewPage, admin, log_in, start_shop
 from tests.browser.test_board import state, tile
 from tests.e2e.processes import ServerProcess, free_port
 
@@ -156,3 +156,25 @@ def test_without_a_token_the_servers_own_computer_has_the_buttons(page: Page, op
     page.get_by_role("dialog").get_by_role("button", name="Oops").click()
     state(page, "saw", "oopsed")
     expect(tile(page, "saw")).not_to_contain_text("from HTTP")
+
+
+def test_a_command_that_is_still_under_way_leaves_the_next_dialog_alone(page: Page, shop: ServerProcess) -> None:
+    admin(shop, "POST", "locked_out/laser")
+    log_in(page, shop)
+    held: list[Route] = []
+    page.route("**/board/machines/saw", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no built-in
+    dialog = page.get_by_role("dialog")
+    page.get_by_role("button", name="Lock out Table Saw").click()
+    dialog.get_by_role("button", name="Lock out").click()
+    expect(dialog.get_by_role("button", name="Waiting for the server")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Clear Laser Cutter").click()
+    clear = dialog.get_by_role("button", name="Clear", exact=True)
+    expect(clear).to_be_enabled()
+    held[0].continue_()
+    expect(page.locator("#said")).to_contain_text("Table Saw is locked out")
+    expect(clear).to_be_enabled()
+    clear.click()
+    expect(page.locator("#said")).to_contain_text("Laser Cutter is no longer locked out")
+    state(page, "laser", "free")
+    state(page, "saw", "locked")

@@ -38,6 +38,24 @@ def test_the_page_of_a_machine_says_when_it_is_not_up_to_date(page: Page, shop: 
     expect(page.locator("#lost")).to_be_empty()
 
 
+def test_a_page_that_is_looked_at_again_says_since_when_it_knows_nothing(page: Page, shop: ServerProcess) -> None:
+    with page.expect_response("**/board/changes*"):
+        page.goto(f"{shop.url}/machines/laser")
+    now = "window.shopClock.text(new Date(window.shopClock.now()))"
+    first = page.evaluate(now)
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true})")
+    with page.expect_response("**/board/changes*"):
+        pass
+    page.evaluate("window.away = true")
+    page.route("**/board/changes*", lambda route: route.abort())
+    last = page.evaluate(now)
+    page.evaluate("const now = Date.now; Date.now = () => now() + 3600 * 1000; window.away = false")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#lost")).to_contain_text(
+        re.compile(f"no answer since ({re.escape(first)}|{re.escape(last)}),")
+    )
+
+
 @pytest.mark.parametrize("path", ["", "machines/laser", "?kiosk=1"])
 def test_a_browser_whose_clock_is_wrong_tells_the_right_times(page: Page, shop: ServerProcess, path: str) -> None:
     shop.report("laser", ANN)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mac_actors.core.text import count, local_time, read_day, reader_text, search_key, seconds_text, tidy
+from mac_actors.core.text import check_text, count, local_time, read_day, reader_text, search_key, seconds_text, tidy
 
 SEARCHED = [
     ("Fräse", "frase"),
@@ -68,3 +68,9 @@ def test_a_day_is_read_in_one_form_alone() -> None:
     for wrong in ("31.03.2027", "2027-02-30", "20270331", None):
         with pytest.raises(ValueError, match="a day as YYYY-MM-DD"):
             read_day(wrong)
+
+
+def test_what_is_no_text_is_refused_by_its_name() -> None:
+    check_text(by="Ann", reason=None)
+    with pytest.raises(TypeError, match="reason: expected a text, not 5"):
+        check_text(by=None, reason=5)

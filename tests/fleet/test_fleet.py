@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pykka
 import pytest
@@ -502,3 +503,15 @@ def test_a_reader_that_restarts_while_the_wall_clock_is_put_back_is_seen_to_have
     for fob, at, elapsed, uptime in [(None, now, 0, 500.0), (ANN, now, 10, 510.0), (ANN, now, 3000, 520.0)]:
         answer = fleet.report("metal-mill", Report(at, fob, telemetry=Telemetry(uptime=uptime)), arrival + elapsed)
     assert not answer.outputs.relay
+
+
+@pytest.mark.parametrize("given", [{"by": 1001}, {"reason": ["a"]}])
+def test_a_command_whose_texts_are_none_is_refused_and_changes_nothing(fleet: MachineFleet, given: Any) -> None:
+    for call in (fleet["router"].lock, fleet["router"].oops):
+        with pytest.raises(TypeError, match=f"{next(iter(given))}: expected a text, not "):
+            call(**given).get(timeout=WAIT)
+    with pytest.raises(ValueError, match="Expected `str`"):
+        fleet.ask("router", Lock(datetime.now(UTC), Source.REPL, **given))
+    assert fleet.snapshot("router").lock is None
+    assert list(fleet.events("router")) == []
+    assert fleet["router"].lock(by="me").get(timeout=WAIT).durable

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mac_actors.core.outcomes import kind
+from mac_actors.core.people.additions import Author
 from mac_actors.core.people.view import UserAnswer
+from mac_actors.core.state import Source
 from mac_actors.errors import FleetClosed, MachineUnavailable, UnknownAuthorization, UnknownUser, UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.logins import Role
@@ -21,7 +25,7 @@ from mac_actors.settings.files import parse
 from mac_actors.storage.records import Record, SlackLink
 from mac_actors.storage.slack_users import all_links
 from mac_actors.storage.sqlite.database import SqliteDatabase
-from mac_actors.storage.sqlite.engine import open_engine
+from mac_actors.storage.sqlite.engine import DATABASE, open_engine
 from mac_actors.storage.store import Store
 from tests.fakes import (
     ANN,
@@ -372,3 +376,43 @@ def test_no_code_of_a_fob_is_in_what_is_printed(fleet: MachineFleet) -> None:
     answer = fleet.users.give_fob("2", ZOE_FOB)
     assert ZOE_FOB not in repr(answer)
     assert json.dumps(str(answer.outcomes)).find(ZOE_FOB) == -1
+
+
+def test_what_is_no_day_or_no_text_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    now, five = datetime.now(UTC), cast(str, 5)
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        users = fleet.users
+        calls: tuple[tuple[Callable[[], UserAnswer], str], ...] = (
+            (lambda: users.authorize("2", "mill", until=now), "until"),
+            (lambda: users.withdraw("1", "mill", until=now), "until"),
+            (lambda: users.add("Zoe Zimmer", expires=now), "expires"),
+            (lambda: users.withdraw("1", "mill", by=five), "by"),
+            (lambda: users.take_fob("1", ANN, reason=five), "reason"),
+            (lambda: users.give_fob("2", ZOE_FOB, by=five), "by"),
+        )
+        for call, name in calls:
+            with pytest.raises(TypeError, match=f"{name}: expected a"):
+                call()
+        with pytest.raises(ValueError, match="Expected `str`"):
+            users.withdraw("1", "mill", author=Author(now, Source.HTTP, five))
+        assert fleet.store.last_addition() == 0
+        assert opens(fleet, "metal-mill", ANN)
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        assert opens(fleet, "metal-mill", ANN)
+
+
+def test_a_change_that_can_not_be_read_closes_its_account_and_the_shop_opens(tmp_path: Path) -> None:
+    with open_fleet(Store.open(tmp_path)) as fleet:
+        fleet.users.withdraw("1", "mill")
+        fleet.users.authorize("2", "mill")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
+        connection.execute("UPDATE addition SET data = replace(data, 'null', '5') WHERE account_id = '1'")
+    chat = RecordingChat()
+    with open_fleet(Store.open(tmp_path), chat=chat) as fleet:
+        assert "a change of account 1 can't be read (row 1 of the table addition)" in chat.texts(1)[0]
+        assert [opens(fleet, machine, ANN) for machine in ("metal-mill", "laser", "bandsaw")] == [False] * 3
+        assert opens(fleet, "metal-mill", BOB)
+        on_file(fleet, *sample_users())
+        assert not opens(fleet, "laser", ANN)
+        fleet.users.authorize("1", "mill")
+        assert not opens(fleet, "metal-mill", ANN)

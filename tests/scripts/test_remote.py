@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mac_actors import ConfigError, MachineUnavailable, RemoteFleet, ServerError, UnknownMachine
+from mac_actors import ConfigError, FleetClosed, MachineUnavailable, RemoteFleet, ServerError, UnknownMachine
 from mac_actors.client.follow import read_outcome
 from mac_actors.core.outcomes import OopsSet, SessionRefused, SessionStarted
 from tests.e2e.processes import free_port
@@ -214,3 +215,36 @@ def test_a_follower_that_can_not_begin_says_so(odd: str) -> None:
 def test_an_outcome_of_another_version_is_no_traceback() -> None:
     with pytest.raises(ServerError, match="another version"):
         read_outcome("oops_set", None)
+
+
+def test_what_was_not_carried_out_is_said_where_nobody_asks(odd: str, warnings: pytest.LogCaptureFixture) -> None:
+    _Odd.answers = {
+        "GET /api/machines": (200, {"machines": [MACHINE]}),
+        "POST /api/machine/oops/mill": (503, {"error": "the disk is full"}),
+    }
+    fleet = RemoteFleet(odd)
+    refused = fleet["mill"].oops()
+    fleet.close()
+    assert "a command was not carried out, and nobody has asked for its answer yet: the disk is full" in warnings.text
+    assert fleet.failed
+    with pytest.raises(MachineUnavailable):
+        refused.get()
+    assert not fleet.failed
+
+
+def test_a_forked_process_is_told_to_open_its_own_fleet(odd: str) -> None:
+    _Odd.answers = {"GET /api/machines": (200, {"machines": [MACHINE]})}
+    with RemoteFleet(odd) as fleet:
+        mill = fleet["mill"]
+        child = os.fork()
+        if child == 0:
+            said = 0
+            for call in (mill.lock, mill.snapshot, fleet.snapshots, fleet.users.find):
+                try:
+                    call()
+                except FleetClosed as closed:
+                    said += "open one here" in str(closed)
+            fleet.close()
+            os._exit(said)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
+        assert [machine.name for machine in fleet.snapshots()] == ["mill"]

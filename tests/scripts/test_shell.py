@@ -87,6 +87,8 @@ def test_where_a_server_runs_it_attaches_to_it_and_a_copy_is_apart(tmp_path: Pat
         assert server.machine("welder")["status"] == "oopsed"
         done = here("shell", "--url", server.url, "-c", "print(m.welder.snapshot().get().status)", cwd=tmp_path)
         assert (done.returncode, done.stdout, done.stderr) == (0, "oopsed\n", "")
+        done = here("shell", "-c", "m.welder.lock(by=5)", cwd=tmp_path, **options)
+        assert (done.returncode, "a command was not carried out" in done.stderr) == (1, True)
         (elsewhere := tmp_path / "elsewhere").mkdir()
         done = here("shell", "-c", "print(fleet)", cwd=elsewhere, **options)
         assert (done.returncode, done.stdout) == (0, f"<RemoteFleet at {server.url}>\n")

@@ -22,6 +22,7 @@ from sqlalchemy import create_engine, inspect
 from mac_actors.core import outcomes as o
 from mac_actors.core.notices import Channel, Notice
 from mac_actors.core.outcomes import KINDS, TYPES, Ended, EndReason, Outcome, Person, kind
+from mac_actors.core.people.additions import Addition, Author, Kind
 from mac_actors.core.state import (
     Card,
     Details,
@@ -220,6 +221,31 @@ def test_every_value_of_every_enumeration_is_stored_as_the_word_of_the_contract(
 def test_text_that_is_no_unicode_is_refused() -> None:
     with pytest.raises(ValueError, match="surrogate"):
         codec.dump_state(MachineState(NOW, lock=Flag(NOW, Source.REPL, "\ud800")))
+
+
+def test_what_could_not_be_read_again_is_refused() -> None:
+    bad: Any = 5
+    with pytest.raises(ValueError, match="Expected `str`"):
+        codec.dump_state(MachineState(NOW, lock=Flag(NOW, Source.REPL, bad)))
+    with pytest.raises(ValueError, match="Expected `str`"):
+        codec.dump_outcome(oopsed(reason=bad))
+    author = Author(NOW, Source.REPL)
+    with pytest.raises(ValueError, match="Expected `date`"):
+        codec.addition_row(Addition(1, "1", Kind.AUTHORIZATION, author, "mill", until=NOW))
+
+
+@pytest.mark.parametrize("stored", ["", "null", "[]", '{"kind": "from_2031"}', '{"kind": "authorization", "until": 5}'])
+def test_an_addition_that_can_not_be_read_closes_its_account_and_the_others_are_read(
+    store: Store, place: Place, stored: str
+) -> None:
+    author = Author(NOW, Source.REPL, "me")
+    good, bad = (Addition(n, str(n), Kind.AUTHORIZATION, author, "mill", given=False) for n in (1, 2))
+    store.commit([Record(put=(codec.addition_row(good), codec.addition_row(bad)))])
+    place.change("UPDATE addition SET data = ? WHERE id = 2", stored)
+    for found in (store.load_additions(), store.load_additions(everything=True)):
+        assert found[0] == good
+        assert (found[1].id, found[1].account_id, found[1].kind) == (2, "2", Kind.UNREADABLE)
+        assert (found[1].counts, found[1].given) == (True, False)
 
 
 def test_times_are_stored_so_that_their_order_is_that_of_the_text() -> None:

@@ -141,6 +141,17 @@ def test_links_that_are_guessed_are_limited_like_tokens(guarded: Running) -> Non
     assert [follow(guarded, f"/login/{number}").status for number in range(7)] == [403] * 5 + [429] * 2
 
 
+def test_a_link_that_must_wait_for_others_wrong_ones_is_good_afterwards(
+    guarded: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = guarded.fleet.logins.link(Role.ADMIN, "Olga")
+    for number in range(5):
+        follow(guarded, f"/login/{number}")
+    assert follow(guarded, link).status == 429
+    monkeypatch.setattr("mac_actors.web.tries.TRY_SECONDS", 0.0)
+    assert b"You are logged in as Olga" in follow(guarded, link).body
+
+
 def test_a_trainer_gives_what_was_just_seen_and_teaches_their_machine(guarded: Running, trainer: Browser) -> None:
     guarded.outputs("router", NOBODY)
     assert [fob["code"] for fob in trainer.call("GET", "/api/fobs/unknown").json["fobs"]] == [NOBODY]
@@ -180,6 +191,8 @@ def test_what_a_trainer_may_not_do_is_refused(
 def test_a_trainer_sees_no_address_and_no_number_and_commands_no_machine(guarded: Running, trainer: Browser) -> None:
     (bob,) = trainer.call("GET", "/api/users?q=bob").json["users"]
     assert (bob["email"], bob["fobs"][0]["code"]) == ("", "…2222")
+    assert trainer.call("GET", "/api/users?q=bob@ex").json["users"] == []
+    assert len(guarded.get("/api/users?q=bob@ex", token=TOKEN).json["users"]) == 1
     assert ANN not in trainer.call("GET", "/api/users/1").body.decode()
     assert [trainer.call("GET", path).status for path in ("/api/admins", "/api/sessions")] == [401, 401]
     assert trainer.call("GET", "/api/usage").json["users"] is None

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from mac_actors.core.config import Limit, User
 from mac_actors.core.state import Source
+from mac_actors.core.text import check_text
 
 
 class Kind(StrEnum):
@@ -17,6 +18,8 @@ class Kind(StrEnum):
     FOB = "fob"
     AUTHORIZATION = "authorization"
     USER = "user"
+    UNREADABLE = "unreadable"
+    """Nobody knows what was given or taken: nobody gets in with this account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,16 @@ _WORDS = {
     (Kind.AUTHORIZATION, True): "authorization_granted",
     (Kind.AUTHORIZATION, False): "authorization_withdrawn",
     (Kind.USER, True): "user_added",
+    (Kind.UNREADABLE, False): "unreadable",
 }
+
+
+def check_given(by: str | None, reason: str | None, **days: date | None) -> None:
+    """Raise ``TypeError`` for what a script gives as a text or a day and is none: a time's day depends on the zone."""
+    check_text(by=by, reason=reason)
+    for name, day in days.items():
+        if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+            raise TypeError(f"{name}: expected a day, as date(2027, 1, 31), not {day!r}")
 
 
 def end_of(day: date) -> datetime:

@@ -38,6 +38,22 @@ class Conflict(NamedTuple):
         )
 
 
+class Closed(NamedTuple):
+    """A change that can't be read: what was taken away by it must not be given back."""
+
+    addition: Addition
+
+    def __str__(self) -> str:
+        """Say it, and what to do."""
+        return phrase(
+            "a change of account {account} can't be read (row {number} of the table addition): nobody gets in with "
+            "this account. Restore a backup; or stop the server, delete that row, and make anew the changes of this "
+            "account that the journal tells of",
+            account=self.addition.account_id,
+            number=self.addition.id,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """``file`` is the users file, ``directory`` what counts; of the additions in force ``by_account`` has all, and
@@ -96,6 +112,10 @@ class People:
         owners = ((one, self.file.by_fob.get(one.value)) for one in self.fobs.values())
         return [Conflict(one, owner) for one, owner in owners if owner and owner.account_id != one.account_id]
 
+    def unreadable(self) -> list[Closed]:
+        """Return the changes that can't be read."""
+        return [Closed(one) for one in self.additions() if one.kind is Kind.UNREADABLE]
+
 
 def _user(
     account_id: str, file: Directory, additions: tuple[Addition, ...], fobs: Mapping[str, Addition]
@@ -107,6 +127,8 @@ def _user(
         if added is None:
             return None
         base = added.user(account_id)
+    if any(one.kind is Kind.UNREADABLE for one in additions):
+        return replace(base, fob_codes=(), authorizations=frozenset(), limits=())
     kept = [code for code in base.fob_codes if code not in fobs or fobs[code].given]
     of_fobs = [one for one in additions if one.kind is Kind.FOB]
     more = [one.value for one in of_fobs if one.given and fobs[one.value] is one and one.value not in file.by_fob]

@@ -15,7 +15,7 @@ from mac_actors.core.config import Directory, MachineConfig, User, fold_name, no
 from mac_actors.core.notices import Notice
 from mac_actors.core.outcomes import Outcome
 from mac_actors.core.people import changes
-from mac_actors.core.people.additions import Author, NewUser
+from mac_actors.core.people.additions import Author, NewUser, check_given
 from mac_actors.core.people.changes import AlreadySo, Change
 from mac_actors.core.people.people import People, Settled, settle
 from mac_actors.core.people.trainers import asked_for, trained_by
@@ -78,6 +78,8 @@ class Users(AnyUsers):
             self.unknown_fobs.take(entry.outcome for entry in reversed(page.entries))
         self.people = People.of(file, journal.store.load_additions())
         self.adopt(self.settle(file))
+        for closed in self.people.unreadable():
+            notify(str(closed))
 
     # the users file
 
@@ -104,11 +106,11 @@ class Users(AnyUsers):
 
     # looking
 
-    def search(self, query: str = "") -> list[User]:
-        """Return the users who have all words of ``query`` in name, e-mail address or account id, by name; first those
-        with a name that begins so. Parts of words are enough; case and accents do not count.
+    def search(self, query: str = "", *, addresses: bool = True) -> list[User]:
+        """Return the users who have all words of ``query`` in name, account id or (``addresses``) e-mail address, by
+        name; first those with a name that begins so. Parts of words are enough; case and accents do not count.
         """
-        return self._search.find(self.people.directory, query)
+        return self._search.find(self.people.directory, query, addresses=addresses)
 
     def find(self, query: str = "") -> list[UserView]:
         """Return the users who are found by :meth:`search`, with what they have."""
@@ -172,6 +174,7 @@ class Users(AnyUsers):
 
         Raises :class:`UserRefused` where fob or e-mail address is somebody else's.
         """
+        check_given(by, reason, expires=expires)
         preferred_name = preferred_name or full_name
         new = NewUser(full_name, preferred_name, lcd_name(preferred_name, full_name), email, expires)
         code = None if fob is None else self._fob(fob)
@@ -204,6 +207,7 @@ class Users(AnyUsers):
         Raises :class:`UserRefused` where it is somebody else's, and says whose; or where none was seen there within ten
         minutes.
         """
+        check_given(by, reason)
         fob = self._fob(code) if code is not None else self._seen_at(seen_at or "")
 
         def change(people: People, number: int) -> tuple[User, Change]:
@@ -223,6 +227,7 @@ class Users(AnyUsers):
         author: Author | None = None,
     ) -> UserAnswer:
         """Have a user's fob count no more, whatever users.json says, until it is given again."""
+        check_given(by, reason)
         fob = normalize_fob(code) or self._fob(code)
 
         def change(people: People, number: int) -> tuple[User, Change]:
@@ -245,6 +250,7 @@ class Users(AnyUsers):
 
         Raises :class:`UnknownAuthorization` for what no machine asks for.
         """
+        check_given(by, reason, until=until)
         self.check_authorization(authorization)
 
         def change(people: People, number: int) -> tuple[User, Change]:
@@ -268,6 +274,7 @@ class Users(AnyUsers):
 
         Raises :class:`UnknownAuthorization` for what no machine asks for and they don't have.
         """
+        check_given(by, reason, until=until)
         if authorization not in self.user(who).authorizations:
             self.check_authorization(authorization)
 

@@ -29,7 +29,9 @@ _ACCOUNT = "(?:(?!/fobs$|/fobs/|/authorizations/).)+"
 """An account id in a path, which may have slashes in it, but not those of the paths below."""
 
 _FINDING = (
-    query("q", "words, of which each is part of a name, the e-mail address or the account id", type="string"),
+    query(
+        "q", "words, of which each is part of a name, the account id or, for admins, the e-mail address", type="string"
+    ),
     query("cursor", "`next` of the page before", type="integer", minimum=1),
     query(
         "limit",
@@ -63,7 +65,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access) -> None:
     def find() -> bytes:
         who = caller()
         asked = read_query()
-        found = users.search(asked.get("q", ""))
+        found = users.search(asked.get("q", ""), addresses=who.admin)
         first = number("cursor", asked.get("cursor")) or 0
         last = first + min(number("limit", asked.get("limit")) or DEFAULT_LIMIT, HIGHEST_LIMIT)
         now = datetime.now(UTC)

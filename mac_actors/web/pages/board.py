@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import bottle
@@ -38,10 +38,15 @@ NOT_DURABLE = phrase("It is not on disk yet: the server's disk is slow. It count
 
 LOCK_PENDING = phrase("{machine} was to be locked out already: nothing was changed.")
 
+SET_SINCE = phrase("{machine} was oopsed or locked out since: nothing was changed. Look at it, then try again.")
+
 COMMAND_SECONDS = 8.0
 """A command of a page that comes later is not carried out: at 10 s its browser says that there was no answer. The
 difference is for the browser's idea of the time.
 """
+
+
+_IN_VAIN = {Already.LOCK_PENDING: LOCK_PENDING, Already.SET_SINCE: SET_SINCE}
 
 
 def live_board(fleet: MachineFleet) -> Board:
@@ -173,21 +178,25 @@ def _carry_out(
 ) -> tuple[str, bool]:
     """Carry the command out; returns what came of it in words, and whether it is all as it was wished."""
     body = parse_fields(LockBody, {"reason": form["reason"], "by": by, "when": form.get("when")})
-    given = replace(body.command(COMMANDS[action]), source=Source.BOARD, until=_until(form.get("sent")))
-    answer = fleet.ask(name, given)
+    command = replace(body.command(COMMANDS[action]), source=Source.BOARD)
+    if (waited := _waited(form.get("sent"))) is not None:
+        # What was set since is not lifted: whoever pressed the button did not see it.
+        given, until = command.at - timedelta(seconds=waited), clock.seconds() + COMMAND_SECONDS - waited
+        command = replace(command, given=given, until=until)
+    answer = fleet.ask(name, command)
     say = language().say
     text = " ".join(say(wording.full_text(outcome)) for outcome in answer.outcomes)
     if not answer.outcomes:
-        in_vain = LOCK_PENDING if Already.LOCK_PENDING in answer.already else BUTTONS.get(action, DONE).in_vain
+        in_vain = next((_IN_VAIN[one] for one in answer.already if one in _IN_VAIN), BUTTONS.get(action, DONE).in_vain)
         return say(in_vain.template, machine=fleet.snapshot(name).display_name), False
     return (text, True) if answer.durable else (f"{text} {say(NOT_DURABLE)}", False)
 
 
-def _until(sent: str | None) -> float | None:
-    """Return until when a command counts that was sent then (milliseconds since 1970, by the server's clock as the
-    page knows it); ``None``: a browser without the script does not say.
+def _waited(sent: str | None) -> float | None:
+    """Return for how many seconds a command was under way that was sent then (milliseconds since 1970, by the server's
+    clock as the page knows it); ``None``: a browser without the script does not say.
     """
     milliseconds = number("sent", sent)
     if milliseconds is None:
         return None
-    return clock.seconds() + COMMAND_SECONDS - max(0.0, time.time() - milliseconds / 1000)
+    return max(0.0, time.time() - milliseconds / 1000)

@@ -80,6 +80,7 @@ def routes(
     @app.get("/machines/<name:path>", limit=JOURNAL)
     def machine(name: str) -> bytes:
         viewer = access.viewer(bottle.request.environ)
+        cursor = live.view().cursor  # what changes from here on is told to the page
         seen = fleet.snapshot(name)
         running = next((one for one in running_sessions(fleet) if one.machine == seen.name), None)
         past = history.machine(seen.name, running)
@@ -93,7 +94,7 @@ def routes(
             viewer,
             machine=seen if viewer.names else seen.without_names(),
             state_now=Tile(TileContent.of(seen), 0).html(tile_kind, viewer.names),
-            cursor=live.view().cursor,
+            cursor=cursor,
             said=notes.take(bottle.request.query.get("said", "")),
             stamp=stamp(viewer, tile_kind),
             buttons=BUTTONS,

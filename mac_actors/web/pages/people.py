@@ -40,11 +40,11 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
             raise see_other(f"/login?next={quote(path, safe='')}")
         return viewer, viewer.caller
 
-    def search() -> dict[str, Any]:
-        """Look for users as the query says; for the templates."""
+    def search(caller: Caller) -> dict[str, Any]:
+        """Look for users as the query says, in what ``caller`` may see; for the templates."""
         query = read_query()
         words = looked_for("q")
-        found = users.search(words) if words else []
+        found = users.search(words, addresses=caller.admin) if words else []
         seen = held_lately(users, query.get("fob", ""))
         people, now = users.people.directory, datetime.now(UTC)
         return {
@@ -60,9 +60,9 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
     @app.get("/people", limit=JOURNAL)
     def page() -> bytes:
         path = bottle.request.path + (f"?{bottle.request.query_string}" if bottle.request.query_string else "")
-        viewer, _ = looking(path)
+        viewer, caller = looking(path)
         said = notes.take(bottle.request.query.get("said", ""))
-        return render("people.tpl", viewer, said=said, fobs=fobs_html(users), **search())
+        return render("people.tpl", viewer, said=said, fobs=fobs_html(users), **search(caller))
 
     @app.get("/board/people", limit=JOURNAL)
     def found() -> bytes:
@@ -71,7 +71,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
         allow_any(users, caller.account_id)
         for header, value in PAGE_HEADERS.items():
             bottle.response.set_header(header, value)
-        return fill("found.tpl", admin=caller.admin, **search()).encode("utf-8", "replace")
+        return fill("found.tpl", admin=caller.admin, **search(caller)).encode("utf-8", "replace")
 
     @app.get("/board/fobs")
     def fobs() -> Any:

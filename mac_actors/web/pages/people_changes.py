@@ -16,7 +16,6 @@ from mac_actors.core.phrases import phrase
 from mac_actors.errors import UserRefused
 from mac_actors.fleet.fleet import MachineFleet
 from mac_actors.fleet.people.permissions import allow_any, allow_authorization, allow_fob, allow_take
-from mac_actors.fleet.people.users import Users
 from mac_actors.web.access import ANYBODY_WITH_THE_TOKEN, Access, Caller
 from mac_actors.web.api.request_models import FobBody, NewUserBody, UntilBody
 from mac_actors.web.api.users import future
@@ -72,7 +71,7 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
                 allow_fob(users, caller.account_id, seen.code)
             allow_any(users, caller.account_id)
             return done(users.give_fob(user, seen.code, author=author_of(caller)), seen.machine)
-        return done(_carry_out(users, user, form, caller))
+        return done(_carry_out(fleet, user, form, caller))
 
     def form_of_caller() -> tuple[dict[str, str], Caller]:
         form = read_form(bottle.request.environ)
@@ -90,15 +89,17 @@ def routes(app: bottle.Bottle, fleet: MachineFleet, access: Access, notes: Notes
         return see_other(f"{url('people', answer.user.account_id)}?said={notes.keep(' '.join(texts))}{at}")
 
 
-def _carry_out(users: Users, user: User, form: Mapping[str, str], caller: Caller) -> UserAnswer:
-    author, trainer, action = author_of(caller), caller.account_id, form.get("action", "")
-    value = form.get("value", "")
+def _carry_out(fleet: MachineFleet, user: User, form: Mapping[str, str], caller: Caller) -> UserAnswer:
+    users, author, trainer, action = fleet.users, author_of(caller), caller.account_id, form.get("action", "")
+    value, until = form.get("value", ""), None
     if action == "undo":
-        action, value = undoing(users, user, form.get("addition", ""))
+        action, value, until = undoing(fleet, user, form.get("addition", ""))
     elif action == "give":
         value = parse_fields(FobBody, {"code": form.get("code")}).code or ""
     elif action == "take":
         value = next((code for code in user.fob_codes if ref_of(code) == value), "")
+    elif action == "authorize":
+        until = future(parse_fields(UntilBody, {"until": form.get("until") or None}).until)
     match action:
         case "give":
             allow_fob(users, trainer, value)
@@ -112,8 +113,7 @@ def _carry_out(users: Users, user: User, form: Mapping[str, str], caller: Caller
             return users.take_fob(user, value, author=author)
         case "authorize":
             allow_authorization(users, trainer, value)
-            until = parse_fields(UntilBody, {"until": form.get("until") or None}).until
-            return users.authorize(user, value, until=future(until), author=author)
+            return users.authorize(user, value, until=until, author=author)
         case "withdraw":
             allow_authorization(users, trainer, value)
             return users.withdraw(user, value, author=author)

@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from mac_actors.core.config import Directory, MachineConfig, User, fold_name
 from mac_actors.core.outcomes import Outcome
@@ -54,12 +54,32 @@ def fobs_html(users: Users) -> str:
     return fill("fobs.tpl", seen=users.just_seen()[:ALL_SEEN], ref_of=ref_of).strip()
 
 
-def undoing(users: Users, user: User, number: str) -> tuple[str, str]:
-    """Return action and value that undo an addition. Raises :class:`UserRefused` for one that is in force no more."""
-    found = next((one for one in _in_force(users, user.account_id) if str(one.id) == number), None)
-    if found is None or found.kind is Kind.USER:
+def undoing(fleet: MachineFleet, user: User, number: str) -> tuple[str, str, date | None]:
+    """Return action, value and last day that undo an addition. Raises :class:`UserRefused` for one that is in force no
+    more, or whose undoing would give more than there was.
+    """
+    found = next((one for one in _in_force(fleet.users, user.account_id) if str(one.id) == number), None)
+    action = _OPPOSITE.get((found.kind, found.given)) if found else None
+    if found is None or action is None:
         raise UserRefused(phrase("this was changed again since: there is nothing to undo"))
-    return _OPPOSITE[found.kind, found.given], found.value
+    until = None
+    if action == "authorize":
+        had, until = _had(fleet, found)
+        if not had:
+            raise UserRefused(phrase("this was changed again since: there is nothing to undo"))
+    return action, found.value, until
+
+
+def _had(fleet: MachineFleet, withdrawal: Addition) -> tuple[bool, date | None]:
+    """Return whether somebody would have by now what was withdrawn from them, and until which day."""
+    for one in reversed(fleet.store.load_additions(withdrawal.account_id)):
+        if one.id >= withdrawal.id or (one.kind, one.value) != (withdrawal.kind, withdrawal.value):
+            continue
+        ends = one.ends()
+        if ends is None or ends > withdrawal.author.at:
+            return one.given and (ends is None or ends > datetime.now(UTC)), one.until
+    file = fleet.users.people.file.by_account.get(withdrawal.account_id)
+    return file is not None and withdrawal.value in file.authorizations, None
 
 
 _OPPOSITE = {
@@ -118,7 +138,7 @@ class Person:
     @classmethod
     def of(cls, fleet: MachineFleet, caller: Caller, view: UserView, at: str = "") -> Person:
         """Return what is shown of a user to ``caller``, who came from giving a fob that was seen ``at`` a machine."""
-        users, may = fleet.users, _May(fleet.users, caller, view)
+        users, may = fleet.users, _May(fleet, caller, view)
         shown = view if caller.admin else for_trainers(view)
         machines = fleet.configuration.machines
         config = machines.get(at)
@@ -126,7 +146,8 @@ class Person:
         grantable = (asked_for(machines.values()) if caller.admin else teachable(caller.machines)) - held
         in_force = {one.id: one for one in _in_force(users, view.account_id)}
         everything = {one.id: one for one in fleet.store.load_additions(view.account_id)} | in_force
-        newest = sorted(everything.values(), key=lambda one: -one.id)[:CHANGES]
+        readable = (one for one in everything.values() if one.kind is not Kind.UNREADABLE)
+        newest = sorted(readable, key=lambda one: -one.id)[:CHANGES]
         return cls(
             view=shown,
             fobs=[
@@ -142,9 +163,12 @@ class Person:
             choices=[(name, _good_for(name, machines.values())) for name in sorted(grantable, key=fold_name)],
             over=users.people.directory.expired(users.user(view.account_id), datetime.now(UTC)),
             conflicts=[
-                str(conflict)
-                for conflict in users.people.conflicts()
-                if view.account_id in {conflict.addition.account_id, conflict.owner.account_id}
+                *(str(one) for one in users.people.unreadable() if one.addition.account_id == view.account_id),
+                *(
+                    str(conflict)
+                    for conflict in users.people.conflicts()
+                    if view.account_id in {conflict.addition.account_id, conflict.owner.account_id}
+                ),
             ],
         )
 
@@ -153,9 +177,13 @@ class Person:
 class _May:
     """What ``caller`` may do to a user."""
 
-    users: Users
+    fleet: MachineFleet
     caller: Caller
     view: UserView
+
+    @property
+    def users(self) -> Users:
+        return self.fleet.users
 
     def take(self, code: str) -> bool:
         author = author_of(self.caller)
@@ -167,7 +195,7 @@ class _May:
     def undo(self, one: Addition) -> bool:
         match one.kind:
             case Kind.AUTHORIZATION:
-                return self.grant(one.value)
+                return self.grant(one.value) and (one.given or _had(self.fleet, one)[0])
             case Kind.FOB if one.given:
                 return self.take(one.value)
             case Kind.FOB:

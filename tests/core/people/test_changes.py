@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
 from mac_actors.core.outcomes import AuthorizationGranted, AuthorizationWithdrawn, FobGiven, FobTaken, Person, UserAdded
 from mac_actors.core.people import changes
-from mac_actors.core.people.additions import end_of, last_day
+from mac_actors.core.people.additions import Addition, Kind, check_given, end_of, last_day
 from mac_actors.core.people.changes import AlreadySo
+from mac_actors.core.people.people import People, settle
 from mac_actors.core.people.view import Item, UserView
 from mac_actors.core.state import Source
 from tests.core.examples import T0
-from tests.core.people.shop import AFTER, ANN, BEFORE, BOB, DAY, FILE, LATER, LONG_AFTER, ZOE, Shop
+from tests.core.people.shop import AFTER, ANN, AUTHOR, BEFORE, BOB, DAY, FILE, LATER, LONG_AFTER, ZOE, Shop
 
 NEW = "0000000077"
 
@@ -244,3 +245,32 @@ def test_the_end_of_time_is_the_last_day_wherever_the_shop_is(monkeypatch: pytes
             time.tzset()
             assert last_day(end_of(date.max)) == date.max
     time.tzset()
+
+
+def test_what_is_no_day_or_no_text_is_refused_by_its_name() -> None:
+    check_given("Tina", None, until=None, expires=DAY)
+    for day in (datetime(2027, 1, 31, 12), "2027-01-31"):
+        with pytest.raises(TypeError, match=r"until: expected a day, as date\(2027, 1, 31\), not "):
+            check_given(None, None, until=day)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="by: expected a text, not 5"):
+        check_given(5, None)  # type: ignore[arg-type]
+
+
+def test_with_an_account_of_which_a_change_can_not_be_read_nobody_gets_in(shop: Shop) -> None:
+    unreadable = Addition(7, ANN.account_id, Kind.UNREADABLE, AUTHOR, given=False)
+    for people in (
+        People.of(FILE, [unreadable]),
+        settle(FILE, [unreadable]).people,
+        changes.give_fob(People.of(FILE, [unreadable]), ANN, NEW, AUTHOR, 8).people,
+        changes.grant(People.of(FILE, [unreadable]), ANN, "laser", None, AUTHOR, 8).people,
+    ):
+        ann = people.directory.by_account[ANN.account_id]
+        assert (ann.fob_codes, ann.authorizations, ann.limits) == ((), frozenset(), ())
+        assert people.directory.find(ANN.fob_codes[0]) is None
+        assert people.directory.find(BOB.fob_codes[0]) is BOB
+        (closed,) = people.unreadable()
+        assert str(closed).startswith(
+            f"a change of account {ANN.account_id} can't be read (row 7 of the table addition)"
+        )
+        assert unreadable.word == "unreadable"
+    assert shop.people.unreadable() == []

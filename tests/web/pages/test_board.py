@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -206,6 +207,18 @@ def test_a_command_that_is_not_on_disk_yet_says_so(make_server: MakeServer, monk
         answer = admin.command("laser", "lock").json
     assert answer["good"] is False
     assert "It is not on disk yet" in answer["said"]
+
+
+def test_what_was_set_while_a_command_was_under_way_is_not_lifted(guarded: Running) -> None:
+    admin = Admin(guarded)
+    admin.command("laser", "lock", reason="blade loose")
+    late = str(round(time.time() * 1000) - 3000)
+    answer = admin.command("laser", "clear", sent=late).json
+    assert (answer["good"], guarded.fleet.snapshot("laser").status) == (False, "locked_out")
+    assert answer["said"].startswith(f"{ODD_ALIAS} was oopsed or locked out since: nothing was changed.")
+    too_late = admin.command("laser", "clear", sent=str(round(time.time() * 1000) - 9000))
+    assert too_late.status == 503
+    assert admin.command("laser", "clear", sent=str(round(time.time() * 1000) + 1)).json["good"] is True
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from mac_actors.core.inputs import Clear
 from mac_actors.core.state import Source
 from mac_actors.settings import Tokens
+from mac_actors.storage.history.history import History
 from mac_actors.web.pages.history import busiest, coming, hourly, share, today, week
 from tests.conftest import MakeServer
-from tests.fakes import ANN, BOB, ODD_ALIAS, written
+from tests.fakes import ANN, BOB, ODD_ALIAS, wait_until, written
 from tests.web.client import Running
 from tests.web.conftest import SCRIPT
 
@@ -194,3 +196,21 @@ def test_samples_are_told_by_the_hour() -> None:
     assert next((usual, worst) for _, usual, worst in found) == (-62, -80)
     assert [(usual, worst) for _, usual, worst in found][1:] == [(None, None)] * (len(found) - 1)
     assert date(2026, 11, 24) <= found[0][0].date()
+
+
+def test_what_changes_while_the_page_is_made_is_told_to_it(shop: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = History.machine
+
+    def slow(self: History, *arguments: Any) -> Any:
+        found = read(self, *arguments)
+        shop.fleet["laser"].oops().get(timeout=20)
+        wait_until(lambda: "Oopsed" in shop.get("/board/changes").json["tiles"]["laser"])  # as another board is told
+        return found
+
+    monkeypatch.setattr(History, "machine", slow)
+    html = page(shop, "/machines/laser")
+    seen = [re.search(f'data-{name}="([^"]+)"', html) for name in ("cursor", "page")]
+    cursor, stamp = (found[1] for found in seen if found)
+    reply = shop.get(f"/board/changes?machine=laser&since={cursor}&page={stamp}")
+    assert reply.status == 200
+    assert "Oopsed" in reply.json["tiles"]["laser"]

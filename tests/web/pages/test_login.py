@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
 
 from mac_actors.settings import Tokens
 from mac_actors.web.access import Access
+from mac_actors.web.errors import RequestRefused
 from tests.web.client import Running
 from tests.web.pages.forms import BROWSER, TOKEN, Admin, post_form
 
@@ -143,3 +145,27 @@ def local(host: str, address: str = "127.0.0.1", **more: str) -> dict[str, Any]:
 def test_without_a_token_only_a_browser_on_the_server_itself_is_an_admin(environ: dict[str, Any], login: str) -> None:
     viewer = Access(Tokens()).viewer(environ)
     assert (viewer.login, viewer.admin, viewer.names) == (login, login == "local", False)
+
+
+@pytest.mark.parametrize(
+    ("environ", "may"),
+    [
+        (local("127.0.0.1:5000"), True),
+        (local("localhost"), True),
+        (local(f"{socket.gethostname().upper()}:5000"), True),
+        ({"REMOTE_ADDR": "127.0.0.1"}, True),
+        (local("evil.example:5000"), False),  # a name that was made to point here
+        (local(""), False),
+        (local("localhost", "10.0.0.7"), False),
+    ],
+)
+def test_without_a_token_what_is_for_admins_is_told_to_this_computer_under_its_own_names_alone(
+    environ: dict[str, Any], may: bool
+) -> None:
+    access = Access(Tokens())
+    for check in (access.check_admin, access.check_people):
+        if may:
+            assert check({"REQUEST_METHOD": "GET", **environ}).admin
+        else:
+            with pytest.raises(RequestRefused, match="from this computer alone, at localhost"):
+                check({"REQUEST_METHOD": "GET", **environ})

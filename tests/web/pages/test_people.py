@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
 
 import pytest
 
 from mac_actors.fleet.people.logins import Role, csrf_of
+from mac_actors.storage.sqlite.engine import DATABASE
 from mac_actors.web.pages.person import ref_of
 from tests.conftest import MakeServer
-from tests.fakes import sample_machines
+from tests.fakes import sample_machines, written
 from tests.web.client import Reply, Running
-from tests.web.pages.forms import BROWSER, post_form
+from tests.web.pages.forms import BROWSER, csrf, post_form
 
 NEW = "0007654321"
 
@@ -93,6 +97,9 @@ def test_visitors_are_sent_to_the_login_and_see_nothing(shop: Running) -> None:
 def test_a_trainer_sees_and_may_do_no_more_than_a_trainer_may(shop: Running, trainer: Person) -> None:
     hold(shop, NEW)
     assert "bob@example.org" not in trainer.html("/people?q=baker") + trainer.html("/board/people?q=baker")
+    for path in ("/people?q=bob@ex", "/board/people?q=bob@ex"):
+        assert "Bob Baker" not in trainer.html(path)
+        assert "Bob Baker" in Person(shop, Role.ADMIN, "Max").html(path)
     page = trainer.html("/people/2")
     assert "Bob Baker" in page
     assert not [
@@ -177,6 +184,67 @@ def test_each_change_can_be_undone_and_says_who_made_it(shop: Running, admin: Pe
     page = admin.html("/people/2")
     assert "Größe 100% / Laser #1?" in page
     assert "None in the last 90 days" not in page
+
+
+def test_what_is_undone_gives_no_more_than_there_was(shop: Running, admin: Person) -> None:
+    users, day = shop.fleet.users, datetime.now(UTC).date()
+
+    def until(value: str) -> date | None:
+        return next(item.until for item in users.show("2").authorizations if item.value == value)
+
+    def undo() -> Reply:
+        written(shop.fleet)
+        return admin.post("/board/people/2", action="undo", addition=str(shop.fleet.store.last_addition()))
+
+    soon, later = day + timedelta(days=7), day + timedelta(days=30)
+    users.authorize("2", "mill", until=soon)
+    users.withdraw("2", "mill")
+    assert undo().status == 303
+    assert until("mill") == soon
+    users.withdraw("2", "mill", until=day + timedelta(days=2))
+    assert undo().status == 303
+    assert until("mill") == soon
+    users.authorize("2", "mill", until=later)
+    users.withdraw("2", "mill")
+    assert undo().status == 303
+    assert until("mill") == later
+    # what is of the file comes back for good, though it was once granted for a while, and is over
+    users.authorize("2", "tube", until=day - timedelta(days=9))
+    users.authorize("2", "tube")
+    users.withdraw("2", "tube")
+    assert undo().status == 303
+    assert until("tube") is None
+    users.withdraw("2", "laser")
+    assert undo().status == 303
+    assert until("laser") is None
+
+
+def test_a_suspension_is_not_ended_by_undoing_what_came_after_it(shop: Running, admin: Person) -> None:
+    users = shop.fleet.users
+    users.withdraw("2", "laser", until=datetime.now(UTC).date() + timedelta(days=9))
+    users.withdraw("2", "laser")
+    written(shop.fleet)
+    number = shop.fleet.store.last_addition()
+    assert f'name="addition" value="{number}"' not in admin.html("/people/2")
+    reply = admin.post("/board/people/2", action="undo", addition=str(number))
+    assert (reply.status, b"nothing to undo" in reply.body) == (409, True)
+    assert shop.outputs("laser", "2222222222")["relay"] is False
+
+
+def test_an_account_of_which_a_change_can_not_be_read_is_closed_and_that_is_said(make_server: MakeServer) -> None:
+    server = make_server()
+    server.fleet.users.withdraw("2", "laser")
+    server.stop()
+    with closing(sqlite3.connect(server.machines.parent / "state" / DATABASE)) as connection, connection:
+        connection.execute("UPDATE addition SET data = '{}'")
+    again = make_server()
+    assert again.get("/readyz").json["notes"] == {
+        "users": "1 change of users can't be read, whose accounts are closed: the log says what to do"
+    }
+    html = again.get("/people/2", headers=BROWSER).body.decode()
+    assert "nobody gets in with this account" in unescape(html)
+    assert 'name="addition"' not in html
+    assert post_form(again, "/board/people/2", BROWSER, csrf=csrf(html), action="undo", addition="1").status == 409
 
 
 @pytest.mark.parametrize(

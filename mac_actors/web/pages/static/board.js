@@ -275,9 +275,7 @@
     }
   }
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden) return;
-    if (!lost.textContent) answered = Date.now();
-    ask();
+    if (!document.hidden) ask();
   });
   document.addEventListener('shop:ask', ask);
   addEventListener('online', ask);

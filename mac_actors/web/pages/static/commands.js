@@ -15,10 +15,11 @@
     event.preventDefault();
     const about = document.querySelector(`template[data-command="${pressed.value}"]`);
     const item = pressed.closest('[data-name]');
-    command = {action: pressed.value, path: pressed.getAttribute('formaction'), item};
+    command = {action: pressed.value, path: pressed.getAttribute('formaction'), item, label: about.dataset.label};
     by('command-title').textContent = `${pressed.textContent.trim()}?`;
     by('command-effect').textContent = about.content.textContent;
-    go.textContent = about.dataset.label;
+    go.textContent = command.label;
+    go.disabled = false;  // what was sent before may still be under way: it leaves this dialog alone
     error.textContent = said.textContent = '';
     form.reset();
     by('command-when').hidden = command.action !== 'lock';
@@ -60,8 +61,7 @@
     const mine = command;
     go.disabled = true;
     error.textContent = '';
-    const waiting = setTimeout(() => { go.textContent = say('Waiting for the server …'); }, 1000);
-    const label = go.textContent;
+    const waiting = setTimeout(() => { if (command === mine) go.textContent = say('Waiting for the server …'); }, 1000);
     try {
       const answer = await send();
       said.textContent = answer.said;
@@ -73,8 +73,10 @@
       else { said.textContent = problem.message; said.className = 'say bad'; }  // the dialog was left
     } finally {
       clearTimeout(waiting);
-      go.textContent = label;
-      go.disabled = false;
+      if (command === mine) {
+        go.textContent = mine.label;
+        go.disabled = false;
+      }
     }
   });
 })();
