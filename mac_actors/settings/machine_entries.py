@@ -20,8 +20,8 @@ def _channel(text: str) -> str:
 
 
 def _while_away(seconds: float) -> float:
-    if not 30 <= seconds <= 3600:  # reports come every 10 s, and an answer has 3 s: one may be lost
-        raise ValueError("seconds, 30 to 3600")
+    if not 10 <= seconds <= 3600:
+        raise ValueError("seconds, 10 to 3600")
     return seconds
 
 
@@ -98,7 +98,8 @@ class OfflineEntry(Strict):
 
     after_seconds: Annotated[float, AfterValidator(_while_away)] = Field(
         default=60,
-        description="30 to 3600: for so long nobody must have answered the reader, until the two below count.",
+        description="10 to 3600, better 30 or more: for so long nobody must have answered the reader, until the two "
+        "below count.",
     )
     list: bool = Field(
         default=False,

@@ -14,6 +14,10 @@ SHOWN = 10
 """Authorizations that open no machine, at the most; a CRM may have many that are for other things."""
 
 
+SOON_SECONDS = 30.0
+"""Readers report every 10 s, and an answer has 3 s: with less, one that is lost is taken for a server that is."""
+
+
 def warnings_of(configuration: Configuration) -> list[str]:
     """Say which authorizations a machine asks for and nobody has, and which open no machine."""
     users = configuration.directory.users
@@ -36,6 +40,11 @@ def warnings_of(configuration: Configuration) -> list[str]:
         )
     now = datetime.now(UTC)
     for machine in configuration.machines.values():
+        if machine.offline.after_seconds < SOON_SECONDS:
+            lines.append(
+                f"{machine.name}: offline.after_seconds is {machine.offline.after_seconds:g}; take {SOON_SECONDS:g} or "
+                "more, or one answer that is late makes the server count as lost"
+            )
         if machine.offline.list and (fobs := possible_fobs(machine, configuration.directory, now)) > MOST_FOBS:
             lines.append(
                 f"{machine.name}: {fobs} fobs may run it, and the list for its reader holds {MOST_FOBS}: it stays "

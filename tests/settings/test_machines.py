@@ -183,8 +183,8 @@ def test_maintenance_locks_no_machine_that_is_never_free() -> None:
 @pytest.mark.parametrize(
     ("rules", "said"),
     [
-        ({"after_seconds": 29.5}, ".after_seconds: expected seconds, 30 to 3600, not 29.5"),
-        ({"after_seconds": 3600.5}, ".after_seconds: expected seconds, 30 to 3600, not 3600.5"),
+        ({"after_seconds": 9}, ".after_seconds: expected seconds, 10 to 3600, not 9"),
+        ({"after_seconds": 3600.5}, ".after_seconds: expected seconds, 10 to 3600, not 3600.5"),
         ({"after_seconds": "60"}, '.after_seconds: expected a number, not "60"'),
         ({"list": "yes"}, '.list: expected true or false, not "yes"'),
         ({"on_loss": "stop"}, """.on_loss: expected 'keep' or 'off', not "stop\""""),

@@ -58,6 +58,16 @@ def test_a_list_that_is_too_long_for_a_reader_is_said(fobs: int) -> None:
     assert warnings_of(parse(machines, users)) == ([f"{said} without the server"] if fobs > 500 else [])
 
 
+@pytest.mark.parametrize("seconds", [10, 29.5, 30])
+def test_a_server_that_counts_as_lost_between_two_reports_is_said(seconds: float) -> None:
+    machines = {"mill": {"authorizations_or": ["mill"], "offline": {"after_seconds": seconds, "on_loss": "off"}}}
+    said = warnings_of(parse(machines, [user("1", "Ann Able", ["1"], ["mill"])]))
+    expected = (
+        f"mill: offline.after_seconds is {seconds:g}; take 30 or more, or one answer that is late makes the server"
+    )
+    assert said == ([f"{expected} count as lost"] if seconds < 30 else [])
+
+
 def test_check_says_what_readers_do_without_the_server(tmp_path: Path, here: Here) -> None:
     rules: dict[str, object] = {
         "saw": {"list": True},
