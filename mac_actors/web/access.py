@@ -304,11 +304,11 @@ def _from_loopback(environ: dict[str, Any]) -> bool:
 
 
 def _names_this_computer(environ: dict[str, Any]) -> bool:
-    """Whether the call goes to a name of this computer: to any other one a page may have been made to point here (DNS
-    rebinding), and read what is answered. Programs may leave the name out, browsers never do.
+    """Whether the call goes to a name that may be this computer's. One on the internet, with a dot in it, may be one of
+    a page that was made to point here (DNS rebinding), to read what is answered.
     """
-    host = _host(environ)
-    return environ.get("HTTP_HOST") is None or _is_loopback(host) or host == socket.gethostname().casefold()
+    host = _host(environ).rstrip(".")
+    return "." not in host or _is_loopback(host) or host == socket.gethostname().casefold()
 
 
 def _is_loopback(host: str) -> bool:

@@ -155,7 +155,8 @@ def test_without_a_token_only_a_browser_on_the_server_itself_is_an_admin(environ
         (local(f"{socket.gethostname().upper()}:5000"), True),
         ({"REMOTE_ADDR": "127.0.0.1"}, True),
         (local("evil.example:5000"), False),  # a name that was made to point here
-        (local(""), False),
+        (local(""), True),
+        (local("mac:5000"), True),  # nobody on the internet has a name without a dot
         (local("localhost", "10.0.0.7"), False),
     ],
 )
