@@ -14,7 +14,8 @@ import pytest
 from mac_actors.core.inputs import Unoops
 from mac_actors.core.state import Source
 from mac_actors.settings.files import load
-from tests.fakes import wait_until
+from mac_actors.storage.records import Record
+from tests.fakes import PATIENCE, wait_until
 from tests.slack.conftest import MakeShop
 from tests.slack.shop import ADA_FOB, ETC, Shop
 from tests.slack.standin.checks import elements
@@ -312,4 +313,5 @@ def test_an_old_oops_is_asked_about_in_its_thread_with_its_buttons_once_each_tim
 def remind(shop: Shop, *, days: float) -> None:
     fleet = shop.fleet
     fleet._reminders.look(fleet.snapshots(), fleet.outgoing.routing, datetime.now(UTC) + timedelta(days=days))
+    fleet.journal.write(Record(), PATIENCE)  # the next look finds what this one has asked
     shop.drained()
