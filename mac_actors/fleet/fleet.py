@@ -271,9 +271,10 @@ class MachineFleet(AnyFleet):
         if answer.outcomes and self._holds() and any(isinstance(one, SessionStarted) for one in answer.outcomes):
             # another server may own the machine by now
             return self.supervisor.ask(sent.name, Withheld(sent.message.report))
-        now = self.supervisor.published.get(sent.name)
-        if now and answer.outcomes and answer.outputs.relay and not relay_on(*now):
-            return replace(answer, outputs=outputs(*now, self._displays))  # stopped while the disk took its time
+        if answer.outcomes and answer.outputs.relay:  # it may have been stopped while the disk took its time
+            now = self.supervisor.published.get(sent.name)
+            if now and not relay_on(*now):
+                return replace(answer, outputs=outputs(*now, self._displays))
         return answer
 
     def take_up(self, name: str, inputs: tuple[Input, ...]) -> None:
